@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// PrincipalType is the value of the aws:PrincipalType condition key.
+type PrincipalType string
+
+const (
+	Account       PrincipalType = "Account" // the account's root user
+	User          PrincipalType = "User"
+	AssumedRole   PrincipalType = "AssumedRole"
+	FederatedUser PrincipalType = "FederatedUser"
+	Anonymous     PrincipalType = "Anonymous"
+)
+
+// Caller is the authenticated sender of one call.
+type Caller struct {
+	Type      PrincipalType
+	Partition string // "aws"
+	AccountID string // twelve digits; empty when anonymous
+
+	// ARN is what GetCallerIdentity shows: of a role session,
+	// arn:aws:sts::A:assumed-role/ROLE/SESSION (the role's path is dropped).
+	ARN string
+	// UserID is what GetCallerIdentity shows: AIDA…, AROA…:session, or the
+	// account id of root.
+	UserID string
+
+	// PrincipalARN is the IAM entity behind the caller: the user's ARN, the
+	// role's with its path, or arn:aws:iam::A:root.
+	PrincipalARN string
+	// PrincipalID is that entity's unique id: AIDA…, AROA…, or the account id.
+	PrincipalID string
+	// Name is the user's or role's name, without its path; "" of root.
+	Name string
+
+	AccessKeyID string
+	Session     *Session // nil with long-term credentials
+
+	// Of the request rather than the principal.
+	SourceIP  netip.Addr
+	UserAgent string
+	TLS       bool
+	RequestID string
+	Region    string // of the credential scope
+}
+
+// Session is what a session token carries.
+type Session struct {
+	Name           string // role session name; "" of GetSessionToken
+	IssuedAt       time.Time
+	Expires        time.Time
+	MFA            bool
+	Policies       []string          // session policy documents
+	PolicyARNs     []string          // managed session policies
+	Tags           map[string]string // session tags
+	TransitiveTags []string
+	SourceIdentity string
+	Chained        bool // assumed with a role session's credentials
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context that carries c.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerFrom returns the caller of the call that ctx belongs to. A context
+// without one yields an anonymous caller, which is allowed nothing.
+func CallerFrom(ctx context.Context) *Caller {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return c
+	}
+	return &Caller{Type: Anonymous}
+}
