@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -23,6 +22,8 @@ import (
 	"k8s.io/component-base/version/verflag"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+
+	"github.com/eksact/eksact/cmd/eksact-kube/listen"
 )
 
 // runAPIServer runs kube-apiserver, on the socket its parent hands it where
@@ -36,44 +37,12 @@ import (
 // --advertise-address. So a proxy or address translation between clients and
 // the socket must keep the port.
 func runAPIServer() int {
-	listener, err := inheritedListener()
+	listener, err := listen.Inherited()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kube-apiserver:", err)
 		return 1
 	}
 	return cli.Run(newAPIServerCommand(listener))
-}
-
-// inheritedListener takes the listening socket from file descriptor 3, or nil
-// when the parent passed none. The variables are removed, so that no child of
-// ours believes they are meant for it.
-func inheritedListener() (net.Listener, error) {
-	count, present := os.LookupEnv("LISTEN_FDS")
-	for _, name := range []string{"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"} {
-		if err := os.Unsetenv(name); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case !present || count == "0":
-		return nil, nil
-	case count != "1":
-		return nil, fmt.Errorf("LISTEN_FDS=%s: the API server serves one socket", count)
-	}
-	file := os.NewFile(3, "listen")
-	if file == nil {
-		return nil, errors.New("LISTEN_FDS=1, but file descriptor 3 is not open")
-	}
-	defer file.Close() // FileListener made a copy
-	listener, err := net.FileListener(file)
-	if err != nil {
-		return nil, fmt.Errorf("LISTEN_FDS=1, but file descriptor 3 is no listening socket: %w", err)
-	}
-	if _, ok := listener.(*net.TCPListener); !ok {
-		listener.Close()
-		return nil, fmt.Errorf("LISTEN_FDS=1, but file descriptor 3 listens on %s, not on TCP", listener.Addr().Network())
-	}
-	return listener, nil
 }
 
 // newAPIServerCommand is upstream's app.NewAPIServerCommand (v1.37.2) with one

@@ -5,15 +5,15 @@
 //
 // They share one file because they share most of their code: seven programs
 // would be 600 MB. It is a program of its own because linking it takes half a
-// minute and starting it a tenth of a second; nothing of ours is imported here,
-// so work on the rest of the project never relinks it.
+// minute and starting it a tenth of a second; nothing of ours is imported here
+// but the three small packages below, so work on the rest of the project never relinks it.
 //
 // What differs from upstream is small and each in a file of its own:
 //
 //   - apiserver.go: the API server serves on a socket its parent holds open.
 //   - containerd.go: only the plugins a Kubernetes node uses.
-//   - gc.go: a garbage collector tuned for a quick start, then for little memory.
-//   - release.go: which Kubernetes release the components say they are.
+//   - gc: a garbage collector tuned for a quick start, then for little memory.
+//   - release: which Kubernetes release the components say they are.
 //
 // Containerd's shim is not in here: a shim initialises every plugin linked into
 // its process and dies of containerd's own.
@@ -25,6 +25,12 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/eksact/eksact/cmd/eksact-kube/gc"
+
+	// Which Kubernetes release the components say they are is settled in this
+	// package's init, which runs before theirs.
+	_ "github.com/eksact/eksact/cmd/eksact-kube/release"
 )
 
 // components maps the name a component is called by to what runs it. Each
@@ -48,7 +54,7 @@ func main() {
 		os.Exit(3)
 	}
 	os.Args = args
-	if err := tuneGC(os.Getenv(gcVariable)); err != nil {
+	if err := gc.Tune(os.Getenv(gc.Variable)); err != nil {
 		fmt.Fprintln(os.Stderr, "eksact-kube:", err)
 		os.Exit(3)
 	}
