@@ -1,0 +1,18 @@
+// Package nft writes kernel packet rules, and is the only package that does.
+//
+// Rules are values: a caller hands over the whole of what one table shall hold,
+// and the table is replaced in one netlink transaction. The kernel swaps old for
+// new between two packets, so no packet ever meets half of a change, and a crash
+// leaves either. Translations already under way live in conntrack, not in rules:
+// replacing rules moves no established connection.
+//
+// The tables, all of family ip:
+//
+//	world:  eksact           what may enter and leave the VPC's router (Edge)
+//	        eksact-lb        load balancers (Listeners)
+//	node:   eksact-hostport  pods' host ports (HostPorts)
+//
+// Every function works on the network namespace named by a file (see package
+// netns). Nothing executes nft(8): an update over netlink costs about 20 µs
+// where starting the tool costs 2 ms.
+package nft

@@ -1,0 +1,98 @@
+package nft
+
+import (
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+const edgeTable = "eksact"
+
+// Edge is what the VPC's router must know to keep inside and outside apart.
+type Edge struct {
+	HostLink string       // the router's link to the host, which stands for the Internet
+	VPC      netip.Prefix // private addresses
+	Public   netip.Prefix // all "public" addresses
+
+	Front    netip.Addr // AWS API endpoints: TCP 80, 443
+	Names    netip.Addr // DNS for the outside: 53
+	Resolver netip.Addr // DNS for the inside: 53
+	Metadata netip.Addr // instance metadata: TCP 80
+	NAT      netip.Addr // what the VPC's own traffic to public addresses comes from
+
+	API       netip.Prefix // public addresses of cluster endpoints
+	Balancers netip.Prefix // public addresses of load balancers
+}
+
+// ApplyEdge writes the router's rules:
+//
+//   - From the host one reaches the front door, DNS, cluster endpoints and load
+//     balancers, never a private address, whatever routes the host was given.
+//   - To the host go answers only: a pod can't open a connection to what listens
+//     on the host. There is no route to anywhere else.
+//   - The router itself answers on its services' ports and to echo requests.
+//   - Traffic of the VPC to public addresses comes from the NAT gateway's
+//     address, as on AWS; this also brings a pod's connection through a load
+//     balancer back by the way it came when the pod that answers is its
+//     neighbour, or itself.
+//
+// What is refused is refused at once, by a reset or an ICMP error.
+func ApplyEdge(ns string, e Edge) error {
+	return replace(ns, edgeTable, func(b *batch) {
+		e.input(b)
+		e.forward(b)
+		e.output(b)
+		e.unserved(b)
+		nat := b.hook("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+		b.rule(nat, saddr(e.VPC), originalDaddr(e.Public), snat(e.NAT))
+	})
+}
+
+const known = expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED
+
+func (e Edge) input(b *batch) {
+	in := b.hook("input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter)
+	b.rule(in, state(known), accept())
+	b.rule(in, iif("lo"), accept())
+	b.rule(in, icmpType(8), accept())
+	b.rule(in, single(e.Front), proto(unix.IPPROTO_TCP), dport(443), accept())
+	b.rule(in, single(e.Front), proto(unix.IPPROTO_TCP), dport(80), accept())
+	for _, p := range []uint8{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
+		b.rule(in, iif(e.HostLink), single(e.Names), proto(p), dport(53), accept())
+		b.rule(in, notIif(e.HostLink), single(e.Resolver), proto(p), dport(53), accept())
+	}
+	b.rule(in, notIif(e.HostLink), saddr(e.VPC), single(e.Metadata), proto(unix.IPPROTO_TCP), dport(80), accept())
+	b.rule(in, reset())
+	b.rule(in, refuse(icmpPort))
+}
+
+func (e Edge) forward(b *batch) {
+	fwd := b.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
+	b.rule(fwd, state(known), accept())
+	b.rule(fwd, iif(e.HostLink), daddr(e.API), accept())
+	b.rule(fwd, iif(e.HostLink), originalDaddr(e.Balancers), translated(), accept())
+	b.rule(fwd, iif(e.HostLink), refuse(icmpProhibited))
+	b.rule(fwd, oif(e.HostLink), refuse(icmpProhibited))
+}
+
+func (e Edge) output(b *batch) {
+	out := b.hook("output", nftables.ChainTypeFilter, nftables.ChainHookOutput, *nftables.ChainPriorityFilter)
+	b.rule(out, oif(e.HostLink), state(expr.CtStateBitNEW), icmpType(3), accept())
+	b.rule(out, oif(e.HostLink), state(expr.CtStateBitNEW), refuse(icmpProhibited))
+}
+
+// unserved answers for load balancers' addresses where no listener took the
+// packet: by now, those that were taken have another destination.
+func (e Edge) unserved(b *batch) {
+	pre := b.hook("unserved", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
+	b.rule(pre, daddr(e.Balancers), reset())
+	b.rule(pre, daddr(e.Balancers), refuse(icmpPort))
+}
+
+func notIif(name string) []expr.Any {
+	return ifname(expr.MetaKeyIIFNAME, name, expr.CmpOpNeq)
+}
+
+func single(a netip.Addr) []expr.Any { return daddr(netip.PrefixFrom(a, 32)) }

@@ -1,0 +1,134 @@
+package nft
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+const listenerTable = "eksact-lb"
+
+// Protocols of listeners and host ports.
+const (
+	TCP uint8 = unix.IPPROTO_TCP
+	UDP uint8 = unix.IPPROTO_UDP
+)
+
+// Listener is one port of a load balancer.
+type Listener struct {
+	Addr  netip.Addr
+	Proto uint8
+	Port  uint16
+	// Sources may connect; others' packets are dropped, as a security group
+	// drops them. Empty admits nobody.
+	Sources []netip.Prefix
+	// Targets receive new connections, each with the same chance. With none, a
+	// connection is refused.
+	Targets []netip.AddrPort
+}
+
+// ApplyListeners makes these the load balancers of the router. A packet finds
+// its listener by one look-up, however many there are.
+func ApplyListeners(ns string, all []Listener) error {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b Listener) int { return cmp.Compare(a.chain(), b.chain()) })
+	return replace(ns, listenerTable, func(b *batch) {
+		entries := make([]nftables.SetElement, 0, len(all))
+		for _, l := range all {
+			l.write(b)
+			entries = append(entries, nftables.SetElement{
+				Key:         serviceBytes(l.Addr, l.Proto, l.Port),
+				VerdictData: &expr.Verdict{Kind: expr.VerdictGoto, Chain: l.chain()},
+			})
+		}
+		services := b.set(&nftables.Set{Name: "listeners", IsMap: true, KeyType: serviceKey, DataType: nftables.TypeVerdict}, entries)
+		pre := b.hook("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+		b.rule(pre, loadService(), jumpByMap(services))
+	})
+}
+
+// chain names the listener's chain.
+func (l Listener) chain() string {
+	return fmt.Sprintf("%s-%d-%d", l.Addr, l.Proto, l.Port)
+}
+
+func (l Listener) write(b *batch) {
+	c := b.chain(l.chain())
+	l.admit(b, c)
+	if len(l.Targets) == 0 {
+		return // the edge's "unserved" chain answers
+	}
+	b.rule(c, pick(b, l.Targets))
+}
+
+// admit drops what does not come from the listener's sources.
+func (l Listener) admit(b *batch, c *nftables.Chain) {
+	ranges := merge(l.Sources)
+	if len(ranges) == 1 && ranges[0] == (span{0, 1 << 32}) {
+		return
+	}
+	if len(ranges) == 0 {
+		b.rule(c, drop())
+		return
+	}
+	sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, intervals(ranges))
+	b.rule(c, []expr.Any{
+		&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+		&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetID: sources.ID, SetName: sources.Name, Invert: true},
+	}, drop())
+}
+
+// pick rewrites the destination to one of the targets, drawn anew for each
+// connection.
+func pick(b *batch, targets []netip.AddrPort) []expr.Any {
+	elements := make([]nftables.SetElement, len(targets))
+	for i, t := range targets {
+		elements[i] = nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(uint32(i)), Val: endpointBytes(t)}
+	}
+	m := b.set(&nftables.Set{Anonymous: true, Constant: true, IsMap: true, KeyType: nftables.TypeInteger, DataType: endpoint}, elements)
+	draw := &expr.Numgen{Register: reg0, Modulus: uint32(len(targets)), Type: unix.NFT_NG_RANDOM}
+	return append([]expr.Any{draw}, dnatByMap(m)...)
+}
+
+// span is a range of IPv4 addresses, from inclusive, to exclusive.
+type span struct{ from, to uint64 }
+
+// merge turns prefixes into ordered ranges that neither overlap nor touch, as
+// an interval set requires them.
+func merge(prefixes []netip.Prefix) []span {
+	var all []span
+	for _, p := range prefixes {
+		if !p.Addr().Is4() {
+			continue
+		}
+		from := uint64(binaryutil.BigEndian.Uint32(p.Masked().Addr().AsSlice()))
+		all = append(all, span{from, from + 1<<(32-p.Bits())})
+	}
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var out []span
+	for _, s := range all {
+		if n := len(out); n > 0 && s.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func intervals(ranges []span) []nftables.SetElement {
+	var out []nftables.SetElement
+	for _, r := range ranges {
+		out = append(out, nftables.SetElement{Key: binaryutil.BigEndian.PutUint32(uint32(r.from))})
+		if r.to < 1<<32 {
+			out = append(out, nftables.SetElement{Key: binaryutil.BigEndian.PutUint32(uint32(r.to)), IntervalEnd: true})
+		}
+	}
+	return out
+}
