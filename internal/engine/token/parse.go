@@ -43,15 +43,14 @@ type Request struct {
 	SignedHeaders []string
 }
 
-// Headers are the values of the headers that may be signed, in lower case, for
-// a call on behalf of the cluster so named. A signature over any other header
-// cannot be verified, and STS would not have accepted it either:
-// aws-iam-authenticator sends no other.
-func (r *Request) Headers(cluster string) map[string]string {
-	return map[string]string{
-		"host":        r.Host,
-		ClusterHeader: cluster,
-		"accept":      "application/json",
+// Headers are the headers besides Host that may be signed, keyed as net/http
+// keys them, in a call on behalf of the cluster so named. A signature over any
+// other header cannot be verified, and STS would not accept it either:
+// aws-iam-authenticator sends no other that a client could foresee.
+func (r *Request) Headers(cluster string) map[string][]string {
+	return map[string][]string{
+		"X-K8s-Aws-Id": {cluster},
+		"Accept":       {"application/json"},
 	}
 }
 

@@ -87,8 +87,10 @@ func TestParseAgreesWithUpstream(t *testing.T) {
 			if identity == nil || identity.AccessKeyID != request.AccessKeyID || identity.STSEndpoint != request.Host {
 				t.Errorf("%s\nidentity %+v, request %+v", url, identity, request)
 			}
-			if got, want := request.Headers("cluster")["x-k8s-aws-id"], fake.last.Header.Get("x-k8s-aws-id"); got != want {
-				t.Errorf("header = %q, upstream's %q", got, want)
+			for name, values := range request.Headers("cluster") {
+				if got := fake.last.Header.Get(name); got != values[0] {
+					t.Errorf("header %s = %q, upstream's %q", name, values[0], got)
+				}
 			}
 			continue
 		}
