@@ -1,0 +1,31 @@
+// Package eks is Amazon EKS's API for clusters: create, describe, list, update,
+// tag and delete them. Behaviour and error texts are EKS's own, from its API
+// reference and from what it was seen to answer.
+//
+// A handler validates, writes the cluster's record and answers at once, as EKS
+// does. What must happen then is done by Run: one goroutine per cluster looks at
+// the record and moves it on.
+//
+//	CREATING  → Runtime.Start → ACTIVE, or FAILED with a health issue
+//	ACTIVE    → Runtime.Start once in the life of the daemon, again until it works
+//	UPDATING  → the update that is in progress is carried out → ACTIVE
+//	DELETING  → Runtime.Stop → the record is gone
+//
+// The record is the only state: a daemon that starts again goes on where the
+// last one stopped.
+//
+// What a cluster is made of (Kubernetes), who may be passed as its role (IAM) and
+// where it lies (EC2) are other packages' business, stated here as the interfaces
+// Runtime, Roles and Network.
+//
+// # What differs from EKS
+//
+//   - What isn't there is refused by its name: authentication mode API, private
+//     and restricted endpoints, customer keys, Auto Mode, IPv6, Outposts, hybrid
+//     nodes, zonal shift, scaling tiers, control plane settings, and clusters
+//     without the default add-ons.
+//   - upgradePolicy is recorded and shown, but no cluster is ever upgraded unasked.
+//   - DescribeClusterVersions always lists version 1.14, as unsupported, because
+//     eksctl refuses a manifest of a version that isn't listed, and the workshop's
+//     says 1.14. CreateCluster refuses it.
+package eks

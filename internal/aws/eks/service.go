@@ -1,0 +1,166 @@
+package eks
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/store"
+)
+
+// Principal that assumes a cluster's role.
+const servicePrincipal = "eks.amazonaws.com"
+
+// Runtime builds, changes and removes what runs behind a cluster. Calls for
+// different clusters come at the same time; for one cluster, one after another.
+type Runtime interface {
+	// Start returns when the control plane serves. It is called for a new
+	// cluster and, each time the daemon starts, for every cluster there is: what
+	// is there already is kept. Ctx ends when the cluster is to be deleted.
+	Start(ctx context.Context, c Cluster) (Facts, error)
+	// Stop removes everything of the cluster, also of one that never started.
+	Stop(ctx context.Context, c Cluster) error
+	// SetLogging makes types the log types that are exported.
+	SetLogging(ctx context.Context, c Cluster, types []string) error
+}
+
+// Roles is what EKS asks of IAM.
+type Roles interface {
+	// Assumable says whether the role exists and its trust policy lets the
+	// service principal assume it.
+	Assumable(ctx context.Context, roleARN, service string) bool
+	// CheckPass returns the AccessDenied error unless ctx's caller is allowed
+	// iam:PassRole on the role, with iam:PassedToService as service.
+	CheckPass(ctx context.Context, roleARN, service string) error
+}
+
+// Network is what EKS asks of EC2.
+type Network interface {
+	// SubnetPlace says where a subnet lies: "vpc-…" and "us-west-2a".
+	SubnetPlace(id string) (vpc, zone string, ok bool)
+	// VPCRanges are the VPC's IPv4 blocks.
+	VPCRanges(id string) (ranges []netip.Prefix, ok bool)
+	// SecurityGroupVPC is the VPC of a security group.
+	SecurityGroupVPC(id string) (vpc string, ok bool)
+	// PutSecurityGroup creates or replaces the group under the given id.
+	PutSecurityGroup(ctx context.Context, id, vpc, name, description string, tags map[string]string) error
+	// DeleteSecurityGroup removes the group, if it is there.
+	DeleteSecurityGroup(ctx context.Context, id string) error
+}
+
+// Deps is what a Service is made of.
+type Deps struct {
+	Store   *store.Store
+	Place   api.Place
+	Runtime Runtime
+	Roles   Roles
+	Network Network
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	// PatchVersions are the Kubernetes versions that Runtime really runs, by
+	// minor: "1.37" → "1.37.2". DescribeClusterVersions shows them.
+	PatchVersions map[string]string
+	// Nodegroups lists the managed node groups of a cluster, which keep it from
+	// being deleted. Nil: there are none.
+	Nodegroups func(cluster string) []string
+}
+
+// Service answers the EKS API and drives the clusters.
+type Service struct {
+	Deps
+	clusters *store.Table[Cluster]
+	updates  *store.Table[Update]
+
+	mu      sync.Mutex
+	serving map[string]bool // by cluster ID: Start has returned in this process
+	changed chan struct{}   // closed and replaced when serving changes
+}
+
+// New makes the service. Its tables are registered in d.Store, which is loaded
+// afterwards.
+func New(d Deps) *Service {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{
+		Deps:     d,
+		clusters: store.NewTable[Cluster](d.Store, "eks/cluster"),
+		updates:  store.NewTable[Update](d.Store, "eks/update"),
+		serving:  map[string]bool{},
+		changed:  make(chan struct{}),
+	}
+}
+
+// Service lists the operations for the front door.
+func (s *Service) Service() *api.Service {
+	svc := &api.Service{ID: "eks", Action: "eks"}
+	api.Add(svc, "CreateCluster", s.CreateCluster, func(_ context.Context, in *eks.CreateClusterInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "DescribeCluster", s.DescribeCluster, func(_ context.Context, in *eks.DescribeClusterInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "ListClusters", s.ListClusters, nil)
+	api.Add(svc, "DeleteCluster", s.DeleteCluster, func(_ context.Context, in *eks.DeleteClusterInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "UpdateClusterConfig", s.UpdateClusterConfig, func(_ context.Context, in *eks.UpdateClusterConfigInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "DescribeUpdate", s.DescribeUpdate, func(_ context.Context, in *eks.DescribeUpdateInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "ListUpdates", s.ListUpdates, func(_ context.Context, in *eks.ListUpdatesInput) []string { return s.arns(in.Name) })
+	api.Add(svc, "TagResource", s.TagResource, func(_ context.Context, in *eks.TagResourceInput) []string { return given(in.ResourceArn) })
+	api.Add(svc, "UntagResource", s.UntagResource, func(_ context.Context, in *eks.UntagResourceInput) []string { return given(in.ResourceArn) })
+	api.Add(svc, "ListTagsForResource", s.ListTagsForResource, func(_ context.Context, in *eks.ListTagsForResourceInput) []string { return given(in.ResourceArn) })
+	api.Add(svc, "DescribeClusterVersions", s.DescribeClusterVersions, nil)
+	return svc
+}
+
+// Cluster returns the record of a cluster.
+func (s *Service) Cluster(name string) (Cluster, bool) { return s.clusters.Get(name) }
+
+// Clusters returns all records, by name.
+func (s *Service) Clusters() iter.Seq2[string, Cluster] { return s.clusters.List("") }
+
+// Watch calls fn for each cluster there is and for each change, as store.Table's
+// Watch does: fn must be quick and must not write to the store.
+func (s *Service) Watch(fn func(name string, old, new *Cluster)) (stop func()) {
+	return s.clusters.Watch(fn)
+}
+
+// ARN is the ARN of the cluster of that name.
+func (s *Service) ARN(name string) string {
+	p := s.Place
+	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":cluster/" + name
+}
+
+func (s *Service) arns(name *string) []string {
+	if name == nil || *name == "" {
+		return nil
+	}
+	return []string{s.ARN(*name)}
+}
+
+func given(arn *string) []string {
+	if arn == nil || *arn == "" {
+		return nil
+	}
+	return []string{*arn}
+}
+
+// host and issuer name what a cluster's ID makes unique.
+func (s *Service) host(id string) string {
+	return id + ".gr7." + s.Place.Region + ".eks." + suffix(s.Place.Partition)
+}
+
+func (s *Service) issuer(id string) string {
+	return "https://oidc.eks." + s.Place.Region + "." + suffix(s.Place.Partition) + "/id/" + id
+}
+
+// suffix is the partition's domain.
+func suffix(partition string) string {
+	if strings.HasPrefix(partition, "aws-cn") {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}

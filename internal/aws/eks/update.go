@@ -1,0 +1,171 @@
+package eks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/google/uuid"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// UpdateClusterConfig starts one update of one type; Run carries it out. Types
+// that aren't there are refused by name, after the checks that EKS would make.
+func (s *Service) UpdateClusterConfig(ctx context.Context, in *eks.UpdateClusterConfigInput) (*eks.UpdateClusterConfigOutput, error) {
+	c, err := s.find(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := updateType(c.Name, in)
+	if err != nil {
+		return nil, err
+	}
+	wanted := *in
+	wanted.ClientRequestToken = nil
+	u := Update{
+		ID:        uuid.NewString(),
+		Cluster:   c.Name,
+		Type:      string(kind),
+		Status:    string(types.UpdateStatusInProgress),
+		CreatedAt: s.Now(),
+		Token:     aws.ToString(in.ClientRequestToken),
+		Digest:    digestOf(wanted),
+	}
+	err = s.Store.Update(ctx, func(tx *store.Tx) error {
+		clusters, updates := s.clusters.In(tx), s.updates.In(tx)
+		c, ok := clusters.Get(c.Name)
+		if !ok {
+			return noCluster(c.Name)
+		}
+		for _, old := range updates.List(c.Name + "/") {
+			if u.Token == "" || old.Token != u.Token {
+				continue
+			}
+			if old.Digest != u.Digest {
+				return invalidParameter(c.Name, "The clientRequestToken was already used by a request with different parameters.")
+			}
+			u = old
+			return nil
+		}
+		switch c.Status {
+		case Active:
+		case Updating:
+			return inUse(c.Name, "Cannot %s because cluster %s currently has update %s in progress", kind, c.Name, c.Update)
+		default:
+			return invalidRequest(c.Name, "Cannot %s because cluster %s is %s", kind, c.Name, c.Status)
+		}
+		if err := u.plan(c, in); err != nil {
+			return err
+		}
+		c.Status, c.Update = Updating, u.ID
+		clusters.Put(c.Name, c)
+		updates.Put(updateKey(c.Name, u.ID), u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &eks.UpdateClusterConfigOutput{Update: updateView(u)}, nil
+}
+
+// updateType is the one type of update that the request asks for.
+func updateType(cluster string, in *eks.UpdateClusterConfigInput) (types.UpdateType, error) {
+	vpc := in.ResourcesVpcConfig
+	if vpc == nil {
+		vpc = &types.VpcConfigRequest{}
+	}
+	var asked []types.UpdateType
+	for _, t := range []struct {
+		kind  types.UpdateType
+		asked bool
+	}{
+		{types.UpdateTypeLoggingUpdate, in.Logging != nil},
+		{types.UpdateTypeEndpointAccessUpdate, asksAccess(vpc)},
+		{types.UpdateTypeVpcConfigUpdate, len(vpc.SubnetIds) > 0 || len(vpc.SecurityGroupIds) > 0},
+		{types.UpdateTypeControlPlaneEgressUpdate, vpc.ControlPlaneEgressMode != ""},
+		{types.UpdateTypeAccessConfigUpdate, in.AccessConfig != nil},
+		{types.UpdateTypeUpgradePolicyUpdate, in.UpgradePolicy != nil},
+		{types.UpdateTypeZonalShiftConfigUpdate, in.ZonalShiftConfig != nil},
+		{types.UpdateTypeAutoModeUpdate, in.ComputeConfig != nil || in.StorageConfig != nil || in.KubernetesNetworkConfig != nil},
+		{types.UpdateTypeRemoteNetworkConfigUpdate, in.RemoteNetworkConfig != nil},
+		{types.UpdateTypeDeletionProtectionUpdate, in.DeletionProtection != nil},
+		{types.UpdateTypeControlPlaneScalingConfigUpdate, in.ControlPlaneScalingConfig != nil},
+		{types.UpdateTypeControlPlaneComponentConfigUpdate, in.KubeApiServerConfig != nil || in.KubeControllerManagerConfig != nil || in.KubeSchedulerConfig != nil},
+	} {
+		if t.asked {
+			asked = append(asked, t.kind)
+		}
+	}
+	switch len(asked) {
+	case 0:
+		return "", invalidParameter(cluster, "The type for cluster update was not provided.")
+	case 1:
+		return asked[0], nil
+	}
+	return "", invalidParameter(cluster, "Only one type of update can be allowed.")
+}
+
+// plan writes into u what the request wants of c.
+func (u *Update) plan(c Cluster, in *eks.UpdateClusterConfigInput) error {
+	switch types.UpdateType(u.Type) {
+	case types.UpdateTypeLoggingUpdate:
+		return u.planLogging(c, in.Logging)
+	case types.UpdateTypeDeletionProtectionUpdate:
+		u.DeletionProtection = *in.DeletionProtection
+		u.Params = []Param{{string(types.UpdateParamTypeDeletionProtection), strconv.FormatBool(u.DeletionProtection)}}
+		if u.DeletionProtection == c.DeletionProtection {
+			return invalidParameter(c.Name, "Cluster is already at the desired configuration with deletionProtection: %t", c.DeletionProtection)
+		}
+		return nil
+	case types.UpdateTypeUpgradePolicyUpdate:
+		return u.planSupport(c, in.UpgradePolicy)
+	case types.UpdateTypeEndpointAccessUpdate:
+		return refuseAccess(c, in.ResourcesVpcConfig)
+	}
+	return unsupported(c.Name, u.Type, "this part of a cluster can't be changed")
+}
+
+func (u *Update) planLogging(c Cluster, in *types.Logging) error {
+	var err error
+	if u.Logging, err = loggingAfter(c.Name, c.Logging, in); err != nil {
+		return err
+	}
+	if slices.Equal(u.Logging, c.Logging) {
+		return invalidParameter(c.Name, "No changes needed for the logging config provided")
+	}
+	p, err := loggingParam(in)
+	u.Params = []Param{p}
+	return err
+}
+
+func (u *Update) planSupport(c Cluster, in *types.UpgradePolicyRequest) error {
+	if err := checkSupport(c.Name, in.SupportType, &u.SupportType); err != nil {
+		return err
+	}
+	if u.SupportType == c.SupportType {
+		return invalidParameter(c.Name, "Cluster is already at the desired configuration with supportType: %s", c.SupportType)
+	}
+	u.Params = []Param{{string(types.UpdateParamTypeUpgradePolicy), fmt.Sprintf(`{"supportType":%q}`, u.SupportType)}}
+	return nil
+}
+
+// refuseAccess answers a change of endpoint access: with EKS's own words where it
+// would refuse as well, else by naming what can't be changed.
+func refuseAccess(c Cluster, in *types.VpcConfigRequest) error {
+	now := access{public: c.PublicAccess, private: c.PrivateAccess, cidrs: c.PublicAccessCIDRs}
+	want, err := endpointAccess(c.Name, now, in)
+	if err != nil {
+		return err
+	}
+	if want.equal(now) {
+		return invalidParameter(c.Name, "Cluster is already at the desired configuration with endpointPrivateAccess: %t , endpointPublicAccess: %t, and Public Endpoint Restrictions: [%s]",
+			now.private, now.public, strings.Join(now.cidrs, ", "))
+	}
+	return unsupported(c.Name, want.changed(now), "an endpoint is public, for everyone")
+}
