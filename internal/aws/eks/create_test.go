@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -35,7 +34,7 @@ func TestCreateShowsWhatEKSShows(t *testing.T) {
 			t.Errorf("a new cluster: %v, endpoint %v", c.Status, c.Endpoint)
 		}
 		close(hold)
-		synctest.Wait()
+		settle()
 
 		c = w.describe(t, ctx, "cluster")
 		id := regexp.MustCompile(`^https://([0-9A-F]{32})\.gr7\.us-west-2\.eks\.amazonaws\.com$`).FindStringSubmatch(*c.Endpoint)

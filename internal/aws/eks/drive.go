@@ -193,9 +193,9 @@ func (d *driver) start(c Cluster) (Facts, error) {
 // can't be started fails its update: it could not be deleted otherwise.
 func (d *driver) update(ctx context.Context, c Cluster) error {
 	key := updateKey(c.Name, c.Update)
-	u, ok := d.s.updates.Get(key)
-	if !ok {
-		return d.change(ctx, func(c *Cluster) { c.Status, c.Update = Active, "" })
+	u, ok, err := d.wanted(ctx, key)
+	if !ok || err != nil {
+		return err
 	}
 	failure := d.serve(ctx, c)
 	if failure == nil && types.UpdateType(u.Type) == types.UpdateTypeLoggingUpdate {
@@ -221,6 +221,24 @@ func (d *driver) update(ctx context.Context, c Cluster) error {
 		d.s.updates.In(tx).Put(key, u)
 		return nil
 	})
+}
+
+// wanted reads the update in progress. It does so in a transaction because
+// memory shows the tables of one commit one after another: the cluster may be
+// UPDATING a moment before the update's record is there. An update that was
+// never recorded ends.
+func (d *driver) wanted(ctx context.Context, key string) (u Update, ok bool, err error) {
+	err = d.s.Store.Update(ctx, func(tx *store.Tx) error {
+		if u, ok = d.s.updates.In(tx).Get(key); ok {
+			return nil
+		}
+		if c, there := d.s.clusters.In(tx).Get(d.name); there && c.ID == d.id && c.Status == Updating {
+			c.Status, c.Update = Active, ""
+			d.s.clusters.In(tx).Put(d.name, c)
+		}
+		return nil
+	})
+	return u, ok, err
 }
 
 // apply makes the update's wishes the cluster's.

@@ -33,7 +33,7 @@ func TestFailedCreation(t *testing.T) {
 		if _, err := w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("cluster")}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		settle()
 		if _, ok := w.Cluster("cluster"); ok {
 			t.Error("a failed cluster can't be deleted")
 		}
@@ -49,7 +49,7 @@ func TestDelete(t *testing.T) {
 		if err != nil || out.Cluster.Status != types.ClusterStatusDeleting || out.Cluster.Endpoint == nil {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		synctest.Wait()
+		settle()
 		_, err = w.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: name})
 		wantError(t, err, "ResourceNotFoundException", "No cluster found for name: cluster.")
 		_, err = w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: name})
@@ -80,7 +80,7 @@ func TestDeleteWhileCreating(t *testing.T) {
 		if _, err := w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("cluster")}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		settle()
 		if got := w.runtime.seen(); !slices.Equal(got, []string{"start cluster", "stop cluster"}) {
 			t.Errorf("calls %v", got)
 		}
@@ -97,7 +97,7 @@ func TestDeleteIsRetried(t *testing.T) {
 		if _, err := w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("cluster")}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		settle()
 		if c := w.describe(t, ctx, "cluster"); c.Status != types.ClusterStatusDeleting || *c.Health.Issues[0].Message != "a process does not end" {
 			t.Errorf("status %s, issues %v", c.Status, c.Health.Issues)
 		}
@@ -107,7 +107,7 @@ func TestDeleteIsRetried(t *testing.T) {
 		}
 		w.runtime.set(func(r *runtime) { r.stopErr = nil })
 		time.Sleep(lastRetry)
-		synctest.Wait()
+		settle()
 		if _, ok := w.Cluster("cluster"); ok {
 			t.Error("it is still there")
 		}
@@ -144,7 +144,7 @@ func TestResume(t *testing.T) {
 			life, stop := context.WithCancel(ctx)
 			done := make(chan struct{})
 			go func() { w.Run(life); close(done) }()
-			synctest.Wait()
+			settle()
 			test()
 			stop()
 			<-done
@@ -170,12 +170,12 @@ func TestResume(t *testing.T) {
 			}
 			waited := make(chan error)
 			go func() { waited <- w.WaitServing(ctx, "active") }()
-			synctest.Wait()
+			settle()
 			w.runtime.set(func(r *runtime) { r.startErr = nil })
 			if err := <-waited; err != nil {
 				t.Error(err)
 			}
-			synctest.Wait()
+			settle()
 			if c := w.describe(t, ctx, "active"); len(c.Health.Issues) != 0 || !w.Serving("active") {
 				t.Errorf("after it started: %v", c.Health.Issues)
 			}
@@ -198,7 +198,7 @@ func TestResumeUpdateAndDeletion(t *testing.T) {
 		if _, err := w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("deleting")}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		settle()
 		stop()
 		<-done
 
@@ -206,7 +206,7 @@ func TestResumeUpdateAndDeletion(t *testing.T) {
 		life, stop = context.WithCancel(ctx)
 		done = make(chan struct{})
 		go func() { w.Run(life); close(done) }()
-		synctest.Wait()
+		settle()
 		out, err := w.DescribeUpdate(ctx, &eks.DescribeUpdateInput{Name: aws.String("updating"), UpdateId: u.Id})
 		if err != nil || out.Update.Status != types.UpdateStatusSuccessful {
 			t.Errorf("the update: %+v, %v", out, err)

@@ -39,11 +39,17 @@ func inWorld(t *testing.T, test func(t *testing.T, ctx context.Context, w *world
 		defer w.Store.Close()
 		ctx, stop := context.WithCancel(caller(alice, "AIDAALICE"))
 		done := make(chan struct{})
+		defer func() { stop(); <-done }()
 		go func() { w.Run(ctx); close(done) }()
 		test(t, ctx, w)
-		stop()
-		<-done
 	})
+}
+
+// settle returns when nothing moves any more. A moment must pass: the store
+// pauses for some milliseconds before it runs a transaction again.
+func settle() {
+	time.Sleep(100 * time.Millisecond)
+	synctest.Wait()
 }
 
 func newWorld() *world {
@@ -223,7 +229,7 @@ func (w *world) create(t *testing.T, ctx context.Context, name string, change ..
 	if _, err := w.CreateCluster(ctx, request(name, change...)); err != nil {
 		t.Fatal(err)
 	}
-	synctest.Wait()
+	settle()
 	return w.describe(t, ctx, name)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,7 +29,7 @@ func (w *world) update(t *testing.T, ctx context.Context, name string, fn func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	synctest.Wait()
+	settle()
 	return out.Update
 }
 
@@ -62,7 +61,7 @@ func TestLoggingUpdate(t *testing.T) {
 		wantError(t, err, "ResourceInUseException", "Cannot LoggingUpdate because cluster cluster currently has update "+*u.Id+" in progress")
 
 		close(hold)
-		synctest.Wait()
+		settle()
 		if u := w.described(t, ctx, "cluster", u.Id); u.Status != types.UpdateStatusSuccessful {
 			t.Errorf("it ended %s", u.Status)
 		}
