@@ -195,6 +195,15 @@ func localDaddr() []expr.Any {
 	}
 }
 
+// noRoute matches packets that no route takes anywhere. Those to local
+// addresses match too.
+func noRoute() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: unix.NFT_REG_1, FlagDADDR: true, ResultOIF: true},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: make([]byte, 4)},
+	}
+}
+
 func verdict(k expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: k}} }
 
 func accept() []expr.Any { return verdict(expr.VerdictAccept) }
@@ -202,6 +211,8 @@ func drop() []expr.Any   { return verdict(expr.VerdictDrop) }
 
 // Codes of ICMP destination unreachable (RFC 792, RFC 1812).
 const (
+	icmpNet        = 0
+	icmpHost       = 1
 	icmpPort       = 3
 	icmpProhibited = 13
 )

@@ -10,7 +10,8 @@
 //
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
 //	        eksact-lb        load balancers (Listeners)
-//	node:   eksact-hostport  pods' host ports (HostPorts)
+//	node:   eksact-node      addresses that no pod has (ApplyNode)
+//	        eksact-hostport  pods' host ports (HostPorts)
 //
 // Every function works on the network namespace named by a file (see package
 // netns). Nothing executes nft(8): an update over netlink costs about 20 µs

@@ -44,7 +44,7 @@ func ApplyEdge(ns string, e Edge) error {
 		e.input(b)
 		e.forward(b)
 		e.output(b)
-		e.unserved(b)
+		e.nowhere(b)
 		nat := b.hook("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 		b.rule(nat, saddr(e.VPC), originalDaddr(e.Public), snat(e.NAT))
 	})
@@ -83,12 +83,17 @@ func (e Edge) output(b *batch) {
 	b.rule(out, oif(e.HostLink), state(expr.CtStateBitNEW), refuse(icmpProhibited))
 }
 
-// unserved answers for load balancers' addresses where no listener took the
-// packet: by now, those that were taken have another destination.
-func (e Edge) unserved(b *batch) {
-	pre := b.hook("unserved", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
+// nowhere refuses what has no way on: packets to load balancers' addresses that
+// no listener took (by now, those that were taken have another destination),
+// and to addresses without a route. Routing would refuse the latter too, but
+// at one answer per second to each sender.
+func (e Edge) nowhere(b *batch) {
+	pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
+	b.rule(pre, state(known), accept())
 	b.rule(pre, daddr(e.Balancers), reset())
 	b.rule(pre, daddr(e.Balancers), refuse(icmpPort))
+	b.rule(pre, localDaddr(), accept())
+	b.rule(pre, noRoute(), refuse(icmpNet))
 }
 
 func notIif(name string) []expr.Any {

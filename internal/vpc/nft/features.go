@@ -28,7 +28,10 @@ func Missing(ns string) []string {
 		{"nf_tables address matches", func(b *batch) { b.rule(filter(b), saddr(one), accept()) }},
 		{"nft_ct (connection tracking)", func(b *batch) { b.rule(filter(b), state(known), originalDaddr(one), accept()) }},
 		{"nft_reject", func(b *batch) { b.rule(filter(b), reset()) }},
-		{"nft_fib", func(b *batch) { b.rule(filter(b), localDaddr(), accept()) }},
+		{"nft_fib", func(b *batch) {
+			pre := b.hook("c", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityFilter)
+			b.rule(pre, localDaddr(), noRoute(), accept())
+		}},
 		{"nft_nat", func(b *batch) {
 			post := b.hook("p", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 			b.rule(post, snat(one.Addr()))

@@ -62,7 +62,7 @@ func (l Listener) write(b *batch) {
 	c := b.chain(l.chain())
 	l.admit(b, c)
 	if len(l.Targets) == 0 {
-		return // the edge's "unserved" chain answers
+		return // the edge's "nowhere" chain answers
 	}
 	b.rule(c, pick(b, l.Targets))
 }

@@ -1,0 +1,20 @@
+package nft
+
+import (
+	"net/netip"
+
+	"github.com/google/nftables"
+)
+
+const nodeTable = "eksact-node"
+
+// ApplyNode writes the rules of a node, in its namespace: packets to addresses
+// of its pods' block that no pod has now are refused at once (see Edge for why
+// routing alone does not).
+func ApplyNode(ns string, pods netip.Prefix) error {
+	return replace(ns, nodeTable, func(b *batch) {
+		pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
+		b.rule(pre, state(known), accept())
+		b.rule(pre, daddr(pods), noRoute(), refuse(icmpHost))
+	})
+}
