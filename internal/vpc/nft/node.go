@@ -15,6 +15,7 @@ func ApplyNode(ns string, pods netip.Prefix) error {
 	return replace(ns, nodeTable, func(b *batch) {
 		pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
 		b.rule(pre, state(known), accept())
+		b.rule(pre, localDaddr(), accept())
 		b.rule(pre, daddr(pods), noRoute(), refuse(icmpHost))
 	})
 }
