@@ -52,11 +52,13 @@ func (a *AWSAuth) Run(ctx context.Context) {
 		},
 		Watch: a.configMaps.Watch,
 		Reset: func(all []runtime.Object) {
-			if len(all) == 0 { // never in between: a map in force stays until the next
-				a.set(nil)
-			}
+			// One step from the old map to the new: in between nobody is unmapped.
+			found := false
 			for _, object := range all {
-				a.changed(watch.Added, object)
+				found = a.changed(watch.Added, object) || found
+			}
+			if !found {
+				a.set(nil)
 			}
 			a.once.Do(func() { close(a.loaded) })
 		},
@@ -75,22 +77,23 @@ func (a *AWSAuth) Run(ctx context.Context) {
 // Loaded is closed once aws-auth was read for the first time.
 func (a *AWSAuth) Loaded() <-chan struct{} { return a.loaded }
 
-// changed puts one state of the ConfigMap in force.
-func (a *AWSAuth) changed(kind watch.EventType, object runtime.Object) {
+// changed puts one state of the ConfigMap in force, if it is that ConfigMap.
+func (a *AWSAuth) changed(kind watch.EventType, object runtime.Object) bool {
 	cm, ok := object.(*corev1.ConfigMap)
 	if !ok || cm.Name != configMapName {
-		return
+		return false
 	}
 	if kind == watch.Deleted {
 		a.log.line(info, "Resetting configmap on delete", nil)
 		a.set(nil)
-		return
+		return true
 	}
 	m, errs := mapping.Compile(cm.Data)
 	a.set(m)
 	if len(errs) > 0 {
 		a.log.line(failure, fmt.Sprintf("There was an error parsing the config maps.  Only saving data that was good, error parsing config map: %v", errs), nil)
 	}
+	return true
 }
 
 func (a *AWSAuth) set(m *mapping.ConfigMap) { a.current.Store(m) }
