@@ -1,0 +1,177 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// VPC is a virtual private cloud.
+type VPC struct {
+	ID      string         // "vpc-…"
+	CIDRs   []netip.Prefix // the first is the primary block
+	Default bool
+	Tags    map[string]string
+}
+
+// Subnet is a part of a VPC in one zone.
+type Subnet struct {
+	ID          string // "subnet-…"
+	VPC         string
+	CIDR        netip.Prefix
+	Zone        string // "us-west-2a"
+	MapPublicIP bool
+	Tags        map[string]string
+}
+
+// SecurityGroup is a named set of interfaces with rules for their traffic.
+type SecurityGroup struct {
+	ID          string // "sg-…"
+	VPC         string
+	Name        string
+	Description string
+	Ingress     []Rule
+	Egress      []Rule
+	Tags        map[string]string
+}
+
+// Rule lets a protocol's ports through, from or to blocks and groups.
+type Rule struct {
+	Protocol string // "-1" is all, then there are no ports; "tcp", "udp"
+	From, To int32
+	CIDRs    []netip.Prefix
+	Groups   []string // ids
+}
+
+// Instance is a machine.
+type Instance struct {
+	ID          string // "i-…", 17 hexadecimal digits
+	Reservation string // "r-…"
+	State       State
+	Type        string // "m5.large"
+	Image       string // "ami-…", or "" when there is none
+	LaunchTime  time.Time
+	Arch        string // "x86_64", "arm64"
+
+	VPC        string
+	Subnet     string
+	Zone       string
+	PrivateIP  netip.Addr
+	PrivateDNS string // "ip-10-0-64-10.us-west-2.compute.internal"
+	PublicIP   netip.Addr
+	PublicDNS  string
+	Interfaces []Interface // the first is the primary one
+	Groups     []string    // security groups
+
+	ProfileARN string // instance profile
+	ProfileID  string // "AIPA…"
+	HopLimit   int32  // of metadata answers
+	TokensOnly bool   // metadata only with a session token (IMDSv2)
+
+	Tags map[string]string
+}
+
+// Interface is an elastic network interface of an instance.
+type Interface struct {
+	ID       string // "eni-…"
+	MAC      string
+	Subnet   string
+	IP       netip.Addr
+	Prefixes []netip.Prefix // delegated for pods
+	Groups   []string
+}
+
+// State is an instance's state, spelled as the API spells it.
+type State string
+
+const (
+	Pending      State = "pending"
+	Running      State = "running"
+	ShuttingDown State = "shutting-down"
+	Terminated   State = "terminated"
+	Stopping     State = "stopping"
+	Stopped      State = "stopped"
+)
+
+// codes of the states (API reference, InstanceState).
+var codes = map[State]int32{Pending: 0, Running: 16, ShuttingDown: 32, Terminated: 48, Stopping: 64, Stopped: 80}
+
+// PutVPC creates or replaces a VPC's record, which must have a block.
+func (s *Service) PutVPC(ctx context.Context, v VPC) error {
+	if len(v.CIDRs) == 0 {
+		return fmt.Errorf("VPC %s has no CIDR block", v.ID)
+	}
+	return put(ctx, s.store, s.vpcs, v.ID, v)
+}
+
+// DeleteVPC removes it, if it is there.
+func (s *Service) DeleteVPC(ctx context.Context, id string) error {
+	return remove(ctx, s.store, s.vpcs, id)
+}
+
+// PutSubnet creates or replaces a subnet's record.
+func (s *Service) PutSubnet(ctx context.Context, n Subnet) error {
+	return put(ctx, s.store, s.subnets, n.ID, n)
+}
+
+// DeleteSubnet removes it, if it is there.
+func (s *Service) DeleteSubnet(ctx context.Context, id string) error {
+	return remove(ctx, s.store, s.subnets, id)
+}
+
+// PutInstance creates or replaces an instance's record.
+func (s *Service) PutInstance(ctx context.Context, i Instance) error {
+	return put(ctx, s.store, s.instances, i.ID, i)
+}
+
+// DeleteInstance removes it, if it is there.
+func (s *Service) DeleteInstance(ctx context.Context, id string) error {
+	return remove(ctx, s.store, s.instances, id)
+}
+
+// Instance returns an instance's record.
+func (s *Service) Instance(id string) (Instance, bool) { return s.instances.Get(id) }
+
+// PutSecurityGroup creates or replaces a group that lets its members talk to each
+// other, and out.
+func (s *Service) PutSecurityGroup(ctx context.Context, id, vpc, name, description string, tags map[string]string) error {
+	return put(ctx, s.store, s.groups, id, SecurityGroup{
+		ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
+		Ingress: []Rule{{Protocol: "-1", Groups: []string{id}}},
+		Egress:  []Rule{{Protocol: "-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}},
+	})
+}
+
+// DeleteSecurityGroup removes it, if it is there.
+func (s *Service) DeleteSecurityGroup(ctx context.Context, id string) error {
+	return remove(ctx, s.store, s.groups, id)
+}
+
+// SubnetPlace says where a subnet lies.
+func (s *Service) SubnetPlace(id string) (vpc, zone string, ok bool) {
+	n, ok := s.subnets.Get(id)
+	return n.VPC, n.Zone, ok
+}
+
+// VPCRanges are the VPC's IPv4 blocks.
+func (s *Service) VPCRanges(id string) ([]netip.Prefix, bool) {
+	v, ok := s.vpcs.Get(id)
+	return v.CIDRs, ok
+}
+
+// SecurityGroupVPC is the VPC of a security group.
+func (s *Service) SecurityGroupVPC(id string) (vpc string, ok bool) {
+	g, ok := s.groups.Get(id)
+	return g.VPC, ok
+}
+
+func put[T any](ctx context.Context, st *store.Store, table *store.Table[T], id string, v T) error {
+	return st.Update(ctx, func(tx *store.Tx) error { table.In(tx).Put(id, v); return nil })
+}
+
+func remove[T any](ctx context.Context, st *store.Store, table *store.Table[T], id string) error {
+	return st.Update(ctx, func(tx *store.Tx) error { table.In(tx).Delete(id); return nil })
+}
