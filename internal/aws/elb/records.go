@@ -1,0 +1,157 @@
+package elb
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// LoadBalancer is a TCP load balancer with its listeners.
+type LoadBalancer struct {
+	Name      string
+	ID        string // 16 hexadecimal digits, the end of its ARN
+	DNSName   string
+	Scheme    string // "internet-facing", "internal"
+	State     string // "provisioning", "active", "failed"
+	Reason    string // of the state, or ""
+	VPC       string
+	Zones     []Zone
+	Groups    []string // security groups
+	CreatedAt time.Time
+	Listeners []Listener
+	Tags      map[string]string
+}
+
+// Zone is where a load balancer has an address.
+type Zone struct {
+	Name   string // "us-west-2a"
+	Subnet string
+	IP     netip.Addr
+}
+
+// Listener forwards a port to a target group.
+type Listener struct {
+	ID          string // 16 hexadecimal digits
+	Protocol    string // "TCP"
+	Port        int32
+	TargetGroup string // name
+}
+
+// TargetGroup is a set of targets and how their health is checked.
+type TargetGroup struct {
+	Name       string
+	ID         string // 16 hexadecimal digits
+	Protocol   string // "TCP"
+	Port       int32
+	VPC        string
+	TargetType string // "instance", "ip"
+	Check      Check
+	Targets    []Target
+	Tags       map[string]string
+}
+
+// Check is a health check.
+type Check struct {
+	Protocol           string // "TCP", "HTTP"
+	Port               string // "traffic-port", or a number
+	Path               string // of HTTP
+	Interval, Timeout  time.Duration
+	Healthy, Unhealthy int32 // how many in a row change the state
+}
+
+// Target is a member of a target group.
+type Target struct {
+	ID          string // an instance's id or an address
+	Port        int32
+	Zone        string
+	State       string // a types.TargetHealthStateEnum
+	Reason      string // a types.TargetHealthReasonEnum, or ""
+	Description string
+}
+
+// Put creates or replaces a load balancer with the target groups its listeners
+// forward to. Groups that the old one used and nobody uses any more are removed.
+func (s *Service) Put(ctx context.Context, lb LoadBalancer, groups ...TargetGroup) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		for _, g := range groups {
+			s.groups.In(tx).Put(g.Name, g)
+		}
+		for _, l := range lb.Listeners {
+			if _, ok := s.groups.In(tx).Get(l.TargetGroup); !ok {
+				return fmt.Errorf("load balancer %s: listener %d forwards to target group %q, which does not exist", lb.Name, l.Port, l.TargetGroup)
+			}
+		}
+		old, _ := s.balancers.In(tx).Get(lb.Name)
+		s.balancers.In(tx).Put(lb.Name, lb)
+		s.sweep(tx, old)
+		return nil
+	})
+}
+
+// Delete removes a load balancer, if it is there, and the target groups that only
+// it used.
+func (s *Service) Delete(ctx context.Context, name string) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		old, ok := s.balancers.In(tx).Get(name)
+		if !ok {
+			return nil
+		}
+		s.balancers.In(tx).Delete(name)
+		s.sweep(tx, old)
+		return nil
+	})
+}
+
+// SetTargets replaces a target group's targets. A group that isn't there is an
+// error; no difference is no write.
+func (s *Service) SetTargets(ctx context.Context, group string, targets []Target) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		g, ok := s.groups.In(tx).Get(group)
+		if !ok {
+			return fmt.Errorf("target group %q does not exist", group)
+		}
+		if slices.Equal(g.Targets, targets) {
+			return nil
+		}
+		g.Targets = targets
+		s.groups.In(tx).Put(group, g)
+		return nil
+	})
+}
+
+// Get returns a load balancer's record.
+func (s *Service) Get(name string) (LoadBalancer, bool) { return s.balancers.Get(name) }
+
+// LoadBalancers returns all records, by name.
+func (s *Service) LoadBalancers() iter.Seq2[string, LoadBalancer] { return s.balancers.List("") }
+
+// TargetGroup returns a target group's record.
+func (s *Service) TargetGroup(name string) (TargetGroup, bool) { return s.groups.Get(name) }
+
+// sweep removes the target groups that old used and no load balancer uses.
+func (s *Service) sweep(tx *store.Tx, old LoadBalancer) {
+	used := map[string]bool{}
+	for _, lb := range s.balancers.In(tx).List("") {
+		for _, l := range lb.Listeners {
+			used[l.TargetGroup] = true
+		}
+	}
+	for _, l := range old.Listeners {
+		if !used[l.TargetGroup] {
+			s.groups.In(tx).Delete(l.TargetGroup)
+		}
+	}
+}
+
+// checkPort is the port on which a target's health is checked.
+func (g TargetGroup) checkPort(t Target) string {
+	if g.Check.Port == "traffic-port" {
+		return fmt.Sprint(t.Port)
+	}
+	return g.Check.Port
+}
