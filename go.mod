@@ -345,3 +345,5 @@ replace (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+exclude k8s.io/sample-apiserver v0.0.0
