@@ -29,7 +29,7 @@ type Files map[string]*entry
 
 // File adds a regular file.
 func (f Files) File(name string, mode int64, data []byte) {
-	name = clean(name)
+	name = f.place(name)
 	f.parents(name)
 	f[name] = &entry{header: tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode, Size: int64(len(data))}, data: data}
 }
@@ -44,7 +44,7 @@ func (f Files) Local(name string, mode int64, from string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file", from)
 	}
-	name = clean(name)
+	name = f.place(name)
 	f.parents(name)
 	f[name] = &entry{header: tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: mode, Size: info.Size()}, from: from}
 	return nil
@@ -52,14 +52,14 @@ func (f Files) Local(name string, mode int64, from string) error {
 
 // Link adds a symbolic link.
 func (f Files) Link(name, target string) {
-	name = clean(name)
+	name = f.place(name)
 	f.parents(name)
 	f[name] = &entry{header: tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: target, Mode: 0o777}}
 }
 
 // Dir adds a directory, or sets the mode of one that is there.
 func (f Files) Dir(name string, mode int64) {
-	name = clean(name)
+	name = f.place(name)
 	if name == "." {
 		return
 	}
@@ -68,7 +68,7 @@ func (f Files) Dir(name string, mode int64) {
 }
 
 // Has tells whether there is an entry of that name.
-func (f Files) Has(name string) bool { return f[clean(name)] != nil }
+func (f Files) Has(name string) bool { return f[f.place(name)] != nil }
 
 func (f Files) parents(name string) {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
@@ -76,6 +76,17 @@ func (f Files) parents(name string) {
 			f[dir] = &entry{header: tar.Header{Name: dir + "/", Typeflag: tar.TypeDir, Mode: 0o755}}
 		}
 	}
+}
+
+// place is where a path leads: through the link that a top directory may be,
+// so that /bin/sh is put into /usr/bin where /bin is a link to that.
+func (f Files) place(name string) string {
+	name = clean(name)
+	first, rest, below := strings.Cut(name, "/")
+	if e := f[first]; below && e != nil && e.header.Typeflag == tar.TypeSymlink {
+		return clean(e.header.Linkname + "/" + rest)
+	}
+	return name
 }
 
 // clean gives the form in which names are kept; it never leads out of the layer.
