@@ -130,6 +130,16 @@ func (a *Allocator) Leases(owner string) []Lease {
 	return out
 }
 
+// OwnerOf returns who has the address, by itself or in a block.
+func (a *Allocator) OwnerOf(addr netip.Addr) (owner string, ok bool) {
+	for _, l := range a.leases.List("") {
+		if l.Prefix.Contains(addr) {
+			return l.Owner, true
+		}
+	}
+	return "", false
+}
+
 // Owners lists all who have something, with a common prefix of their names.
 func (a *Allocator) Owners(prefix string) []string {
 	var out []string

@@ -105,6 +105,14 @@ func TestAllocator(t *testing.T) {
 	if err != nil || block.String() != "10.0.65.0/27" {
 		t.Fatalf("block %v, %v", block, err)
 	}
+	for _, addr := range []netip.Addr{first, block.Addr().Next()} {
+		if owner, ok := a.OwnerOf(addr); !ok || owner != "node/1" {
+			t.Fatalf("owner of %s: %q", addr, owner)
+		}
+	}
+	if owner, ok := a.OwnerOf(first.Next()); ok {
+		t.Fatalf("%s belongs to %s", first.Next(), owner)
+	}
 	if n := len(a.Leases("node/1")); n != 2 {
 		t.Fatalf("%d leases, want 2", n)
 	}
