@@ -29,7 +29,8 @@ KUBE_SOURCES := $(shell find cmd/eksact-kube -name '*.go' ! -name '*_test.go' | 
 module_version = $(shell awk '$$1 == "$(1)" {print $$2; exit}' go.mod)
 KUBE_VERSION := $(call module_version,k8s.io/kubernetes)
 KUBE_MINOR := $(word 2,$(subst ., ,$(KUBE_VERSION)))
-CONTAINERD_VERSION := $(call module_version,github.com/containerd/containerd/v2)
+CONTAINERD_MODULE := github.com/containerd/containerd/v2
+CONTAINERD_VERSION := $(call module_version,$(CONTAINERD_MODULE))
 SOURCE_ID := $(shell { cat $(KUBE_SOURCES); grep -E '^[[:space:]](k8s\.io|go\.etcd\.io|github\.com/containerd)/' go.mod; } | sha1sum | cut -c1-40)
 KUBE_GIT_VERSION := $(KUBE_VERSION)-eks-$(shell echo $(SOURCE_ID) | cut -c1-7)
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct -- cmd/eksact-kube go.mod 2>/dev/null),0)
@@ -41,9 +42,11 @@ kube_version_flags = -X $(1).gitVersion=$(KUBE_GIT_VERSION) -X $(1).gitMajor=1 -
 KUBE_LDFLAGS := -s -w \
 	$(call kube_version_flags,k8s.io/component-base/version) \
 	$(call kube_version_flags,k8s.io/client-go/pkg/version) \
-	-X github.com/containerd/containerd/v2/version.Version=$(CONTAINERD_VERSION)+eksact \
+	-X $(CONTAINERD_MODULE)/version.Version=$(CONTAINERD_VERSION)+eksact \
 	-X go.etcd.io/etcd/api/v3/version.GitSHA=eksact
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/eksact/eksact/internal/version.Version=$(VERSION) \
+	-X github.com/eksact/eksact/internal/version.Kubernetes=$(KUBE_GIT_VERSION) \
+	-X $(CONTAINERD_MODULE)/version.Version=$(CONTAINERD_VERSION)+eksact
 
 # -buildvcs=false: the commit is in the version; stamped by Go it would relink
 # every program at every commit.
@@ -52,11 +55,11 @@ build_program = GOOS=linux GOARCH=$(ARCH) $(GO) build -buildvcs=false -ldflags "
 # ---- Build ------------------------------------------------------------------
 
 KUBE_NAMES := containerd etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubelet
-NODE_NAMES := containerd-shim-runc-v2 eksact-cni eksact-credential pause
+NODE_NAMES := containerd-shim-runc-v2 eksact-cni eksact-credential
 
 .PHONY: build programs images
 build: programs images ## build all programs and the system images into bin/
-programs: $(OUT)/eksact $(OUT)/eksact-node $(OUT)/eksact-kube $(OUT)/kubectl $(OUT)/coredns
+programs: $(OUT)/eksact $(OUT)/eksact-node $(OUT)/eksact-kube $(OUT)/kubectl $(OUT)/coredns $(OUT)/pause
 images: $(OUT)/images/.made
 
 .PHONY: FORCE
@@ -67,7 +70,7 @@ $(OUT)/eksact: FORCE
 	@$(call build_program,$(LDFLAGS),$@,./cmd/eksact)
 
 $(OUT)/eksact-node: FORCE
-	@$(call build_program,-s -w,$@,./cmd/eksact-node)
+	@$(call build_program,$(LDFLAGS),$@,./cmd/eksact-node)
 	@for n in $(NODE_NAMES); do ln -sfn eksact-node $(OUT)/$$n; done
 
 # Upstream's link in half a minute: only when their sources, the modules or this
@@ -86,9 +89,18 @@ $(OUT)/coredns: $(wildcard cmd/coredns/*.go) go.mod Makefile
 	@$(call build_program,-s -w,$@,./cmd/coredns)
 	@touch $@
 
-$(OUT)/images/.made: $(OUT)/eksact-node $(OUT)/coredns $(wildcard internal/images/*.go internal/images/build/*.go internal/images/cmd/system/*.go)
-	@$(GO) run ./internal/images/cmd/system -dir $(OUT) -arch $(ARCH)
-	@touch $@
+$(OUT)/pause: FORCE
+	@[ ! -L $@ ] || rm $@
+	@$(call build_program,-s -w,$@,./cmd/pause)
+
+# go build refreshes a program's time even when it need not link it anew, so
+# that what the images are made of is compared by content.
+$(OUT)/images/.made: $(OUT)/pause $(OUT)/coredns $(wildcard internal/images/*.go internal/images/build/*.go internal/images/cmd/system/*.go)
+	@sum=$$(cat $^ | sha256sum); \
+	if [ "$$(cat $@ 2>/dev/null)" != "$$sum" ]; then \
+		$(GO) run ./internal/images/cmd/system -dir $(OUT) -arch $(ARCH); \
+		echo "$$sum" >$@; \
+	fi
 
 # ---- Run --------------------------------------------------------------------
 
@@ -145,7 +157,7 @@ release: ## dist/eksact-linux-amd64 and dist/eksact-linux-arm64
 
 release-one:
 	@echo "== release for $(ARCH)"
-	@$(MAKE) $(addprefix dist/stage/$(ARCH)/,eksact-node eksact-kube kubectl coredns images/.made) OUT=dist/stage/$(ARCH) ARCH=$(ARCH)
+	@$(MAKE) $(addprefix dist/stage/$(ARCH)/,pause eksact-node eksact-kube kubectl coredns images/.made) OUT=dist/stage/$(ARCH) ARCH=$(ARCH)
 	@$(GO) run ./internal/programs/cmd/pack -dir dist/stage/$(ARCH) -o internal/programs/payload/$(ARCH)
 	@GOOS=linux GOARCH=$(ARCH) $(GO) build -buildvcs=false -tags release -ldflags "$(LDFLAGS)" -o dist/eksact-linux-$(ARCH) ./cmd/eksact
 

@@ -15,7 +15,7 @@ import (
 // symbolic link beside the program, and the program looks at argv[0].
 var Links = map[string][]string{
 	"eksact-kube": {"containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"},
-	"eksact-node": {"containerd-shim-runc-v2", "eksact-cni", "eksact-credential", "pause"},
+	"eksact-node": {"containerd-shim-runc-v2", "eksact-cni", "eksact-credential"},
 }
 
 // Required are the programs without which nothing starts.

@@ -26,10 +26,10 @@ const (
 	CoreDNS = systemRegistry + "coredns:v1.15.0-eksbuild.1"
 )
 
-// System makes the system images from the programs in dir (eksact-node and
-// coredns) for architecture arch ("amd64", "arm64").
+// System makes the system images from the programs in dir (pause and coredns)
+// for architecture arch ("amd64", "arm64").
 func System(dir, arch string) ([]images.Named, error) {
-	pause, err := single(filepath.Join(dir, "eksact-node"), "/pause", arch, v1.Config{
+	pause, err := single(filepath.Join(dir, "pause"), "/pause", arch, v1.Config{
 		Entrypoint: []string{"/pause"},
 		User:       "65535:65535",
 		Env:        []string{"PATH=/"},
