@@ -1,0 +1,26 @@
+// Package cli is eksact's command line: one package for each verb.
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/doctor"
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/cli/image"
+	"github.com/eksact/eksact/internal/cli/version"
+)
+
+// Root is the command eksact.
+func Root() *cobra.Command {
+	g := &global.Options{}
+	root := &cobra.Command{
+		Use:               "eksact",
+		Short:             "Amazon EKS, security included, on your own machine",
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
+	}
+	g.AddTo(root.PersistentFlags())
+	root.AddCommand(doctor.New(g), image.New(g), version.New(g))
+	return root
+}

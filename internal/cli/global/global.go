@@ -1,0 +1,44 @@
+// Package global holds the flags that every verb has.
+package global
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/eksact/eksact/internal/hint"
+)
+
+// Options are the flags of the root command.
+type Options struct {
+	StateDir string
+	RunDir   string
+	Output   string // "" for people, "json" for programs
+}
+
+// AddTo registers the flags.
+func (o *Options) AddTo(flags *pflag.FlagSet) {
+	flags.StringVar(&o.StateDir, "state-dir", "/var/lib/eksact", "folder of everything that is kept")
+	flags.StringVar(&o.RunDir, "run-dir", "/run/eksact", "folder of sockets and locks")
+	flags.StringVarP(&o.Output, "output", "o", "", `"json" for programs; people need none`)
+}
+
+// JSON reports whether output is for programs.
+func (o *Options) JSON() bool { return o.Output == "json" }
+
+// Check refuses an output form that is not there.
+func (o *Options) Check() error {
+	if o.Output != "" && o.Output != "json" {
+		return hint.New(fmt.Sprintf("output form %q is not known", o.Output), "leave -o out, or say -o json")
+	}
+	return nil
+}
+
+// Print writes v as indented JSON.
+func Print(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
