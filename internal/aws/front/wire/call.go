@@ -27,7 +27,18 @@ type Call struct {
 // Param returns a form parameter of a query call, "" without: "Version".
 func (c *Call) Param(name string) string { return lookup(c.form, name) }
 
-// input checks that in is a pointer to a struct and finds its plan.
+// Protocol is what the call speaks, as the models name it: "query", "ec2",
+// "json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor".
+func (c *Call) Protocol() string {
+	for name, p := range protocolNames {
+		if p == c.proto {
+			return name
+		}
+	}
+	return ""
+}
+
+// plan checks that value is a pointer to a struct, and finds its plan.
 func (c *Call) plan(value any, output bool) (*node, reflect.Value, error) {
 	if c.Operation == nil {
 		return nil, reflect.Value{}, errNoOperation
@@ -53,6 +64,8 @@ func (c *Call) Decode(in any) error {
 		return decodeQuery(c, n, v, c.form)
 	case cborRPC:
 		return decodeCBOR(n, v, c.body)
+	case noProtocol:
+		return errNoOperation
 	}
 	if !utf8.Valid(c.body) && n.payload < 0 {
 		return serialization("The body is not UTF-8")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"time"
 
 	"github.com/aws/smithy-go/encoding/cbor"
 )
@@ -300,7 +299,7 @@ func cborOf(n *node, v reflect.Value) (cbor.Value, error) {
 	case floatKind:
 		return cbor.Float64(v.Float()), nil
 	case timeKind:
-		return &cbor.Tag{ID: epochTag, Value: cbor.Float64(float64(v.Interface().(time.Time).UnixMilli()) / 1000)}, nil
+		return &cbor.Tag{ID: epochTag, Value: cbor.Float64(float64(timeOf(v).UnixMilli()) / 1000)}, nil
 	case blobKind:
 		b, err := n.blob(v)
 		return cbor.Slice(b), err

@@ -6,7 +6,6 @@ import (
 	"math"
 	"reflect"
 	"strconv"
-	"time"
 )
 
 // JSON bodies (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html,
@@ -295,9 +294,9 @@ func (w *jsonWriter) value(n *node, v reflect.Value, format string) error {
 	case timeKind:
 		format = orElse(format, unix)
 		if format == unix {
-			w.b = appendTime(w.b, v.Interface().(time.Time), unix)
+			w.b = appendTime(w.b, timeOf(v), unix)
 		} else {
-			w.b = append(appendTime(append(w.b, '"'), v.Interface().(time.Time), format), '"')
+			w.b = append(appendTime(append(w.b, '"'), timeOf(v), format), '"')
 		}
 	case blobKind:
 		data, err := n.blob(v)

@@ -8,7 +8,6 @@ import (
 	"net/textproto"
 	"reflect"
 	"strings"
-	"time"
 )
 
 // HTTP bindings of the REST protocols: members in the path, the query string,
@@ -307,7 +306,7 @@ func (f *field) writeHeader(h http.Header, v reflect.Value) error {
 			v = v.Elem()
 		}
 		if n.kind == timeKind {
-			return string(appendTime(nil, v.Interface().(time.Time), orElse(format, rfc822))), nil
+			return string(appendTime(nil, timeOf(v), orElse(format, rfc822))), nil
 		}
 		b, err := n.appendText(nil, v, format)
 		return string(b), err

@@ -142,7 +142,7 @@ func (n *node) appendText(b []byte, v reflect.Value, format string) ([]byte, err
 	case floatKind:
 		return appendFloat(b, v), nil
 	case timeKind:
-		return appendTime(b, v.Interface().(time.Time), orElse(format, iso8601)), nil
+		return appendTime(b, timeOf(v), orElse(format, iso8601)), nil
 	case blobKind:
 		data, err := n.blob(v)
 		if err != nil {
@@ -171,6 +171,14 @@ func appendFloat(b []byte, v reflect.Value) []byte {
 	default:
 		return strconv.AppendFloat(b, f, 'g', -1, v.Type().Bits())
 	}
+}
+
+// timeOf reads a time without boxing it, where v lives in a struct.
+func timeOf(v reflect.Value) time.Time {
+	if v.CanAddr() {
+		return *v.Addr().Interface().(*time.Time)
+	}
+	return v.Interface().(time.Time)
 }
 
 // Timestamp formats of the models

@@ -1,9 +1,7 @@
 package wire
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
 	"reflect"
 	"sort"
 	"strconv"
@@ -11,9 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 )
-
-//go:embed tables/*.txt
-var tables embed.FS
 
 // Codec holds the services it has tables of. It is safe for concurrent use.
 type Codec struct {
@@ -25,19 +20,7 @@ type Codec struct {
 
 // New reads the first line of each embedded table; the rest waits for a call.
 func New() (*Codec, error) {
-	var texts []string
-	entries, err := fs.ReadDir(tables, "tables")
-	if err != nil {
-		return nil, fmt.Errorf("wire: %w", err)
-	}
-	for _, e := range entries {
-		b, err := tables.ReadFile("tables/" + e.Name())
-		if err != nil {
-			return nil, fmt.Errorf("wire: %w", err)
-		}
-		texts = append(texts, string(b))
-	}
-	return newCodec(texts)
+	return newCodec(tableTexts())
 }
 
 func newCodec(texts []string) (*Codec, error) {
@@ -97,6 +80,9 @@ type Service struct {
 
 // ID names the service as the Go SDK's folder does.
 func (s *Service) ID() string { return s.id }
+
+// Signing is the service's name in credential scopes: "elasticloadbalancing".
+func (s *Service) Signing() string { return s.signing }
 
 // Version is the API's version: "2010-05-08".
 func (s *Service) Version() string { return s.version }

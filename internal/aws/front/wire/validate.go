@@ -340,14 +340,8 @@ var (
 // goPattern rewrites what differs: \u escapes, and repeat counts above Go's
 // limit of 1000, whose exact bound the length constraint states as well.
 func goPattern(pattern string) string {
-	p := javaUnicode.ReplaceAllStringFunc(pattern, func(s string) string {
-		if r, err := strconv.ParseUint(s[2:], 16, 32); err == nil && r >= 0xD800 && r <= 0xDFFF {
-			return `\x{D7FF}` // Go has no surrogates: the end of what precedes them
-		}
-		return `\x{` + s[2:] + `}`
-	})
-	p = strings.ReplaceAll(p, `\p{Alnum}`, `[:alnum:]`)
-	return repeat.ReplaceAllStringFunc(p, func(s string) string {
+	// Repeats first: the escapes written below have braces, too.
+	p := repeat.ReplaceAllStringFunc(pattern, func(s string) string {
 		m := repeat.FindStringSubmatch(s)
 		low, _ := strconv.Atoi(m[1])
 		high, err := strconv.Atoi(m[3])
@@ -362,4 +356,11 @@ func goPattern(pattern string) string {
 		}
 		return "+"
 	})
+	p = javaUnicode.ReplaceAllStringFunc(p, func(s string) string {
+		if r, err := strconv.ParseUint(s[2:], 16, 32); err == nil && r >= 0xD800 && r <= 0xDFFF {
+			return `\x{D7FF}` // Go has no surrogates: the end of what precedes them
+		}
+		return `\x{` + s[2:] + `}`
+	})
+	return strings.ReplaceAll(p, `\p{Alnum}`, `[:alnum:]`)
 }

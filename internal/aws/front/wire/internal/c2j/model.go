@@ -50,6 +50,7 @@ type Ref struct {
 	LocationName     string        `json:"locationName"`
 	QueryName        string        `json:"queryName"`
 	ResultWrapper    string        `json:"resultWrapper"`
+	Payload          string        `json:"payload"`
 	Flattened        bool          `json:"flattened"`
 	XMLAttribute     bool          `json:"xmlAttribute"`
 	Streaming        bool          `json:"streaming"`
