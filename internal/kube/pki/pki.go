@@ -195,6 +195,7 @@ func (b *Bundle) LoopbackCAPEM() []byte { return encodeCert(b.loopbackCA.cert) }
 func (b *Bundle) WebhookTLS(authenticate bool) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
 		Certificates: []tls.Certificate{{
 			Certificate: [][]byte{b.loopbackServer.cert.Raw}, PrivateKey: b.loopbackServer.key, Leaf: b.loopbackServer.cert,
 		}},

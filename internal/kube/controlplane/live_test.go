@@ -1,0 +1,440 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/eksact/eksact/internal/kube/pki"
+	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/supervise"
+)
+
+// A supervisor reaps every child of its process, so it gets a process of its
+// own: this test binary, run again.
+func TestMain(m *testing.M) {
+	socket := os.Getenv("CONTROLPLANE_TEST_SUPERVISOR")
+	if socket == "" {
+		os.Exit(m.Run())
+	}
+	s, err := supervise.New()
+	if err != nil {
+		panic(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		panic(err)
+	}
+	if err := s.Serve(l); err != nil {
+		panic(err)
+	}
+}
+
+// live is a control plane with an etcd of its own, in a namespace of its own.
+type live struct {
+	Config
+	t      *testing.T
+	keeper supervise.Client
+	pki    *pki.Bundle
+	plane  *Plane
+}
+
+// programs finds the upstream components, or says how to have them.
+func programs(t testing.TB) string {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to make a network namespace: run the tests as root")
+	}
+	dir := os.Getenv("EKSACT_PROGRAMS")
+	if dir == "" {
+		dir, _ = filepath.Abs("../../../bin")
+	}
+	if _, err := os.Stat(filepath.Join(dir, APIServer)); err != nil {
+		t.Skipf("needs the Kubernetes components in bin/ or $EKSACT_PROGRAMS: run make (%v)", err)
+	}
+	return dir
+}
+
+func newLive(t *testing.T) *live {
+	t.Helper()
+	bin := programs(t)
+	dir, err := os.MkdirTemp("", "cp") // short: the path of a unix socket is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l := &live{t: t, keeper: supervise.Client{Path: filepath.Join(dir, "keeper")}}
+	l.Config = Config{
+		Name: "live", EndpointHost: "ABC.gr7.us-west-2.eks.amazonaws.com",
+		Issuer: "https://oidc.eks.us-west-2.amazonaws.com/id/ABC", Version: "1.37",
+		Private: []netip.Addr{netip.MustParseAddr("10.0.64.10")}, Public: []netip.Addr{netip.MustParseAddr("198.18.1.1")},
+		ServiceCIDR: netip.MustParsePrefix("172.20.0.0/16"),
+		NetNS:       filepath.Join(dir, "netns"),
+		Etcd:        "unix://" + filepath.Join(dir, "etcd.sock"), EtcdPrefix: "/eksact/kube/live",
+		TokenWebhook: "127.0.0.1:21362", Dir: filepath.Join(dir, "live"),
+		Program: func(name string) string { return filepath.Join(bin, name) },
+		Socket:  "api-live", GC: DefaultGC,
+	}
+	if gc, ok := os.LookupEnv("CONTROLPLANE_TEST_GC"); ok {
+		l.GC = gc
+	}
+	l.network()
+	l.startKeeper()
+	return l
+}
+
+// network makes the namespace, with the ENI's address on the loopback device:
+// there is nobody outside to reach.
+func (l *live) network() {
+	l.must(netns.Create(l.NetNS))
+	l.t.Cleanup(func() { netns.Delete(l.NetNS) })
+	l.must(netns.Do(l.NetNS, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		if err := netlink.LinkSetUp(lo); err != nil {
+			return err
+		}
+		address, err := netlink.ParseAddr(l.Private[0].String() + "/32")
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(lo, address)
+	}))
+}
+
+func (l *live) startKeeper() {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "CONTROLPLANE_TEST_SUPERVISOR="+l.keeper.Path)
+	cmd.Stderr = os.Stderr
+	// Whatever ends the test ends the keeper, and with it all it started.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	l.must(cmd.Start())
+	l.t.Cleanup(func() {
+		l.keeper.Shutdown()
+		if cmd.Wait() != nil {
+			cmd.Process.Kill()
+		}
+	})
+	for _, err := l.keeper.List(); err != nil; _, err = l.keeper.List() {
+		if cmd.ProcessState != nil {
+			l.t.Fatal("the supervisor ended")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (l *live) must(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *live) etcdSpec() supervise.Spec {
+	peers := strings.Replace(l.Etcd, "etcd.sock", "peer.sock", 1)
+	return supervise.Spec{
+		Name: "etcd", Path: l.Program("etcd"), Log: filepath.Join(filepath.Dir(l.Dir), "etcd.log"), StopAfter: 5 * time.Second,
+		Argv: []string{"etcd", "--data-dir=" + filepath.Join(filepath.Dir(l.Dir), "etcd"),
+			"--listen-client-urls=" + l.Etcd, "--advertise-client-urls=" + l.Etcd,
+			"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers, "--initial-cluster=default=" + peers},
+	}
+}
+
+// start runs everything at once, as the daemon does, and waits until it serves.
+func (l *live) start() {
+	l.t.Helper()
+	var err error
+	l.pki, err = l.Prepare(time.Now())
+	l.must(err)
+	l.must(l.keeper.Keep(l.ListenSocket()))
+	began := time.Now()
+	l.must(l.keeper.Ensure(l.etcdSpec()))
+	for _, spec := range l.Specs(l.pki) {
+		l.must(l.keeper.Ensure(spec))
+	}
+	if l.plane == nil {
+		l.serveTokens()
+		l.plane, err = l.Open(l.pki)
+		l.must(err)
+	}
+	ctx, cancel := context.WithTimeout(l.t.Context(), 90*time.Second)
+	defer cancel()
+	err = l.plane.WaitReady(ctx, func(waiting string) {
+		l.t.Logf("%5.2f s  waiting for %s", time.Since(began).Seconds(), waiting)
+	})
+	if err != nil {
+		l.t.Fatalf("%v\n%s", err, l.tail(APIServer))
+	}
+	l.t.Logf("%5.2f s  ready", time.Since(began).Seconds())
+}
+
+// stop ends everything in the order that ends cleanly: etcd last.
+func (l *live) stop() {
+	began := time.Now()
+	specs := l.Specs(l.pki)
+	slices.Reverse(specs)
+	for _, spec := range append(specs, l.etcdSpec()) {
+		at := time.Now()
+		l.must(l.keeper.Stop(spec.Name))
+		l.t.Logf("%s stopped in %.2f s", spec.Name, time.Since(at).Seconds())
+	}
+	l.t.Logf("all stopped in %.2f s", time.Since(began).Seconds())
+}
+
+func (l *live) tail(component string) string {
+	data, _ := os.ReadFile(l.Log(component))
+	return string(data[max(0, len(data)-4000):])
+}
+
+// serveTokens is a token webhook that knows one token.
+func (l *live) serveTokens() {
+	listener, err := netns.Listen(l.NetNS, "tcp", l.TokenWebhook)
+	l.must(err)
+	server := &http.Server{TLSConfig: l.pki.WebhookTLS(true), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review authenticationv1.TokenReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil || r.URL.Path != "/authenticate" {
+			http.Error(w, "bad request", http.StatusBadRequest)
+			return
+		}
+		if review.Spec.Token == "k8s-aws-v1.user1" {
+			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: "user1", Groups: []string{"user1:admins"}}}
+		} else {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		json.NewEncoder(w).Encode(review)
+	})}
+	go server.ServeTLS(listener, "", "")
+	l.t.Cleanup(func() { server.Close() })
+}
+
+// as is a client with a bearer token, or with no credentials at all.
+func (l *live) as(token string) kubernetes.Interface {
+	config := rest.AnonymousClientConfig(l.REST(l.pki))
+	config.BearerToken = token
+	client, err := kubernetes.NewForConfig(config)
+	l.must(err)
+	return client
+}
+
+func TestAControlPlaneLives(t *testing.T) {
+	l := newLive(t)
+	l.start()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	admin := l.plane.Client()
+
+	began := time.Now()
+	l.must(l.plane.Bootstrap(ctx, "example.com/eks/coredns:v1"))
+	t.Logf("bootstrap objects in %v", time.Since(began).Round(time.Millisecond))
+	l.must(l.plane.EnsureNodeRole(ctx, "arn:aws:iam::111122223333:role/ng"))
+
+	t.Run("CoreDNS is as on EKS", func(t *testing.T) {
+		service, err := admin.CoreV1().Services("kube-system").Get(ctx, "kube-dns", metav1.GetOptions{})
+		if err != nil || service.Spec.ClusterIP != "172.20.0.10" {
+			t.Errorf("kube-dns at %q: %v", service.Spec.ClusterIP, err)
+		}
+		// The controllers are at work: the Deployment has its pods.
+		eventually(t, ctx, func() string {
+			pods, err := admin.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
+			if err != nil || len(pods.Items) != 2 {
+				return fmt.Sprintf("%d CoreDNS pods, %v", len(pods.Items), err)
+			}
+			return ""
+		})
+	})
+	t.Run("the Service kubernetes leads to the ENI", func(t *testing.T) {
+		eventually(t, ctx, func() string {
+			slices, err := admin.DiscoveryV1().EndpointSlices("default").Get(ctx, "kubernetes", metav1.GetOptions{})
+			if err != nil {
+				return err.Error()
+			}
+			if got := fmt.Sprint(slices.Endpoints[0].Addresses, *slices.Ports[0].Port); got != "[10.0.64.10] 443" {
+				return got
+			}
+			return ""
+		})
+	})
+	t.Run("nobody is anonymous but for health", func(t *testing.T) {
+		for path, want := range map[string]bool{"/livez": true, "/readyz": true, "/healthz": true,
+			"/version": false, "/api": false, "/api/v1/namespaces": false, "/openid/v1/jwks": false, "/livez/ping": false} {
+			err := l.as("").Discovery().RESTClient().Get().AbsPath(path).Do(ctx).Error()
+			if want != (err == nil) || !want && !apierrors.IsUnauthorized(err) {
+				t.Errorf("anonymous %s: %v", path, err)
+			}
+		}
+	})
+	t.Run("a token's user is the webhook's answer", func(t *testing.T) {
+		_, err := l.as("k8s-aws-v1.user1").CoreV1().Secrets("default").Get(ctx, "db-login", metav1.GetOptions{})
+		want := `secrets "db-login" is forbidden: User "user1" cannot get resource "secrets" in API group "" in the namespace "default"`
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		if _, err := l.as("k8s-aws-v1.other").CoreV1().Secrets("default").Get(ctx, "db-login", metav1.GetOptions{}); !apierrors.IsUnauthorized(err) {
+			t.Errorf("an unknown token: %v", err)
+		}
+	})
+	t.Run("service account tokens", func(t *testing.T) {
+		token, err := admin.CoreV1().ServiceAccounts("kube-system").CreateToken(ctx, "coredns", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := l.as(token.Status.Token).AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		if err != nil || who.Status.UserInfo.Username != "system:serviceaccount:kube-system:coredns" {
+			t.Errorf("%+v, %v", who, err)
+		}
+		if got := strings.Join(token.Spec.Audiences, " "); got != "https://kubernetes.default.svc" {
+			t.Errorf("audiences %q", got)
+		}
+	})
+	t.Run("aws-auth reads as eksctl writes it", func(t *testing.T) {
+		m, err := admin.CoreV1().ConfigMaps("kube-system").Get(ctx, "aws-auth", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: arn:aws:iam::111122223333:role/ng\n  username: system:node:{{EC2PrivateDNSName}}\n"
+		if m.Data["mapRoles"] != want || len(m.Data) != 1 {
+			t.Errorf("%q", m.Data)
+		}
+	})
+	t.Run("secrets are encrypted in etcd", func(t *testing.T) { l.secretsAreEncrypted(ctx, t) })
+	t.Run("audit", func(t *testing.T) { l.auditTells(ctx, t) })
+
+	l.stop()
+	t.Log("again, on its data")
+	l.start()
+	t.Run("a restart keeps data, CoreDNS stays the user's", func(t *testing.T) {
+		deployments := admin.AppsV1().Deployments("kube-system")
+		d, err := deployments.Get(ctx, "coredns", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Labels["mine"] = "yes"
+		if _, err = deployments.Update(ctx, d, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.plane.Bootstrap(ctx, "example.com/eks/coredns:v2"); err != nil {
+			t.Fatal(err)
+		}
+		d, err = deployments.Get(ctx, "coredns", metav1.GetOptions{})
+		if err != nil || d.Labels["mine"] != "yes" || d.Spec.Template.Spec.Containers[0].Image != "example.com/eks/coredns:v1" {
+			t.Errorf("labels %v, %v", d.Labels, err)
+		}
+	})
+	l.stop()
+}
+
+func eventually(t *testing.T, ctx context.Context, wrong func() string) {
+	t.Helper()
+	for {
+		what := wrong()
+		if what == "" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal(what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (l *live) secretsAreEncrypted(ctx context.Context, t *testing.T) {
+	const marker = "plainly-to-be-seen"
+	meta := metav1.ObjectMeta{Name: "db-login", Namespace: "default"}
+	if _, err := l.plane.Client().CoreV1().Secrets("default").Create(ctx, &corev1.Secret{ObjectMeta: meta, StringData: map[string]string{"password": marker}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.plane.Client().CoreV1().ConfigMaps("default").Create(ctx, &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"password": marker}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	etcd, err := clientv3.New(clientv3.Config{Endpoints: []string{l.Etcd}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer etcd.Close()
+	raw := func(key string) []byte {
+		got, err := etcd.Get(ctx, l.EtcdPrefix+key)
+		if err != nil || len(got.Kvs) != 1 {
+			t.Fatalf("%s: %v, %v", key, got, err)
+		}
+		return got.Kvs[0].Value
+	}
+	if secret := raw("/secrets/default/db-login"); !bytes.HasPrefix(secret, []byte("k8s:enc:secretbox:v1:k1:")) || bytes.Contains(secret, []byte(marker)) {
+		t.Errorf("the Secret in etcd begins %q", secret[:min(30, len(secret))])
+	}
+	if !bytes.Contains(raw("/configmaps/default/db-login"), []byte(marker)) {
+		t.Error("the ConfigMap, for comparison, does not show what was written")
+	}
+}
+
+// auditTells looks for the events of what the test did before.
+func (l *live) auditTells(ctx context.Context, t *testing.T) {
+	type event struct {
+		Level, Stage, Verb, RequestURI string
+		User                           struct{ Username string }
+		ObjectRef                      struct{ Resource, Name, Namespace, Subresource string }
+		ResponseStatus                 struct{ Code int }
+		RequestObject, ResponseObject  json.RawMessage
+	}
+	data, err := os.ReadFile(l.AuditLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]event{}
+	for line := range bytes.Lines(data) {
+		var e event
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		key := fmt.Sprintf("%s %s %s/%s %s", e.User.Username, e.Verb, strings.Trim(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), e.ObjectRef.Name, e.Stage)
+		seen[key] = e
+		if e.ObjectRef.Resource == "events" || strings.HasPrefix(e.RequestURI, "/healthz") {
+			t.Errorf("logged: %s", line)
+		}
+		if e.Stage == "RequestReceived" && e.ObjectRef.Subresource != "token" {
+			t.Errorf("RequestReceived is logged: %s", line)
+		}
+	}
+	for _, test := range []struct {
+		key   string
+		level string
+		code  int
+		body  bool
+	}{
+		{"user1 get secrets/db-login ResponseComplete", "Metadata", 403, false},
+		{"eks:cluster-bootstrap create secrets/db-login ResponseComplete", "Metadata", 201, false},
+		{"eks:cluster-bootstrap create configmaps/aws-auth ResponseComplete", "Metadata", 201, false}, // EKS logs updates in full, not the creation
+		{"eks:cluster-bootstrap create deployments/coredns ResponseComplete", "RequestResponse", 201, true},
+		{"eks:cluster-bootstrap get services/kube-dns ResponseComplete", "Request", 200, false},
+		{"eks:cluster-bootstrap create serviceaccounts/token/coredns RequestReceived", "Request", 0, false},
+		{"eks:cluster-bootstrap create serviceaccounts/token/coredns ResponseComplete", "Request", 201, false},
+	} {
+		e, ok := seen[test.key]
+		if !ok || e.Level != test.level || e.ResponseStatus.Code != test.code || (e.ResponseObject != nil) != test.body {
+			t.Errorf("%s: found %v, level %s, code %d, response logged %v", test.key, ok, e.Level, e.ResponseStatus.Code, e.ResponseObject != nil)
+		}
+	}
+}
