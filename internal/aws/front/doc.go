@@ -1,0 +1,23 @@
+// Package front is the AWS front door: an http.Handler that takes any AWS
+// client's request for any service and answers as AWS would.
+//
+// A call passes five stations, in this order:
+//
+//	route         which service and operation is this? (package wire)
+//	authenticate  whose signature is this, and is it good? (engine/sigv4)
+//	authorize     may this principal do that to those resources?
+//	handle        the service's own function, on the SDK's types
+//	record        the call as a CloudTrail event (package cloudtrail)
+//
+// There is no way around a station. A request without a signature gets no
+// further than the second unless its operation is one of the few that AWS takes
+// unsigned, because they carry a proof of identity of their own. An operation
+// that no service registered is refused by name, also where the API knows it.
+//
+// What went wrong is said as each protocol says it: the same bad signature is
+// SignatureDoesNotMatch to IAM's clients, InvalidSignatureException to EKS's,
+// AuthFailure to EC2's. Package errors here are chosen by Family.
+//
+// Calls that fail authentication are logged (at debug level) but not recorded,
+// as in CloudTrail: their sender is unknown, and anyone could fill the trail.
+package front

@@ -1,0 +1,96 @@
+package front
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/eksact/eksact/internal/aws/front/wire"
+)
+
+// Wire is the Codec over package wire.
+func Wire(codec *wire.Codec) Codec { return wireCodec{codec} }
+
+type wireCodec struct{ *wire.Codec }
+
+func (c wireCodec) Route(r *http.Request, body []byte, signed string) (Call, error) {
+	call, err := c.Codec.Route(r, body, signed)
+	return wireCall{call, r}, err
+}
+
+// wireCall says what the front asks in terms of a *wire.Call.
+type wireCall struct {
+	call *wire.Call
+	r    *http.Request
+}
+
+func (c wireCall) Service() string {
+	if c.call.Service == nil {
+		return ""
+	}
+	return c.call.Service.ID()
+}
+
+func (c wireCall) Operation() string {
+	if c.call.Operation == nil {
+		return ""
+	}
+	return c.call.Operation.Name
+}
+
+// Signing differs from the ID where the SDK's folder is named otherwise than
+// the service's endpoint.
+func (c wireCall) Signing() string {
+	switch id := c.Service(); id {
+	case "elasticloadbalancingv2":
+		return "elasticloadbalancing"
+	case "cloudwatchlogs":
+		return "logs"
+	case "cloudwatch":
+		return "monitoring"
+	case "eksauth":
+		return "eks-auth"
+	default:
+		return id
+	}
+}
+
+// Family is that of the protocol the request speaks, or seems to.
+func (c wireCall) Family() Family {
+	if c.r.Header.Get("X-Amz-Target") != "" {
+		return JSON
+	}
+	if strings.HasPrefix(c.r.URL.Path, "/service/") && c.r.Header.Get("Smithy-Protocol") != "" {
+		return CBOR
+	}
+	switch c.Service() {
+	case "ec2":
+		return EC2
+	case "eks", "eksauth":
+		return RESTJSON
+	case "s3", "route53":
+		return RESTXML
+	case "cloudwatchlogs", "ssm", "kms", "ecr":
+		return JSON
+	}
+	return Query
+}
+
+func (c wireCall) Unsigned() bool { return c.call.Operation != nil && c.call.Operation.Unsigned }
+
+func (c wireCall) Decode(in any) error {
+	if err := c.call.Decode(in); err != nil {
+		return err
+	}
+	if v, ok := any(c.call).(interface{ Validate(any) error }); ok {
+		return v.Validate(in)
+	}
+	return nil
+}
+
+func (c wireCall) Encode(w http.ResponseWriter, out any, requestID string) error {
+	return c.call.Encode(w, out, requestID)
+}
+
+func (c wireCall) EncodeError(w http.ResponseWriter, err error, requestID string) {
+	c.call.Fail(w, err, requestID)
+}
