@@ -55,7 +55,7 @@ build_program = GOOS=linux GOARCH=$(ARCH) $(GO) build -buildvcs=false -ldflags "
 # ---- Build ------------------------------------------------------------------
 
 KUBE_NAMES := containerd etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubelet
-NODE_NAMES := containerd-shim-runc-v2 eksact-cni eksact-credential
+NODE_NAMES := eksact-cni eksact-credential
 
 .PHONY: build programs images
 build: programs images ## build all programs and the system images into bin/
@@ -72,6 +72,7 @@ $(OUT)/eksact: FORCE
 $(OUT)/eksact-node: FORCE
 	@$(call build_program,$(LDFLAGS),$@,./cmd/eksact-node)
 	@for n in $(NODE_NAMES); do ln -sfn eksact-node $(OUT)/$$n; done
+	@ln -f $@ $(OUT)/containerd-shim-runc-v2 # a hard link: see internal/programs
 
 # Upstream's link in half a minute: only when their sources, the modules or this
 # file changed.

@@ -117,3 +117,19 @@ func TestSmallProgramsAreSmall(t *testing.T) {
 		}
 	}
 }
+
+// TestShimKeepsItsName: the shim starts itself anew by /proc/self/exe, which
+// must still end in its own name (see programs.Links).
+func TestShimKeepsItsName(t *testing.T) {
+	name := "containerd-shim-runc-v2"
+	info, err := os.Lstat(built(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.Mode().IsRegular() {
+		t.Errorf("%s is %s: it must be a hard link", name, info.Mode())
+	}
+	if got := output(t, nil, name, "-v"); !strings.HasPrefix(got, name+":") || !strings.Contains(got, "v2.4.") {
+		t.Errorf("%s -v says %q", name, got)
+	}
+}

@@ -286,7 +286,7 @@ func intact(dir string) bool {
 	}
 	for program, names := range Links {
 		for _, name := range names {
-			if to, err := os.Readlink(filepath.Join(dir, name)); err != nil || to != program {
+			if !linked(dir, program, name) {
 				return false
 			}
 		}

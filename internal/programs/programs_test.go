@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,7 +125,11 @@ func TestUnpackMends(t *testing.T) {
 		"removed":       func(s Set) error { return os.Remove(s.Path("kubectl")) },
 		"image removed": func(s Set) error { return os.Remove(s.Images()[0]) },
 		"link removed":  func(s Set) error { return os.Remove(s.Path("etcd")) },
-		"no manifest":   func(s Set) error { return os.Remove(s.Path(manifestName)) },
+		"shim removed":  func(s Set) error { return os.Remove(s.Path(shim)) },
+		"shim a symlink": func(s Set) error {
+			return errors.Join(os.Remove(s.Path(shim)), os.Symlink("eksact-node", s.Path(shim)))
+		},
+		"no manifest": func(s Set) error { return os.Remove(s.Path(manifestName)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()

@@ -12,11 +12,19 @@ import (
 )
 
 // Links are the names under which one program serves as several: each is a
-// symbolic link beside the program, and the program looks at argv[0].
+// link beside the program, and the program looks at argv[0].
+//
+// The links are symbolic but for the shim's. The shim starts itself anew by the
+// path that the kernel gives for its executable, /proc/self/exe: where a
+// symbolic link was called that is what the link points to, so that its second
+// self would be called eksact-node. A hard link keeps its own name.
 var Links = map[string][]string{
 	"eksact-kube": {"containerd", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"},
 	"eksact-node": {"containerd-shim-runc-v2", "eksact-cni", "eksact-credential"},
 }
+
+// shim is the one name that is a hard link.
+const shim = "containerd-shim-runc-v2"
 
 // Required are the programs without which nothing starts.
 var Required = []string{"eksact-kube", "eksact-node", "kubectl"}
@@ -145,12 +153,30 @@ func linkAll(dir string) error {
 			if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
 				return err
 			}
-			if err := os.Symlink(program, link); err != nil {
+			var err error
+			if name == shim {
+				err = os.Link(filepath.Join(dir, program), link)
+			} else {
+				err = os.Symlink(program, link)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// linked tells whether dir has the link called name to program.
+func linked(dir, program, name string) bool {
+	link := filepath.Join(dir, name)
+	if name != shim {
+		to, err := os.Readlink(link)
+		return err == nil && to == program
+	}
+	a, errA := os.Lstat(link)
+	b, errB := os.Stat(filepath.Join(dir, program))
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
 // isDir tells whether path is a directory.
