@@ -141,7 +141,7 @@ func explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
-		return hint.Wrap(err, "run it as root, in a container with --privileged")
+		return hint.Wrap(err, "run it as root (in a container: with --privileged)")
 	case errors.Is(err, unix.EROFS):
 		return hint.Wrap(err, "/proc/sys is read-only: in a container, run it with --privileged")
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):

@@ -52,16 +52,22 @@ func New(c Config) *Server {
 
 type connKey struct{}
 
-// Serve answers on l, port 80 of 169.254.169.254 in the router's namespace,
-// until ctx ends.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
+// Server is an HTTP server of the service. The hop limit needs it: a plain one
+// with s as its handler does not know its connections.
+func (s *Server) Server() *http.Server {
+	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
+}
+
+// Serve answers on l, port 80 of 169.254.169.254 in the router's namespace,
+// until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := s.Server()
 	stop := context.AfterFunc(ctx, func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
