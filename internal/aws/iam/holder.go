@@ -1,0 +1,81 @@
+package iam
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// holder is what users, groups and roles have in common: a name, and grants.
+type holder[T any] struct {
+	i      *IAM
+	table  *store.Table[T]
+	noun   string // as the error texts say it
+	quota  int    // bytes of all inline policies together
+	title  func(*T) (name, path, id string)
+	grants func(*T) *Grants
+	// fixed refuses changes by hand, of service-linked roles.
+	fixed func(*T) error
+}
+
+func (i *IAM) userHolder() holder[User] {
+	return holder[User]{i, i.users, "user", 2048, (*User).title, (*User).grants, func(*User) error { return nil }}
+}
+
+func (i *IAM) groupHolder() holder[Group] {
+	return holder[Group]{i, i.groups, "group", 5120, (*Group).title, (*Group).grants, func(*Group) error { return nil }}
+}
+
+func (i *IAM) roleHolder() holder[Role] {
+	return holder[Role]{i, i.roles, "role", 10240, (*Role).title, (*Role).grants, protected}
+}
+
+// protected refuses to change a service-linked role.
+func protected(r *Role) error {
+	if r.Service == "" {
+		return nil
+	}
+	return unmodifiable("Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", r.Name)
+}
+
+// find returns the entity of that name.
+func (h holder[T]) find(name string) (T, error) {
+	e, ok := h.table.Get(key(name))
+	if got, _, _ := h.title(&e); !ok || got != name {
+		return e, noSuch(h.noun, name)
+	}
+	return e, nil
+}
+
+// in is find within a transaction.
+func (h holder[T]) in(tx *store.Tx, name string) (T, error) {
+	e, ok := h.table.In(tx).Get(key(name))
+	if got, _, _ := h.title(&e); !ok || got != name {
+		return e, noSuch(h.noun, name)
+	}
+	return e, nil
+}
+
+// edit changes the entity of that name in one transaction. Records are shared:
+// fn replaces slices, it never changes their elements.
+func (h holder[T]) edit(ctx context.Context, name string, fn func(tx *store.Tx, e *T) error) error {
+	return h.i.change(ctx, func(tx *store.Tx) error {
+		e, err := h.in(tx, name)
+		if err != nil {
+			return err
+		}
+		if err := fn(tx, &e); err != nil {
+			return err
+		}
+		h.table.In(tx).Put(key(name), e)
+		return nil
+	})
+}
+
+// with and without make a new list, as records' slices are shared.
+func with[E any](list []E, e E) []E { return append(slices.Clip(list), e) }
+
+func without[E comparable](list []E, e E) []E {
+	return slices.DeleteFunc(slices.Clone(list), func(x E) bool { return x == e })
+}
