@@ -4,7 +4,6 @@
 //	containerd-shim-runc-v2   containerd's shim, one per pod
 //	eksact-cni                the network plugin
 //	eksact-credential         the kubelet's exec credential plugin
-//	pause                     a pod's first container
 //	eksact-node keep …        the keeper: the root of all that runs
 //	eksact-node init FILE     a node's pid 1
 //	eksact-node relay …       the way to an etcd elsewhere
@@ -21,7 +20,6 @@ import (
 	"github.com/eksact/eksact/internal/node/cni"
 	"github.com/eksact/eksact/internal/node/credential"
 	"github.com/eksact/eksact/internal/node/keep"
-	"github.com/eksact/eksact/internal/node/pause"
 	"github.com/eksact/eksact/internal/node/relay"
 	"github.com/eksact/eksact/internal/node/shim"
 )
@@ -44,9 +42,6 @@ func run(name string, args []string) error {
 		return nil
 	case "eksact-credential":
 		return credential.Main(args, os.Stdout)
-	case "pause":
-		pause.Main()
-		return nil
 	}
 	switch {
 	case len(args) == 2 && args[0] == "init":
@@ -55,9 +50,6 @@ func run(name string, args []string) error {
 		return keep.Main(args[1:])
 	case len(args) >= 1 && args[0] == "relay":
 		return relay.Main(args[1:])
-	case len(args) >= 1 && args[0] == "pause":
-		pause.Main()
-		return nil
 	}
-	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, pause, keep, init, relay"))
+	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, keep, init, relay"))
 }

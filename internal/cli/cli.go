@@ -5,8 +5,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eksact/eksact/internal/cli/doctor"
+	"github.com/eksact/eksact/internal/cli/down"
+	"github.com/eksact/eksact/internal/cli/env"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/cli/image"
+	"github.com/eksact/eksact/internal/cli/kubectl"
+	"github.com/eksact/eksact/internal/cli/serve"
+	"github.com/eksact/eksact/internal/cli/shell"
+	"github.com/eksact/eksact/internal/cli/status"
+	"github.com/eksact/eksact/internal/cli/token"
+	"github.com/eksact/eksact/internal/cli/up"
 	"github.com/eksact/eksact/internal/cli/version"
 )
 
@@ -21,6 +29,6 @@ func Root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(doctor.New(g), image.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), token.New(g), image.New(g), serve.New(g), version.New(g))
 	return root
 }

@@ -175,3 +175,12 @@ func put[T any](ctx context.Context, st *store.Store, table *store.Table[T], id 
 func remove[T any](ctx context.Context, st *store.Store, table *store.Table[T], id string) error {
 	return st.Update(ctx, func(tx *store.Tx) error { table.In(tx).Delete(id); return nil })
 }
+
+// Instances returns all instances, by id.
+func (s *Service) Instances() []Instance {
+	var all []Instance
+	for _, i := range s.instances.List("") {
+		all = append(all, i)
+	}
+	return all
+}

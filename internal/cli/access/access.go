@@ -1,0 +1,218 @@
+// Package access makes what a user's tools need to reach this AWS account:
+// environment variables, trust, kubeconfigs.
+//
+// There are two places to stand. On the host, tools are pointed at the front
+// door on loopback by AWS_ENDPOINT_URL, or, where they are too old to know it,
+// by endpoint rules in AWS_DATA_PATH. Inside a shell of ours, AWS's own names
+// resolve to the front door, so that tools need no pointing, only trust.
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"sigs.k8s.io/yaml"
+
+	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/hint"
+)
+
+// Host returns the variables for a shell on the host. PATH is what to put before
+// the shell's own.
+func Host(ctx context.Context, stateDir, runDir string) (map[string]string, error) {
+	a, err := ask(ctx, stateDir, runDir)
+	if err != nil {
+		return nil, err
+	}
+	vars := a.credentials()
+	a.trust(vars)
+	vars["AWS_ENDPOINT_URL"] = a.config.URL()
+	vars["PATH"] = filepath.Join(stateDir, "bin")
+	if vars["AWS_DATA_PATH"], err = a.writeEndpointRules(); err != nil {
+		return nil, err
+	}
+	if vars["KUBECONFIG"], err = a.writeKubeconfig(); err != nil {
+		return nil, err
+	}
+	return vars, nil
+}
+
+// Shell returns the variables for a shell of ours, inside the VPC or beside it,
+// whose resolver knows AWS's names.
+func Shell(ctx context.Context, stateDir, runDir string) (map[string]string, error) {
+	a, err := ask(ctx, stateDir, runDir)
+	if err != nil {
+		return nil, err
+	}
+	vars := a.credentials()
+	a.trust(vars)
+	vars["PATH"] = filepath.Join(stateDir, "bin")
+	return vars, nil
+}
+
+type answer struct {
+	config      daemon.Config
+	keys        control.Credentials
+	connections []daemon.Connection
+	bundle      string
+}
+
+func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
+	if !daemon.Running(runDir) {
+		return nil, hint.New("eksact does not run here", "eksact up starts it")
+	}
+	c, err := daemon.LoadConfig(stateDir, runDir)
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{config: c, bundle: filepath.Join(stateDir, "trust.pem")}
+	client := control.Dial(runDir)
+	if err := client.Call(ctx, "/credentials", nil, &a.keys); err != nil {
+		return nil, err
+	}
+	return a, client.Call(ctx, "/connections", nil, &a.connections)
+}
+
+func (a *answer) credentials() map[string]string {
+	return map[string]string{
+		"AWS_ACCESS_KEY_ID":     a.keys.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": a.keys.SecretAccessKey,
+		// CLI v1 reads only AWS_DEFAULT_REGION, SDKs only AWS_REGION.
+		"AWS_DEFAULT_REGION": a.config.Region,
+		"AWS_REGION":         a.config.Region,
+		// Left over from another account they would win over the keys above.
+		"AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE":       "",
+		"AWS_PAGER":         "",
+		// No tool is to ask the real metadata service for anything.
+		"AWS_EC2_METADATA_DISABLED": "true",
+	}
+}
+
+// trust names the bundle of the system's authorities and ours in every variable
+// that some tool reads.
+func (a *answer) trust(vars map[string]string) {
+	for _, name := range []string{"AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
+		vars[name] = a.bundle
+	}
+}
+
+// services whose endpoint rules are written for botocore without
+// AWS_ENDPOINT_URL: those the front door answers for.
+var services = []string{"sts", "iam", "eks", "ec2", "elbv2", "logs"}
+
+// writeEndpointRules makes a folder for AWS_DATA_PATH in which every service's
+// endpoint is ours. See botocore's loaders and the endpoint rule set schema.
+func (a *answer) writeEndpointRules() (string, error) {
+	rules := map[string]any{
+		"version": "1.0",
+		"parameters": map[string]any{
+			"Region":            map[string]any{"builtIn": "AWS::Region", "required": false, "type": "String", "documentation": "region"},
+			"UseDualStack":      map[string]any{"builtIn": "AWS::UseDualStack", "required": true, "default": false, "type": "Boolean", "documentation": "dual stack"},
+			"UseFIPS":           map[string]any{"builtIn": "AWS::UseFIPS", "required": true, "default": false, "type": "Boolean", "documentation": "FIPS"},
+			"Endpoint":          map[string]any{"builtIn": "SDK::Endpoint", "required": false, "type": "String", "documentation": "endpoint"},
+			"UseGlobalEndpoint": map[string]any{"builtIn": "AWS::STS::UseGlobalEndpoint", "required": true, "default": false, "type": "Boolean", "documentation": "global STS"},
+		},
+		"rules": []any{
+			map[string]any{
+				"type": "endpoint", "conditions": []any{map[string]any{"fn": "isSet", "argv": []any{map[string]any{"ref": "Endpoint"}}}},
+				"endpoint": map[string]any{"url": map[string]any{"ref": "Endpoint"}, "properties": map[string]any{}, "headers": map[string]any{}},
+			},
+			map[string]any{
+				"type": "endpoint", "conditions": []any{},
+				"endpoint": map[string]any{"url": a.config.URL(), "properties": map[string]any{}, "headers": map[string]any{}},
+			},
+		},
+	}
+	data, err := json.MarshalIndent(rules, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	root := filepath.Join(a.config.StateDir, "botocore")
+	for _, service := range services {
+		// botocore looks for the newest API version that it has a model of; the
+		// folder's date must be that one.
+		dir := filepath.Join(root, service, apiVersions[service])
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		if err := renameio.WriteFile(filepath.Join(dir, "endpoint-rule-set-1.json"), data, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return root, nil
+}
+
+var apiVersions = map[string]string{
+	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "logs": "2014-03-28",
+}
+
+// writeKubeconfig writes the host's kubeconfig: every cluster by its address, so
+// that no name has to resolve, each with the admin's own token.
+func (a *answer) writeKubeconfig() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	var clusters, contexts, users []any
+	current := ""
+	for _, c := range a.connections {
+		clusters = append(clusters, map[string]any{"name": c.ARN, "cluster": map[string]any{
+			"server": "https://" + c.Address, "tls-server-name": c.ServerName, "certificate-authority-data": c.CA,
+		}})
+		contexts = append(contexts, map[string]any{"name": c.ARN, "context": map[string]any{"cluster": c.ARN, "user": c.ARN}})
+		users = append(users, map[string]any{"name": c.ARN, "user": map[string]any{"exec": map[string]any{
+			"apiVersion": "client.authentication.k8s.io/v1beta1", "command": self,
+			"args":            []string{"token", "--cluster", c.Name, "--state-dir", a.config.StateDir, "--run-dir", a.config.RunDir},
+			"interactiveMode": "Never",
+		}}})
+		if current == "" {
+			current = c.ARN
+		}
+	}
+	data, err := yaml.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Config", "current-context": current,
+		"clusters": clusters, "contexts": contexts, "users": users,
+	})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(a.config.StateDir, "kubeconfig")
+	// A user may have changed it, by kubectl config for one: it is only made.
+	if old, err := os.ReadFile(path); err == nil && sameClusters(old, clusters) {
+		return path, nil
+	}
+	if err := renameio.WriteFile(path, data, 0o600); err != nil {
+		return "", fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	return path, nil
+}
+
+// sameClusters reports whether a kubeconfig knows all the clusters as they are.
+func sameClusters(data []byte, want []any) bool {
+	var have struct {
+		Clusters []struct {
+			Name    string         `json:"name"`
+			Cluster map[string]any `json:"cluster"`
+		} `json:"clusters"`
+	}
+	if yaml.Unmarshal(data, &have) != nil {
+		return false
+	}
+	known := map[string]any{}
+	for _, c := range have.Clusters {
+		known[c.Name] = c.Cluster["server"]
+	}
+	for _, w := range want {
+		c := w.(map[string]any)
+		if known[c["name"].(string)] != c["cluster"].(map[string]any)["server"] {
+			return false
+		}
+	}
+	return true
+}

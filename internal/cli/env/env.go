@@ -1,0 +1,59 @@
+// Package env prints the shell exports that point unmodified AWS tools and
+// kubectl at this machine.
+package env
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/access"
+	"github.com/eksact/eksact/internal/cli/global"
+)
+
+// New makes the command.
+func New(g *global.Options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "env",
+		Short: `Print exports for aws, eksctl, SDKs and kubectl: eval "$(eksact env)"`,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir)
+			if err != nil {
+				return err
+			}
+			if g.JSON() {
+				return global.Print(cmd.OutOrStdout(), vars)
+			}
+			show(cmd.OutOrStdout(), vars)
+			return nil
+		},
+	}
+}
+
+func show(w io.Writer, vars map[string]string) {
+	names := make([]string, 0, len(vars))
+	for name := range vars {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if name == "PATH" {
+			// The shell's own, with ours before it.
+			fmt.Fprintf(w, "export PATH=%s:\"$PATH\"\n", quote(vars[name]))
+			continue
+		}
+		fmt.Fprintf(w, "export %s=%s\n", name, quote(vars[name]))
+	}
+}
+
+// quote writes s as a POSIX shell reads it back.
+func quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,154 @@
+// Package shell opens a terminal inside the account: on a machine in the VPC, as
+// the workshop's Cloud9 is, or, with --laptop, outside of it.
+package shell
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/eksact/eksact/internal/cli/access"
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/daemon/control"
+)
+
+// New makes the command.
+func New(g *global.Options) *cobra.Command {
+	var laptop bool
+	cmd := &cobra.Command{
+		Use:   "shell [--laptop] [-- COMMAND ARGS…]",
+		Short: "Open a terminal in the VPC (or outside it), or run one command there",
+		Long: `Open a terminal on a machine inside the VPC, as the workshop's Cloud9 is: with
+the VPC's resolver, so that AWS's own names lead to this account, with trust in
+its certificates, the admin's credentials, kubectl, and a HOME of its own whose
+environment folder holds the workshop's files. Nothing of yours is touched.
+
+With --laptop the terminal is outside the VPC: it sees the public side.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			place := daemon.ShellPlace{Laptop: laptop}
+			var at control.Attachment
+			if err := control.Dial(g.RunDir).Call(cmd.Context(), "/shell", place, &at); err != nil {
+				if !daemon.Running(g.RunDir) {
+					_, err = access.Shell(cmd.Context(), g.StateDir, g.RunDir)
+				}
+				return err
+			}
+			return enter(cmd.Context(), g, at, laptop, args)
+		},
+	}
+	cmd.Flags().BoolVar(&laptop, "laptop", false, "stand outside the VPC")
+	return cmd
+}
+
+func enter(ctx context.Context, g *global.Options, at control.Attachment, laptop bool, args []string) error {
+	vars, err := access.Shell(ctx, g.StateDir, g.RunDir)
+	if err != nil {
+		return err
+	}
+	home, err := access.Home(ctx, g.StateDir, g.RunDir, laptop)
+	if err != nil {
+		return err
+	}
+	environment := merge(os.Environ(), vars, home, at.Name)
+	workdir := filepath.Join(home, "environment")
+	// A single command is run where it was typed, so that its files are found.
+	if len(args) > 0 {
+		if workdir, err = os.Getwd(); err != nil {
+			return err
+		}
+	}
+	// The namespaces entered below are this thread's; exec makes it the only one.
+	runtime.LockOSThread()
+	if err := join(at.NetNS, filepath.Join(home, ".resolv.conf")); err != nil {
+		return err
+	}
+	if err := os.Chdir(workdir); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"bash", "--rcfile", filepath.Join(home, ".bashrc"), "-i"}
+	}
+	path, err := lookPath(args[0], environment)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("running %s: %w", path, syscall.Exec(path, args, environment))
+}
+
+// join moves the calling thread into the network and gives it a mount namespace
+// in which /etc/resolv.conf is ours.
+func join(netns, resolv string) error {
+	if netns != "" {
+		f, err := os.Open(netns)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("entering the network: %w", err)
+		}
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("a view of the files of one's own: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if err != nil {
+		return err
+	}
+	if netns != "" {
+		// /sys/class/net is to show this network.
+		_ = unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	}
+	return unix.Mount(resolv, target, "", unix.MS_BIND, "")
+}
+
+// merge puts ours over the caller's environment.
+func merge(environment []string, vars map[string]string, home, host string) []string {
+	all := map[string]string{}
+	for _, pair := range environment {
+		name, value, _ := strings.Cut(pair, "=")
+		all[name] = value
+	}
+	path := vars["PATH"] + ":" + all["PATH"]
+	maps.Copy(all, vars)
+	all["PATH"], all["HOME"], all["EKSACT_SHELL"] = path, home, host
+	// These would lead around the names that the resolver gives.
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_DATA_PATH", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "SSL_CERT_DIR"} {
+		delete(all, name)
+	}
+	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_PROFILE"} {
+		delete(all, name)
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		pairs = append(pairs, name+"="+all[name])
+	}
+	return pairs
+}
+
+// lookPath finds a program by the PATH of an environment.
+func lookPath(name string, environment []string) (string, error) {
+	for _, pair := range environment {
+		if path, ok := strings.CutPrefix(pair, "PATH="); ok {
+			if err := os.Setenv("PATH", path); err != nil {
+				return "", err
+			}
+		}
+	}
+	return exec.LookPath(name)
+}

@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/images/build"
+	"github.com/eksact/eksact/internal/kube/controlplane"
+	"github.com/eksact/eksact/internal/kube/pki"
+	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
+)
+
+// platformVersion is EKS's name for what a control plane runs on.
+const platformVersion = "eks.1"
+
+// webhookAddress is where a cluster's webhooks listen in its control plane's
+// namespace; the port is aws-iam-authenticator's.
+const webhookAddress = "127.0.0.1:21362"
+
+// cluster is one control plane that was started in this process.
+type cluster struct {
+	record  eks.Cluster
+	config  controlplane.Config
+	bundle  *pki.Bundle
+	plane   *controlplane.Plane
+	client  kubernetes.Interface
+	private []netip.Addr
+	public  []netip.Addr
+	stop    context.CancelFunc
+}
+
+// runtime is what runs behind the clusters of the EKS API.
+type runtime struct{ d *Daemon }
+
+// owner names a cluster's addresses to the allocator. It is the id that is
+// unique, a cluster of the same name made later is another.
+func owner(c eks.Cluster) string { return "cluster/" + c.ID }
+
+func (d *Daemon) clusterDir(c eks.Cluster) string { return d.config.state("clusters/" + c.Name) }
+
+// Start implements eks.Runtime.
+func (r runtime) Start(ctx context.Context, c eks.Cluster) (eks.Facts, error) {
+	d := r.d
+	end := d.timeline.Begin("Control plane of " + c.Name)
+	k, err := d.startCluster(ctx, c)
+	end(err)
+	if err != nil {
+		return eks.Facts{}, err
+	}
+	return eks.Facts{CertificateAuthority: k.bundle.CAPEM, PlatformVersion: platformVersion}, nil
+}
+
+func (d *Daemon) startCluster(ctx context.Context, c eks.Cluster) (*cluster, error) {
+	k, err := d.prepareCluster(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	// The API server is on its way and its socket open: what calls it waits, so
+	// nodes and controllers start beside it.
+	live, stop := context.WithCancel(ctx)
+	k.stop = stop
+	d.mu.Lock()
+	d.clusters[c.Name] = k
+	d.mu.Unlock()
+	d.refreshHosts()
+	if err := d.runControllers(live, k); err != nil {
+		return nil, err
+	}
+	d.running.Go(func() { d.startNodesOf(live, k) })
+	if err := k.plane.WaitReady(ctx, nil); err != nil {
+		return nil, err
+	}
+	return k, d.timeline.Do("Objects of "+c.Name, func() error { return k.plane.Bootstrap(ctx, build.CoreDNS) })
+}
+
+// prepareCluster gives the control plane its place, its files and its processes.
+func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, error) {
+	k := &cluster{record: c}
+	if err := d.address(ctx, k); err != nil {
+		return nil, err
+	}
+	ns, err := d.network.AttachControlPlane(ctx, c.Name, k.private, k.public)
+	if err != nil {
+		return nil, err
+	}
+	k.config = controlplane.Config{
+		Name: c.Name, EndpointHost: c.Host, Issuer: c.Issuer, Version: c.Version,
+		Private: k.private, Public: k.public, ServiceCIDR: c.ServiceCIDR,
+		NetNS: ns, Etcd: "unix://" + d.config.etcdSocket(), EtcdPrefix: "/eksact/kube/" + c.ID,
+		TokenWebhook: webhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
+		Socket: apiSocket(c.Name), GC: controlplane.DefaultGC,
+	}
+	if k.bundle, err = k.config.Prepare(time.Now()); err != nil {
+		return nil, err
+	}
+	sockets := []supervise.Socket{
+		k.config.ListenSocket(),
+		{Name: webhookSocket(c.Name), NetNS: ns, Network: "tcp", Address: webhookAddress},
+	}
+	for _, s := range sockets {
+		if err := d.keeper.Keep(s); err != nil {
+			return nil, err
+		}
+	}
+	for _, spec := range k.config.Specs(k.bundle) {
+		if err := d.keeper.Ensure(spec); err != nil {
+			return nil, err
+		}
+	}
+	if k.plane, err = k.config.Open(k.bundle); err != nil {
+		return nil, err
+	}
+	k.client = k.plane.Client()
+	d.nameCluster(k)
+	return k, nil
+}
+
+func apiSocket(name string) string     { return "api-" + name }
+func webhookSocket(name string) string { return "webhook-" + name }
+
+// address draws the cluster's addresses: an interface in each private subnet,
+// two public ones for the endpoint.
+func (d *Daemon) address(ctx context.Context, k *cluster) error {
+	for _, s := range d.privateSubnets() {
+		a, err := d.addresses.Address(ctx, s.Name, owner(k.record)+"/"+s.Name)
+		if err != nil {
+			return err
+		}
+		k.private = append(k.private, a)
+	}
+	for i := range 2 {
+		a, err := d.addresses.Address(ctx, vpc.RangeAPI, fmt.Sprintf("%s/public-%d", owner(k.record), i))
+		if err != nil {
+			return err
+		}
+		k.public = append(k.public, a)
+	}
+	return nil
+}
+
+// Stop implements eks.Runtime.
+func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
+	d := r.d
+	d.mu.Lock()
+	k := d.clusters[c.Name]
+	delete(d.clusters, c.Name)
+	d.mu.Unlock()
+	if k != nil && k.stop != nil {
+		k.stop()
+	}
+	var failed error
+	note := func(err error) { failed = errors.Join(failed, err) }
+	note(d.terminateNodesOf(ctx, c.Name))
+	for _, component := range []string{controlplane.Scheduler, controlplane.ControllerManager, controlplane.APIServer} {
+		note(d.keeper.Stop(controlplane.Config{Name: c.Name}.SpecName(component)))
+	}
+	note(d.keeper.Close(apiSocket(c.Name)))
+	note(d.keeper.Close(webhookSocket(c.Name)))
+	note(d.network.DetachControlPlane(ctx, c.Name))
+	note(d.releaseAddresses(ctx, owner(c)))
+	note(d.deleteKeys(ctx, "/eksact/kube/"+c.ID+"/"))
+	note(os.RemoveAll(d.clusterDir(c)))
+	d.forgetCluster(c)
+	d.refreshHosts()
+	if failed == nil {
+		slog.Info("cluster removed", "cluster", c.Name)
+	}
+	return failed
+}
+
+func (d *Daemon) releaseAddresses(ctx context.Context, prefix string) error {
+	for _, o := range d.addresses.Owners(prefix) {
+		if err := d.addresses.Release(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetLogging implements eks.Runtime. All logs are written at all times; which
+// of them CloudWatch shows is read from the cluster's record.
+func (r runtime) SetLogging(ctx context.Context, c eks.Cluster, types []string) error { return nil }

@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/engine/mapping"
+	"github.com/eksact/eksact/internal/engine/token"
+	"github.com/eksact/eksact/internal/kube/authn"
+	"github.com/eksact/eksact/internal/kube/authn/csr"
+	"github.com/eksact/eksact/internal/supervise"
+)
+
+// runControllers runs what a cluster needs of the daemon, until ctx ends: who a
+// token is, the signing of certificates.
+func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
+	if err := d.runAuthenticator(ctx, k); err != nil {
+		return err
+	}
+	signer := &csr.Controller{
+		Requests:  k.client.CertificatesV1().CertificateSigningRequests(),
+		Instances: instances{d, k.record},
+		Authority: func() (csr.Authority, error) {
+			cert, key := k.bundle.Signer()
+			return csr.Authority{Certificate: cert, Key: key}, nil
+		},
+		Log: slog.With("cluster", k.record.Name),
+	}
+	d.running.Go(func() {
+		if err := signer.Run(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("certificates are not signed", "cluster", k.record.Name, "error", err)
+		}
+	})
+	return nil
+}
+
+// runAuthenticator serves the cluster's token webhook.
+func (d *Daemon) runAuthenticator(ctx context.Context, k *cluster) error {
+	if err := os.MkdirAll(d.clusterDir(k.record)+"/logs", 0o750); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(k.config.Log("authenticator"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	log := authn.NewLog(file, time.Now)
+	hosts, err := token.AllowHosts(d.config.Place().Partition, d.config.URL(), "https://"+d.config.Listen, "http://"+d.network.Front().String(), "https://"+d.network.Front().String())
+	if err != nil {
+		return err
+	}
+	awsAuth := authn.NewAWSAuth(k.client.CoreV1().ConfigMaps("kube-system"), log)
+	sources := []authn.Source{awsAuth}
+	if k.record.CreatorAdmin {
+		creator, err := mapping.NewCreator(k.record.Creator.ARN)
+		if err != nil {
+			return err
+		}
+		sources = append([]authn.Source{authn.Fixed(creator)}, sources...)
+	}
+	handler, err := (&authn.Handler{
+		Cluster: k.record.Name, Hosts: hosts, Credentials: credentials{d.sts}, Sources: sources,
+		Instances: d.instanceName, Log: log,
+	}).Ready()
+	if err != nil {
+		return err
+	}
+	l, err := d.keeper.Listen(supervise.Socket{Name: webhookSocket(k.record.Name), NetNS: k.config.NetNS, Network: "tcp", Address: webhookAddress})
+	if err != nil {
+		return err
+	}
+	d.running.Go(func() { awsAuth.Run(ctx) })
+	d.running.Go(func() {
+		defer file.Close()
+		if err := handler.Serve(ctx, l, k.bundle.WebhookTLS(true)); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("tokens are not reviewed", "cluster", k.record.Name, "error", err)
+		}
+	})
+	return nil
+}
+
+// instanceName answers for {{EC2PrivateDNSName}}.
+func (d *Daemon) instanceName(id string) (string, error) {
+	i, ok := d.ec2.Instance(id)
+	if !ok {
+		return "", fmt.Errorf("no instance %s", id)
+	}
+	return i.PrivateDNS, nil
+}
+
+// credentials shows the account's keys to the Kubernetes half.
+type credentials struct{ sts *sts.STS }
+
+// Resolve implements authn.Credentials. What STS would refuse is refused in its
+// words.
+func (c credentials) Resolve(ctx context.Context, id, sessionToken string, now time.Time) (string, authn.Principal, error) {
+	secret, who, err := c.sts.Resolve(ctx, id, sessionToken, now)
+	switch {
+	case errors.Is(err, sts.ErrExpiredToken):
+		return "", authn.Principal{}, &authn.Refusal{Status: http.StatusForbidden, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
+	case errors.Is(err, sts.ErrUnknownKey), errors.Is(err, sts.ErrBadToken):
+		return "", authn.Principal{}, &authn.Refusal{Status: http.StatusForbidden, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid."}
+	case err != nil:
+		return "", authn.Principal{}, err
+	}
+	return secret, principal(who), nil
+}
+
+func principal(who api.Caller) authn.Principal {
+	return authn.Principal{ARN: who.ARN, AccountID: who.AccountID, UserID: who.UserID}
+}

@@ -1,0 +1,225 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/elb"
+	"github.com/eksact/eksact/internal/aws/front"
+	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/images"
+	"github.com/eksact/eksact/internal/images/registry"
+	"github.com/eksact/eksact/internal/programs"
+	"github.com/eksact/eksact/internal/store"
+	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
+	"github.com/eksact/eksact/internal/vpc/dns"
+	"github.com/eksact/eksact/internal/vpc/ipam"
+)
+
+// Daemon is all the parts. The exported world sees it as Serve.
+type Daemon struct {
+	config   Config
+	programs programs.Set
+	keeper   supervise.Client
+	timeline *control.Timeline
+	started  time.Time
+
+	etcd      *clientv3.Client
+	store     *store.Store
+	network   *vpc.Network
+	addresses *ipam.Allocator
+	names     *dns.Server
+	images    *images.Store
+	registry  *registry.Registry
+	authority *authority
+
+	iam   *iam.IAM
+	sts   *sts.STS
+	eks   *eks.Service
+	ec2   *ec2.Service
+	elb   *elb.Service
+	trail *cloudtrail.Trail
+	front *front.Front
+
+	mu       sync.Mutex
+	clusters map[string]*cluster // that were started, by name
+	nodes    map[string]*node    // that were started, by instance id
+	hosts    hostsBlock
+
+	open    chan struct{} // closed when the front door is open
+	running sync.WaitGroup
+}
+
+// Serve runs the daemon until ctx ends. What it started goes on running.
+func Serve(ctx context.Context, c Config) error {
+	set, err := programs.Locate(c.StateDir)
+	if err != nil {
+		return err
+	}
+	d := &Daemon{
+		config:   c,
+		programs: set,
+		keeper:   c.keeper(),
+		timeline: control.NewTimeline(),
+		started:  time.Now(),
+		clusters: map[string]*cluster{},
+		nodes:    map[string]*node{},
+		open:     make(chan struct{}),
+	}
+	d.hosts.on = c.Hosts
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		d.running.Wait()
+		d.close()
+	}()
+	if err := d.serveControl(ctx); err != nil {
+		return err
+	}
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	close(d.open)
+	slog.Info("the front door is open", "address", c.Listen, "after", time.Since(d.started))
+	<-ctx.Done()
+	return nil
+}
+
+// start brings everything up, in parallel where nothing depends on another.
+func (d *Daemon) start(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return d.timeline.Do("Store", func() error { return d.openStore(ctx) }) })
+	g.Go(func() error { return d.timeline.Do("Network", func() error { return d.openNetwork(ctx) }) })
+	g.Go(func() error { return d.openImages() })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.timeline.Do("AWS API", func() error { return d.openDoor(ctx) })
+}
+
+func (d *Daemon) openStore(ctx context.Context) error {
+	client, err := d.startEtcd(ctx)
+	if err != nil {
+		return err
+	}
+	d.etcd = client
+	d.store = store.NewEtcd(client, "/eksact/aws")
+	return nil
+}
+
+func (d *Daemon) openNetwork(ctx context.Context) (err error) {
+	d.network, err = vpc.Open(ctx, d.config.Network())
+	return err
+}
+
+func (d *Daemon) openImages() (err error) {
+	if d.images, err = images.Open(d.config.state("images")); err != nil {
+		return err
+	}
+	if err := d.loadSystemImages(); err != nil {
+		return err
+	}
+	d.registry = registry.New(d.images, registry.Options{Offline: d.config.Offline, Log: slog.Default()})
+	d.authority, err = openAuthority(d.config)
+	return err
+}
+
+// openDoor makes the services, loads what they know, and serves.
+func (d *Daemon) openDoor(ctx context.Context) error {
+	if err := d.makeServices(); err != nil {
+		return err
+	}
+	if err := d.store.Load(ctx); err != nil {
+		return err
+	}
+	if err := d.recordNetwork(ctx); err != nil {
+		return err
+	}
+	if err := d.iam.Bootstrap(ctx); err != nil {
+		return err
+	}
+	if err := d.sts.Open(ctx); err != nil {
+		return err
+	}
+	if err := d.serveNames(ctx); err != nil {
+		return err
+	}
+	if err := d.serveMetadata(ctx); err != nil {
+		return err
+	}
+	if err := d.serveDoor(ctx); err != nil {
+		return err
+	}
+	d.running.Go(func() { d.eks.Run(ctx) })
+	return nil
+}
+
+// doors are where the front door listens, all kept by the keeper.
+func (d *Daemon) doors() []supervise.Socket {
+	front := d.network.Front().String()
+	return []supervise.Socket{
+		{Name: "front", Network: "tcp", Address: d.config.Listen},
+		{Name: "front-http", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(front, "80")},
+		{Name: "front-https", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(front, "443")},
+	}
+}
+
+func (d *Daemon) serveDoor(ctx context.Context) error {
+	for _, socket := range d.doors() {
+		l, err := d.keeper.Listen(socket)
+		if err != nil {
+			return fmt.Errorf("the AWS front door at %s: %w", socket.Address, err)
+		}
+		d.running.Go(func() {
+			if err := front.Serve(ctx, l, d.authority.tlsConfig(), d.front, slog.Default(), time.Second); err != nil && ctx.Err() == nil {
+				slog.Error("the AWS front door closed", "address", l.Addr(), "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// serveHTTP runs a server until ctx ends. The listener is a copy of the
+// keeper's: closing it refuses nobody.
+func (d *Daemon) serveHTTP(ctx context.Context, s *http.Server, l net.Listener) {
+	d.running.Go(func() {
+		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("serving", "address", l.Addr(), "error", err)
+		}
+	})
+	d.running.Go(func() {
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.Shutdown(end)
+		_ = s.Close()
+	})
+}
+
+// close lets go of what Serve opened, after everything that uses it has ended.
+func (d *Daemon) close() {
+	if d.store != nil {
+		d.store.Close()
+	}
+	if d.etcd != nil {
+		_ = d.etcd.Close()
+	}
+	if d.trail != nil {
+		_ = d.trail.Close()
+	}
+}

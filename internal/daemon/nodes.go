@@ -1,0 +1,287 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/cgroup"
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/hint"
+	"github.com/eksact/eksact/internal/images/build"
+	kubenode "github.com/eksact/eksact/internal/kube/node"
+	"github.com/eksact/eksact/internal/node/cni"
+	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
+)
+
+// node is an instance that was started in this process.
+type node struct {
+	config kubenode.Config
+	record ec2.Instance
+}
+
+const (
+	clusterTag = "kubernetes.io/cluster/" // + the cluster's name: "owned"
+	groupTag   = "alpha.eksctl.io/nodegroup-name"
+	// podBits is the size of a node's block of pod addresses: 32, of which an
+	// m5.large may use 29.
+	podBits = 27
+	maxPods = 29
+	// mirrorAddress is where the image registry listens on every node.
+	mirrorAddress = "127.0.0.1:5005"
+)
+
+// Launch brings a cluster's node group to so many nodes.
+func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Node, error) {
+	d.mu.Lock()
+	k := d.clusters[want.Cluster]
+	d.mu.Unlock()
+	if k == nil {
+		return nil, hint.New(fmt.Sprintf("no cluster %q runs here", want.Cluster), "eksact status shows those that do")
+	}
+	profile, err := d.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: &want.Profile})
+	if err != nil {
+		return nil, err
+	}
+	if len(profile.InstanceProfile.Roles) == 0 {
+		return nil, fmt.Errorf("instance profile %s holds no role", want.Profile)
+	}
+	if err := k.plane.EnsureNodeRole(ctx, aws.ToString(profile.InstanceProfile.Roles[0].Arn)); err != nil {
+		return nil, err
+	}
+	have := d.instancesOf(want.Cluster)
+	for i := len(have); i < want.Count; i++ {
+		record, err := d.newInstance(ctx, k, want, profile.InstanceProfile, i)
+		if err != nil {
+			return nil, err
+		}
+		if err := d.startNode(ctx, k, record); err != nil {
+			return nil, err
+		}
+	}
+	return d.nodesOf(want.Cluster), nil
+}
+
+// newInstance draws an instance's id and addresses and records it.
+func (d *Daemon) newInstance(ctx context.Context, k *cluster, want control.Launch, p *iamtypes.InstanceProfile, index int) (ec2.Instance, error) {
+	var random [16]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return ec2.Instance{}, err
+	}
+	digits := hex.EncodeToString(random[:])
+	id := "i-0" + digits[:16]
+	subnets := d.privateSubnets()
+	subnet := subnets[index%len(subnets)]
+	address, err := d.addresses.Address(ctx, subnet.Name, "instance/"+id)
+	if err != nil {
+		return ec2.Instance{}, err
+	}
+	pods, err := d.addresses.Block(ctx, subnet.Name, "instance/"+id+"/pods", podBits)
+	if err != nil {
+		return ec2.Instance{}, err
+	}
+	group := k.record.ClusterSecurityGroup
+	record := ec2.Instance{
+		ID: id, Reservation: "r-0" + digits[16:], State: ec2.Running, Type: want.InstanceType, LaunchTime: time.Now().UTC(), Arch: arch(),
+		VPC: d.config.vpcID(), Subnet: d.config.subnetID(subnet.Name), Zone: subnet.Zone,
+		PrivateIP: address, PrivateDNS: privateName(address, d.config.Region), Groups: []string{group},
+		Interfaces: []ec2.Interface{{
+			ID: d.config.resourceID("eni", id), MAC: vpc.MAC(id).String(), Subnet: d.config.subnetID(subnet.Name),
+			IP: address, Prefixes: []netip.Prefix{pods}, Groups: []string{group},
+		}},
+		ProfileARN: aws.ToString(p.Arn), ProfileID: aws.ToString(p.InstanceProfileId), HopLimit: 2, TokensOnly: true,
+		Tags: map[string]string{
+			"Name":                         want.Cluster + "-" + want.NodeGroup + "-Node",
+			clusterTag + want.Cluster:      "owned",
+			groupTag:                       want.NodeGroup,
+			"alpha.eksctl.io/cluster-name": want.Cluster,
+		},
+	}
+	return record, d.ec2.PutInstance(ctx, record)
+}
+
+// privateName is EC2's private DNS name by address.
+func privateName(a netip.Addr, region string) string {
+	return "ip-" + strings.ReplaceAll(a.String(), ".", "-") + "." + region + ".compute.internal"
+}
+
+// instancesOf lists a cluster's instances that are to run.
+func (d *Daemon) instancesOf(cluster string) []ec2.Instance {
+	var all []ec2.Instance
+	for _, i := range d.ec2.Instances() {
+		if i.Tags[clusterTag+cluster] == "owned" && i.State == ec2.Running {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (d *Daemon) startNodesOf(ctx context.Context, k *cluster) {
+	for _, record := range d.instancesOf(k.record.Name) {
+		d.running.Go(func() {
+			if err := d.startNode(ctx, k, record); err != nil {
+				slog.Error("a node can't be started", "node", record.ID, "error", err)
+			}
+		})
+	}
+}
+
+// startNode makes the instance's machine, or adopts the one that runs.
+func (d *Daemon) startNode(ctx context.Context, k *cluster, record ec2.Instance) (err error) {
+	end := d.timeline.Begin("Node " + record.PrivateDNS)
+	defer func() { end(err) }()
+	pods := record.Interfaces[0].Prefixes[0]
+	ns, err := d.network.AttachNode(ctx, record.ID, record.PrivateIP, pods)
+	if err != nil {
+		return err
+	}
+	c, err := d.nodeConfig(k, record, ns, pods)
+	if err != nil {
+		return err
+	}
+	if err := c.Write(); err != nil {
+		return err
+	}
+	if err := makeFolders(d.config, kubenode.Mountpoints); err != nil {
+		return err
+	}
+	d.nameNode(record)
+	if err := d.serveMirror(ctx, record.ID, ns); err != nil {
+		return err
+	}
+	if err := d.prepareCgroup(c); err != nil {
+		return err
+	}
+	if err := d.keeper.Ensure(c.Spec()); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.nodes[record.ID] = &node{config: c, record: record}
+	d.mu.Unlock()
+	d.running.Go(func() { d.startProxy(ctx, k, c) })
+	return nil
+}
+
+func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods netip.Prefix) (kubenode.Config, error) {
+	tree, err := cgroup.Open()
+	if err != nil {
+		return kubenode.Config{}, err
+	}
+	return kubenode.Config{
+		ID: record.ID, Name: record.PrivateDNS, Address: record.PrivateIP, Zone: record.Zone, Region: d.config.Region,
+		InstanceType: record.Type, MaxPods: maxPods,
+		Labels: map[string]string{
+			groupTag: record.Tags[groupTag], "alpha.eksctl.io/cluster-name": k.record.Name, "alpha.eksctl.io/instance-id": record.ID,
+		},
+		Cluster: k.record.Name, Endpoint: "https://" + k.record.Host, CA: k.bundle.CAPEM,
+		ClusterDNS: k.config.DNSAddress(), ResolverIP: d.network.Resolver(), ServiceCIDR: k.record.ServiceCIDR,
+		SandboxImage: build.Pause, Mirror: "http://" + mirrorAddress, CNI: cni.Config(cni.Node{Pods: []netip.Prefix{pods}}),
+		NetNS: ns, Dir: d.config.state("nodes/" + record.ID), Programs: d.programs.Dir(), CgroupV2: tree.V2(),
+	}, nil
+}
+
+// prepareCgroup makes the node's control group. One left by a node that was
+// killed holds the groups of its dead pods, each of which would cost the kubelet
+// seconds: when no process is in it, it is made anew.
+func (d *Daemon) prepareCgroup(c kubenode.Config) error {
+	tree, err := cgroup.Open()
+	if err != nil {
+		return err
+	}
+	if len(tree.Processes(c.Cgroup())) == 0 {
+		if err := tree.Remove(c.Cgroup(), 2*time.Second); err != nil {
+			return err
+		}
+	}
+	return tree.Make(c.Cgroup())
+}
+
+// serveMirror gives the node its image registry.
+func (d *Daemon) serveMirror(ctx context.Context, id, ns string) error {
+	l, err := d.keeper.Listen(supervise.Socket{Name: "mirror-" + id, NetNS: ns, Network: "tcp4", Address: mirrorAddress})
+	if err != nil {
+		return err
+	}
+	d.serveHTTP(ctx, &http.Server{Handler: d.registry, ReadHeaderTimeout: 10 * time.Second}, l)
+	return nil
+}
+
+// startProxy starts kube-proxy once the node is known to the API server: before,
+// it would wait half a minute between two looks.
+func (d *Daemon) startProxy(ctx context.Context, k *cluster, c kubenode.Config) {
+	init := supervise.Client{Path: c.ControlSocket()}
+	for ctx.Err() == nil {
+		_, err := k.client.CoreV1().Nodes().Get(ctx, c.Name, metav1.GetOptions{})
+		if err == nil {
+			if err = init.Ensure(c.Proxy()); err == nil {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// terminateNodesOf ends a cluster's instances and forgets them.
+func (d *Daemon) terminateNodesOf(ctx context.Context, cluster string) error {
+	var failed error
+	for _, i := range d.instancesOf(cluster) {
+		failed = errors.Join(failed, d.terminate(ctx, i))
+	}
+	return failed
+}
+
+func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
+	var failed error
+	note := func(err error) { failed = errors.Join(failed, err) }
+	note(d.keeper.Stop("node-" + i.ID))
+	note(d.keeper.Close("mirror-" + i.ID))
+	note(d.network.Detach(ctx, i.ID))
+	note(d.releaseAddresses(ctx, "instance/"+i.ID))
+	if tree, err := cgroup.Open(); err == nil {
+		note(tree.Remove("/eksact/"+i.ID, 5*time.Second))
+	}
+	note(os.RemoveAll(d.config.state("nodes/" + i.ID)))
+	d.forgetNode(i)
+	d.mu.Lock()
+	delete(d.nodes, i.ID)
+	d.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	return d.ec2.DeleteInstance(ctx, i.ID)
+}
+
+// instances answers the certificate signer's question: whose name is this?
+type instances struct {
+	d       *Daemon
+	cluster eks.Cluster
+}
+
+// Lookup returns the names and addresses of the instance behind a node's name.
+func (i instances) Lookup(name string) (dns []string, ips []netip.Addr, ok bool) {
+	for _, record := range i.d.instancesOf(i.cluster.Name) {
+		if record.PrivateDNS == name {
+			return []string{record.PrivateDNS}, []netip.Addr{record.PrivateIP}, true
+		}
+	}
+	return nil, nil, false
+}

@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/elb"
+	"github.com/eksact/eksact/internal/aws/front"
+	"github.com/eksact/eksact/internal/aws/front/wire"
+	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
+	"github.com/eksact/eksact/internal/vpc/dns"
+	"github.com/eksact/eksact/internal/vpc/imds"
+	"github.com/eksact/eksact/internal/vpc/ipam"
+)
+
+// makeServices makes the AWS services over the store, and the front door.
+func (d *Daemon) makeServices() (err error) {
+	place := d.config.Place()
+	if d.iam, err = iam.New(d.store, place, time.Now); err != nil {
+		return err
+	}
+	d.sts = sts.New(d.store, place, d.iam, time.Now)
+	var zones []string
+	for _, s := range d.network.Subnets {
+		zones = append(zones, s.Zone)
+	}
+	d.ec2 = ec2.New(d.store, place, zones...)
+	d.elb = elb.New(d.store, place)
+	d.addresses = ipam.New(d.store, d.network.Ranges())
+	d.eks = eks.New(eks.Deps{
+		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, Now: time.Now, Log: slog.Default(),
+		PatchVersions: map[string]string{"1.37": "1.37.2"},
+	})
+	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
+		return err
+	}
+	codec, err := wire.New()
+	if err != nil {
+		return err
+	}
+	d.front, err = front.New(front.Config{
+		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail,
+		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service()},
+		Log:      slog.Default(),
+	})
+	return err
+}
+
+// doorKeys shows STS's keys to the front door, in its terms.
+type doorKeys struct{ sts *sts.STS }
+
+// Resolve implements front.Credentials.
+func (k doorKeys) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
+	secret, who, err := k.sts.Resolve(ctx, id, token, now)
+	for _, same := range []struct{ theirs, ours error }{
+		{sts.ErrUnknownKey, front.ErrUnknownKey}, {sts.ErrBadToken, front.ErrBadToken}, {sts.ErrExpiredToken, front.ErrExpiredToken},
+	} {
+		if errors.Is(err, same.theirs) {
+			return "", who, same.ours
+		}
+	}
+	return secret, who, err
+}
+
+// serveNames answers DNS queries of the VPC and of the outside.
+func (d *Daemon) serveNames(ctx context.Context) error {
+	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC)})
+	d.names.SetAddrs("*.amazonaws.com", []netip.Addr{d.network.Front()}, dns.Inside, dns.Outside)
+	for _, at := range []struct {
+		view    dns.View
+		address netip.Addr
+	}{{dns.Inside, d.network.Resolver()}, {dns.Outside, d.network.PublicDNS()}} {
+		address := netip.AddrPortFrom(at.address, 53).String()
+		packets, err := d.keeper.ListenPacket(supervise.Socket{Name: "dns-udp-" + at.view.String(), NetNS: d.network.World(), Network: "udp4", Address: address})
+		if err != nil {
+			return err
+		}
+		streams, err := d.keeper.Listen(supervise.Socket{Name: "dns-tcp-" + at.view.String(), NetNS: d.network.World(), Network: "tcp4", Address: address})
+		if err != nil {
+			return err
+		}
+		d.running.Go(func() { note(d.names.ServePacket(ctx, at.view, packets), ctx, "DNS") })
+		d.running.Go(func() { note(d.names.ServeStream(ctx, at.view, streams), ctx, "DNS") })
+	}
+	return nil
+}
+
+// note logs an error that ended a server before its time.
+func note(err error, ctx context.Context, what string) {
+	if err != nil && ctx.Err() == nil {
+		slog.Error("a server ended", "server", what, "error", err)
+	}
+}
+
+func (d *Daemon) nameCluster(k *cluster) {
+	d.names.SetAddrs(k.record.Host, k.public, dns.Inside, dns.Outside)
+}
+
+func (d *Daemon) forgetCluster(c eks.Cluster) { d.names.Delete(c.Host) }
+
+func (d *Daemon) nameNode(i ec2.Instance) { d.names.SetHost(i.PrivateDNS, i.PrivateIP) }
+
+func (d *Daemon) forgetNode(i ec2.Instance) { d.names.DeleteHost(i.PrivateDNS, i.PrivateIP) }
+
+// serveMetadata answers every instance's metadata requests, on the router.
+func (d *Daemon) serveMetadata(ctx context.Context) error {
+	l, err := d.keeper.Listen(supervise.Socket{
+		Name: "imds", NetNS: d.network.World(), Network: "tcp4", Address: netip.AddrPortFrom(vpc.Metadata, 80).String(),
+	})
+	if err != nil {
+		return err
+	}
+	s := imds.New(imds.Config{Instance: d.metadata})
+	d.running.Go(func() { note(s.Serve(ctx, l), ctx, "instance metadata") })
+	return nil
+}
+
+// metadata is what the instance behind an address, its own or a pod's, may know.
+func (d *Daemon) metadata(source netip.Addr) (imds.Instance, bool) {
+	for _, i := range d.ec2.Instances() {
+		pods := i.Interfaces[0].Prefixes
+		if i.State != ec2.Running || i.PrivateIP != source && !contains(pods, source) {
+			continue
+		}
+		out := imds.Instance{
+			ID: i.ID, Type: i.Type, Account: d.config.Account, Region: d.config.Region, Zone: i.Zone, Partition: "aws", Domain: "amazonaws.com",
+			Launched: i.LaunchTime, Addr: i.PrivateIP, Pods: pods, Name: i.PrivateDNS, MAC: i.Interfaces[0].MAC, Interface: i.Interfaces[0].ID,
+			Subnet: i.Subnet, VPC: i.VPC, VPCCIDR: d.config.VPC, HopLimit: int(i.HopLimit), TokensOptional: !i.TokensOnly,
+		}
+		for _, s := range d.network.Subnets {
+			if s.Prefix.Contains(i.PrivateIP) {
+				out.SubnetCIDR = s.Prefix
+			}
+		}
+		if role, ok := d.iam.ProfileRole(i.ProfileARN); ok {
+			out.Role, out.ProfileARN, out.ProfileID = role.Name, i.ProfileARN, i.ProfileID
+			out.Credentials = func(context.Context) (imds.Credentials, error) {
+				keys, err := d.sts.InstanceSession(&role, i.ID, 6*time.Hour)
+				return imds.Credentials{
+					AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, Token: keys.SessionToken,
+					Updated: time.Now().UTC(), Expires: keys.Expires,
+				}, err
+			}
+		}
+		return out, true
+	}
+	return imds.Instance{}, false
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// deleteKeys removes a removed cluster's objects from etcd.
+func (d *Daemon) deleteKeys(ctx context.Context, prefix string) error {
+	if _, err := d.etcd.Delete(ctx, prefix, clientv3.WithPrefix()); err != nil {
+		return fmt.Errorf("deleting %s from etcd: %w", prefix, err)
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/version"
+)
+
+// StatusQuestion says what a status is to contain beyond the usual.
+type StatusQuestion struct {
+	Memory bool // of every program, which takes reading its page tables
+}
+
+func (d *Daemon) status(ctx context.Context, q StatusQuestion) (control.Status, error) {
+	s := control.Status{
+		Version: version.Version, Kubernetes: version.Kubernetes,
+		Account: d.config.Account, Region: d.config.Region, Endpoint: d.config.URL(), StateDir: d.config.StateDir, Started: d.started,
+		Processes: d.processes(),
+	}
+	if q.Memory {
+		for i := range s.Processes {
+			s.Processes[i].Memory = proportional(treeOf(s.Processes[i].Pid, s.Processes[i].Name))
+		}
+	}
+	select {
+	case <-d.open:
+	default:
+		return s, nil // still starting: the clusters are not known yet
+	}
+	for name, c := range d.eks.Clusters() {
+		s.Clusters = append(s.Clusters, control.Cluster{
+			Name: name, Status: string(c.Status), Version: c.Version, Endpoint: "https://" + c.Host, Nodes: d.nodesOf(name),
+		})
+	}
+	var wg sync.WaitGroup
+	for i := range s.Clusters {
+		wg.Go(func() { d.markReady(ctx, &s.Clusters[i]) })
+	}
+	wg.Wait()
+	return s, nil
+}
+
+func (d *Daemon) nodesOf(cluster string) []control.Node {
+	var all []control.Node
+	for _, i := range d.instancesOf(cluster) {
+		all = append(all, control.Node{ID: i.ID, Name: i.PrivateDNS, Address: i.PrivateIP.String(), Role: i.ProfileARN})
+	}
+	return all
+}
+
+// markReady asks the cluster which of its nodes are ready.
+func (d *Daemon) markReady(ctx context.Context, c *control.Cluster) {
+	d.mu.Lock()
+	k := d.clusters[c.Name]
+	d.mu.Unlock()
+	if k == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	// From the watch cache: a status is no place to wait for a quorum.
+	nodes, err := k.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	if err != nil {
+		return
+	}
+	for _, n := range nodes.Items {
+		for i := range c.Nodes {
+			if c.Nodes[i].Name == n.Name {
+				c.Nodes[i].Ready = ready(&n)
+			}
+		}
+	}
+}
+
+func ready(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// processes lists what the keeper and the nodes' inits run.
+func (d *Daemon) processes() []control.Process {
+	var all []control.Process
+	add := func(prefix string, c supervise.Client) {
+		states, err := c.List()
+		if err != nil {
+			return // a node that is starting
+		}
+		for _, s := range states {
+			all = append(all, control.Process{
+				Name: prefix + s.Name, Pid: s.Pid, Started: s.Started, Restarts: s.Restarts, LastExit: s.LastExit,
+			})
+		}
+	}
+	add("", d.keeper)
+	d.mu.Lock()
+	nodes := make([]*node, 0, len(d.nodes))
+	for _, n := range d.nodes {
+		nodes = append(nodes, n)
+	}
+	d.mu.Unlock()
+	for _, n := range nodes {
+		add(n.config.Describe()+"/", supervise.Client{Path: n.config.ControlSocket()})
+	}
+	return all
+}
+
+// treeOf returns the pids that count for a process in a measure of memory: of a
+// node, all of its pid namespace; of a program inside one, none, for it is
+// counted there.
+func treeOf(pid int, name string) []int {
+	if strings.Contains(name, "/") || pid == 0 {
+		return nil
+	}
+	if !strings.HasPrefix(name, "node-") {
+		return []int{pid}
+	}
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", all[i], all[i]))
+		for _, field := range strings.Fields(string(data)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				all = append(all, child)
+			}
+		}
+	}
+	return all
+}
+
+// proportional sums the proportional set sizes of processes, in bytes.
+func proportional(pids []int) (sum int64) {
+	for _, pid := range pids {
+		f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if err != nil {
+			continue
+		}
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if fields := strings.Fields(lines.Text()); len(fields) >= 2 && fields[0] == "Pss:" {
+				n, _ := strconv.ParseInt(fields[1], 10, 64)
+				sum += n << 10
+			}
+		}
+		f.Close()
+	}
+	return sum
+}
+
+// Connection is how a client reaches a cluster.
+type Connection struct {
+	Name       string `json:"name"`
+	ARN        string `json:"arn"`
+	Address    string `json:"address"`    // of the public endpoint
+	ServerName string `json:"serverName"` // in its certificate
+	CA         string `json:"ca"`         // PEM, in base64
+}
+
+func (d *Daemon) connections(context.Context, struct{}) ([]Connection, error) {
+	all := []Connection{}
+	for name, c := range d.eks.Clusters() {
+		d.mu.Lock()
+		k := d.clusters[name]
+		d.mu.Unlock()
+		if k == nil || c.Facts == nil {
+			continue
+		}
+		all = append(all, Connection{
+			Name: name, ARN: d.eks.ARN(name), Address: k.public[0].String(), ServerName: c.Host,
+			CA: base64.StdEncoding.EncodeToString(c.Facts.CertificateAuthority),
+		})
+	}
+	return all, nil
+}
+
+func arch() string {
+	if goruntime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return goruntime.GOARCH
+}
