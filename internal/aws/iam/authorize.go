@@ -2,71 +2,105 @@ package iam
 
 import (
 	"context"
+	"net/http"
+	"strings"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/policy"
 )
 
-// keys are a request's condition keys.
-type keys map[string][]string
+// Denied is a refusal: AWS's sentence, and the decision behind it. It has no
+// error code of its own, for each protocol has another.
+type Denied struct {
+	Sentence string
+	Decision policy.Decision
+}
 
-// Values implements policy.Keys.
-func (k keys) Values(name string) []string { return k[name] }
+func (d *Denied) Error() string { return d.Sentence }
+
+// everything is what a call that names no resource touches.
+var everything = []string{"*"}
 
 // Authorize implements the front door's Authorizer: nil when the caller may do
-// the action on every resource, otherwise the error with AWS's sentence.
-func (i *IAM) Authorize(_ context.Context, who *api.Caller, action string, resources []string, conditions map[string][]string) error {
+// the action on every resource, otherwise a *Denied. Given are condition keys,
+// in any spelling; those of the principal are known here.
+func (i *IAM) Authorize(_ context.Context, who *api.Caller, action string, resources []string, given map[string][]string) error {
 	if len(resources) == 0 {
 		resources = everything
 	}
-	applied, ok := i.applied(who)
+	if err := limitedSession(who, action); err != nil {
+		return err
+	}
+	i.noteUse(who, action)
+	applied, s, ok := i.applied(who)
+	k := i.borrow(who, s, given)
+	defer i.giveBack(k)
+	r := policy.Request{Caller: callerOf(who), Action: action, Keys: k}
 	for _, resource := range resources {
 		if !ok {
-			d := policy.Decision{}
-			return Denied(who, action, resource, &d)
+			return denied(who, action, resource, policy.Decision{})
 		}
-		r := policy.Request{Caller: callerOf(who), Action: action, Resource: resource, Keys: keys(conditions)}
+		r.Resource, k.resource = resource, resource
 		if d := policy.Decide(&applied, &r); !d.Allowed {
-			return Denied(who, action, resource, &d)
+			return denied(who, action, resource, d)
 		}
 	}
 	return nil
 }
 
-var everything = []string{"*"}
+// limitedSession refuses what credentials of GetSessionToken can't do without
+// MFA: calls to IAM, and to STS save AssumeRole and GetCallerIdentity.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+func limitedSession(who *api.Caller, action string) error {
+	if who.Session == nil || who.Type == api.AssumedRole || who.Session.MFA {
+		return nil
+	}
+	if strings.HasPrefix(action, "iam:") && action != "iam:PassRole" || strings.HasPrefix(action, "sts:") && action != "sts:AssumeRole" && action != "sts:GetCallerIdentity" {
+		return api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid")
+	}
+	return nil
+}
 
-// Denied is AWS's sentence about a decision.
-func Denied(who *api.Caller, action, resource string, d *policy.Decision) error {
-	return accessDenied("User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + resource + " " + d.Reason(action))
+// denied makes AWS's sentence about a decision. IAM's own Get calls name a role
+// or user instead of its ARN.
+func denied(who *api.Caller, action, resource string, d policy.Decision) *Denied {
+	if strings.HasPrefix(action, "iam:Get") {
+		for _, kind := range []string{"role", "user"} {
+			if strings.Contains(resource, ":"+kind+"/") {
+				resource = kind + " " + lastOf(resource)
+				break
+			}
+		}
+	}
+	sentence := "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + resource + " " + d.Reason(action)
+	return &Denied{sentence, d}
 }
 
 // applied gathers the policies of the caller. It answers false of a caller that
-// is nobody any more.
-func (i *IAM) applied(who *api.Caller) (policy.Applied, bool) {
-	var a policy.Applied
+// is nobody, or nobody any more.
+func (i *IAM) applied(who *api.Caller) (a policy.Applied, s *subject, ok bool) {
 	switch who.Type {
 	case api.Account:
-		return a, who.AccountID == i.place.AccountID
+		return a, nil, who.AccountID == i.place.AccountID
 	case api.User, api.AssumedRole:
 	default:
-		return a, false
+		return a, nil, false
 	}
-	s := i.index.subject(who.PrincipalID)
-	if s == nil {
-		return a, false
+	if s = i.index.subject(who.PrincipalID); s == nil {
+		return a, nil, false
 	}
 	a.Identity, a.Boundary = s.identity, s.boundary
 	if who.Session != nil && len(who.Session.Policies)+len(who.Session.PolicyARNs) > 0 {
 		a.Session = i.sessionPolicies(who.Session)
 	}
-	return a, true
+	return a, s, true
 }
 
-// sessionPolicies compiles what was passed to AssumeRole; it was checked there.
+// sessionPolicies are those passed to AssumeRole, which checked them.
 func (i *IAM) sessionPolicies(s *api.Session) []policy.Source {
-	list := []policy.Source{}
+	list := make([]policy.Source, 0, len(s.Policies)+len(s.PolicyARNs))
 	for _, text := range s.Policies {
-		list = append(list, policy.Source{Policy: compileStored(policy.Session, text)})
+		list = append(list, policy.Source{Policy: i.sessions.compiled(text)})
 	}
 	for _, arn := range s.PolicyARNs {
 		list = append(list, policy.Source{ARN: arn, Policy: i.index.managedPolicy(arn)})
@@ -75,79 +109,81 @@ func (i *IAM) sessionPolicies(s *api.Session) []policy.Source {
 }
 
 func callerOf(who *api.Caller) policy.Caller {
-	kinds := map[api.PrincipalType]policy.CallerKind{
-		api.Account: policy.RootCaller, api.User: policy.UserCaller, api.AssumedRole: policy.RoleCaller, api.FederatedUser: policy.FederatedCaller,
+	c := policy.Caller{Account: who.AccountID, ARN: who.ARN, Entity: who.PrincipalARN, ID: who.PrincipalID, UserID: who.UserID}
+	switch who.Type {
+	case api.Account:
+		c.Kind = policy.RootCaller
+	case api.User:
+		c.Kind = policy.UserCaller
+	case api.AssumedRole:
+		c.Kind = policy.RoleCaller
+	case api.FederatedUser:
+		c.Kind = policy.FederatedCaller
 	}
-	return policy.Caller{
-		Kind: kinds[who.Type], Account: who.AccountID, ARN: who.ARN, Entity: who.PrincipalARN, ID: who.PrincipalID, UserID: who.UserID,
-	}
+	return c
 }
 
-// MayAssume decides sts:AssumeRole: the role's trust policy and the caller's own
-// policies together.
-func (i *IAM) MayAssume(who *api.Caller, r *Role, conditions map[string][]string) policy.Decision {
-	applied, ok := i.applied(who)
-	s := i.index.subject(r.ID)
-	if !ok || s == nil {
-		return policy.Decision{}
+// guard is Authorize for calls that the front door leaves to their service,
+// because they have condition keys of their own.
+func (i *IAM) guard(ctx context.Context, action string, resources []string, given map[string][]string) error {
+	err := i.Authorize(ctx, api.CallerFrom(ctx), action, resources, given)
+	if d, ok := err.(*Denied); ok {
+		return accessDenied(d.Sentence)
 	}
-	applied.Resource, applied.Both = &policy.Source{Policy: s.trust}, true
-	return policy.Decide(&applied, &policy.Request{
-		Caller: callerOf(who), Action: "sts:AssumeRole", Resource: i.roleARN(r), Keys: keys(conditions),
-	})
+	return err
 }
 
-// Trusts reports whether a role's trust policy lets a service assume it.
+// DecideAssume decides an action on a role that its trust policy and the
+// caller's own policies allow together: sts:AssumeRole, sts:TagSession,
+// sts:SetSourceIdentity.
+func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[string][]string) policy.Decision {
+	applied, s, ok := i.applied(who)
+	role := i.index.subject(r.ID)
+	if !ok || role == nil {
+		return policy.Decision{Layer: policy.TrustLayer}
+	}
+	k := i.borrow(who, s, given)
+	defer i.giveBack(k)
+	arn := i.roleARN(r)
+	k.resource = arn
+	applied.Resource, applied.Both = &policy.Source{Policy: role.trust}, true
+	return policy.Decide(&applied, &policy.Request{Caller: callerOf(who), Action: action, Resource: arn, Keys: k})
+}
+
+// Trusts says whether a role's trust policy lets a service assume it.
 func (i *IAM) Trusts(r *Role, service string) bool {
 	s := i.index.subject(r.ID)
 	if s == nil {
 		return false
 	}
+	who := &api.Caller{}
+	k := i.borrow(who, nil, map[string][]string{
+		"aws:PrincipalIsAWSService": {"true"}, "aws:PrincipalServiceName": {service}, "aws:SourceAccount": {i.place.AccountID},
+	})
+	defer i.giveBack(k)
+	k.resource = i.roleARN(r)
 	d := policy.Decide(&policy.Applied{Resource: &policy.Source{Policy: s.trust}, Both: true}, &policy.Request{
-		Caller: policy.Caller{Kind: policy.ServiceCaller, Name: service}, Action: "sts:AssumeRole", Resource: i.roleARN(r),
+		Caller: policy.Caller{Kind: policy.ServiceCaller, Name: service}, Action: "sts:AssumeRole", Resource: k.resource, Keys: k,
 	})
 	return d.Allowed
 }
 
-// Assumable implements eks.Roles.
+// Assumable says whether the role exists and lets the service assume it.
 func (i *IAM) Assumable(_ context.Context, roleARN, service string) bool {
 	r, ok := i.RoleByARN(roleARN)
 	return ok && i.Trusts(&r, service)
 }
 
-// CheckPass implements eks.Roles: iam:PassRole of the caller.
+// CheckPass decides iam:PassRole for ctx's caller, with iam:PassedToService as
+// the service. The refusal is worded as the JSON services do.
 func (i *IAM) CheckPass(ctx context.Context, roleARN, service string) error {
-	return i.Authorize(ctx, api.CallerFrom(ctx), "iam:PassRole", []string{roleARN}, map[string][]string{"iam:passedtoservice": {service}})
+	err := i.mayPass(ctx, roleARN, service)
+	if d, ok := err.(*Denied); ok {
+		return api.Errorf(http.StatusForbidden, "AccessDeniedException", "%s", d.Sentence)
+	}
+	return err
 }
 
-// AccessKey returns an access key with its owner.
-func (i *IAM) AccessKey(id string) (AccessKey, User, bool) {
-	k, ok := i.keys.Get(id)
-	if !ok || !k.Active {
-		return k, User{}, false
-	}
-	u, ok := i.users.Get(k.User)
-	return k, u, ok && u.ID == k.UserID
-}
-
-// RoleByID returns the role of a unique id while it lives.
-func (i *IAM) RoleByID(id string) (Role, bool) {
-	s := i.index.subject(id)
-	if s == nil || s.kind != "role" {
-		return Role{}, false
-	}
-	r, ok := i.RoleByName(s.name)
-	return r, ok && r.ID == id
-}
-
-// UserARN is a user's ARN.
-func (i *IAM) UserARN(u *User) string { return i.userARN(u) }
-
-// UserByID returns the name and ARN of the user of a unique id while it lives.
-func (i *IAM) UserByID(id string) (name, arn string, ok bool) {
-	s := i.index.subject(id)
-	if s == nil || s.kind != "user" {
-		return "", "", false
-	}
-	return s.name, s.arn, true
+func (i *IAM) mayPass(ctx context.Context, roleARN, service string) error {
+	return i.Authorize(ctx, api.CallerFrom(ctx), "iam:PassRole", []string{roleARN}, map[string][]string{"iam:PassedToService": {service}})
 }

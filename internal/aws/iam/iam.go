@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -22,9 +23,14 @@ type IAM struct {
 	profiles *store.Table[Profile]
 	keys     *store.Table[AccessKey]
 	awsUses  *store.Table[Uses]
+	keyUses  *store.Table[KeyUse]
+	account  *store.Table[Account]
 
 	awsManaged *library
 	index      *index
+	sessions   texts     // session policies
+	spare      sync.Pool // of *conditions
+	uses       uses
 }
 
 // New makes the service over a store, registering its tables there.
@@ -45,6 +51,8 @@ func New(s *store.Store, place api.Place, now func() time.Time) (*IAM, error) {
 		profiles: store.NewTable[Profile](s, "iam/profile"),
 		keys:     store.NewTable[AccessKey](s, "iam/key"),
 		awsUses:  store.NewTable[Uses](s, "iam/awspolicy"),
+		keyUses:  store.NewTable[KeyUse](s, "iam/keyuse"),
+		account:  store.NewTable[Account](s, "iam/account"),
 	}
 	i.index = newIndex(i)
 	return i, nil
@@ -66,46 +74,6 @@ func (i *IAM) profileARN(p *Profile) string { return i.arn("instance-profile", p
 
 // rootARN is the account's root user, and the account as a principal.
 func (i *IAM) rootARN() string { return i.arn("", "", "root") }
-
-// RoleByName returns the role of that name, in that case of letters.
-func (i *IAM) RoleByName(name string) (Role, bool) {
-	r, ok := i.roles.Get(key(name))
-	return r, ok && r.Name == name
-}
-
-// RoleByARN returns the role of that ARN, path included.
-func (i *IAM) RoleByARN(arn string) (Role, bool) {
-	r, ok := i.RoleByName(lastOf(arn))
-	return r, ok && i.roleARN(&r) == arn
-}
-
-// RoleARN is the ARN of a role, path included.
-func (i *IAM) RoleARN(r *Role) string { return i.roleARN(r) }
-
-// UserByName returns the user of that name, in that case of letters.
-func (i *IAM) UserByName(name string) (User, bool) {
-	u, ok := i.users.Get(key(name))
-	return u, ok && u.Name == name
-}
-
-// ProfileRole returns the role in an instance profile, given by name or ARN.
-func (i *IAM) ProfileRole(profile string) (Role, bool) {
-	p, ok := i.profiles.Get(key(lastOf(profile)))
-	if !ok || p.Name != profile && i.profileARN(&p) != profile || len(p.Roles) == 0 {
-		return Role{}, false
-	}
-	return i.roles.Get(p.Roles[0])
-}
-
-// lastOf is the name at the end of an ARN, or the name itself.
-func lastOf(arn string) string {
-	for n := len(arn) - 1; n >= 0; n-- {
-		if arn[n] == '/' {
-			return arn[n+1:]
-		}
-	}
-	return arn
-}
 
 // change is one transaction.
 func (i *IAM) change(ctx context.Context, fn func(*store.Tx) error) error {

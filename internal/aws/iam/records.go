@@ -91,6 +91,18 @@ type AccessKey struct {
 	Created    time.Time
 }
 
+// KeyUse is the last use of an access key.
+type KeyUse struct {
+	At              time.Time
+	Service, Region string
+}
+
+// Account is what belongs to the account as a whole.
+type Account struct{ Alias string }
+
+// accountKey is the key of its only record.
+const accountKey = "account"
+
 // key is the store's key of a name.
 func key(name string) string { return strings.ToLower(name) }
 

@@ -53,7 +53,7 @@ func (s *STS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 	if in.ExternalId != nil {
 		keys["sts:externalid"] = []string{*in.ExternalId}
 	}
-	if d := s.iam.MayAssume(who, &r, keys); !d.Allowed {
+	if d := s.iam.DecideAssume(who, "sts:AssumeRole", &r, keys); !d.Allowed {
 		return nil, refusal
 	}
 	length, err := assumedLength(who, &r, in.DurationSeconds)

@@ -89,7 +89,7 @@ func TestARoleIsAssumedAndActsAsItself(t *testing.T) {
 	}
 	// The role has no policies: it may do nothing, and the sentence says why.
 	err = a.iam.Authorize(ctx, api.CallerFrom(ctx), "iam:CreateRole", []string{role}, nil)
-	want := "AccessDenied: User: arn:aws:sts::111122223333:assumed-role/eks-user1/me is not authorized to perform: iam:CreateRole on resource: " + role + " because no identity-based policy allows the iam:CreateRole action"
+	want := "User: arn:aws:sts::111122223333:assumed-role/eks-user1/me is not authorized to perform: iam:CreateRole on resource: " + role + " because no identity-based policy allows the iam:CreateRole action"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
