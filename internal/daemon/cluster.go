@@ -35,7 +35,9 @@ type cluster struct {
 	client  kubernetes.Interface
 	private []netip.Addr
 	public  []netip.Addr
-	stop    context.CancelFunc
+	// live ends with the cluster; what serves it runs as long, whoever asked.
+	live context.Context
+	stop context.CancelFunc
 }
 
 // runtime is what runs behind the clusters of the EKS API.
@@ -67,7 +69,7 @@ func (d *Daemon) startCluster(ctx context.Context, c eks.Cluster) (*cluster, err
 	// The API server is on its way and its socket open: what calls it waits, so
 	// nodes and controllers start beside it.
 	live, stop := context.WithCancel(ctx)
-	k.stop = stop
+	k.live, k.stop = live, stop
 	d.mu.Lock()
 	d.clusters[c.Name] = k
 	d.mu.Unlock()

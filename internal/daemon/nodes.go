@@ -71,7 +71,7 @@ func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Nod
 		if err != nil {
 			return nil, err
 		}
-		if err := d.startNode(ctx, k, record); err != nil {
+		if err := d.startNode(k.live, k, record); err != nil {
 			return nil, err
 		}
 	}

@@ -79,7 +79,7 @@ func (c Config) Spec() supervise.Spec {
 		NetNS:     c.NetNS,
 		Sandbox:   true,
 		Log:       c.path("log/init.log"),
-		StopAfter: 5 * time.Second,
+		StopAfter: 4 * time.Second,
 	}
 }
 
