@@ -65,7 +65,6 @@ func (c Config) URL() string { return "http://" + c.Listen }
 func (c Config) file() string             { return filepath.Join(c.StateDir, "config.json") }
 func (c Config) state(path string) string { return filepath.Join(c.StateDir, path) }
 func (c Config) keeper() supervise.Client { return supervise.Client{Path: keep.Socket(c.RunDir)} }
-func (c Config) netns(name string) string { return filepath.Join(c.RunDir, "netns", name) }
 
 // LoadConfig reads the configuration kept in a state directory, or the default
 // one when there is none.

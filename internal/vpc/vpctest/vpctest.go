@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -110,7 +109,6 @@ func Serve(t testing.TB, ns, addr, name string) {
 type Capture struct {
 	fd    int
 	match func(src, dst netip.Addr) bool
-	once  sync.Once
 }
 
 // StartCapture begins to count on the link with the given index; 0 is all.
