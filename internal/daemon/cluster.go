@@ -161,6 +161,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	}
 	var failed error
 	note := func(err error) { failed = errors.Join(failed, err) }
+	note(d.deleteBalancersOf(ctx, c.ID))
 	note(d.terminateNodesOf(ctx, c.Name))
 	for _, component := range []string{controlplane.Scheduler, controlplane.ControllerManager, controlplane.APIServer} {
 		note(d.keeper.Stop(controlplane.Config{Name: c.Name}.SpecName(component)))

@@ -15,11 +15,12 @@ import (
 	"github.com/eksact/eksact/internal/engine/token"
 	"github.com/eksact/eksact/internal/kube/authn"
 	"github.com/eksact/eksact/internal/kube/authn/csr"
+	"github.com/eksact/eksact/internal/kube/cloud"
 	"github.com/eksact/eksact/internal/supervise"
 )
 
 // runControllers runs what a cluster needs of the daemon, until ctx ends: who a
-// token is, the signing of certificates.
+// token is, the signing of certificates, load balancers.
 func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 	if err := d.runAuthenticator(ctx, k); err != nil {
 		return err
@@ -36,6 +37,11 @@ func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 	d.running.Go(func() {
 		if err := signer.Run(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("certificates are not signed", "cluster", k.record.Name, "error", err)
+		}
+	})
+	d.running.Go(func() {
+		if err := cloud.Run(ctx, k.record.Name, k.client, balancers{d, k}); err != nil && ctx.Err() == nil {
+			slog.Error("load balancers are not made", "cluster", k.record.Name, "error", err)
 		}
 	})
 	return nil

@@ -29,6 +29,7 @@ import (
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
+	"github.com/eksact/eksact/internal/vpc/lb"
 )
 
 // Daemon is all the parts. The exported world sees it as Serve.
@@ -43,6 +44,7 @@ type Daemon struct {
 	store     *store.Store
 	network   *vpc.Network
 	addresses *ipam.Allocator
+	balancers *lb.Balancers
 	names     *dns.Server
 	images    *images.Store
 	registry  *registry.Registry
@@ -141,7 +143,7 @@ func (d *Daemon) openImages() (err error) {
 
 // openDoor makes the services, loads what they know, and serves.
 func (d *Daemon) openDoor(ctx context.Context) error {
-	if err := d.makeServices(); err != nil {
+	if err := d.makeServices(ctx); err != nil {
 		return err
 	}
 	if err := d.store.Load(ctx); err != nil {
@@ -165,6 +167,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	if err := d.serveDoor(ctx); err != nil {
 		return err
 	}
+	d.running.Go(func() { note(d.balancers.Run(ctx), ctx, "load balancers") })
 	d.running.Go(func() { d.eks.Run(ctx) })
 	return nil
 }

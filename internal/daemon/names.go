@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"sync"
 
 	"github.com/eksact/eksact/internal/hosts"
@@ -11,9 +10,8 @@ import (
 
 // hostsBlock is what the machine's hosts file is to say.
 type hostsBlock struct {
-	mu       sync.Mutex
-	on       bool
-	balancer map[string]netip.Addr // load balancers' names
+	mu sync.Mutex
+	on bool
 }
 
 // HostsQuestion turns the block in the machine's hosts file on or off.
@@ -48,7 +46,7 @@ func (d *Daemon) writeHosts() error {
 		}
 	}
 	d.mu.Unlock()
-	for name, a := range d.hosts.balancer {
+	for name, a := range d.balancers.Names() {
 		entries = append(entries, hosts.Entry{Name: name, Address: a})
 	}
 	return hosts.Set(hosts.File, entries)

@@ -24,10 +24,11 @@ import (
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/imds"
 	"github.com/eksact/eksact/internal/vpc/ipam"
+	"github.com/eksact/eksact/internal/vpc/lb"
 )
 
 // makeServices makes the AWS services over the store, and the front door.
-func (d *Daemon) makeServices() (err error) {
+func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	place := d.config.Place()
 	if d.iam, err = iam.New(d.store, place, time.Now); err != nil {
 		return err
@@ -40,6 +41,11 @@ func (d *Daemon) makeServices() (err error) {
 	d.ec2 = ec2.New(d.store, place, zones...)
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
+	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC)})
+	d.balancers = lb.New(lb.Config{
+		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
+		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
+	})
 	d.eks = eks.New(eks.Deps{
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, Now: time.Now, Log: slog.Default(),
 		PatchVersions: map[string]string{"1.37": "1.37.2"},
@@ -77,7 +83,6 @@ func (k doorKeys) Resolve(ctx context.Context, id, token string, now time.Time) 
 
 // serveNames answers DNS queries of the VPC and of the outside.
 func (d *Daemon) serveNames(ctx context.Context) error {
-	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC)})
 	d.names.SetAddrs("*.amazonaws.com", []netip.Addr{d.network.Front()}, dns.Inside, dns.Outside)
 	for _, at := range []struct {
 		view    dns.View

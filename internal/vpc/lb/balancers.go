@@ -222,17 +222,6 @@ func (b *Balancers) Delete(ctx context.Context, id string) error {
 	return b.remove(ctx, r)
 }
 
-// DeleteCluster removes all load balancers of a cluster.
-func (b *Balancers) DeleteCluster(ctx context.Context, cluster string) error {
-	var errs []error
-	for id, r := range b.records.List("") {
-		if r.Cluster == cluster {
-			errs = append(errs, b.Delete(ctx, id))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // remove takes the rules away first and gives the address back last, so that
 // nobody else's connections come here.
 func (b *Balancers) remove(ctx context.Context, r record) error {
@@ -265,6 +254,15 @@ func (b *Balancers) remove(ctx context.Context, r record) error {
 func (b *Balancers) Get(id string) (Result, bool) {
 	r, ok := b.records.Get(id)
 	return r.result(), ok
+}
+
+// List lists all load balancers.
+func (b *Balancers) List() []LoadBalancer {
+	var all []LoadBalancer
+	for _, r := range b.records.List("") {
+		all = append(all, r.LoadBalancer)
+	}
+	return all
 }
 
 // Names lists the DNS names of all internet-facing load balancers.

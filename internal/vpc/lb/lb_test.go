@@ -280,10 +280,13 @@ func TestEnsureCheckDelete(t *testing.T) {
 	if f.targets(80) != "10.0.64.5:30080" {
 		t.Errorf("after the change: %s", f.targets(80))
 	}
-	if err := b.DeleteCluster(ctx, "other"); err != nil || f.targets(80) == "" {
-		t.Errorf("another cluster's end took it: %v", err)
+	if err := b.Delete(ctx, "other/1"); err != nil || f.targets(80) == "" {
+		t.Errorf("the end of another took it: %v", err)
 	}
-	if err := b.DeleteCluster(ctx, "demo"); err != nil {
+	if all := b.List(); len(all) != 1 || all[0].ID != "demo/1" || all[0].Cluster != "demo" {
+		t.Errorf("listed: %+v", all)
+	}
+	if err := b.Delete(ctx, "demo/1"); err != nil {
 		t.Fatal(err)
 	}
 	if f.targets(80) != "" || len(b.Names()) != 0 || len(b.addresses.Leases("lb/demo/1")) != 0 {

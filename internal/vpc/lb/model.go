@@ -19,7 +19,7 @@ const (
 // LoadBalancer is what a load balancer shall be.
 type LoadBalancer struct {
 	ID      string // unique and unchanging, e.g. CLUSTER/SERVICE-UID
-	Cluster string // whose it is; for DeleteCluster
+	Cluster string // whose it is
 	Name    string // beginning of its DNS name
 	Scheme  string // InternetFacing when empty
 	Ports   []Port
@@ -148,12 +148,17 @@ func (l LoadBalancer) complete() (LoadBalancer, error) {
 			return bad("target %s is not an IPv4 address", t)
 		}
 	}
-	c := &l.HealthCheck
+	l.HealthCheck = l.HealthCheck.Defaults()
+	return l, nil
+}
+
+// Defaults fills in what is not set, save the port, which is the balancer's.
+func (c HealthCheck) Defaults() HealthCheck {
 	c.Interval = orDefault(c.Interval, defaultInterval)
 	c.Timeout = orDefault(c.Timeout, defaultTimeout)
 	c.Healthy = orDefault(c.Healthy, defaultThreshold)
 	c.Unhealthy = orDefault(c.Unhealthy, defaultThreshold)
-	return l, nil
+	return c
 }
 
 func orDefault[T time.Duration | int](v, def T) T {
