@@ -112,8 +112,9 @@ deps: ## install the Debian packages that running needs, if any is missing (root
 deps-test: ## the same for testing
 	@scripts/deps run test
 
-up: deps build ## build, start the workshop's cluster and show that it works (root)
+up: deps build ## build, start the workshop's cluster and prove its controls (root)
 	$(OUT)/eksact up --hosts
+	$(OUT)/eksact verify
 
 down: ## stop everything and remove it (root)
 	$(OUT)/eksact down

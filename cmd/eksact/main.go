@@ -3,14 +3,21 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/eksact/eksact/internal/cli"
+	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/hint"
 )
 
 func main() {
-	if err := cli.Root().Execute(); err != nil {
+	err := cli.Root().Execute()
+	var exit global.Exit
+	switch {
+	case errors.As(err, &exit):
+		os.Exit(int(exit))
+	case err != nil:
 		hint.Print(os.Stderr, "eksact", err)
 		os.Exit(3)
 	}

@@ -42,3 +42,9 @@ func Print(w io.Writer, v any) error {
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }
+
+// Exit is an error without words: what is to be said has been said, and the
+// program is to end with this status.
+type Exit int
+
+func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }

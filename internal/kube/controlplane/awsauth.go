@@ -2,15 +2,14 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
-	"sigs.k8s.io/yaml"
+
+	"github.com/eksact/eksact/internal/engine/mapping"
 )
 
 // EnsureNodeRole maps a node role in ConfigMap aws-auth, as EKS does when a
@@ -24,18 +23,19 @@ func (p *Plane) EnsureNodeRole(ctx context.Context, roleARN string) error {
 	changedMeanwhile := func(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 	err := retry.OnError(retry.DefaultBackoff, changedMeanwhile, func() error {
 		found, err := maps.Get(ctx, "aws-auth", metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
+		missing := apierrors.IsNotFound(err)
+		if err != nil && !missing {
+			return err
+		}
+		mapRoles, err := mapping.AddRole(found.Data["mapRoles"], nodeRole(roleARN))
+		if err != nil || mapRoles == found.Data["mapRoles"] {
+			return err
+		}
+		if missing {
 			_, err = maps.Create(ctx, &corev1.ConfigMap{
 				ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem},
-				Data:       map[string]string{"mapRoles": nodeRoleEntry(roleARN)},
+				Data:       map[string]string{"mapRoles": mapRoles},
 			}, metav1.CreateOptions{FieldManager: manager})
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		mapRoles, err := addNodeRole(found.Data["mapRoles"], roleARN)
-		if err != nil || mapRoles == found.Data["mapRoles"] {
 			return err
 		}
 		if found.Data == nil {
@@ -51,41 +51,7 @@ func (p *Plane) EnsureNodeRole(ctx context.Context, roleARN string) error {
 	return nil
 }
 
-// nodeRoleEntry is the very text eksctl and EKS write.
-func nodeRoleEntry(roleARN string) string {
-	return "- groups:\n  - system:bootstrappers\n  - system:nodes\n  rolearn: " + roleARN +
-		"\n  username: system:node:{{EC2PrivateDNSName}}\n"
-}
-
-// addNodeRole adds the role to mapRoles, a YAML list, unless it is there. ARNs
-// are compared as the authenticator compares them, ignoring case. A list in
-// block style, as everyone writes it, keeps its text, comments included; another
-// is written anew.
-func addNodeRole(mapRoles, roleARN string) (string, error) {
-	var entries []map[string]any
-	if err := yaml.Unmarshal([]byte(mapRoles), &entries); err != nil {
-		return "", fmt.Errorf("mapRoles is no YAML list of mappings, and is left as it is: %w", err)
-	}
-	for _, e := range entries {
-		if arn, _ := e["rolearn"].(string); strings.EqualFold(arn, roleARN) {
-			return mapRoles, nil
-		}
-	}
-	if len(entries) == 0 {
-		return nodeRoleEntry(roleARN), nil
-	}
-	text := strings.TrimRight(mapRoles, "\n") + "\n" + nodeRoleEntry(roleARN)
-	var joined []map[string]any
-	if yaml.Unmarshal([]byte(text), &joined) == nil && len(joined) == len(entries)+1 {
-		return text, nil
-	}
-	rewritten, err := yaml.Marshal(entries)
-	if err != nil {
-		return "", err
-	}
-	text = string(rewritten) + nodeRoleEntry(roleARN)
-	if yaml.Unmarshal([]byte(text), &joined) != nil || len(joined) != len(entries)+1 {
-		return "", errors.New("mapRoles can't be added to, and is left as it is")
-	}
-	return text, nil
+// nodeRole is the mapping that lets instances of a role be nodes.
+func nodeRole(arn string) mapping.Role {
+	return mapping.Role{ARN: arn, Username: "system:node:{{EC2PrivateDNSName}}", Groups: []string{"system:bootstrappers", "system:nodes"}}
 }
