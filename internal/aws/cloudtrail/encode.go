@@ -33,7 +33,7 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	b = append(b, `{"eventVersion":"1.11","userIdentity":`...)
 	b = enc.identity(b, e, caller)
 	b = append(b, `,"eventTime":"`...)
-	b = e.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+	b = e.Time.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, `","eventSource":`...)
 	b = appendString(b, Source(e.Service))
 	b = append(b, `,"eventName":`...)
@@ -55,7 +55,7 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	b = append(b, `,"requestParameters":`...)
 	b = enc.field(b, e.Input)
 	b = append(b, `,"responseElements":`...)
-	if e.ErrorCode != "" || readOnly && !grants(e.Name) {
+	if e.ErrorCode != "" || !shown(e) {
 		b = append(b, "null"...)
 	} else {
 		b = enc.field(b, e.Output)
@@ -85,8 +85,11 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	return append(b, "}\n"...)
 }
 
-// grants marks the read-only calls whose response CloudTrail shows all the
-// same: those that hand out credentials.
+// shown says whether CloudTrail shows a call's response: a write's, and those of
+// the read-only calls that hand out credentials.
+func shown(e *Event) bool { return !ReadOnly(e.Name) || grants(e.Name) }
+
+// grants marks those calls.
 func grants(operation string) bool {
 	switch operation {
 	case "AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot",
@@ -164,7 +167,7 @@ func (enc *encoder) identity(b []byte, e *Event, c *api.Caller) []byte {
 			b = append(b, `},`...)
 		}
 		b = append(b, `"attributes":{"creationDate":"`...)
-		b = s.IssuedAt.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+		b = s.IssuedAt.UTC().AppendFormat(b, time.RFC3339)
 		b = append(b, `","mfaAuthenticated":"`...)
 		b = strconv.AppendBool(b, s.MFA)
 		b = append(b, `"}`...)

@@ -41,10 +41,15 @@ func (o Options) orDefaults() Options {
 // batch is how many bytes of lines are written at once.
 const batch = 64 << 10
 
+// crowd is how many events may wait before the writer is woken for them. Waking
+// it for each would cost a busy front door more than encoding them does.
+const crowd = 256
+
 // Trail records events. Make one with Open.
 type Trail struct {
 	options Options
 	queue   chan Event
+	wake    chan struct{}
 	flush   chan chan error
 	closing chan struct{}
 	done    chan struct{}
@@ -63,6 +68,7 @@ func Open(dir string, options Options) (*Trail, error) {
 	t := &Trail{
 		options: options,
 		queue:   make(chan Event, options.Queue),
+		wake:    make(chan struct{}, 1),
 		flush:   make(chan chan error),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
@@ -74,9 +80,22 @@ func Open(dir string, options Options) (*Trail, error) {
 // Record takes an event. It returns at once unless the writer lags by a whole
 // queue. After Close it does nothing.
 func (t *Trail) Record(e Event) {
+	if !shown(&e) {
+		e.Output = nil // let it go now, not when the writer gets here
+	}
 	select {
 	case t.queue <- e:
-	case <-t.closing:
+	default:
+		select {
+		case t.queue <- e:
+		case <-t.closing:
+		}
+	}
+	if len(t.queue) >= min(crowd, cap(t.queue)) {
+		select {
+		case t.wake <- struct{}{}:
+		default: // it is awake
+		}
 	}
 }
 
@@ -106,9 +125,10 @@ func (t *Trail) Close() error {
 	return t.Err()
 }
 
-// write is the writer. Lines gather in buf, which goes to the file when it is
-// large or old enough. A failed write keeps buf and is tried again; until it
-// succeeds no more than a queue of events is taken.
+// write is the writer. It looks for events at each tick and when they are many.
+// Their lines gather in buf, which goes to the file when it is large or old
+// enough. A failed write keeps buf and is tried again; until it succeeds no more
+// than a queue of events is taken.
 func (t *Trail) write(files *segments) {
 	defer close(t.done)
 	enc := newEncoder()
@@ -125,9 +145,9 @@ func (t *Trail) write(files *segments) {
 		t.report(err)
 		return err
 	}
-	// drain encodes what waits, without waiting.
+	// drain encodes what waits, as long as there is somewhere to put it.
 	drain := func() {
-		for {
+		for len(buf) < batch || put() == nil {
 			select {
 			case e := <-t.queue:
 				buf = enc.event(buf, &e)
@@ -137,17 +157,11 @@ func (t *Trail) write(files *segments) {
 		}
 	}
 	for {
-		queue := t.queue
-		if t.Err() != nil && len(buf) >= batch {
-			queue = nil
-		}
 		select {
-		case e := <-queue:
-			buf = enc.event(buf, &e)
-			if len(buf) >= batch && t.Err() == nil {
-				put()
-			}
+		case <-t.wake:
+			drain()
 		case <-tick.C:
+			drain()
 			put()
 		case answer := <-t.flush:
 			drain()

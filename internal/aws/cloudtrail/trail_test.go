@@ -296,3 +296,28 @@ func BenchmarkEncode(b *testing.B) {
 		buf = enc.event(buf[:0], &e)
 	}
 }
+
+// TestCrowdIsTaken: many events wake the writer, which need not wait for its
+// tick; a queue smaller than the crowd does not either.
+func TestCrowdIsTaken(t *testing.T) {
+	for _, queue := range []int{1, 8, 4096} {
+		dir := t.TempDir()
+		trail, err := Open(dir, Options{Queue: queue, FlushEvery: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for range 3 * 4096 {
+			trail.Record(createRole())
+		}
+		if took := time.Since(began); took > 900*time.Millisecond {
+			t.Errorf("with a queue of %d, recording took %v", queue, took)
+		}
+		if err := trail.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if records, err := Read(dir, at); err != nil || len(records) != 3*4096 {
+			t.Errorf("with a queue of %d: %d events, %v", queue, len(records), err)
+		}
+	}
+}
