@@ -139,3 +139,27 @@ func BenchmarkFirstCall(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkXMLText writes a trust policy as IAM's answers have it.
+func BenchmarkXMLText(b *testing.B) {
+	text := url.QueryEscape(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}`)
+	var out []byte
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		out = appendXMLText(out[:0], text)
+	}
+}
+
+// TestXMLTextInWords: what is looked at eight bytes at a time comes out as one
+// byte at a time.
+func TestXMLTextInWords(t *testing.T) {
+	for c := range 256 {
+		for at := range 9 {
+			text := strings.Repeat("x", at) + string([]byte{byte(c)}) + strings.Repeat("x", 9-at)
+			want := strings.Repeat("x", at) + string(appendXMLText(nil, string([]byte{byte(c)}))) + strings.Repeat("x", 9-at)
+			if got := string(appendXMLText(nil, text)); got != want {
+				t.Errorf("%q became %q, want %q", text, got, want)
+			}
+		}
+	}
+}

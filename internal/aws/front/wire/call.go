@@ -104,7 +104,10 @@ func (c *Call) Encode(w http.ResponseWriter, out any, requestID string) error {
 	withBuffer(func(b []byte) []byte {
 		var status int
 		var contentType string
-		h := http.Header{}
+		var h http.Header
+		if c.proto.rest() { // the others put nothing of the output there
+			h = http.Header{}
+		}
 		status, contentType, b, err = c.encode(n, v, h, b, requestID)
 		if err != nil {
 			return b
@@ -128,11 +131,11 @@ func (c *Call) encode(n *node, v reflect.Value, h http.Header, b []byte, request
 			b, err := c.encodeQueryJSON(n, v, b, requestID)
 			return 200, "application/json", b, err
 		}
-		w := xmlWriter{b: b, indent: "  ", format: iso8601}
+		w := xmlWriter{b: b, indent: 2, format: iso8601}
 		err := c.encodeQuery(&w, n, v, requestID)
 		return 200, "text/xml", w.b, err
 	case ec2Protocol:
-		w := xmlWriter{b: append(b, xmlDeclaration...), indent: "    ", format: ec2Time}
+		w := xmlWriter{b: append(b, xmlDeclaration...), indent: 4, format: ec2Time}
 		err := c.encodeEC2(&w, n, v, requestID)
 		return 200, "text/xml;charset=UTF-8", w.b, err
 	case jsonRPC:

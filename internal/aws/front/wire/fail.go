@@ -103,11 +103,11 @@ func (c *Call) failXML(e said, b []byte, requestID string) (contentType string, 
 		b = appendJSONString(append(b, `},"RequestId":`...), requestID)
 		return "application/json", append(b, '}')
 	}
-	w := xmlWriter{b: b, indent: "  ", format: iso8601}
+	w := xmlWriter{b: b, indent: 2, format: iso8601}
 	switch {
 	case c.proto == ec2Protocol:
 		w.b = append(w.b, xmlDeclaration...)
-		w.indent = ""
+		w.indent = 0
 		w.open("Response", "")
 		w.open("Errors", "")
 		w.open("Error", "")

@@ -22,6 +22,7 @@ type node struct {
 	byName map[string]int // body names (as read) to fields
 	body   bool           // any field travels in the body
 	bound  bool           // any field travels elsewhere
+	attrs  bool           // any field is an XML attribute
 
 	payload int // the field that is the whole body; -1 without
 
@@ -42,6 +43,11 @@ type field struct {
 	in, out string       // its name in a request's and a response's body
 	union   reflect.Type // of a union: the struct that implements the member
 	format  string       // timestamp format of this use
+
+	// In XML: whether it is an element of the body, or an element without
+	// others in it, and its tags.
+	element, leaf bool
+	start, end    string
 }
 
 var (
@@ -279,6 +285,10 @@ func (n *node) add(f field) {
 	} else {
 		n.bound = true
 	}
+	f.element = f.m.location == "" && !f.m.attr
+	f.leaf = f.element && f.kind >= stringKind && f.kind <= blobKind
+	f.start, f.end = "<"+f.out+">", "</"+f.out+">"
+	n.attrs = n.attrs || f.m.attr
 	n.fields = append(n.fields, f)
 }
 

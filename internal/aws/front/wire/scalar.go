@@ -213,7 +213,7 @@ func appendTime(b []byte, t time.Time, format string) []byte {
 		return t.AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	default:
 		if t.Nanosecond() < int(time.Millisecond) {
-			return t.AppendFormat(b, "2006-01-02T15:04:05Z")
+			return t.AppendFormat(b, time.RFC3339) // which Go writes quicker than its like
 		}
 		return t.AppendFormat(b, "2006-01-02T15:04:05.999Z")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"sort"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -11,18 +12,25 @@ import (
 type xmlWriter struct {
 	b      []byte
 	depth  int
-	indent string // one level
+	indent int    // spaces of one level
 	format string // of timestamps without one of their own
 }
 
 func (w *xmlWriter) line() {
-	if len(w.b) > 0 {
-		w.b = append(w.b, '\n')
+	start := "\n"
+	if n := w.depth * w.indent; n < len(indented) {
+		start = indented[:1+n]
+	} else {
+		start += strings.Repeat(" ", n)
 	}
-	for range w.depth {
-		w.b = append(w.b, w.indent...)
+	if len(w.b) == 0 {
+		start = start[1:]
 	}
+	w.b = append(w.b, start...)
 }
+
+// indented is a new line, as far as its indent usually goes.
+const indented = "\n                                                                "
 
 func (w *xmlWriter) open(name, namespace string) {
 	w.line()
@@ -52,65 +60,116 @@ func (w *xmlWriter) text(name, text string) {
 	w.b = append(append(append(w.b, "</"...), name...), '>')
 }
 
+// plainXML are the bytes that stand for themselves in a text.
+var plainXML = func() (set [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		set[c] = c != '&' && c != '<' && c != '>' && c != '"'
+	}
+	set['\n'], set['\t'] = true, true
+	return set
+}()
+
+// plainXML8 says whether eight bytes are printable ASCII and none of &, <, > and ".
+// It may say no where plainXML says yes. All eight are looked at together, as in
+// https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord
+func plainXML8(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	control := (x - ones*' ') &^ x
+	angle := (x | ones*2) ^ ones*'>' // '<' differs from '>' in this bit alone
+	other := (x | ones*4) ^ ones*'&' // and '"' from '&' in that
+	return (x|control|(angle-ones)&^angle|(other-ones)&^other)&highs == 0
+}
+
+// word is the first eight bytes of s. The compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // appendXMLText escapes what must be and what a parser would not give back:
 // carriage returns. Characters that XML 1.0 can't say become U+FFFD.
 func appendXMLText(b []byte, s string) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>' && c != '"' {
-			i++
-			continue
+	for {
+		n := 0
+		for n+8 <= len(s) && plainXML8(word(s[n:])) {
+			n += 8
 		}
-		size, with := 1, ""
-		switch {
-		case c == '&':
-			with = "&amp;"
-		case c == '<':
-			with = "&lt;"
-		case c == '>':
-			with = "&gt;"
-		case c == '"':
-			with = "&quot;"
-		case c == '\r':
-			with = "&#xD;"
-		case c == '\n' || c == '\t':
-			i++
-			continue
-		case c < 0x20:
-			with = "\uFFFD"
-		default:
+		for n < len(s) && plainXML[s[n]] {
+			n++
+		}
+		b = append(b, s[:n]...)
+		if n == len(s) {
+			return b
+		}
+		size := 1
+		if s[n] < utf8.RuneSelf {
+			b = append(b, escapedXML(s[n])...)
+		} else {
 			var r rune
-			r, size = utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 || r == 0xFFFE || r == 0xFFFF {
-				with = "\uFFFD"
-			} else {
-				i += size
-				continue
+			if r, size = utf8.DecodeRuneInString(s[n:]); r == 0xFFFE || r == 0xFFFF {
+				r = utf8.RuneError
 			}
+			b = utf8.AppendRune(b, r)
 		}
-		b = append(append(b, s[start:i]...), with...)
-		i += size
-		start = i
+		s = s[n+size:]
 	}
-	return append(b, s[start:]...)
+}
+
+// escapedXML is an ASCII character that is not plain.
+func escapedXML(c byte) string {
+	switch c {
+	case '&':
+		return "&amp;"
+	case '<':
+		return "&lt;"
+	case '>':
+		return "&gt;"
+	case '"':
+		return "&quot;"
+	case '\r':
+		return "&#xD;"
+	}
+	return "\uFFFD"
 }
 
 // structure writes a structure's body members.
 func (w *xmlWriter) structure(n *node, v reflect.Value) error {
 	for i := range n.fields {
 		f := &n.fields[i]
-		if f.m.location != "" || f.m.attr {
+		if !f.element {
 			continue
 		}
 		fv := v.Field(f.index)
 		if f.absent(fv) {
 			continue
 		}
+		if f.leaf {
+			if err := w.leaf(f, fv); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := w.value(f.node, f.out, fv, f.format, f.m.namespace); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// leaf is value for a scalar member, whose tags are ready.
+func (w *xmlWriter) leaf(f *field, v reflect.Value) (err error) {
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	w.line()
+	w.b = append(w.b, f.start...)
+	if f.kind == stringKind {
+		w.b = appendXMLText(w.b, v.String())
+	} else if w.b, err = f.appendText(w.b, v, orElse(f.format, w.format)); err != nil {
+		return err
+	}
+	w.b = append(w.b, f.end...)
 	return nil
 }
 
@@ -159,6 +218,9 @@ func (w *xmlWriter) value(n *node, name string, v reflect.Value, format, namespa
 // element opens a structure's element with its attributes.
 func (w *xmlWriter) element(n *node, name string, v reflect.Value, namespace string) {
 	w.open(name, namespace)
+	if !n.attrs {
+		return
+	}
 	for i := range n.fields {
 		f := &n.fields[i]
 		if !f.m.attr || f.absent(v.Field(f.index)) {
