@@ -70,6 +70,19 @@ func (t *Table[T]) List(prefix string) iter.Seq2[string, T] {
 	}
 }
 
+// Shared is List without a copy of each record: it points to those that all
+// readers share.
+func (t *Table[T]) Shared(prefix string) iter.Seq2[string, *T] {
+	rows := span(*t.rows.Load(), prefix)
+	return func(yield func(string, *T) bool) {
+		for _, r := range rows {
+			if !yield(r.key, &r.value) {
+				return
+			}
+		}
+	}
+}
+
 // Len counts all records.
 func (t *Table[T]) Len() int { return len(*t.rows.Load()) }
 

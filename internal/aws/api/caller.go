@@ -47,6 +47,9 @@ type Caller struct {
 	TLS       bool
 	RequestID string
 	Region    string // of the credential scope
+	// RequestedRegion is aws:RequestedRegion: that of the endpoint, which of the
+	// global services is us-east-1.
+	RequestedRegion string
 }
 
 // Session is what a session token carries.

@@ -28,8 +28,8 @@ type Authorizer interface {
 	// Authorize returns nil when who may perform action ("iam:CreateRole") on
 	// every one of resources; otherwise an error whose text is AWS's sentence:
 	// "User: … is not authorized to perform: … on resource: … because …".
-	// keys are the global condition keys; the map is valid during the call
-	// only.
+	// The global condition keys follow from who; keys are those that the
+	// operation adds.
 	Authorize(ctx context.Context, who *api.Caller, action string, resources []string, keys map[string][]string) error
 }
 

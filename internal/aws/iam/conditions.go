@@ -78,6 +78,8 @@ func (k *conditions) principal(name string) (string, bool) {
 		return c.SourceIP.String(), c.SourceIP.IsValid()
 	case "aws:useragent":
 		return c.UserAgent, c.UserAgent != ""
+	case "aws:requestedregion":
+		return c.RequestedRegion, c.RequestedRegion != ""
 	case "aws:securetransport":
 		return strconv.FormatBool(c.TLS), known
 	case "aws:viaawsservice", "aws:principalisawsservice":

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
 	"github.com/eksact/eksact/internal/engine/policy"
 )
 
@@ -24,6 +26,7 @@ type subject struct {
 	identity   []policy.Source
 	boundary   *policy.Source
 	trust      *policy.Policy // of roles
+	listed     *types.Role    // of roles: as lists have it; nil if its trust policy names users or roles, whose ARNs are told at the time
 	tags       []Tag
 }
 
@@ -90,6 +93,10 @@ func (x *index) putRole(old, r *Role) {
 		s.trust = before.trust
 	} else {
 		s.trust = compileStored(policy.Trust, r.Trust)
+	}
+	if !namesByID(s.trust.Document()) {
+		s.listed = x.i.showRole(r)
+		s.listed.Tags = nil
 	}
 	x.put(r.ID, s)
 }

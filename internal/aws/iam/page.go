@@ -44,7 +44,7 @@ type paged[T any] struct {
 // pageOf takes one page from items that come sorted by key. Show turns an item
 // into what the answer holds, and says whether it belongs there.
 func pageOf[T, O any](l *listing, items iter.Seq2[string, T], show func(T) (O, bool)) (paged[O], error) {
-	p := paged[O]{items: []O{}}
+	p := paged[O]{items: make([]O, 0, min(l.max, 32))}
 	if err := l.err(); err != nil {
 		return p, err
 	}

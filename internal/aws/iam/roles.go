@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -74,17 +73,26 @@ func (i *IAM) trust(text string) (string, error) {
 }
 
 func (i *IAM) showRole(r *Role) *types.Role {
-	arn, trust := i.roleARN(r), url.QueryEscape(i.unbind(r.Trust))
-	trust = strings.ReplaceAll(trust, "+", "%20")
-	session := int32(r.MaxSession)
+	arn, session := i.roleARN(r), int32(r.MaxSession)
 	out := &types.Role{
 		RoleName: &r.Name, Path: &r.Path, RoleId: &r.ID, Arn: &arn, CreateDate: &r.Created,
-		AssumeRolePolicyDocument: &trust, MaxSessionDuration: &session, Tags: showTags(r.Tags),
+		AssumeRolePolicyDocument: escaped(i.unbind(r.Trust)), MaxSessionDuration: &session, Tags: showTags(r.Tags),
 	}
 	if r.Description != "" {
 		out.Description = &r.Description
 	}
 	return out
+}
+
+// listedRole is the role as lists have it: without tags. Most are ready in the
+// index, for escaping trust policies is most of what listing roles costs.
+func (i *IAM) listedRole(r *Role) types.Role {
+	if s := i.index.subject(r.ID); s != nil && s.listed != nil {
+		return *s.listed
+	}
+	shown := *i.showRole(r)
+	shown.Tags = nil
+	return shown
 }
 
 // GetRole describes a role.
@@ -102,13 +110,11 @@ func (i *IAM) GetRole(_ context.Context, in *iam.GetRoleInput) (*iam.GetRoleOutp
 func (i *IAM) ListRoles(_ context.Context, in *iam.ListRolesInput) (*iam.ListRolesOutput, error) {
 	l := newListing(in.Marker, in.MaxItems)
 	prefix := l.prefix(in.PathPrefix)
-	p, err := pageOf(l, i.roles.List(""), func(r Role) (types.Role, bool) {
+	p, err := pageOf(l, i.roles.Shared(""), func(r *Role) (types.Role, bool) {
 		if !strings.HasPrefix(r.Path, prefix) {
 			return types.Role{}, false
 		}
-		shown := i.showRole(&r)
-		shown.Tags = nil // lists leave them out
-		return *shown, true
+		return i.listedRole(r), true
 	})
 	if err != nil {
 		return nil, err

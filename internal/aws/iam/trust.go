@@ -69,6 +69,19 @@ func (i *IAM) principalID(value string) (string, error) {
 	return "", bad()
 }
 
+// namesByID says whether a stored trust policy names users or roles: their ARNs
+// may be others by the time it is shown.
+func namesByID(doc *policy.Document) bool {
+	for _, s := range doc.Statements {
+		for _, p := range s.Principals {
+			if strings.HasPrefix(p.Value, rolePrefix) || strings.HasPrefix(p.Value, userPrefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // unbind is the inverse, for showing: ids of entities that live become ARNs.
 func (i *IAM) unbind(text string) string {
 	for n := 0; n < len(text); {
