@@ -78,6 +78,11 @@ func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
 	return a, client.Call(ctx, "/connections", nil, &a.connections)
 }
 
+// Foreign are variables that, left over from another account, would win over
+// those made here. They are to be unset: to botocore an empty profile is one that
+// it can't find.
+var Foreign = []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
+
 func (a *answer) credentials() map[string]string {
 	return map[string]string{
 		"AWS_ACCESS_KEY_ID":     a.keys.AccessKeyID,
@@ -85,10 +90,7 @@ func (a *answer) credentials() map[string]string {
 		// CLI v1 reads only AWS_DEFAULT_REGION, SDKs only AWS_REGION.
 		"AWS_DEFAULT_REGION": a.config.Region,
 		"AWS_REGION":         a.config.Region,
-		// Left over from another account they would win over the keys above.
-		"AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE":       "",
-		"AWS_PAGER":         "",
+		"AWS_PAGER":          "",
 		// No tool is to ask the real metadata service for anything.
 		"AWS_EC2_METADATA_DISABLED": "true",
 	}

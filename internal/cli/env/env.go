@@ -40,6 +40,7 @@ func show(w io.Writer, vars map[string]string) {
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	fmt.Fprintf(w, "unset %s\n", strings.Join(access.Foreign, " "))
 	for _, name := range names {
 		if name == "PATH" {
 			// The shell's own, with ours before it.

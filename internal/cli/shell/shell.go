@@ -131,7 +131,7 @@ func merge(environment []string, vars map[string]string, home, host string) []st
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_DATA_PATH", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "SSL_CERT_DIR"} {
 		delete(all, name)
 	}
-	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_PROFILE"} {
+	for _, name := range access.Foreign {
 		delete(all, name)
 	}
 	var pairs []string

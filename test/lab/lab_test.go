@@ -1,0 +1,95 @@
+package lab
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/cgroup"
+	"github.com/eksact/eksact/internal/hosts"
+	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/node/keep"
+)
+
+// TestWhatIsLeftIsSeen leaves one of each, as a bad down would.
+func TestWhatIsLeftIsSeen(t *testing.T) {
+	Need(t)
+	state := t.TempDir()
+	l := &Lab{State: state, t: t, before: look(state)}
+	if left := l.left(l.places()); len(left) > 0 {
+		t.Fatalf("before anything was left: %q", left)
+	}
+
+	world := RunDir + "/netns/leak"
+	check(t, os.MkdirAll(filepath.Dir(world), 0o711))
+	check(t, netns.Create(world))
+	defer os.Remove(filepath.Dir(world))
+	defer netns.Delete(world)
+	check(t, exec.Command("ip", "link", "add", "eksact9", "type", "veth", "peer", "name", "eksact9p").Run())
+	defer exec.Command("ip", "link", "del", "eksact9").Run()
+	check(t, exec.Command("nft", "add", "table", "ip", "eksact-leak").Run())
+	defer exec.Command("nft", "delete", "table", "ip", "eksact-leak").Run()
+	check(t, syscall.Mount("none", state, "tmpfs", 0, ""))
+	defer syscall.Unmount(state, 0)
+	tree, err := cgroup.Open()
+	check(t, err)
+	check(t, tree.Make(keep.Cgroup+"/leak"))
+	defer tree.Remove(keep.Cgroup, time.Second)
+	check(t, hosts.Set(hosts.File, []hosts.Entry{{Name: "leak.example", Address: netip.MustParseAddr("198.18.9.9")}}))
+	defer hosts.Remove(hosts.File)
+	var sleeper *exec.Cmd
+	check(t, netns.Do(world, func() error {
+		sleeper = exec.Command("sleep", "60")
+		return sleeper.Start()
+	}))
+	defer sleeper.Wait()
+	defer sleeper.Process.Kill()
+
+	left := strings.Join(l.left(l.places()), "\n")
+	for _, kind := range []string{"mount " + state, "link eksact9", "packet rule table ip eksact-leak", "control group /sys", "hosts entry", "run file " + world, "process "} {
+		if !strings.Contains(left, kind) {
+			t.Errorf("%q is not among what was left:\n%s", kind, left)
+		}
+	}
+}
+
+// TestAKilledTestIsCleanedUpAfter kills a process that stands guard, as a
+// time-out kills a test's.
+func TestAKilledTestIsCleanedUpAfter(t *testing.T) {
+	if mark := os.Getenv("LAB_GUARDED"); mark != "" {
+		guard(t, []string{"touch", mark})
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	dir := t.TempDir()
+	killed, dismissed := filepath.Join(dir, "killed"), filepath.Join(dir, "dismissed")
+	self := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	self.Env = append(os.Environ(), "LAB_GUARDED="+killed)
+	if err := self.Run(); err == nil {
+		t.Fatal("the guarded process was not killed")
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(killed); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing was run after the guarded process was killed")
+		}
+	}
+
+	guard(t, []string{"touch", dismissed}).dismiss()
+	if _, err := os.Stat(dismissed); err == nil {
+		t.Error("a dismissed guard ran its command")
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,128 @@
+package lab
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Terminal is somewhere to type lines of bash.
+type Terminal struct {
+	command func(line string) *exec.Cmd
+	env     []string
+	first   string
+}
+
+// Shell is a terminal in the VPC, in the workshop's folder.
+func (l *Lab) Shell() Terminal { return l.shell("shell") }
+
+// Laptop is a terminal outside the VPC that knows AWS's names.
+func (l *Lab) Laptop() Terminal { return l.shell("shell", "--laptop") }
+
+func (l *Lab) shell(args ...string) Terminal {
+	return Terminal{command: func(line string) *exec.Cmd {
+		all := append(append([]string{}, args...), "--", "bash", "-c", "cd ~/environment && "+line)
+		return l.Command(all...)
+	}}
+}
+
+// Host is a terminal on this machine after eval "$(eksact env)", with a home of
+// its own.
+func (l *Lab) Host(t testing.TB) Terminal {
+	t.Helper()
+	home := t.TempDir()
+	env := strings.Join(l.Command("env").Args, " ")
+	return Terminal{command: func(line string) *exec.Cmd {
+		return exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ && `+line)
+	}}.With("HOME=" + home)
+}
+
+// With is the terminal with variables set, NAME=value.
+func (x Terminal) With(env ...string) Terminal {
+	x.env = append(x.env[:len(x.env):len(x.env)], env...)
+	return x
+}
+
+// After is the terminal with a line typed before every other.
+func (x Terminal) After(line string) Terminal {
+	x.first += line + " && "
+	return x
+}
+
+// Command is the line, not run yet. It runs from /, in a session of its own.
+func (x Terminal) Command(line string) *exec.Cmd {
+	cmd := x.command(x.first + line)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), x.env...)
+	return cmd
+}
+
+// Run types a line and returns what it prints, trimmed.
+func (x Terminal) Run(line string) (string, error) {
+	out, err := x.Command(line).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// Must runs a line that must succeed and print each of wants.
+func (x Terminal) Must(t testing.TB, line string, wants ...string) string {
+	t.Helper()
+	out, err := x.Run(line)
+	if err != nil {
+		t.Fatalf("$ %s\n%s\n%v", line, out, err)
+	}
+	Has(t, line, out, wants...)
+	return out
+}
+
+// Refused runs a line that must fail and print each of wants.
+func (x Terminal) Refused(t testing.TB, line string, wants ...string) string {
+	t.Helper()
+	out, err := x.Run(line)
+	if err == nil {
+		t.Fatalf("$ %s\n%s\nwas not refused", line, out)
+	}
+	Has(t, line, out, wants...)
+	return out
+}
+
+// Soon runs a line until it succeeds and prints each of wants, and returns how
+// long that took. It fails the test after the limit.
+func (x Terminal) Soon(t testing.TB, limit time.Duration, line string, wants ...string) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	began := time.Now()
+	for {
+		out, err := x.Run(line)
+		if err == nil && contains(out, wants) {
+			return time.Since(began)
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("$ %s\n%s\n%v; after %s it still lacks %q", line, out, err, limit, wants)
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// Has checks that a line's output holds each of wants.
+func Has(t testing.TB, line, out string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(out, want) {
+			t.Errorf("$ %s\n%s\nlacks %q", line, out, want)
+		}
+	}
+}
+
+func contains(out string, wants []string) bool {
+	for _, want := range wants {
+		if !strings.Contains(out, want) {
+			return false
+		}
+	}
+	return true
+}
