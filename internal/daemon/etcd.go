@@ -91,7 +91,7 @@ func (d *Daemon) etcdSpec() (supervise.Spec, error) {
 		Env:       append(os.Environ(), "GOGC=100"),
 		Dir:       d.config.RunDir,
 		Log:       d.config.state("logs/etcd.log"),
-		StopAfter: 5 * time.Second,
+		StopAfter: 3 * time.Second,
 	}, nil
 }
 

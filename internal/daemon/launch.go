@@ -99,7 +99,7 @@ func daemonSpec(c Config, self string) supervise.Spec {
 		Env:       append(os.Environ(), "GOGC=200"),
 		Dir:       "/",
 		Log:       c.state("logs/eksact.log"),
-		StopAfter: 3 * time.Second,
+		StopAfter: 2 * time.Second,
 	}
 }
 

@@ -23,10 +23,29 @@ import (
 	"github.com/eksact/eksact/internal/vpc"
 )
 
-// stages is the order in which processes are stopped: those that start others
-// first, etcd last. Stopped the other way round, an API server would wait
-// minutes for its etcd.
-var stages = [][]string{{"eksact"}, {"node"}, {"kube-controller-manager", "kube-scheduler"}, {"kube-apiserver"}, {"etcd"}}
+// stages is the order in which programs are stopped: those that start others
+// first, etcd last. Stopped the other way round, an API server would wait for
+// its etcd until it is killed. Their patience (supervise.Spec.StopAfter) adds up
+// to less than 15 s.
+var stages = []struct {
+	name     string
+	programs []string
+}{
+	{"Stopping the daemon", []string{"eksact"}},
+	{"Stopping nodes and controllers", []string{"node", "kube-controller-manager", "kube-scheduler"}},
+	{"Stopping API servers", []string{"kube-apiserver"}},
+	{"Stopping etcd", []string{"etcd", "etcd-relay"}},
+}
+
+// programOf is the program behind a process's name: "kube-apiserver@cluster" is
+// a kube-apiserver, "node-i-0abc" a node.
+func programOf(process string) string {
+	program, _, _ := strings.Cut(process, "@")
+	if strings.HasPrefix(program, "node-") {
+		return "node"
+	}
+	return program
+}
 
 // TearDown ends everything and removes what was made, save the data. It needs
 // no daemon, and repeats what an earlier one left unfinished. With purge the
@@ -35,8 +54,7 @@ func TearDown(ctx context.Context, c Config, purge bool, step func(name string, 
 	var failed error
 	note := func(err error) { failed = errors.Join(failed, err) }
 	if Running(c.RunDir) {
-		note(step("Stopping programs", func() error { return stopAll(c.keeper()) }))
-		note(awaitKeeper(c.RunDir))
+		note(stopAll(c, step))
 	}
 	note(step("Removing namespaces, links, mounts and control groups", func() error { return c.removeTraces(ctx) }))
 	if purge {
@@ -45,25 +63,32 @@ func TearDown(ctx context.Context, c Config, purge bool, step func(name string, 
 	return failed
 }
 
-func stopAll(keeper supervise.Client) error {
+// stopAll stops every program in its stage, and the keeper with whatever else it
+// has last. A stage that fails is no reason to leave the others running.
+func stopAll(c Config, step func(name string, fn func() error) error) error {
+	keeper := c.keeper()
+	var failed error
+	for _, stage := range stages {
+		failed = errors.Join(failed, step(stage.name, func() error { return stopStage(keeper, stage.programs) }))
+	}
+	end := func() error { return errors.Join(keeper.Shutdown(), awaitKeeper(c.RunDir)) }
+	return errors.Join(failed, step("Stopping the keeper", end))
+}
+
+func stopStage(keeper supervise.Client, programs []string) error {
 	states, err := keeper.List()
 	if err != nil {
 		return err
 	}
-	for _, names := range stages {
-		var wg sync.WaitGroup
-		errs := make([]error, len(states))
-		for i, s := range states {
-			if slices.ContainsFunc(names, func(name string) bool { return s.Name == name || strings.HasPrefix(s.Name, name+"-") }) {
-				wg.Go(func() { errs[i] = keeper.Stop(s.Name) })
-			}
-		}
-		wg.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return err
+	var wg sync.WaitGroup
+	errs := make([]error, len(states))
+	for i, s := range states {
+		if slices.Contains(programs, programOf(s.Name)) {
+			wg.Go(func() { errs[i] = keeper.Stop(s.Name) })
 		}
 	}
-	return keeper.Shutdown()
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func awaitKeeper(runDir string) error {

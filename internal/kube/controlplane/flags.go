@@ -22,12 +22,12 @@ func (c Config) SpecName(component string) string { return component + "@" + c.N
 // stop them in the reverse order, and etcd after them. There is no need to wait
 // between starts: callers of the API server wait in its socket's queue.
 func (c Config) Specs(b *pki.Bundle) []supervise.Spec {
-	api := c.spec(APIServer, c.apiServerFlags(b), 10*time.Second)
+	api := c.spec(APIServer, c.apiServerFlags(b), 5*time.Second)
 	api.Sockets = []string{c.Socket}
 	return []supervise.Spec{
 		api,
-		c.spec(ControllerManager, c.controllerManagerFlags(b), 3*time.Second),
-		c.spec(Scheduler, c.schedulerFlags(b), 3*time.Second),
+		c.spec(ControllerManager, c.controllerManagerFlags(b), 2*time.Second),
+		c.spec(Scheduler, c.schedulerFlags(b), 2*time.Second),
 	}
 }
 
