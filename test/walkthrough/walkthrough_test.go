@@ -2,20 +2,26 @@ package walkthrough
 
 import (
 	"encoding/base64"
+	"errors"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/eksact/eksact/test/lab"
 )
 
 const (
-	account = "111122223333"
-	role    = "arn:aws:iam::" + account + ":role/eks-user1"
+	account   = "111122223333"
+	role      = "arn:aws:iam::" + account + ":role/eks-user1"
+	balancers = ".us-west-2.elb.amazonaws.com"
 )
 
 func TestStepsOneToFour(t *testing.T) {
 	l := lab.Start(t, "--hosts")
-	shell := l.Shell()
+	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/nginx.yaml"))
+	shell, laptop := l.Shell(), l.Laptop()
 	t.Run("on the host by eksact env", func(t *testing.T) {
 		host := l.Host(t)
 		host.AWS(t, "2").Must(t, "aws sts get-caller-identity", "user/admin")
@@ -24,22 +30,24 @@ func TestStepsOneToFour(t *testing.T) {
 		home := host.After("unset KUBECONFIG").AWS(t, "2")
 		home.Must(t, "cp -r "+filepath.Join(lab.Root(t), "internal/cli/access/environment")+"/. . && chmod +x *.sh")
 		home.Must(t, "aws eks update-kubeconfig --name cluster", "Added new context arn:aws:eks:us-west-2:"+account+":cluster/cluster")
-		steps(t, home)
+		steps(t, home, home)
 		undo(t, home)
 	})
 	t.Run("in eksact shell with AWS CLI 2", func(t *testing.T) {
 		home := shell.AWS(t, "2")
-		steps(t, home)
+		steps(t, home, laptop)
 		undo(t, home)
 	})
 	t.Run("in eksact shell with AWS CLI 1", func(t *testing.T) {
-		steps(t, shell.AWS(t, "1"))
+		steps(t, shell.AWS(t, "1"), laptop)
 	})
-	t.Run("it resumes with all data", func(t *testing.T) { resumes(t, l, shell) })
+	t.Run("it resumes with all data", func(t *testing.T) { resumes(t, l, shell, laptop, l.Host(t)) })
+	t.Run("its controls are proved, and refuted when undone", func(t *testing.T) { verified(t, l, shell) })
 }
 
-// steps types the workshop's lines, as written.
-func steps(t *testing.T, sh lab.Terminal) {
+// steps types the workshop's lines, as written. What is to be seen from outside
+// the VPC is looked at from each of outside.
+func steps(t *testing.T, sh lab.Terminal, outside ...lab.Terminal) {
 	// 1 Look at aws-auth.
 	sh.Must(t, "kubectl describe configmap -n kube-system aws-auth",
 		"mapRoles", "system:bootstrappers", "system:nodes", "username: system:node:{{EC2PrivateDNSName}}")
@@ -60,7 +68,13 @@ func steps(t *testing.T, sh lab.Terminal) {
 	sh.Refused(t, "kubectl get all", `pods is forbidden: User "user1" cannot list resource "pods" in API group "" in the namespace "default"`)
 	sh.Must(t, "kubectl config set-context --current --namespace=user1", "modified")
 	sh.Must(t, "kubectl get all", "No resources found in user1 namespace.")
-	sh.Must(t, "mv ~/.kube/config ~/.kube/config-user1; cp ~/.kube/config-admin ~/.kube/config; kubectl get all --all-namespaces", "pod/coredns-")
+	sh.Must(t, "kubectl create deployment nginx --image=nginx", "deployment.apps/nginx created")
+	sh.Must(t, "kubectl expose deployment nginx --port=80 --target-port=80 --name nginx --type=LoadBalancer", "service/nginx exposed")
+	sh.Soon(t, 10*time.Second, "kubectl get services", "LoadBalancer", balancers)
+	name := sh.Must(t, "kubectl get service nginx -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
+	opens(t, outside, name)
+	sh.Must(t, "aws elbv2 describe-load-balancers --query LoadBalancers[].DNSName --output text", name)
+	sh.Must(t, "mv ~/.kube/config ~/.kube/config-user1; cp ~/.kube/config-admin ~/.kube/config; kubectl get all --all-namespaces", "pod/coredns-", "pod/nginx-", "service/nginx")
 
 	// 4 Secrets.
 	sh.Must(t, "kubectl create secret generic db-login --from-literal=username=user --from-literal=password=password --from-literal=address=db.example.com",
@@ -75,16 +89,60 @@ func steps(t *testing.T, sh lab.Terminal) {
 func undo(t *testing.T, sh lab.Terminal) {
 	sh.Must(t, "cp ~/.kube/config-admin ~/.kube/config && rm ~/.kube/config-*")
 	sh.Must(t, `KUBE_EDITOR="sed -i '/eks-user1/,+2d'" kubectl edit configmap -n kube-system aws-auth`, "configmap/aws-auth edited")
+	name := sh.Must(t, "kubectl get service nginx --namespace user1 -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	sh.Must(t, "kubectl delete secret db-login && kubectl delete namespace user1", "deleted")
+	sh.Refused(t, "curl --silent --show-error --max-time 5 http://"+name)
 	sh.Must(t, "aws iam delete-role --role-name eks-user1")
 }
 
+// opens is a browser's visit to a load balancer.
+func opens(t *testing.T, outside []lab.Terminal, name string) {
+	t.Helper()
+	for _, x := range outside {
+		x.Soon(t, 30*time.Second, "curl --silent --show-error --max-time 5 http://"+name, "<title>Welcome to nginx!</title>")
+	}
+}
+
+// verified has the controls proved, and refuted where they are undone: what
+// could not fail would prove nothing.
+func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
+	for _, test := range []struct{ undo, redo, control, finding string }{
+		{
+			"kubectl create clusterrolebinding open --clusterrole=view --group=system:authenticated", "kubectl delete clusterrolebinding open",
+			"namespace-scope", "listed the pods of namespace",
+		},
+		{
+			"kubectl create clusterrolebinding open --clusterrole=cluster-admin --group=system:authenticated", "kubectl delete clusterrolebinding open",
+			"secret-read", "read secret",
+		},
+		{
+			"kubectl get configmap -n kube-system aws-auth -o yaml >aws-auth.yaml && kubectl patch configmap -n kube-system aws-auth --patch '{\"data\":{\"mapRoles\":\"\"}}'",
+			"kubectl replace --force -f aws-auth.yaml",
+			"node-role", "which aws-auth does not map",
+		},
+	} {
+		sh.Must(t, test.undo)
+		out, err := l.Command("verify", test.control).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Errorf("eksact verify %s after %s\n%s\n%v, want exit status 1", test.control, test.undo, out, err)
+		}
+		lab.Has(t, "eksact verify "+test.control, string(out), "REFUTED", test.finding, "fix: ")
+		sh.Must(t, test.redo)
+	}
+	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "5 proven")
+	if left := sh.Must(t, "kubectl get configmap -n kube-system aws-auth -o yaml && aws iam list-roles --output text && kubectl get services -A"); strings.Contains(left, "eksact-verify") {
+		t.Errorf("eksact verify left something:\n%s", left)
+	}
+}
+
 // resumes ends everything and starts it again.
-func resumes(t *testing.T, l *lab.Lab, sh lab.Terminal) {
+func resumes(t *testing.T, l *lab.Lab, sh lab.Terminal, outside ...lab.Terminal) {
 	l.Down(t)
 	l.Up(t)
 	sh.Must(t, "cp ~/.kube/config-admin ~/.kube/config; kubectl get secret db-login -o jsonpath={.data.username}", encoded("user"))
 	sh.Must(t, "aws iam get-role --role-name eks-user1 --query Role.Arn --output text", role)
+	opens(t, outside, sh.Must(t, "kubectl get service nginx --namespace user1 -o jsonpath={.status.loadBalancer.ingress[0].hostname}"))
 }
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
