@@ -61,19 +61,37 @@ func limitedSession(who *api.Caller, action string) error {
 	return nil
 }
 
-// denied makes AWS's sentence about a decision. IAM's own Get calls name a role
-// or user instead of its ARN.
+// denied makes AWS's sentence about a decision.
 func denied(who *api.Caller, action, resource string, d policy.Decision) *Denied {
-	if strings.HasPrefix(action, "iam:Get") {
-		for _, kind := range []string{"role", "user"} {
-			if strings.Contains(resource, ":"+kind+"/") {
-				resource = kind + " " + lastOf(resource)
-				break
-			}
-		}
-	}
-	sentence := "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + resource + " " + d.Reason(action)
+	sentence := "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + spoken(action, resource) + " " + d.Reason(action)
 	return &Denied{sentence, d}
+}
+
+// spoken is how refusals say a resource: IAM's own reading calls name an entity
+// by its kind and name ("role R", "instance profile P", "policy ARN"), all others
+// by its ARN.
+func spoken(action, resource string) string {
+	operation, ok := strings.CutPrefix(action, "iam:")
+	if !ok || !strings.HasPrefix(operation, "Get") && !strings.HasPrefix(operation, "List") {
+		return resource
+	}
+	parts := strings.SplitN(resource, ":", 6)
+	if len(parts) < 6 {
+		return resource
+	}
+	kind, path, _ := strings.Cut(parts[5], "/")
+	name := lastOf(path)
+	switch {
+	case operation == "ListPolicies":
+		return "policy path /" + path
+	case name == "":
+		return resource // a list by path
+	case kind == "policy":
+		return "policy " + resource
+	case kind == "instance-profile":
+		return "instance profile " + name
+	}
+	return kind + " " + name
 }
 
 // applied gathers the policies of the caller. It answers false of a caller that
@@ -123,10 +141,14 @@ func callerOf(who *api.Caller) policy.Caller {
 	return c
 }
 
-// guard is Authorize for calls that the front door leaves to their service,
-// because they have condition keys of their own.
+// guard is Authorize for IAM's calls that the front door leaves to it, because
+// they have condition keys of their own.
 func (i *IAM) guard(ctx context.Context, action string, resources []string, given map[string][]string) error {
-	err := i.Authorize(ctx, api.CallerFrom(ctx), action, resources, given)
+	return asAccessDenied(i.Authorize(ctx, api.CallerFrom(ctx), action, resources, given))
+}
+
+// asAccessDenied gives a refusal the code that it has in IAM's protocol.
+func asAccessDenied(err error) error {
 	if d, ok := err.(*Denied); ok {
 		return accessDenied(d.Sentence)
 	}

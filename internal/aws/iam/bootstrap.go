@@ -24,7 +24,7 @@ func (i *IAM) Bootstrap(ctx context.Context) error {
 		if !ok {
 			arn := "arn:" + i.place.Partition + ":iam::aws:policy/AdministratorAccess"
 			u = User{Name: adminName, Path: "/", ID: i.entityID(userPrefix), Created: i.today()}
-			if err := i.count(tx, arn, +1); err != nil {
+			if err := i.count(tx, arn, attachment, +1); err != nil {
 				return err
 			}
 			u.Attached = []string{arn}

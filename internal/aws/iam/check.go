@@ -3,6 +3,7 @@ package iam
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -162,4 +163,34 @@ func (c *check) tagKey(at, k string, allowed *regexp.Regexp) {
 	if strings.HasPrefix(strings.ToLower(k), "aws:") && c.other == nil {
 		c.other = invalidInput("Caller is an end user and not allowed to mutate system tags")
 	}
+}
+
+// tagKeys checks the keys of an Untag call.
+func (c *check) tagKeys(list []string) {
+	if list == nil {
+		c.fault("tagKeys", "null ", "Member must not be null")
+	}
+	if len(list) > maxTags {
+		c.fault("tagKeys", "", "Member must have length less than or equal to %d", maxTags)
+	}
+}
+
+// enum checks an optional choice.
+func (c *check) enum(field, v string, choices ...string) {
+	if v != "" && !slices.Contains(choices, v) {
+		c.fault(field, "'"+v+"' ", "Member must satisfy enum value set: [%s]", strings.Join(choices, ", "))
+	}
+}
+
+// renamed checks the optional new name and path of an entity.
+func (c *check) renamed(field string, old, name, path *string, longest int) (newName, newPath string) {
+	newName = value(old)
+	if name != nil {
+		c.name(field, name, longest)
+		newName = *name
+	}
+	if path != nil {
+		newPath = c.path(path)
+	}
+	return newName, newPath
 }

@@ -1,6 +1,7 @@
 // Package iam is AWS Identity and Access Management: users, groups, roles, access
-// keys, managed and inline policies, permissions boundaries and instance
-// profiles; and the authorizer that every call to any service passes.
+// keys, managed policies with their versions, inline policies, permissions
+// boundaries, instance profiles, service-linked roles, tags and the account's
+// alias; and the authorizer that every call to any service passes.
 //
 // # State
 //
@@ -10,15 +11,28 @@
 // policy, which is why deleting it at the same time conflicts and sees it.
 //
 //	iam/user, iam/role, iam/group, iam/policy, iam/profile   by name in lower case: names are unique ignoring case
-//	iam/key        by access key id
-//	iam/awspolicy  by ARN: how often an AWS managed policy is attached
+//	iam/key, iam/keyuse   by access key id
+//	iam/awspolicy         by ARN: how often an AWS managed policy is used
+//	iam/account           the alias
+//	iam/deletion          by task id: finished deletions of service-linked roles
+//
+// A transaction may be run again when another was faster: what it starts from is
+// read or made anew each time.
 //
 // # Decisions
 //
 // An index follows the tables: per principal, by its unique id, the compiled
-// policies that apply. Authorize looks the caller up there and asks package
-// engine/policy; no document is parsed during a call. An id that is not there is
-// a principal that was deleted, whatever has its name now.
+// policies that apply, a user's groups' among them. Authorize looks the caller up
+// there and asks package engine/policy; no document is parsed during a call. An id
+// that is not there is a principal that was deleted, whatever has its name now; a
+// renamed one keeps its id.
+//
+// The front door authorizes the operations that have no condition keys but the
+// global ones. Those that have their own (tags, iam:PolicyARN,
+// iam:PermissionsBoundary, iam:AWSServiceName) authorize themselves, through
+// guarded and creating; which have which is in operations.go. iam:PassRole is
+// asked for by AddRoleToInstanceProfile, and by other services through CheckPass;
+// tags at creation ask for the action that would tag, too.
 //
 // Trust policies are stored with the unique ids of the users and roles they
 // name, and shown with their ARNs as long as these live.
@@ -27,11 +41,18 @@
 // # What differs from AWS
 //
 //   - Changes are in force when the call that made them returns. IAM is eventually
-//     consistent.
+//     consistent. While a user or group is being renamed, its calls may be refused
+//     for an instant.
 //   - Other accounts don't exist: a trust policy may name one, but not its users
 //     and roles.
 //   - Condition keys that describe a resource (aws:ResourceTag) are known for IAM's
 //     own resources only.
-//   - What is missing (groups' operations, MFA devices, login profiles, providers,
+//   - Service-linked roles are those of the services around EKS. Deleting one
+//     succeeds at once, whether or not its service still has resources.
+//   - AWS managed policies have their default version only, and ids of our own.
+//   - Some texts are ours, AWS's being unknown: a boundary, alias or deletion task
+//     that isn't there, a role that is not service-linked, a change to a policy of
+//     AWS's.
+//   - What is missing (MFA devices, login profiles, providers,
 //     SSH keys, reports, simulation) is not registered and is refused by name.
 package iam

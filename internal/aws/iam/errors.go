@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
@@ -47,6 +48,22 @@ func unmodifiable(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	return &types.UnmodifiableEntityException{Message: &text}
 }
+
+// notAttachable refuses what only service-linked roles have.
+func notAttachable(noun string) error {
+	text := "Cannot attach a Service Role Policy to a Customer " + capital(noun) + "."
+	return &types.PolicyNotAttachableException{Message: &text}
+}
+
+// full refuses one more of what there are n of.
+func full(n int, what string, quota int) error {
+	if n < quota {
+		return nil
+	}
+	return limitExceeded("Cannot exceed quota for %s: %d", what, quota)
+}
+
+func capital(noun string) string { return strings.ToUpper(noun[:1]) + noun[1:] }
 
 // malformed turns a parser's error into IAM's.
 func malformed(err error) error {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/engine/policy"
@@ -32,11 +31,13 @@ func (h holder[T]) attach(ctx context.Context, field string, name, arn *string) 
 		if slices.Contains(g.Attached, *arn) {
 			return nil
 		}
-		if len(g.Attached) >= attachedQuota {
-			noun := strings.ToUpper(h.noun[:1]) + h.noun[1:]
-			return limitExceeded("Cannot exceed quota for PoliciesPer%s: %d", noun, attachedQuota)
+		if p, ok := h.i.awsManaged.byARN[*arn]; ok && !p.attachable() {
+			return notAttachable(h.noun)
 		}
-		if err := h.i.count(tx, *arn, +1); err != nil {
+		if err := full(len(g.Attached), "PoliciesPer"+capital(h.noun), attachedQuota); err != nil {
+			return err
+		}
+		if err := h.i.count(tx, *arn, attachment, +1); err != nil {
 			return err
 		}
 		g.Attached = with(g.Attached, *arn)
@@ -61,26 +62,48 @@ func (h holder[T]) detach(ctx context.Context, field string, name, arn *string) 
 			return noSuchEntity("Policy %s was not found.", *arn)
 		}
 		g.Attached = without(g.Attached, *arn)
-		return h.i.count(tx, *arn, -1)
+		return h.i.count(tx, *arn, attachment, -1)
 	})
 }
 
-// count notes that one more, or one fewer, has a managed policy.
-func (i *IAM) count(tx *store.Tx, arn string, n int) error {
-	if p, ok := i.awsManaged.byARN[arn]; ok {
-		if n > 0 && !p.attachable() {
-			return noSuchEntity("Policy ARN does not exist or is not attachable.")
-		}
-		u, _ := i.awsUses.In(tx).Get(arn)
+// use is a way of holding a managed policy.
+type use uint8
+
+const (
+	attachment use = iota
+	bounding
+)
+
+func (u *Uses) add(way use, n int) {
+	if way == bounding {
+		u.Boundaries += n
+	} else {
 		u.Attached += n
+	}
+}
+
+// missing says that the policy to be held isn't there.
+func (way use) missing(arn string) error {
+	what := "Policy"
+	if way == bounding {
+		what = "Scope ARN:"
+	}
+	return noSuchEntity("%s %s does not exist or is not attachable.", what, arn)
+}
+
+// count notes that n more hold a managed policy.
+func (i *IAM) count(tx *store.Tx, arn string, way use, n int) error {
+	if _, ok := i.awsManaged.byARN[arn]; ok {
+		u, _ := i.awsUses.In(tx).Get(arn)
+		u.add(way, n)
 		i.awsUses.In(tx).Put(arn, u)
 		return nil
 	}
 	p, ok := i.policies.In(tx).Get(key(lastOf(arn)))
 	if !ok || i.policyARN(&p) != arn {
-		return noSuchEntity("Policy ARN does not exist or is not attachable.")
+		return way.missing(arn)
 	}
-	p.Attached += n
+	p.add(way, n)
 	i.policies.In(tx).Put(key(p.Name), p)
 	return nil
 }
@@ -146,8 +169,11 @@ func (h holder[T]) drop(ctx context.Context, field string, name, policyName *str
 	}
 	return h.edit(ctx, *name, func(_ *store.Tx, e *T) error {
 		g := h.grants(e)
+		if err := h.fixed(e); err != nil {
+			return err
+		}
 		g.Inline = slices.DeleteFunc(slices.Clone(g.Inline), func(p Inline) bool { return p.Name == *policyName })
-		return h.fixed(e)
+		return nil
 	})
 }
 
@@ -167,7 +193,7 @@ func (h holder[T]) attached(field string, name, prefix, marker *string, maxItems
 	}
 	l := newListing(marker, maxItems)
 	under := l.prefix(prefix)
-	list := byKey(h.grants(&e).Attached, lastOf)
+	list := byKey(h.grants(&e).Attached, byPolicyName)
 	return pageOf(l, list, func(arn string) (types.AttachedPolicy, bool) {
 		last := lastOf(arn)
 		_, path, _ := strings.Cut(arn, ":policy")
@@ -175,64 +201,6 @@ func (h holder[T]) attached(field string, name, prefix, marker *string, maxItems
 	})
 }
 
-func (i *IAM) AttachRolePolicy(ctx context.Context, in *iam.AttachRolePolicyInput) (*iam.AttachRolePolicyOutput, error) {
-	return &iam.AttachRolePolicyOutput{}, i.roleHolder().attach(ctx, "roleName", in.RoleName, in.PolicyArn)
-}
-
-func (i *IAM) DetachRolePolicy(ctx context.Context, in *iam.DetachRolePolicyInput) (*iam.DetachRolePolicyOutput, error) {
-	return &iam.DetachRolePolicyOutput{}, i.roleHolder().detach(ctx, "roleName", in.RoleName, in.PolicyArn)
-}
-
-func (i *IAM) ListAttachedRolePolicies(_ context.Context, in *iam.ListAttachedRolePoliciesInput) (*iam.ListAttachedRolePoliciesOutput, error) {
-	p, err := i.roleHolder().attached("roleName", in.RoleName, in.PathPrefix, in.Marker, in.MaxItems)
-	return &iam.ListAttachedRolePoliciesOutput{AttachedPolicies: p.items, Marker: p.marker, IsTruncated: p.more}, err
-}
-
-func (i *IAM) PutRolePolicy(ctx context.Context, in *iam.PutRolePolicyInput) (*iam.PutRolePolicyOutput, error) {
-	return &iam.PutRolePolicyOutput{}, i.roleHolder().put(ctx, "roleName", in.RoleName, in.PolicyName, in.PolicyDocument)
-}
-
-func (i *IAM) GetRolePolicy(_ context.Context, in *iam.GetRolePolicyInput) (*iam.GetRolePolicyOutput, error) {
-	text, err := i.roleHolder().inline("roleName", in.RoleName, in.PolicyName)
-	return &iam.GetRolePolicyOutput{RoleName: in.RoleName, PolicyName: in.PolicyName, PolicyDocument: text}, err
-}
-
-func (i *IAM) DeleteRolePolicy(ctx context.Context, in *iam.DeleteRolePolicyInput) (*iam.DeleteRolePolicyOutput, error) {
-	return &iam.DeleteRolePolicyOutput{}, i.roleHolder().drop(ctx, "roleName", in.RoleName, in.PolicyName)
-}
-
-func (i *IAM) ListRolePolicies(_ context.Context, in *iam.ListRolePoliciesInput) (*iam.ListRolePoliciesOutput, error) {
-	p, err := i.roleHolder().inlineNames("roleName", in.RoleName, in.Marker, in.MaxItems)
-	return &iam.ListRolePoliciesOutput{PolicyNames: p.items, Marker: p.marker, IsTruncated: p.more}, err
-}
-
-func (i *IAM) AttachUserPolicy(ctx context.Context, in *iam.AttachUserPolicyInput) (*iam.AttachUserPolicyOutput, error) {
-	return &iam.AttachUserPolicyOutput{}, i.userHolder().attach(ctx, "userName", in.UserName, in.PolicyArn)
-}
-
-func (i *IAM) DetachUserPolicy(ctx context.Context, in *iam.DetachUserPolicyInput) (*iam.DetachUserPolicyOutput, error) {
-	return &iam.DetachUserPolicyOutput{}, i.userHolder().detach(ctx, "userName", in.UserName, in.PolicyArn)
-}
-
-func (i *IAM) ListAttachedUserPolicies(_ context.Context, in *iam.ListAttachedUserPoliciesInput) (*iam.ListAttachedUserPoliciesOutput, error) {
-	p, err := i.userHolder().attached("userName", in.UserName, in.PathPrefix, in.Marker, in.MaxItems)
-	return &iam.ListAttachedUserPoliciesOutput{AttachedPolicies: p.items, Marker: p.marker, IsTruncated: p.more}, err
-}
-
-func (i *IAM) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput) (*iam.PutUserPolicyOutput, error) {
-	return &iam.PutUserPolicyOutput{}, i.userHolder().put(ctx, "userName", in.UserName, in.PolicyName, in.PolicyDocument)
-}
-
-func (i *IAM) GetUserPolicy(_ context.Context, in *iam.GetUserPolicyInput) (*iam.GetUserPolicyOutput, error) {
-	text, err := i.userHolder().inline("userName", in.UserName, in.PolicyName)
-	return &iam.GetUserPolicyOutput{UserName: in.UserName, PolicyName: in.PolicyName, PolicyDocument: text}, err
-}
-
-func (i *IAM) DeleteUserPolicy(ctx context.Context, in *iam.DeleteUserPolicyInput) (*iam.DeleteUserPolicyOutput, error) {
-	return &iam.DeleteUserPolicyOutput{}, i.userHolder().drop(ctx, "userName", in.UserName, in.PolicyName)
-}
-
-func (i *IAM) ListUserPolicies(_ context.Context, in *iam.ListUserPoliciesInput) (*iam.ListUserPoliciesOutput, error) {
-	p, err := i.userHolder().inlineNames("userName", in.UserName, in.Marker, in.MaxItems)
-	return &iam.ListUserPoliciesOutput{PolicyNames: p.items, Marker: p.marker, IsTruncated: p.more}, err
-}
+// byPolicyName sorts ARNs by the names at their ends. Several can have one name,
+// under different paths or as AWS's and the customer's.
+func byPolicyName(arn string) string { return key(lastOf(arn)) + " " + arn }

@@ -11,24 +11,31 @@ import (
 type holder[T any] struct {
 	i      *IAM
 	table  *store.Table[T]
-	noun   string // as the error texts say it
-	quota  int    // bytes of all inline policies together
-	title  func(*T) (name, path, id string)
+	noun   string          // as the error texts say it
+	quota  int             // bytes of all inline policies together
+	title  func(*T) string // its name
 	grants func(*T) *Grants
 	// fixed refuses changes by hand, of service-linked roles.
 	fixed func(*T) error
 }
 
+// Bytes of all inline policies of one holder together, white space aside.
+const (
+	userInlineQuota  = 2048
+	groupInlineQuota = 5120
+	roleInlineQuota  = 10240
+)
+
 func (i *IAM) userHolder() holder[User] {
-	return holder[User]{i, i.users, "user", 2048, (*User).title, (*User).grants, func(*User) error { return nil }}
+	return holder[User]{i, i.users, "user", userInlineQuota, (*User).title, (*User).grants, func(*User) error { return nil }}
 }
 
 func (i *IAM) groupHolder() holder[Group] {
-	return holder[Group]{i, i.groups, "group", 5120, (*Group).title, (*Group).grants, func(*Group) error { return nil }}
+	return holder[Group]{i, i.groups, "group", groupInlineQuota, (*Group).title, (*Group).grants, func(*Group) error { return nil }}
 }
 
 func (i *IAM) roleHolder() holder[Role] {
-	return holder[Role]{i, i.roles, "role", 10240, (*Role).title, (*Role).grants, protected}
+	return holder[Role]{i, i.roles, "role", roleInlineQuota, (*Role).title, (*Role).grants, protected}
 }
 
 // protected refuses to change a service-linked role.
@@ -42,7 +49,7 @@ func protected(r *Role) error {
 // find returns the entity of that name.
 func (h holder[T]) find(name string) (T, error) {
 	e, ok := h.table.Get(key(name))
-	if got, _, _ := h.title(&e); !ok || got != name {
+	if !ok || h.title(&e) != name {
 		return e, noSuch(h.noun, name)
 	}
 	return e, nil
@@ -51,7 +58,7 @@ func (h holder[T]) find(name string) (T, error) {
 // in is find within a transaction.
 func (h holder[T]) in(tx *store.Tx, name string) (T, error) {
 	e, ok := h.table.In(tx).Get(key(name))
-	if got, _, _ := h.title(&e); !ok || got != name {
+	if !ok || h.title(&e) != name {
 		return e, noSuch(h.noun, name)
 	}
 	return e, nil

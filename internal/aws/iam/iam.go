@@ -16,15 +16,16 @@ type IAM struct {
 	place api.Place
 	now   func() time.Time
 
-	users    *store.Table[User]
-	groups   *store.Table[Group]
-	roles    *store.Table[Role]
-	policies *store.Table[Policy]
-	profiles *store.Table[Profile]
-	keys     *store.Table[AccessKey]
-	awsUses  *store.Table[Uses]
-	keyUses  *store.Table[KeyUse]
-	account  *store.Table[Account]
+	users     *store.Table[User]
+	groups    *store.Table[Group]
+	roles     *store.Table[Role]
+	policies  *store.Table[Policy]
+	profiles  *store.Table[Profile]
+	keys      *store.Table[AccessKey]
+	awsUses   *store.Table[Uses]
+	keyUses   *store.Table[KeyUse]
+	account   *store.Table[Account]
+	deletions *store.Table[deletion]
 
 	awsManaged *library
 	index      *index
@@ -44,15 +45,16 @@ func New(s *store.Store, place api.Place, now func() time.Time) (*IAM, error) {
 	}
 	i := &IAM{
 		store: s, place: place, now: now, awsManaged: aws,
-		users:    store.NewTable[User](s, "iam/user"),
-		groups:   store.NewTable[Group](s, "iam/group"),
-		roles:    store.NewTable[Role](s, "iam/role"),
-		policies: store.NewTable[Policy](s, "iam/policy"),
-		profiles: store.NewTable[Profile](s, "iam/profile"),
-		keys:     store.NewTable[AccessKey](s, "iam/key"),
-		awsUses:  store.NewTable[Uses](s, "iam/awspolicy"),
-		keyUses:  store.NewTable[KeyUse](s, "iam/keyuse"),
-		account:  store.NewTable[Account](s, "iam/account"),
+		users:     store.NewTable[User](s, "iam/user"),
+		groups:    store.NewTable[Group](s, "iam/group"),
+		roles:     store.NewTable[Role](s, "iam/role"),
+		policies:  store.NewTable[Policy](s, "iam/policy"),
+		profiles:  store.NewTable[Profile](s, "iam/profile"),
+		keys:      store.NewTable[AccessKey](s, "iam/key"),
+		awsUses:   store.NewTable[Uses](s, "iam/awspolicy"),
+		keyUses:   store.NewTable[KeyUse](s, "iam/keyuse"),
+		account:   store.NewTable[Account](s, "iam/account"),
+		deletions: store.NewTable[deletion](s, "iam/deletion"),
 	}
 	i.index = newIndex(i)
 	return i, nil
@@ -72,8 +74,13 @@ func (i *IAM) roleARN(r *Role) string       { return i.arn("role", r.Path, r.Nam
 func (i *IAM) policyARN(p *Policy) string   { return i.arn("policy", p.Path, p.Name) }
 func (i *IAM) profileARN(p *Profile) string { return i.arn("instance-profile", p.Path, p.Name) }
 
-// rootARN is the account's root user, and the account as a principal.
-func (i *IAM) rootARN() string { return i.arn("", "", "root") }
+// domain is where the partition's services live: ec2.amazonaws.com.
+func (i *IAM) domain() string {
+	if i.place.Partition == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
 
 // change is one transaction.
 func (i *IAM) change(ctx context.Context, fn func(*store.Tx) error) error {

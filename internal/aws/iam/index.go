@@ -36,7 +36,7 @@ func newIndex(i *IAM) *index {
 	i.groups.Watch(x.groupChanged)
 	i.users.Watch(func(_ string, old, new *User) {
 		if old != nil && (new == nil || new.ID != old.ID) {
-			x.drop(old.ID)
+			x.drop(old.ID, old.Name)
 		}
 		if new != nil {
 			x.putUser(new)
@@ -44,7 +44,7 @@ func newIndex(i *IAM) *index {
 	})
 	i.roles.Watch(func(_ string, old, new *Role) {
 		if old != nil && (new == nil || new.ID != old.ID) {
-			x.drop(old.ID)
+			x.drop(old.ID, old.Name)
 		}
 		if new != nil {
 			x.putRole(old, new)
@@ -61,10 +61,14 @@ func (x *index) subject(id string) *subject {
 	return s
 }
 
-func (x *index) drop(id string) {
+// drop forgets the principal whose record under that name is gone. One that was
+// renamed is here already under its new name, when that sorts before the old.
+func (x *index) drop(id, name string) {
 	x.mu.Lock()
-	delete(x.subjects, id)
-	x.mu.Unlock()
+	defer x.mu.Unlock()
+	if s := x.subjects[id]; s != nil && s.name == name {
+		delete(x.subjects, id)
+	}
 }
 
 func (x *index) put(id string, s *subject) {
@@ -95,8 +99,7 @@ func (x *index) putRole(old, r *Role) {
 		s.trust = compileStored(policy.Trust, r.Trust)
 	}
 	if !namesByID(s.trust.Document()) {
-		s.listed = x.i.showRole(r)
-		s.listed.Tags = nil
+		s.listed = x.i.asListed(r, escaped(r.Trust))
 	}
 	x.put(r.ID, s)
 }

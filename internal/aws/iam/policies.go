@@ -2,12 +2,14 @@ package iam
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -25,11 +27,8 @@ func (i *IAM) CreatePolicy(ctx context.Context, in *iam.CreatePolicyInput) (*iam
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	if _, err := policy.Parse(policy.Managed, *in.PolicyDocument); err != nil {
-		return nil, malformed(err)
-	}
-	if policy.Size(*in.PolicyDocument) > managedQuota {
-		return nil, limitExceeded("Cannot exceed quota for PolicySize: %d", managedQuota)
+	if err := checkManaged(*in.PolicyDocument); err != nil {
+		return nil, err
 	}
 	now := i.today()
 	p := Policy{
@@ -40,6 +39,9 @@ func (i *IAM) CreatePolicy(ctx context.Context, in *iam.CreatePolicyInput) (*iam
 	err := i.change(ctx, func(tx *store.Tx) error {
 		if _, ok := i.policies.In(tx).Get(key(p.Name)); ok {
 			return alreadyExists("A policy called %s already exists. Duplicate names are not allowed.", p.Name)
+		}
+		if err := full(i.policies.Len(), "PoliciesPerAccount", policiesQuota); err != nil {
+			return err
 		}
 		i.policies.In(tx).Put(key(p.Name), p)
 		return nil
@@ -104,7 +106,7 @@ func (i *IAM) GetPolicyVersion(_ context.Context, in *iam.GetPolicyVersionInput)
 	}
 	v, ok := p.version(value(in.VersionId))
 	if !ok {
-		return nil, noSuchEntity("Policy %s version %s does not exist or is not attachable.", *in.PolicyArn, value(in.VersionId))
+		return nil, noVersion(*in.PolicyArn, value(in.VersionId))
 	}
 	shown := showVersion(&p, v)
 	shown.Document = escaped(v.Document)
@@ -115,13 +117,19 @@ func showVersion(p *Policy, v Version) types.PolicyVersion {
 	return types.PolicyVersion{VersionId: &v.ID, IsDefaultVersion: v.ID == p.Default, CreateDate: &v.Created}
 }
 
-// ListPolicyVersions lists a policy's versions.
+// newestFirst sorts versions by number, downwards.
+func newestFirst(v Version) string {
+	n, _ := strconv.Atoi(strings.TrimPrefix(v.ID, "v")) // ids are v1, v2, …
+	return fmt.Sprintf("%010d", math.MaxInt32-n)
+}
+
+// ListPolicyVersions lists a policy's versions, the newest first.
 func (i *IAM) ListPolicyVersions(_ context.Context, in *iam.ListPolicyVersionsInput) (*iam.ListPolicyVersionsOutput, error) {
 	p, _, err := i.policy(in.PolicyArn)
 	if err != nil {
 		return nil, err
 	}
-	list := byKey(p.Versions, func(v Version) string { return v.ID })
+	list := byKey(p.Versions, newestFirst)
 	page, err := pageOf(newListing(in.Marker, in.MaxItems), list, always(func(v Version) types.PolicyVersion { return showVersion(&p, v) }))
 	return &iam.ListPolicyVersionsOutput{Versions: page.items, Marker: page.marker, IsTruncated: page.more}, err
 }
@@ -130,6 +138,8 @@ func (i *IAM) ListPolicyVersions(_ context.Context, in *iam.ListPolicyVersionsIn
 func (i *IAM) ListPolicies(_ context.Context, in *iam.ListPoliciesInput) (*iam.ListPoliciesOutput, error) {
 	l := newListing(in.Marker, in.MaxItems)
 	prefix := l.prefix(in.PathPrefix)
+	l.enum("scope", string(in.Scope), "All", "AWS", "Local")
+	l.enum("policyUsageFilter", string(in.PolicyUsageFilter), "PermissionsPolicy", "PermissionsBoundary")
 	// Customer policies and AWS's, sorted as one list by name.
 	var arns []string
 	if in.Scope != types.PolicyScopeTypeAws {
@@ -142,16 +152,27 @@ func (i *IAM) ListPolicies(_ context.Context, in *iam.ListPoliciesInput) (*iam.L
 			arns = append(arns, p.arn)
 		}
 	}
-	page, err := pageOf(l, byKey(arns, func(arn string) string { return key(lastOf(arn)) + " " + arn }), func(arn string) (types.Policy, bool) {
+	page, err := pageOf(l, byKey(arns, byPolicyName), func(arn string) (types.Policy, bool) {
 		p, attachable, ok := i.lookup(arn)
 		shown := *i.showPolicy(&p, arn, attachable)
 		shown.Tags, shown.Description = nil, nil // lists leave them out
-		return shown, ok && strings.HasPrefix(p.Path, prefix) && (!in.OnlyAttached || p.Attached > 0)
+		return shown, ok && strings.HasPrefix(p.Path, prefix) && listedUse(in, &p.Uses)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &iam.ListPoliciesOutput{Policies: page.items, Marker: page.marker, IsTruncated: page.more}, nil
+}
+
+// listedUse says whether the filters by use let a policy pass.
+func listedUse(in *iam.ListPoliciesInput, u *Uses) bool {
+	switch in.PolicyUsageFilter {
+	case types.PolicyUsageTypePermissionsPolicy:
+		return u.Attached > 0
+	case types.PolicyUsageTypePermissionsBoundary:
+		return u.Boundaries > 0
+	}
+	return !in.OnlyAttached || u.Attached > 0
 }
 
 // DeletePolicy deletes a customer managed policy that nobody has and that has no
@@ -161,7 +182,7 @@ func (i *IAM) DeletePolicy(ctx context.Context, in *iam.DeletePolicyInput) (*iam
 		return nil, err
 	}
 	if _, ok := i.awsManaged.byARN[*in.PolicyArn]; ok {
-		return nil, invalidInput("Policy arn %s is not valid, it is managed by AWS.", *in.PolicyArn)
+		return nil, managedByAWS(*in.PolicyArn)
 	}
 	return &iam.DeletePolicyOutput{}, i.change(ctx, func(tx *store.Tx) error {
 		p, ok := i.policies.In(tx).Get(key(lastOf(*in.PolicyArn)))

@@ -25,6 +25,9 @@ func (i *IAM) CreateInstanceProfile(ctx context.Context, in *iam.CreateInstanceP
 		if _, ok := i.profiles.In(tx).Get(key(p.Name)); ok {
 			return alreadyExists("Instance Profile %s already exists.", p.Name)
 		}
+		if err := full(i.profiles.Len(), "InstanceProfilesPerAccount", profilesQuota); err != nil {
+			return err
+		}
 		i.profiles.In(tx).Put(key(p.Name), p)
 		return nil
 	})
@@ -42,7 +45,7 @@ func (i *IAM) showProfile(p *Profile) *types.InstanceProfile {
 	}
 	for _, k := range p.Roles {
 		if r, ok := i.roles.Get(k); ok {
-			out.Roles = append(out.Roles, *i.showRole(&r))
+			out.Roles = append(out.Roles, i.listedRole(&r))
 		}
 	}
 	return out
@@ -101,9 +104,14 @@ func (i *IAM) ListInstanceProfilesForRole(_ context.Context, in *iam.ListInstanc
 
 // AddRoleToInstanceProfile puts a role into a profile, which holds one at most.
 func (i *IAM) AddRoleToInstanceProfile(ctx context.Context, in *iam.AddRoleToInstanceProfileInput) (*iam.AddRoleToInstanceProfileOutput, error) {
+	if r, ok := i.RoleByName(value(in.RoleName)); ok {
+		if err := i.mayPass(ctx, i.roleARN(&r), "ec2."+i.domain()); err != nil {
+			return nil, asAccessDenied(err)
+		}
+	}
 	return &iam.AddRoleToInstanceProfileOutput{}, i.link(ctx, in.InstanceProfileName, in.RoleName, func(p *Profile, r *Role) error {
-		if len(p.Roles) > 0 {
-			return limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+		if err := full(len(p.Roles), "InstanceSessionsPerInstanceProfile", 1); err != nil {
+			return err
 		}
 		p.Roles, r.Profiles = with(p.Roles, key(r.Name)), with(r.Profiles, key(p.Name))
 		return nil
@@ -136,6 +144,9 @@ func (i *IAM) link(ctx context.Context, profile, role *string, fn func(*Profile,
 		if !ok {
 			return noProfile(*profile)
 		}
+		if err := protected(r); err != nil {
+			return err
+		}
 		if err := fn(&p, r); err != nil {
 			return err
 		}
@@ -158,6 +169,57 @@ func (i *IAM) DeleteInstanceProfile(ctx context.Context, in *iam.DeleteInstanceP
 			return deleteConflict("remove roles from instance profile")
 		}
 		i.profiles.In(tx).Delete(key(p.Name))
+		return nil
+	})
+}
+
+// TagInstanceProfile, UntagInstanceProfile and ListInstanceProfileTags are about
+// a profile's tags.
+func (i *IAM) TagInstanceProfile(ctx context.Context, in *iam.TagInstanceProfileInput) (*iam.TagInstanceProfileOutput, error) {
+	var c check
+	c.name("instanceProfileName", in.InstanceProfileName, 128)
+	tags := c.tags(in.Tags)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return &iam.TagInstanceProfileOutput{}, i.editProfile(ctx, *in.InstanceProfileName, func(p *Profile) (err error) {
+		p.Tags, err = tagged(p.Tags, tags)
+		return err
+	})
+}
+
+func (i *IAM) UntagInstanceProfile(ctx context.Context, in *iam.UntagInstanceProfileInput) (*iam.UntagInstanceProfileOutput, error) {
+	var c check
+	c.name("instanceProfileName", in.InstanceProfileName, 128)
+	c.tagKeys(in.TagKeys)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return &iam.UntagInstanceProfileOutput{}, i.editProfile(ctx, *in.InstanceProfileName, func(p *Profile) error {
+		p.Tags = untagged(p.Tags, in.TagKeys)
+		return nil
+	})
+}
+
+func (i *IAM) ListInstanceProfileTags(_ context.Context, in *iam.ListInstanceProfileTagsInput) (*iam.ListInstanceProfileTagsOutput, error) {
+	p, err := i.profile(in.InstanceProfileName)
+	if err != nil {
+		return nil, err
+	}
+	page, err := listTags(p.Tags, in.Marker, in.MaxItems)
+	return &iam.ListInstanceProfileTagsOutput{Tags: page.items, Marker: page.marker, IsTruncated: page.more}, err
+}
+
+func (i *IAM) editProfile(ctx context.Context, name string, fn func(*Profile) error) error {
+	return i.change(ctx, func(tx *store.Tx) error {
+		p, ok := i.profiles.In(tx).Get(key(name))
+		if !ok || p.Name != name {
+			return noProfile(name)
+		}
+		if err := fn(&p); err != nil {
+			return err
+		}
+		i.profiles.In(tx).Put(key(name), p)
 		return nil
 	})
 }

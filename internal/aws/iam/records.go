@@ -110,10 +110,9 @@ func (u *User) grants() *Grants  { return &u.Grants }
 func (g *Group) grants() *Grants { return &g.Grants }
 func (r *Role) grants() *Grants  { return &r.Grants }
 
-func (u *User) title() (name, path, id string)    { return u.Name, u.Path, u.ID }
-func (g *Group) title() (name, path, id string)   { return g.Name, g.Path, g.ID }
-func (r *Role) title() (name, path, id string)    { return r.Name, r.Path, r.ID }
-func (p *Profile) title() (name, path, id string) { return p.Name, p.Path, p.ID }
+func (u *User) title() string  { return u.Name }
+func (g *Group) title() string { return g.Name }
+func (r *Role) title() string  { return r.Name }
 
 // version returns the version of that id.
 func (p *Policy) version(id string) (Version, bool) {

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -16,8 +15,6 @@ const (
 	minSession     = 3600
 	maxSession     = 43200
 	defaultSession = 3600
-	// trustQuota is the length of a trust policy, white space aside.
-	trustQuota = 2048
 )
 
 // CreateRole makes a role.
@@ -29,6 +26,7 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	c.document("assumeRolePolicyDocument", in.AssumeRolePolicyDocument)
 	c.description(in.Description, 1000)
 	c.between("maxSessionDuration", in.MaxSessionDuration, minSession, maxSession)
+	c.optionalBoundary(in.PermissionsBoundary)
 	tags := c.tags(in.Tags)
 	if err := c.err(); err != nil {
 		return nil, err
@@ -40,9 +38,6 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	if in.MaxSessionDuration != nil {
 		r.MaxSession = int(*in.MaxSessionDuration)
 	}
-	if in.PermissionsBoundary != nil {
-		return nil, invalidInput("Permissions boundaries are not supported here yet.")
-	}
 	var err error
 	if r.Trust, err = i.trust(*in.AssumeRolePolicyDocument); err != nil {
 		return nil, err
@@ -50,6 +45,13 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	err = i.change(ctx, func(tx *store.Tx) error {
 		if _, ok := i.roles.In(tx).Get(key(r.Name)); ok {
 			return alreadyExists("Role with name %s already exists.", r.Name)
+		}
+		if err := full(i.roles.Len(), "RolesPerAccount", rolesQuota); err != nil {
+			return err
+		}
+		r.Grants = Grants{} // also when run again
+		if err := i.bound(tx, &r.Grants, value(in.PermissionsBoundary)); err != nil {
+			return err
 		}
 		i.roles.In(tx).Put(key(r.Name), r)
 		return nil
@@ -60,23 +62,14 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	return &iam.CreateRoleOutput{Role: i.showRole(&r)}, nil
 }
 
-// trust checks a trust policy and returns it as it is stored.
-func (i *IAM) trust(text string) (string, error) {
-	if policy.Size(text) > trustQuota {
-		return "", limitExceeded("Cannot exceed quota for ACLSizePerRole: %d", trustQuota)
-	}
-	doc, err := policy.Parse(policy.Trust, text)
-	if err != nil {
-		return "", malformed(err)
-	}
-	return i.bindPrincipals(doc)
-}
+func (i *IAM) showRole(r *Role) *types.Role { return i.shownRole(r, i.shownTrust(r)) }
 
-func (i *IAM) showRole(r *Role) *types.Role {
+func (i *IAM) shownRole(r *Role, trust *string) *types.Role {
 	arn, session := i.roleARN(r), int32(r.MaxSession)
 	out := &types.Role{
 		RoleName: &r.Name, Path: &r.Path, RoleId: &r.ID, Arn: &arn, CreateDate: &r.Created,
-		AssumeRolePolicyDocument: escaped(i.unbind(r.Trust)), MaxSessionDuration: &session, Tags: showTags(r.Tags),
+		AssumeRolePolicyDocument: trust, MaxSessionDuration: &session, Tags: showTags(r.Tags),
+		PermissionsBoundary: showBoundary(&r.Grants),
 	}
 	if r.Description != "" {
 		out.Description = &r.Description
@@ -84,14 +77,20 @@ func (i *IAM) showRole(r *Role) *types.Role {
 	return out
 }
 
-// listedRole is the role as lists have it: without tags. Most are ready in the
-// index, for escaping trust policies is most of what listing roles costs.
+// listedRole is the role as lists have it: without tags and boundary. Most are
+// ready in the index, for escaping trust policies is most of what listing roles
+// costs.
 func (i *IAM) listedRole(r *Role) types.Role {
 	if s := i.index.subject(r.ID); s != nil && s.listed != nil {
 		return *s.listed
 	}
-	shown := *i.showRole(r)
-	shown.Tags = nil
+	return *i.asListed(r, i.shownTrust(r))
+}
+
+// asListed makes it, with its trust policy spelled out.
+func (i *IAM) asListed(r *Role, trust *string) *types.Role {
+	shown := i.shownRole(r, trust)
+	shown.Tags, shown.PermissionsBoundary = nil, nil
 	return shown
 }
 
@@ -122,7 +121,8 @@ func (i *IAM) ListRoles(_ context.Context, in *iam.ListRolesInput) (*iam.ListRol
 	return &iam.ListRolesOutput{Roles: p.items, Marker: p.marker, IsTruncated: p.more}, nil
 }
 
-// UpdateRole changes description and session length.
+// UpdateRole changes description and session length, the latter not of
+// service-linked roles.
 func (i *IAM) UpdateRole(ctx context.Context, in *iam.UpdateRoleInput) (*iam.UpdateRoleOutput, error) {
 	var c check
 	c.name("roleName", in.RoleName, 64)
@@ -132,12 +132,35 @@ func (i *IAM) UpdateRole(ctx context.Context, in *iam.UpdateRoleInput) (*iam.Upd
 		return nil, err
 	}
 	return &iam.UpdateRoleOutput{}, i.roleHolder().edit(ctx, *in.RoleName, func(_ *store.Tx, r *Role) error {
-		r.Description = value(in.Description)
-		if in.MaxSessionDuration != nil {
-			r.MaxSession = int(*in.MaxSessionDuration)
+		if in.Description != nil {
+			r.Description = *in.Description
 		}
+		if in.MaxSessionDuration == nil {
+			return nil
+		}
+		r.MaxSession = int(*in.MaxSessionDuration)
+		return protected(r)
+	})
+}
+
+// UpdateRoleDescription changes the description, of service-linked roles too.
+func (i *IAM) UpdateRoleDescription(ctx context.Context, in *iam.UpdateRoleDescriptionInput) (*iam.UpdateRoleDescriptionOutput, error) {
+	var c check
+	c.name("roleName", in.RoleName, 64)
+	c.length("description", in.Description, 0, 1000)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	var changed Role
+	err := i.roleHolder().edit(ctx, *in.RoleName, func(_ *store.Tx, r *Role) error {
+		r.Description = *in.Description
+		changed = *r
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &iam.UpdateRoleDescriptionOutput{Role: i.showRole(&changed)}, nil
 }
 
 // UpdateAssumeRolePolicy replaces the trust policy.
@@ -157,6 +180,9 @@ func (i *IAM) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssumeRo
 		return nil, err
 	}
 	return &iam.UpdateAssumeRolePolicyOutput{}, i.roleHolder().edit(ctx, *in.RoleName, func(_ *store.Tx, r *Role) error {
+		if err := protected(r); err != nil {
+			return err
+		}
 		r.Trust = trust
 		return nil
 	})
@@ -175,12 +201,17 @@ func (i *IAM) DeleteRole(ctx context.Context, in *iam.DeleteRoleInput) (*iam.Del
 		switch {
 		case err != nil:
 			return err
+		case r.Service != "":
+			return protected(&r)
 		case len(r.Profiles) > 0:
 			return deleteConflict("remove roles from instance profile")
 		case len(r.Attached) > 0:
 			return deleteConflict("detach all policies")
 		case len(r.Inline) > 0:
 			return deleteConflict("delete policies")
+		}
+		if err := i.bound(tx, &r.Grants, ""); err != nil {
+			return err
 		}
 		i.roles.In(tx).Delete(key(r.Name))
 		return nil
@@ -204,6 +235,7 @@ func (i *IAM) TagRole(ctx context.Context, in *iam.TagRoleInput) (*iam.TagRoleOu
 func (i *IAM) UntagRole(ctx context.Context, in *iam.UntagRoleInput) (*iam.UntagRoleOutput, error) {
 	var c check
 	c.name("roleName", in.RoleName, 64)
+	c.tagKeys(in.TagKeys)
 	if err := c.err(); err != nil {
 		return nil, err
 	}

@@ -2,28 +2,115 @@ package iam
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
 )
 
-// Service lists the operations for the front door, each with the resources that
-// policies are matched against. A resource that is there has its path.
+// Service lists the operations for the front door.
 func (i *IAM) Service() *api.Service {
 	s := &api.Service{ID: "iam", Action: "iam"}
-	i.addRoles(s)
-	i.addUsers(s)
-	i.addPolicies(s)
-	i.addProfiles(s)
+	i.addRoleOperations(s)
+	i.addUserOperations(s)
+	i.addGroupOperations(s)
+	i.addPolicyOperations(s)
+	i.addProfileOperations(s)
+	i.addAccountOperations(s)
 	return s
 }
+
+// guarded registers an operation that has condition keys of its own. The front
+// door doesn't know these, so the operation authorizes itself.
+func guarded[I, O any](i *IAM, s *api.Service, name string, handle func(context.Context, *I) (*O, error),
+	resources func(context.Context, *I) []string, keys func(*I) map[string][]string) {
+	api.Add(s, name, func(ctx context.Context, in *I) (*O, error) {
+		if err := i.guard(ctx, "iam:"+name, resources(ctx, in), keys(in)); err != nil {
+			return nil, err
+		}
+		return handle(ctx, in)
+	}, resources)
+	op := s.Operations[name]
+	op.SelfAuthorized = true
+	s.Operations[name] = op
+}
+
+// creating registers a call that makes a resource, perhaps with tags: these need
+// the action that would tag it, too.
+func creating[I, O any](i *IAM, s *api.Service, kind string, handle func(context.Context, *I) (*O, error),
+	resources func(context.Context, *I) []string, parts func(*I) (boundary *string, tags []types.Tag)) {
+	guarded(i, s, "Create"+kind, func(ctx context.Context, in *I) (*O, error) {
+		if _, tags := parts(in); len(tags) > 0 {
+			if err := i.guard(ctx, "iam:Tag"+kind, resources(ctx, in), tagKeysOf(tags)); err != nil {
+				return nil, err
+			}
+		}
+		return handle(ctx, in)
+	}, resources, func(in *I) map[string][]string { return keysOf(parts(in)) })
+}
+
+// keysOf are the keys of an entity that is made, or gets a boundary.
+func keysOf(boundary *string, tags []types.Tag) map[string][]string {
+	keys := tagKeysOf(tags)
+	if boundary != nil {
+		keys["iam:PermissionsBoundary"] = []string{*boundary}
+	}
+	return keys
+}
+
+func policyKey(arn *string) map[string][]string {
+	return withPolicy(map[string][]string{}, arn)
+}
+
+func withPolicy(keys map[string][]string, arn *string) map[string][]string {
+	keys["iam:PolicyARN"] = []string{value(arn)}
+	return keys
+}
+
+func tagKeysOf(tags []types.Tag) map[string][]string {
+	keys := map[string][]string{}
+	for _, t := range tags {
+		keys["aws:RequestTag/"+value(t.Key)] = []string{value(t.Value)}
+		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], value(t.Key))
+	}
+	return keys
+}
+
+func untagKeysOf(names []string) map[string][]string {
+	return map[string][]string{"aws:TagKeys": slices.Clone(names)}
+}
+
+// ofRole and ofUser are the keys of a call that changes an entity: which boundary
+// it has. So can someone be let manage those entities alone that are bounded.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html#access_policies_boundaries-delegate
+func (i *IAM) ofRole(name *string) map[string][]string {
+	r, _ := i.RoleByName(value(name))
+	return boundaryKey(&r.Grants)
+}
+
+func (i *IAM) ofUser(name *string) map[string][]string {
+	u, _ := i.UserByName(value(name))
+	return boundaryKey(&u.Grants)
+}
+
+func boundaryKey(g *Grants) map[string][]string {
+	if g.Boundary == "" {
+		return map[string][]string{}
+	}
+	return map[string][]string{"iam:PermissionsBoundary": {g.Boundary}}
+}
+
+// The functions below name the resources of a call. A resource that is there has
+// its path; one that isn't is named as if it had none.
 
 func (i *IAM) roleOf(name *string) []string {
 	if r, ok := i.RoleByName(value(name)); ok {
 		return []string{i.roleARN(&r)}
 	}
-	return []string{i.arn("role", "/", value(name))}
+	return i.made("role", nil, name)
 }
 
 func (i *IAM) userOf(ctx context.Context, name *string) []string {
@@ -33,17 +120,54 @@ func (i *IAM) userOf(ctx context.Context, name *string) []string {
 	if u, ok := i.UserByName(value(name)); ok {
 		return []string{i.userARN(&u)}
 	}
-	return []string{i.arn("user", "/", value(name))}
+	return i.made("user", nil, name)
+}
+
+func (i *IAM) groupOf(name *string) []string {
+	if g, ok := i.groups.Get(key(value(name))); ok {
+		return []string{i.groupARN(&g)}
+	}
+	return i.made("group", nil, name)
+}
+
+// renamedUser and renamedGroup are what a call is about that gives an entity
+// another name or path: both what it is and what it becomes.
+func (i *IAM) renamedUser(ctx context.Context, in *iam.UpdateUserInput) []string {
+	list := i.userOf(ctx, in.UserName)
+	u, ok := i.UserByName(value(in.UserName))
+	if !ok || in.NewUserName == nil && in.NewPath == nil {
+		return list
+	}
+	return append(list, i.arn("user", or(in.NewPath, u.Path), or(in.NewUserName, u.Name)))
+}
+
+func (i *IAM) renamedGroup(_ context.Context, in *iam.UpdateGroupInput) []string {
+	list := i.groupOf(in.GroupName)
+	g, ok := i.groups.Get(key(value(in.GroupName)))
+	if !ok || in.NewGroupName == nil && in.NewPath == nil {
+		return list
+	}
+	return append(list, i.arn("group", or(in.NewPath, g.Path), or(in.NewGroupName, g.Name)))
+}
+
+func or(v *string, otherwise string) string {
+	if v == nil {
+		return otherwise
+	}
+	return *v
 }
 
 func (i *IAM) profileOf(name *string) []string {
 	if p, ok := i.profiles.Get(key(value(name))); ok {
 		return []string{i.profileARN(&p)}
 	}
-	return []string{i.arn("instance-profile", "/", value(name))}
+	return i.made("instance-profile", nil, name)
 }
 
-func made(i *IAM, kind string, path, name *string) []string {
+func given(arn *string) []string { return []string{value(arn)} }
+
+// made is the ARN of a resource that is to be created.
+func (i *IAM) made(kind string, path, name *string) []string {
 	p := value(path)
 	if p == "" {
 		p = "/"
@@ -51,82 +175,24 @@ func made(i *IAM, kind string, path, name *string) []string {
 	return []string{i.arn(kind, p, value(name))}
 }
 
-func (i *IAM) addRoles(s *api.Service) {
-	api.Add(s, "CreateRole", i.CreateRole, func(_ context.Context, in *iam.CreateRoleInput) []string {
-		return made(i, "role", in.Path, in.RoleName)
-	})
-	api.Add(s, "GetRole", i.GetRole, func(_ context.Context, in *iam.GetRoleInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "ListRoles", i.ListRoles, nil)
-	api.Add(s, "UpdateRole", i.UpdateRole, func(_ context.Context, in *iam.UpdateRoleInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "UpdateAssumeRolePolicy", i.UpdateAssumeRolePolicy, func(_ context.Context, in *iam.UpdateAssumeRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "DeleteRole", i.DeleteRole, func(_ context.Context, in *iam.DeleteRoleInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "TagRole", i.TagRole, func(_ context.Context, in *iam.TagRoleInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "UntagRole", i.UntagRole, func(_ context.Context, in *iam.UntagRoleInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "ListRoleTags", i.ListRoleTags, func(_ context.Context, in *iam.ListRoleTagsInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "AttachRolePolicy", i.AttachRolePolicy, func(_ context.Context, in *iam.AttachRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "DetachRolePolicy", i.DetachRolePolicy, func(_ context.Context, in *iam.DetachRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "ListAttachedRolePolicies", i.ListAttachedRolePolicies, func(_ context.Context, in *iam.ListAttachedRolePoliciesInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "PutRolePolicy", i.PutRolePolicy, func(_ context.Context, in *iam.PutRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "GetRolePolicy", i.GetRolePolicy, func(_ context.Context, in *iam.GetRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "DeleteRolePolicy", i.DeleteRolePolicy, func(_ context.Context, in *iam.DeleteRolePolicyInput) []string { return i.roleOf(in.RoleName) })
-	api.Add(s, "ListRolePolicies", i.ListRolePolicies, func(_ context.Context, in *iam.ListRolePoliciesInput) []string { return i.roleOf(in.RoleName) })
+// under is what lists are about: everything below a path.
+func (i *IAM) under(kind string, prefix *string) []string { return i.made(kind, prefix, nil) }
+
+// keyOwnerOf is the user of an access key.
+func (i *IAM) keyOwnerOf(ctx context.Context, id *string) []string {
+	k, _ := i.keys.Get(value(id))
+	if u, ok := i.users.Get(k.User); ok {
+		return []string{i.userARN(&u)}
+	}
+	return []string{i.arn("user", "/", "*")}
 }
 
-func (i *IAM) addUsers(s *api.Service) {
-	api.Add(s, "CreateUser", i.CreateUser, func(_ context.Context, in *iam.CreateUserInput) []string {
-		return made(i, "user", in.Path, in.UserName)
-	})
-	api.Add(s, "GetUser", i.GetUser, func(ctx context.Context, in *iam.GetUserInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "ListUsers", i.ListUsers, nil)
-	api.Add(s, "DeleteUser", i.DeleteUser, func(ctx context.Context, in *iam.DeleteUserInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "TagUser", i.TagUser, func(ctx context.Context, in *iam.TagUserInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "UntagUser", i.UntagUser, func(ctx context.Context, in *iam.UntagUserInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "ListUserTags", i.ListUserTags, func(ctx context.Context, in *iam.ListUserTagsInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "CreateAccessKey", i.CreateAccessKey, func(ctx context.Context, in *iam.CreateAccessKeyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "ListAccessKeys", i.ListAccessKeys, func(ctx context.Context, in *iam.ListAccessKeysInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "UpdateAccessKey", i.UpdateAccessKey, func(ctx context.Context, in *iam.UpdateAccessKeyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "DeleteAccessKey", i.DeleteAccessKey, func(ctx context.Context, in *iam.DeleteAccessKeyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "AttachUserPolicy", i.AttachUserPolicy, func(ctx context.Context, in *iam.AttachUserPolicyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "DetachUserPolicy", i.DetachUserPolicy, func(ctx context.Context, in *iam.DetachUserPolicyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "ListAttachedUserPolicies", i.ListAttachedUserPolicies, func(ctx context.Context, in *iam.ListAttachedUserPoliciesInput) []string {
-		return i.userOf(ctx, in.UserName)
-	})
-	api.Add(s, "PutUserPolicy", i.PutUserPolicy, func(ctx context.Context, in *iam.PutUserPolicyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "GetUserPolicy", i.GetUserPolicy, func(ctx context.Context, in *iam.GetUserPolicyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "DeleteUserPolicy", i.DeleteUserPolicy, func(ctx context.Context, in *iam.DeleteUserPolicyInput) []string { return i.userOf(ctx, in.UserName) })
-	api.Add(s, "ListUserPolicies", i.ListUserPolicies, func(ctx context.Context, in *iam.ListUserPoliciesInput) []string { return i.userOf(ctx, in.UserName) })
-}
-
-func (i *IAM) addPolicies(s *api.Service) {
-	given := func(arn *string) []string { return []string{value(arn)} }
-	api.Add(s, "CreatePolicy", i.CreatePolicy, func(_ context.Context, in *iam.CreatePolicyInput) []string {
-		return made(i, "policy", in.Path, in.PolicyName)
-	})
-	api.Add(s, "GetPolicy", i.GetPolicy, func(_ context.Context, in *iam.GetPolicyInput) []string { return given(in.PolicyArn) })
-	api.Add(s, "GetPolicyVersion", i.GetPolicyVersion, func(_ context.Context, in *iam.GetPolicyVersionInput) []string { return given(in.PolicyArn) })
-	api.Add(s, "ListPolicyVersions", i.ListPolicyVersions, func(_ context.Context, in *iam.ListPolicyVersionsInput) []string { return given(in.PolicyArn) })
-	api.Add(s, "ListPolicies", i.ListPolicies, nil)
-	api.Add(s, "DeletePolicy", i.DeletePolicy, func(_ context.Context, in *iam.DeletePolicyInput) []string { return given(in.PolicyArn) })
-}
-
-func (i *IAM) addProfiles(s *api.Service) {
-	api.Add(s, "CreateInstanceProfile", i.CreateInstanceProfile, func(_ context.Context, in *iam.CreateInstanceProfileInput) []string {
-		return made(i, "instance-profile", in.Path, in.InstanceProfileName)
-	})
-	api.Add(s, "GetInstanceProfile", i.GetInstanceProfile, func(_ context.Context, in *iam.GetInstanceProfileInput) []string {
-		return i.profileOf(in.InstanceProfileName)
-	})
-	api.Add(s, "ListInstanceProfiles", i.ListInstanceProfiles, nil)
-	api.Add(s, "ListInstanceProfilesForRole", i.ListInstanceProfilesForRole, func(_ context.Context, in *iam.ListInstanceProfilesForRoleInput) []string {
-		return i.roleOf(in.RoleName)
-	})
-	api.Add(s, "AddRoleToInstanceProfile", i.AddRoleToInstanceProfile, func(_ context.Context, in *iam.AddRoleToInstanceProfileInput) []string {
-		return i.profileOf(in.InstanceProfileName)
-	})
-	api.Add(s, "RemoveRoleFromInstanceProfile", i.RemoveRoleFromInstanceProfile, func(_ context.Context, in *iam.RemoveRoleFromInstanceProfileInput) []string {
-		return i.profileOf(in.InstanceProfileName)
-	})
-	api.Add(s, "DeleteInstanceProfile", i.DeleteInstanceProfile, func(_ context.Context, in *iam.DeleteInstanceProfileInput) []string {
-		return i.profileOf(in.InstanceProfileName)
-	})
+// deletedRole is the role that a task of DeleteServiceLinkedRole is about.
+func (i *IAM) deletedRole(task *string) []string {
+	// task/aws-service-role/SERVICE/NAME/UUID
+	parts := strings.Split(value(task), "/")
+	if len(parts) != 5 {
+		return []string{i.arn("role", "/", "*")}
+	}
+	return []string{i.arn("role", "/aws-service-role/"+parts[2]+"/", parts[3])}
 }

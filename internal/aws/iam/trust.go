@@ -8,65 +8,82 @@ import (
 	"github.com/eksact/eksact/internal/engine/policy"
 )
 
-// bindPrincipals checks the users and roles that a trust policy names, and
-// returns its text with their unique ids in place of their ARNs: whoever has the
-// name later is another.
-func (i *IAM) bindPrincipals(doc *policy.Document) (string, error) {
-	type edit struct {
-		span policy.Span
-		id   string
+// trustQuota is the length of a trust policy, white space aside.
+const trustQuota = 2048
+
+// trust checks a trust policy and returns it as it is stored: unique ids stand
+// for the users and roles that it names, so that whoever has the name later is
+// another.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+func (i *IAM) trust(text string) (string, error) {
+	doc, err := policy.Parse(policy.Trust, text)
+	if err != nil {
+		return "", malformed(err)
 	}
-	var edits []edit
+	if policy.Size(text) > trustQuota {
+		return "", limitExceeded("Cannot exceed quota for ACLSizePerRole: %d", trustQuota)
+	}
+	return rewritten(doc, func(p policy.Principal) (string, error) {
+		stored, ok := i.principalID(p.Value)
+		if !ok {
+			text := `Invalid principal in policy: "AWS":"` + p.Value + `"`
+			return "", &types.MalformedPolicyDocumentException{Message: &text}
+		}
+		return stored, nil
+	})
+}
+
+// rewritten replaces the AWS principals of a document by what fn makes of them.
+func rewritten(doc *policy.Document, fn func(policy.Principal) (string, error)) (string, error) {
+	var out strings.Builder
+	done := 0
 	for _, s := range doc.Statements {
 		for _, p := range s.Principals {
 			if p.Type != policy.AWS {
 				continue
 			}
-			id, err := i.principalID(p.Value)
+			value, err := fn(p)
 			if err != nil {
 				return "", err
 			}
-			if id != "" {
-				edits = append(edits, edit{p.Span, id})
+			if value != p.Value {
+				out.WriteString(doc.Text[done:p.Start] + `"` + value + `"`)
+				done = p.End
 			}
 		}
 	}
-	text := doc.Text
-	for n := len(edits) - 1; n >= 0; n-- {
-		e := edits[n]
-		text = text[:e.span.Start] + `"` + e.id + `"` + text[e.span.End:]
-	}
-	return text, nil
+	return out.String() + doc.Text[done:], nil
 }
 
-// principalID is the unique id of the user or role of an ARN; "" of accounts,
-// sessions and everyone, which are stored as they are.
-func (i *IAM) principalID(value string) (string, error) {
-	bad := func() error {
-		text := `Invalid principal in policy: "AWS":"` + value + `"`
-		return &types.MalformedPolicyDocumentException{Message: &text}
+// principalID is how a principal is stored: a user's or role's unique id, a role
+// session as id:session, an account as its root's ARN. Of other accounts only the
+// account as a whole can be named, for its users and roles can't be known.
+func (i *IAM) principalID(value string) (string, bool) {
+	if value == "*" {
+		return value, true
 	}
-	head := "arn:" + i.place.Partition + ":iam::"
-	rest, ok := strings.CutPrefix(value, head)
-	if !ok {
-		return "", nil
+	if len(value) == 12 {
+		return "arn:" + i.place.Partition + ":iam::" + value + ":root", true
 	}
-	account, resource, _ := strings.Cut(rest, ":")
-	switch {
-	case resource == "root":
-		return "", nil
-	case account != i.place.AccountID:
-		return "", bad()
-	case strings.HasPrefix(resource, "role/"):
-		if r, ok := i.RoleByARN(value); ok {
-			return r.ID, nil
-		}
-	case strings.HasPrefix(resource, "user/"):
-		if u, ok := i.UserByName(lastOf(value)); ok && i.userARN(&u) == value {
-			return u.ID, nil
-		}
+	if !strings.HasPrefix(value, "arn:") { // a unique id, as an earlier answer showed it
+		id, _, _ := strings.Cut(value, ":")
+		return value, i.index.subject(id) != nil
 	}
-	return "", bad()
+	if strings.HasPrefix(value, "arn:"+i.place.Partition+":iam::") && strings.HasSuffix(value, ":root") {
+		return value, true
+	}
+	if rest, ok := strings.CutPrefix(value, "arn:"+i.place.Partition+":sts::"+i.place.AccountID+":assumed-role/"); ok {
+		name, session, _ := strings.Cut(rest, "/")
+		r, ok := i.RoleByName(name)
+		return r.ID + ":" + session, ok && session != ""
+	}
+	if r, ok := i.RoleByARN(value); ok {
+		return r.ID, true
+	}
+	if u, ok := i.UserByName(lastOf(value)); ok && i.userARN(&u) == value {
+		return u.ID, true
+	}
+	return "", false
 }
 
 // namesByID says whether a stored trust policy names users or roles: their ARNs
@@ -82,26 +99,36 @@ func namesByID(doc *policy.Document) bool {
 	return false
 }
 
-// unbind is the inverse, for showing: ids of entities that live become ARNs.
-func (i *IAM) unbind(text string) string {
-	for n := 0; n < len(text); {
-		at := strings.IndexByte(text[n:], '"')
-		if at < 0 {
-			break
-		}
-		start := n + at + 1
-		end := strings.IndexByte(text[start:], '"')
-		if end < 0 {
-			break
-		}
-		id := text[start : start+end]
-		if len(id) == 21 && (strings.HasPrefix(id, rolePrefix) || strings.HasPrefix(id, userPrefix)) {
-			if s := i.index.subject(id); s != nil {
-				text = text[:start] + s.arn + text[start+end:]
-				end = len(s.arn)
-			}
-		}
-		n = start + end + 1
+// shownTrust is a role's trust policy as answers have it: ARNs for the users and
+// roles that live, ids for those that are gone.
+func (i *IAM) shownTrust(r *Role) *string {
+	doc := i.trustDocument(r)
+	if doc == nil {
+		return escaped(r.Trust)
 	}
-	return text
+	text, _ := rewritten(doc, func(p policy.Principal) (string, error) { // fn has no errors
+		id, session, _ := strings.Cut(p.Value, ":")
+		s := i.index.subject(id)
+		switch {
+		case s == nil:
+			return p.Value, nil
+		case session != "":
+			return "arn:" + i.place.Partition + ":sts::" + i.place.AccountID + ":assumed-role/" + s.name + "/" + session, nil
+		}
+		return s.arn, nil
+	})
+	return escaped(text)
+}
+
+// trustDocument is the parsed trust policy: the index has it, unless the record
+// is older or newer.
+func (i *IAM) trustDocument(r *Role) *policy.Document {
+	if s := i.index.subject(r.ID); s != nil && s.trust != nil && s.trust.Document().Text == r.Trust {
+		return s.trust.Document()
+	}
+	doc, err := policy.Parse(policy.Trust, r.Trust)
+	if err != nil {
+		return nil
+	}
+	return doc
 }
