@@ -159,6 +159,7 @@ func asAccessDenied(err error) error {
 // caller's own policies allow together: sts:AssumeRole, sts:TagSession,
 // sts:SetSourceIdentity.
 func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[string][]string) policy.Decision {
+	i.noteUse(who, action)
 	applied, s, ok := i.applied(who)
 	role := i.index.subject(r.ID)
 	if !ok || role == nil {

@@ -35,6 +35,7 @@ func open(t *testing.T) *account {
 	if a.iam, err = iam.New(s, place, clock); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(a.iam.Close)
 	a.sts = sts.New(s, place, a.iam, clock)
 	if err := errors.Join(a.iam.Bootstrap(t.Context()), a.sts.Open(t.Context())); err != nil {
 		t.Fatal(err)
