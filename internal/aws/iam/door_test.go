@@ -29,17 +29,21 @@ var place = api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
 // account is an account behind a real front door: signed, authorized and encoded
 // as in the product, for the official SDK's clients.
 type account struct {
-	store *store.Store
-	iam   *iam.IAM
-	sts   *sts.STS
-	url   string
-	admin *awsiam.Client
-	root  aws.Config // the admin's
+	store  *store.Store
+	iam    *iam.IAM
+	sts    *sts.STS
+	url    string
+	client *http.Client
+	admin  *awsiam.Client
+	root   aws.Config // the admin's
 }
 
 func open(t testing.TB, more ...func(*account) *api.Service) *account {
 	t.Helper()
-	a := &account{store: store.NewMemory()}
+	// A large buffer, for the SDK gives up a connection whose server answers before
+	// it has looked for the end of what it sent: what has not been read by then is
+	// lost.
+	a := &account{store: store.NewMemory(), client: &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20}}}
 	var err error
 	if a.iam, err = iam.New(a.store, place, time.Now); err != nil {
 		t.Fatal(err)
@@ -68,7 +72,7 @@ func open(t testing.TB, more ...func(*account) *api.Service) *account {
 	}
 	server := httptest.NewServer(door)
 	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
+		a.client.CloseIdleConnections()
 		server.Close()
 		a.iam.Close()
 		if err := trail.Close(); err != nil {
@@ -104,7 +108,7 @@ func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (
 
 func (a *account) config(id, secret, token string) aws.Config {
 	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &a.url, RetryMaxAttempts: 1, HTTPClient: http.DefaultClient,
+		Region: "us-west-2", BaseEndpoint: &a.url, RetryMaxAttempts: 1, HTTPClient: a.client,
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
 	}
 }
