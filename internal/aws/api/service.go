@@ -29,7 +29,8 @@ type Operation struct {
 	// Open marks the one call that no policy can refuse: GetCallerIdentity.
 	Open bool
 	// SelfAuthorized marks a call whose service decides by itself, because the
-	// decision is not the identity policy's alone: sts:AssumeRole.
+	// decision is not the identity policy's alone (sts:AssumeRole), or the call has
+	// condition keys of its own (iam:CreateRole).
 	SelfAuthorized bool
 }
 
