@@ -138,6 +138,7 @@ func TestDescribeClusterVersions(t *testing.T) {
 		{"the default", eks.DescribeClusterVersionsInput{DefaultOnly: aws.Bool(true)}, "1.37"},
 		{"some", eks.DescribeClusterVersionsInput{ClusterVersions: []string{"1.34", "1.36", "1.2"}}, "1.36 1.34"},
 		{"in extended support", eks.DescribeClusterVersionsInput{VersionStatus: types.VersionStatusExtendedSupport}, "1.34"},
+		//lint:ignore SA1019 old clients still send it
 		{"in standard support", eks.DescribeClusterVersionsInput{Status: types.ClusterVersionStatusStandardSupport}, "1.37 1.36 1.35"},
 		{"out of support", eks.DescribeClusterVersionsInput{VersionStatus: types.VersionStatusUnsupported}, "1.14"},
 		{"of another kind", eks.DescribeClusterVersionsInput{ClusterType: aws.String("eks-local")}, ""},

@@ -95,7 +95,9 @@ func (s *Service) DescribeClusterVersions(_ context.Context, in *eks.DescribeClu
 // wantedStatus reads the filter in both its spellings.
 func wantedStatus(in *eks.DescribeClusterVersionsInput) (types.VersionStatus, error) {
 	want := in.VersionStatus
+	//lint:ignore SA1019 old clients still send it
 	if in.Status != "" {
+		//lint:ignore SA1019 old clients still send it
 		old := types.VersionStatus(strings.ReplaceAll(strings.ToUpper(string(in.Status)), "-", "_"))
 		if want != "" && want != old {
 			return "", invalidParameter("", "status and versionStatus ask for different things.")

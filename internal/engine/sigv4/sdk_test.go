@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -145,7 +144,7 @@ func signedByHeader(t testing.TB, now time.Time) *Request {
 	if err := v4.NewSigner().SignHTTP(context.Background(), testCreds, r, hexSum(string(body)), "sts", "us-west-2", now); err != nil {
 		t.Fatal(err)
 	}
-	return asReceived(fatal{t}, r, body)
+	return asReceived(t, r, body)
 }
 
 // presignedURL is a GetCallerIdentity URL as clusters' tokens hold it.
@@ -164,14 +163,10 @@ func presignedURL(t testing.TB, now time.Time) *Request {
 		t.Fatal(err)
 	}
 	again.Header = headers
-	return asReceived(fatal{t}, again, nil)
+	return asReceived(t, again, nil)
 }
 
 var testCreds = aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "FwoGZXIvYXdzEXAMPLE=="}
-
-type fatal struct{ testing.TB }
-
-func (f fatal) Fatalf(format string, args ...any) { f.TB.Fatal(fmt.Sprintf(format, args...)) }
 
 // TestTamper changes every byte of everything that is signed, one at a time.
 func TestTamper(t *testing.T) {

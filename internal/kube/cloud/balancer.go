@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -52,6 +53,9 @@ const (
 	annotationCrossZone = annotations + "cross-zone-load-balancing-enabled"
 )
 
+//lint:ignore ST1005 AWS's text
+var errTCPOnly = errors.New("Only TCP LoadBalancer is supported for AWS ELB")
+
 // Of reads what a Service asks for, to be served by nodes. Errors are told to the
 // user in an event of the Service. ImplementedElsewhere means that the Service
 // asks for another controller's balancer.
@@ -79,7 +83,7 @@ func Of(cluster string, s *corev1.Service, nodes []*corev1.Node) (Balancer, erro
 	for _, p := range s.Spec.Ports {
 		switch {
 		case p.Protocol != corev1.ProtocolTCP && !network:
-			return Balancer{}, fmt.Errorf("Only TCP LoadBalancer is supported for AWS ELB") //nolint:staticcheck // AWS's text
+			return Balancer{}, errTCPOnly
 		case p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP:
 			return Balancer{}, fmt.Errorf("port %d: protocol %s is not supported", p.Port, p.Protocol)
 		}

@@ -113,11 +113,16 @@ func (b *Balancers) Run(ctx context.Context) error {
 		b.log.Error("load balancers: writing the rules", "error", err)
 	}
 	<-ctx.Done()
-	// Who is starting checks now holds the lock; who comes later starts none.
-	b.mu.Lock()
-	b.mu.Unlock() //nolint:staticcheck // see above
+	b.settle()
 	b.checkers.Wait()
 	return ctx.Err()
+}
+
+// settle waits for who is starting checks now, and so holds the lock. Who comes
+// later sees that Run has ended and starts none.
+func (b *Balancers) settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 }
 
 // resume makes the balancers of the store live, once: whatever is written to

@@ -72,7 +72,6 @@ type Service struct {
 
 	routesOnce sync.Once
 	routes     []route
-	routesErr  error
 
 	errorsOnce sync.Once
 	errors     map[string]*shape // by code and by shape name

@@ -128,7 +128,7 @@ func TestRun(t *testing.T) {
 			name: "a version forgotten while away",
 			s: server{
 				lists:   []func() (runtime.Object, error){listed("3", "a"), listed("8")},
-				watches: []func() (watch.Interface, error){func() (watch.Interface, error) { return nil, apierrors.NewGone("gone") }},
+				watches: []func() (watch.Interface, error){func() (watch.Interface, error) { return nil, apierrors.NewResourceExpired("gone") }},
 			},
 			want: []string{"list metadata.name=x", "reset a", "watch 3", "list metadata.name=x", "reset", "watch 8"},
 		},

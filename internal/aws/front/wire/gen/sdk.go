@@ -55,10 +55,10 @@ type schema struct {
 }
 
 type schemaMember struct {
-	name                  string
-	location, location2   string // "uri", "querystring", "header", "headers"; its name
-	payload, flat, stream bool
-	timestampFormat       string
+	name                string
+	location, location2 string // "uri", "querystring", "header", "headers"; its name
+	payload, flat       bool
+	timestampFormat     string
 }
 
 func readSDK(dir string) (*sdk, error) {
