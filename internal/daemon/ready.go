@@ -3,10 +3,12 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eksact/eksact/internal/aws/eks"
@@ -90,18 +92,35 @@ func poll(ctx context.Context, done func() (bool, string)) error {
 
 func (k *cluster) awaitNode(ctx context.Context, name string, start time.Time) error {
 	return poll(ctx, func() (bool, string) {
-		lease, err := k.client.CoordinationV1().Leases("kube-node-lease").Get(ctx, name, metav1.GetOptions{})
+		n, err := k.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return false, fmt.Sprintf("node %s has not joined (%v)", name, err)
 		}
-		if lease.Spec.RenewTime == nil || lease.Spec.RenewTime.Time.Before(start) {
+		lease, err := k.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			// A kubelet that made its Node makes its lease ten seconds later. Until
+			// then the status that it posted is its sign of life.
+			if !postedAfter(n, start) {
+				return false, fmt.Sprintf("node %s has not posted its status", name)
+			}
+		case err != nil:
+			return false, fmt.Sprintf("the lease of node %s can't be read (%v)", name, err)
+		case lease.Spec.RenewTime == nil || lease.Spec.RenewTime.Time.Before(start):
 			return false, fmt.Sprintf("node %s has not renewed its lease", name)
 		}
-		n, err := k.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-		if err != nil || !ready(n) {
+		if !ready(n) {
 			return false, fmt.Sprintf("node %s is not ready (%v)", name, notReady(n))
 		}
 		return true, ""
+	})
+}
+
+// postedAfter reports whether the node's condition was posted after t, which
+// Kubernetes tells in whole seconds.
+func postedAfter(n *corev1.Node, t time.Time) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && !c.LastHeartbeatTime.Time.Before(t.Truncate(time.Second))
 	})
 }
 
