@@ -8,6 +8,7 @@
 package keep
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -47,9 +49,8 @@ func Main(args []string) error {
 	if err := json.Unmarshal([]byte(*first), &spec); err != nil {
 		return fmt.Errorf("reading --first: %w", err)
 	}
-	lock := flock.New(Lock(*runDir))
-	if ok, err := lock.TryLock(); err != nil || !ok {
-		return fmt.Errorf("another keeper holds %s (%v)", lock.Path(), err)
+	if err := takeLock(Lock(*runDir)); err != nil {
+		return err
 	}
 	if *group != "" {
 		if err := enterGroup(*group); err != nil {
@@ -78,6 +79,21 @@ func Main(args []string) error {
 		return err
 	}
 	return s.Serve(l)
+}
+
+// held keeps the lock's file from being collected as garbage, and so closed.
+var held *flock.Flock
+
+// takeLock holds the lock until the process ends. Whoever asks whether a keeper
+// runs tries the lock, and so may hold it for a moment.
+func takeLock(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	held = flock.New(path)
+	if ok, err := held.TryLockContext(ctx, 5*time.Millisecond); !ok {
+		return fmt.Errorf("another keeper holds %s (%v)", path, err)
+	}
+	return nil
 }
 
 func enterGroup(path string) error {
