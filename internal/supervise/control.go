@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,7 +51,11 @@ func (s *Supervisor) Serve(l *net.UnixListener) error {
 			return nil
 		}
 		if err != nil {
-			return err
+			// Out of file descriptors, most likely. To return would be the end of
+			// all that is supervised.
+			slog.Error("the control socket can't accept", "error", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
 		}
 		go s.serve(conn, shutdown)
 	}

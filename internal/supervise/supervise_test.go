@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -217,6 +218,53 @@ func TestShutdownEndsAll(t *testing.T) {
 	}
 	if alive(pid) {
 		t.Error("the child is still there")
+	}
+}
+
+// Everything at once, for the race detector; and whatever came of it, Shutdown
+// leaves no process.
+func TestManyChangesAtOnce(t *testing.T) {
+	c, cmd := startSupervisor(t)
+	mark := strconv.Itoa(os.Getpid()*1000 + 7)
+	spec := func(name string, i int) Spec {
+		return Spec{Name: name, Path: "/bin/sleep", Argv: []string{"sleep", mark + "." + strconv.Itoa(i%3)}, StopAfter: time.Second}
+	}
+	var wg sync.WaitGroup
+	for w := range 6 {
+		wg.Go(func() {
+			for i := range 30 {
+				name := "p" + strconv.Itoa((w+i)%4)
+				switch i % 5 {
+				case 0, 1:
+					if err := c.Ensure(spec(name, w+i)); err != nil && !strings.Contains(err.Error(), "two changes at once") {
+						t.Error(err)
+					}
+				case 2:
+					_ = c.Kill(name, syscall.SIGKILL) // it may not run
+				case 3:
+					if _, err := c.List(); err != nil {
+						t.Error(err)
+					}
+				case 4:
+					if err := c.Stop(name); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := c.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the supervisor ended with %v", err)
+	}
+	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range commands {
+		if command, _ := os.ReadFile(path); strings.Contains(string(command), "sleep\x00"+mark) {
+			t.Errorf("%s lives on: %q", path, command)
+		}
 	}
 }
 

@@ -74,7 +74,10 @@ func (s *Supervisor) Ensure(spec Spec) error {
 	if s.ending {
 		return errors.New("the supervisor is shutting down")
 	}
-	if _, ok := s.children[spec.Name]; ok {
+	if other, ok := s.children[spec.Name]; ok {
+		if other.spec.equal(spec) && !other.removed {
+			return nil // another caller was faster
+		}
 		return fmt.Errorf("process %q: two changes at once", spec.Name)
 	}
 	c := &child{spec: spec, state: State{Name: spec.Name}}
@@ -163,10 +166,10 @@ func (s *Supervisor) Stop(name string) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	pid, gone, patience := c.state.Pid, c.gone, c.spec.StopAfter
+	running, gone := c.state.Pid != 0, c.gone
 	s.mu.Unlock()
-	if pid != 0 {
-		end(pid, gone, patience)
+	if running {
+		s.end(c, gone)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,17 +178,32 @@ func (s *Supervisor) Stop(name string) {
 	}
 }
 
-func end(pid int, gone <-chan struct{}, patience time.Duration) {
-	if patience > 0 {
-		_ = syscall.Kill(pid, syscall.SIGTERM)
+// end asks a process to end, and kills it when it does not.
+func (s *Supervisor) end(c *child, gone <-chan struct{}) {
+	if c.spec.StopAfter > 0 {
+		_ = s.signal(c, syscall.SIGTERM)
+		patience := time.NewTimer(c.spec.StopAfter)
+		defer patience.Stop()
 		select {
 		case <-gone:
 			return
-		case <-time.After(patience):
+		case <-patience.C:
+			slog.Warn("process does not end, killing it", "process", c.spec.Name, "after", c.spec.StopAfter)
 		}
 	}
-	_ = syscall.Kill(pid, syscall.SIGKILL)
+	_ = s.signal(c, syscall.SIGKILL)
 	<-gone
+}
+
+// signal reaches the process and no other: its pid can't be given away while mu
+// is held, for only the reaper frees it.
+func (s *Supervisor) signal(c *child, sig syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.state.Pid == 0 {
+		return nil // it has ended
+	}
+	return syscall.Kill(c.state.Pid, sig)
 }
 
 // Kill sends a signal to a process that runs; it is started again when it ends.
