@@ -74,14 +74,22 @@ func (d *Daemon) startCluster(ctx context.Context, c eks.Cluster) (*cluster, err
 	d.clusters[c.Name] = k
 	d.mu.Unlock()
 	d.refreshHosts()
-	if err := d.runControllers(live, k); err != nil {
+	if err := d.serveCluster(ctx, k); err != nil {
+		stop() // it is started once more, and must not be served twice then
 		return nil, err
 	}
-	d.running.Go(func() { d.startNodesOf(live, k) })
+	return k, nil
+}
+
+func (d *Daemon) serveCluster(ctx context.Context, k *cluster) error {
+	if err := d.runControllers(k.live, k); err != nil {
+		return err
+	}
+	d.running.Go(func() { d.startNodesOf(k.live, k) })
 	if err := k.plane.WaitReady(ctx, nil); err != nil {
-		return nil, err
+		return err
 	}
-	return k, d.timeline.Do("Objects of "+c.Name, func() error { return k.plane.Bootstrap(ctx, build.CoreDNS) })
+	return d.timeline.Do("Objects of "+k.record.Name, func() error { return k.plane.Bootstrap(ctx, build.CoreDNS) })
 }
 
 // prepareCluster gives the control plane its place, its files and its processes.

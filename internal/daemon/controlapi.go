@@ -58,6 +58,8 @@ func (d *Daemon) whenOpen(ctx context.Context, _ struct{}) (struct{}, error) {
 	select {
 	case <-d.open:
 		return struct{}{}, nil
+	case <-d.failed:
+		return struct{}{}, d.failure
 	case <-ctx.Done():
 		return struct{}{}, ctx.Err()
 	}

@@ -64,6 +64,8 @@ type Daemon struct {
 	hosts    hostsBlock
 
 	open    chan struct{} // closed when the front door is open
+	failed  chan struct{} // closed when it will not open, for the reason failure
+	failure error
 	running sync.WaitGroup
 }
 
@@ -82,6 +84,7 @@ func Serve(ctx context.Context, c Config) error {
 		clusters: map[string]*cluster{},
 		nodes:    map[string]*node{},
 		open:     make(chan struct{}),
+		failed:   make(chan struct{}),
 	}
 	d.hosts.on = c.Hosts
 	ctx, cancel := context.WithCancel(ctx)
@@ -94,6 +97,8 @@ func Serve(ctx context.Context, c Config) error {
 		return err
 	}
 	if err := d.start(ctx); err != nil {
+		d.failure = err
+		close(d.failed)
 		return err
 	}
 	close(d.open)
@@ -160,6 +165,9 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	}
 	if err := d.serveNames(ctx); err != nil {
 		return err
+	}
+	if err := d.finishTerminations(ctx); err != nil {
+		slog.Error("what was left of instances is not removed", "error", err) // no reason to serve nobody
 	}
 	if err := d.serveMetadata(ctx); err != nil {
 		return err

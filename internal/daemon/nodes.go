@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ import (
 type node struct {
 	config kubenode.Config
 	record ec2.Instance
+	stop   context.CancelFunc // ends what serves it here; the node goes on
 }
 
 const (
@@ -123,13 +125,12 @@ func privateName(a netip.Addr, region string) string {
 
 // instancesOf lists a cluster's instances that are to run.
 func (d *Daemon) instancesOf(cluster string) []ec2.Instance {
-	var all []ec2.Instance
-	for _, i := range d.ec2.Instances() {
-		if i.Tags[clusterTag+cluster] == "owned" && i.State == ec2.Running {
-			all = append(all, i)
-		}
-	}
-	return all
+	return slices.DeleteFunc(d.allInstancesOf(cluster), func(i ec2.Instance) bool { return i.State != ec2.Running })
+}
+
+// allInstancesOf lists those too whose end has begun.
+func (d *Daemon) allInstancesOf(cluster string) []ec2.Instance {
+	return slices.DeleteFunc(d.ec2.Instances(), func(i ec2.Instance) bool { return i.Tags[clusterTag+cluster] != "owned" })
 }
 
 func (d *Daemon) startNodesOf(ctx context.Context, k *cluster) {
@@ -162,20 +163,37 @@ func (d *Daemon) startNode(ctx context.Context, k *cluster, record ec2.Instance)
 		return err
 	}
 	d.nameNode(record)
-	if err := d.serveMirror(ctx, record.ID, ns); err != nil {
-		return err
-	}
-	if err := d.prepareCgroup(c); err != nil {
+	live := d.beginNode(ctx, c, record)
+	if err := d.serveMirror(live, record.ID, ns); err != nil {
 		return err
 	}
 	if err := d.keeper.Ensure(c.Spec()); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.nodes[record.ID] = &node{config: c, record: record}
-	d.mu.Unlock()
-	d.running.Go(func() { d.startProxy(ctx, k, c) })
+	d.running.Go(func() { d.tendProxy(live, k, c) })
 	return nil
+}
+
+// beginNode notes a node as started. What serves it runs as long as the context
+// returned, which ends with the node or when it is started once more.
+func (d *Daemon) beginNode(ctx context.Context, c kubenode.Config, record ec2.Instance) context.Context {
+	live, stop := context.WithCancel(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old := d.nodes[record.ID]; old != nil {
+		old.stop()
+	}
+	d.nodes[record.ID] = &node{config: c, record: record, stop: stop}
+	return live
+}
+
+func (d *Daemon) endNode(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.nodes[id]; n != nil {
+		n.stop()
+		delete(d.nodes, id)
+	}
 }
 
 func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods netip.Prefix) (kubenode.Config, error) {
@@ -196,22 +214,6 @@ func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods net
 	}, nil
 }
 
-// prepareCgroup makes the node's control group. One left by a node that was
-// killed holds the groups of its dead pods, each of which would cost the kubelet
-// seconds: when no process is in it, it is made anew.
-func (d *Daemon) prepareCgroup(c kubenode.Config) error {
-	tree, err := cgroup.Open()
-	if err != nil {
-		return err
-	}
-	if len(tree.Processes(c.Cgroup())) == 0 {
-		if err := tree.Remove(c.Cgroup(), 2*time.Second); err != nil {
-			return err
-		}
-	}
-	return tree.Make(c.Cgroup())
-}
-
 // serveMirror gives the node its image registry.
 func (d *Daemon) serveMirror(ctx context.Context, id, ns string) error {
 	l, err := d.keeper.Listen(supervise.Socket{Name: "mirror-" + id, NetNS: ns, Network: "tcp4", Address: mirrorAddress})
@@ -222,20 +224,23 @@ func (d *Daemon) serveMirror(ctx context.Context, id, ns string) error {
 	return nil
 }
 
-// startProxy starts kube-proxy once the node is known to the API server: before,
-// it would wait half a minute between two looks.
-func (d *Daemon) startProxy(ctx context.Context, k *cluster, c kubenode.Config) {
+// tendProxy starts kube-proxy once the node is known to the API server (before,
+// it would wait half a minute between two looks), and again on a node whose init
+// was started anew.
+func (d *Daemon) tendProxy(ctx context.Context, k *cluster, c kubenode.Config) {
 	init := supervise.Client{Path: c.ControlSocket()}
-	for ctx.Err() == nil {
-		_, err := k.client.CoreV1().Nodes().Get(ctx, c.Name, metav1.GetOptions{})
-		if err == nil {
-			if err = init.Ensure(c.Proxy()); err == nil {
-				return
-			}
+	for known := false; ctx.Err() == nil; {
+		pause := 100 * time.Millisecond
+		if !known {
+			_, err := k.client.CoreV1().Nodes().Get(ctx, c.Name, metav1.GetOptions{})
+			known = err == nil
+		}
+		if known && init.Ensure(c.Proxy()) == nil {
+			pause = time.Second
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -243,13 +248,20 @@ func (d *Daemon) startProxy(ctx context.Context, k *cluster, c kubenode.Config) 
 // terminateNodesOf ends a cluster's instances and forgets them.
 func (d *Daemon) terminateNodesOf(ctx context.Context, cluster string) error {
 	var failed error
-	for _, i := range d.instancesOf(cluster) {
+	for _, i := range d.allInstancesOf(cluster) {
 		failed = errors.Join(failed, d.terminate(ctx, i))
 	}
 	return failed
 }
 
+// terminate ends an instance and forgets it, the record last. That it is to end
+// is recorded first: cut short, it is done again at the next start.
 func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
+	i.State = ec2.ShuttingDown
+	if err := d.ec2.PutInstance(ctx, i); err != nil {
+		return err
+	}
+	d.endNode(i.ID)
 	var failed error
 	note := func(err error) { failed = errors.Join(failed, err) }
 	note(d.keeper.Stop("node-" + i.ID))
@@ -261,13 +273,32 @@ func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
 	}
 	note(os.RemoveAll(d.config.state("nodes/" + i.ID)))
 	d.forgetNode(i)
-	d.mu.Lock()
-	delete(d.nodes, i.ID)
-	d.mu.Unlock()
 	if failed != nil {
 		return failed
 	}
 	return d.ec2.DeleteInstance(ctx, i.ID)
+}
+
+// finishTerminations does the rest of what a crash of the daemon cut short:
+// instances half gone, and addresses drawn for one that was never recorded.
+func (d *Daemon) finishTerminations(ctx context.Context) error {
+	known := map[string]bool{}
+	for _, i := range d.ec2.Instances() {
+		known["instance/"+i.ID] = true
+		if i.State == ec2.ShuttingDown {
+			if err := d.terminate(ctx, i); err != nil {
+				return fmt.Errorf("ending instance %s: %w", i.ID, err)
+			}
+		}
+	}
+	for _, o := range d.addresses.Owners("instance/") {
+		if !known[strings.TrimSuffix(o, "/pods")] {
+			if err := d.addresses.Release(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // instances answers the certificate signer's question: whose name is this?

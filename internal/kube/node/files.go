@@ -92,6 +92,7 @@ func (c Config) bootConfig() boot.Config {
 		Hostname:   c.Name,
 		ResolvConf: c.path("resolv.conf"),
 		Control:    c.ControlSocket(),
+		Cgroup:     c.Cgroup(),
 		Binds: map[string]string{
 			"/var/lib/kubelet":    c.path("kubelet"),
 			"/var/lib/containerd": c.path("containerd"),

@@ -26,6 +26,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/eksact/eksact/internal/cgroup"
 	"github.com/eksact/eksact/internal/supervise"
 )
 
@@ -39,6 +40,8 @@ type Config struct {
 	ResolvConf string
 	// Control is the path of the supervisor's socket.
 	Control string
+	// Cgroup is the control group of the node's pods.
+	Cgroup string
 	// Processes to run, in order. A process is started when the one before it
 	// answers on its Ready socket.
 	Processes []Process
@@ -66,7 +69,24 @@ func Main(path string) error {
 	if err := c.furnish(); err != nil {
 		return err
 	}
+	if err := freshCgroup(c.Cgroup); err != nil {
+		return err
+	}
 	return c.run()
+}
+
+// freshCgroup makes the control group anew: one left by a node that was killed
+// holds the groups of its dead pods, each of which costs a kubelet seconds. None
+// of its pods can be alive, for they died with the pid namespace.
+func freshCgroup(path string) error {
+	tree, err := cgroup.Open()
+	if err != nil {
+		return err
+	}
+	if err := tree.Remove(path, 5*time.Second); err != nil {
+		return err
+	}
+	return tree.Make(path)
 }
 
 func (c *Config) run() error {
