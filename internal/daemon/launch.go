@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/eksact/eksact/internal/cgroup"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/node/keep"
@@ -89,6 +90,29 @@ func Launch(ctx context.Context, c Config) error {
 	ended := make(chan error, 1)
 	go func() { ended <- keeper.Wait() }()
 	return awaitDaemon(ctx, c, ended)
+}
+
+// EndStrays ends what a keeper that was killed may have left: its children die
+// with it, but not at once, and hold sockets and files that are about to be
+// opened. The caller has seen, with others kept away (Exclusive), that no keeper
+// runs.
+func EndStrays() error {
+	tree, err := cgroup.Open()
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		pids := tree.Processes(keep.Cgroup)
+		if len(pids) == 0 {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("processes of an earlier start do not end: %v", pids)
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 func daemonSpec(c Config, self string) supervise.Spec {

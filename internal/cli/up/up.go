@@ -110,18 +110,24 @@ func run(ctx context.Context, o options) (*summary, error) {
 	if err := o.config.Check(); err != nil {
 		return nil, err
 	}
-	running := daemon.Running(o.config.RunDir)
-	if !running {
-		needs := preflight.Needs{StateDir: o.config.StateDir, Listen: o.config.Listen, Nodes: true}
-		if err := preflight.First(preflight.Run(needs)); err != nil {
-			return nil, err
-		}
+	if err := preflight.First([]preflight.Check{preflight.Root()}); err != nil {
+		return nil, err
 	}
 	release, err := daemon.Exclusive(o.config.RunDir)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	running := daemon.Running(o.config.RunDir)
+	if !running {
+		if err := daemon.EndStrays(); err != nil {
+			return nil, err
+		}
+		needs := preflight.Needs{StateDir: o.config.StateDir, Listen: o.config.Listen, Nodes: true}
+		if err := preflight.First(preflight.Run(needs)); err != nil {
+			return nil, err
+		}
+	}
 	if running {
 		if err := unchanged(o.config); err != nil {
 			return nil, err

@@ -35,7 +35,7 @@ type Needs struct {
 
 // Run makes every check, in the order a reader would mend them.
 func Run(n Needs) []Check {
-	checks := []Check{root()}
+	checks := []Check{Root()}
 	if n.Nodes {
 		checks = append(checks,
 			program("runc", "runc"),
@@ -67,7 +67,8 @@ func First(checks []Check) error {
 	return nil
 }
 
-func root() Check {
+// Root checks that this is root.
+func Root() Check {
 	c := Check{Name: "root", Mend: "run it as root, for instance with sudo"}
 	if os.Geteuid() != 0 {
 		c.Err = errors.New("nodes and networks need root, and this is not root")
