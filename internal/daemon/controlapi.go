@@ -119,6 +119,9 @@ func (d *Daemon) removeImage(_ context.Context, name string) (struct{}, error) {
 // loadImages takes an archive as the request's body.
 func (d *Daemon) loadImages(w http.ResponseWriter, r *http.Request) {
 	loaded, err := func() ([]images.Image, error) {
+		if _, err := d.whenOpen(r.Context(), struct{}{}); err != nil {
+			return nil, err
+		}
 		f, err := os.CreateTemp(d.config.StateDir, "image-*.tar")
 		if err != nil {
 			return nil, err

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -140,6 +142,13 @@ func (d *Daemon) openImages() (err error) {
 	}
 	if err := d.loadSystemImages(); err != nil {
 		return err
+	}
+	unfinished, err := filepath.Glob(d.config.state("image-*.tar")) // of loads that a crash cut short
+	if err != nil {
+		return err
+	}
+	for _, path := range unfinished {
+		_ = os.Remove(path)
 	}
 	d.registry = registry.New(d.images, registry.Options{Offline: d.config.Offline, Log: slog.Default()})
 	d.authority, err = openAuthority(d.config)

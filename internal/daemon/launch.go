@@ -92,10 +92,10 @@ func Launch(ctx context.Context, c Config) error {
 	return awaitDaemon(ctx, c, ended)
 }
 
-// EndStrays ends what a keeper that was killed may have left: its children die
-// with it, but not at once, and hold sockets and files that are about to be
-// opened. The caller has seen, with others kept away (Exclusive), that no keeper
-// runs.
+// EndStrays kills all that eksact started here, the keeper included. After a
+// keeper was killed that is what has not ended yet: its children die with it, but
+// not at once, and hold sockets and files that are about to be opened. The caller
+// keeps others away (Exclusive).
 func EndStrays() error {
 	tree, err := cgroup.Open()
 	if err != nil {

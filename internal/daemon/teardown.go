@@ -54,7 +54,10 @@ func TearDown(ctx context.Context, c Config, purge bool, step func(name string, 
 	var failed error
 	note := func(err error) { failed = errors.Join(failed, err) }
 	if Running(c.RunDir) {
-		note(stopAll(c, step))
+		if err := stopAll(c, step); err != nil {
+			// All of it is in one control group, which is emptied next.
+			note(step("Killing what did not stop", func() error { return killAll(c, err) }))
+		}
 	}
 	note(step("Removing namespaces, links, mounts and control groups", func() error { return c.removeTraces(ctx) }))
 	if purge {
@@ -64,15 +67,23 @@ func TearDown(ctx context.Context, c Config, purge bool, step func(name string, 
 }
 
 // stopAll stops every program in its stage, and the keeper with whatever else it
-// has last. A stage that fails is no reason to leave the others running.
+// has last.
 func stopAll(c Config, step func(name string, fn func() error) error) error {
 	keeper := c.keeper()
-	var failed error
 	for _, stage := range stages {
-		failed = errors.Join(failed, step(stage.name, func() error { return stopStage(keeper, stage.programs) }))
+		if err := step(stage.name, func() error { return stopStage(keeper, stage.programs) }); err != nil {
+			return err
+		}
 	}
-	end := func() error { return errors.Join(keeper.Shutdown(), awaitKeeper(c.RunDir)) }
-	return errors.Join(failed, step("Stopping the keeper", end))
+	return step("Stopping the keeper", func() error { return errors.Join(keeper.Shutdown(), awaitKeeper(c.RunDir)) })
+}
+
+// killAll ends by force what could not be stopped, for the reason given.
+func killAll(c Config, reason error) error {
+	if err := EndStrays(); err != nil {
+		return errors.Join(reason, err)
+	}
+	return awaitKeeper(c.RunDir)
 }
 
 func stopStage(keeper supervise.Client, programs []string) error {

@@ -25,6 +25,15 @@ type request struct {
 	Shutdown bool       `json:",omitempty"`
 }
 
+// patience is how long a caller waits for the answer: what ends processes takes
+// as long as these are given, all else is done at once.
+func (r request) patience() time.Duration {
+	if r.List || r.Kill != nil {
+		return 3 * time.Second
+	}
+	return 20 * time.Second
+}
+
 type killOrder struct {
 	Name   string
 	Signal int
@@ -146,6 +155,9 @@ func (c Client) call(req request) (answer, *os.File, error) {
 		return fail(err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(req.patience())); err != nil {
+		return fail(err)
+	}
 	line, err := json.Marshal(req)
 	if err != nil {
 		return fail(err)
