@@ -2,33 +2,22 @@ package crash
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"net/http"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
-
-	"github.com/eksact/eksact/internal/engine/token"
 )
 
 // kubeCallers is how many calls of the Kubernetes API are under way at once.
-const kubeCallers = 6
+const kubeCallers = 7
 
 // The two APIs that are called.
 const (
@@ -57,9 +46,10 @@ type attempt struct {
 type callers struct {
 	iam   *iam.Client
 	sts   *sts.Client
-	kube  kubernetes.Interface
-	admin string // the ARN that GetCallerIdentity is to answer
-	mark  string // begins the names of what is written
+	kube  kubernetes.Interface // as the admin, who made the cluster
+	user  kubernetes.Interface // as one whom aws-auth and RBAC let in
+	admin string               // the ARN that GetCallerIdentity is to answer
+	mark  string               // begins the names of what is written
 
 	mu         sync.Mutex
 	calls      []call
@@ -69,78 +59,6 @@ type callers struct {
 
 	stop context.CancelFunc
 	done sync.WaitGroup
-}
-
-// newCallers makes clients from what `eksact env -o json` says.
-func newCallers(m *machine, mark string) *callers {
-	m.t.Helper()
-	out, _ := m.eksact("env", "-o", "json")
-	vars := map[string]string{}
-	if err := json.Unmarshal([]byte(out), &vars); err != nil {
-		m.t.Fatal(err)
-	}
-	c := &callers{mark: mark}
-	cfg := aws.Config{
-		Region:       vars["AWS_REGION"],
-		BaseEndpoint: aws.String(vars["AWS_ENDPOINT_URL"]),
-		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
-		HTTPClient:   &http.Client{Transport: observed{c, awsAPI, http.DefaultTransport.(*http.Transport).Clone()}},
-	}
-	c.iam, c.sts = iam.NewFromConfig(cfg), sts.NewFromConfig(cfg)
-	who, err := c.sts.GetCallerIdentity(m.t.Context(), &sts.GetCallerIdentityInput{})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	c.admin = aws.ToString(who.Arn)
-	keys := token.Credentials{AccessKeyID: vars["AWS_ACCESS_KEY_ID"], SecretAccessKey: vars["AWS_SECRET_ACCESS_KEY"]}
-	config, err := clientcmd.BuildConfigFromFlags("", vars["KUBECONFIG"])
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	config.ExecProvider, config.QPS = nil, -1
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return observed{c, kubeAPI, tokens{keys, vars["AWS_REGION"], next}}
-	})
-	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
-		m.t.Fatal(err)
-	}
-	return c
-}
-
-// tokens gives every request a token that the API server has not seen yet (it
-// remembers those it has for ten seconds), so that the daemon reviews each. Tokens
-// of one second differ by the region they are signed for, which is not compared.
-type tokens struct {
-	keys   token.Credentials
-	region string
-	next   http.RoundTripper
-}
-
-func (t tokens) RoundTrip(r *http.Request) (*http.Response, error) {
-	signed := fmt.Sprintf("%s-%d", t.region, rand.Uint32())
-	text, err := token.New(t.keys, "https://sts."+t.region+".amazonaws.com", signed, "cluster", time.Now())
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+text.Value)
-	return t.next.RoundTrip(r)
-}
-
-// observed writes down every HTTP exchange.
-type observed struct {
-	c    *callers
-	api  string
-	next http.RoundTripper
-}
-
-func (o observed) RoundTrip(r *http.Request) (*http.Response, error) {
-	began := time.Now()
-	resp, err := o.next.RoundTrip(r)
-	o.c.mu.Lock()
-	defer o.c.mu.Unlock()
-	o.c.attempts = append(o.c.attempts, attempt{o.api, began, time.Now(), err})
-	return resp, err
 }
 
 // start lets the callers call until halt.
@@ -156,7 +74,8 @@ func (c *callers) start(ctx context.Context) {
 		{awsAPI, "GetCallerIdentity", 2, 10 * time.Millisecond, c.identify},
 		{awsAPI, "ListRoles", 1, time.Second, c.listRoles},
 		{kubeAPI, "create ConfigMap", 3, 10 * time.Millisecond, c.createConfigMap},
-		{kubeAPI, "get ConfigMap", 2, 10 * time.Millisecond, c.getConfigMap},
+		{kubeAPI, "get ConfigMap", 1, 10 * time.Millisecond, c.getConfigMap(c.kube)},
+		{kubeAPI, "get ConfigMap as a mapped user", 2, 10 * time.Millisecond, c.getConfigMap(c.user)},
 		{kubeAPI, "list ConfigMaps", 1, time.Second, c.listConfigMaps},
 	} {
 		for i := range caller.count {
@@ -235,22 +154,24 @@ func (c *callers) createConfigMap(ctx context.Context, name string) error {
 	return nil
 }
 
-// getConfigMap reads one that was acknowledged, the newest as a rule.
-func (c *callers) getConfigMap(ctx context.Context, _ string) error {
-	c.mu.Lock()
-	name := ""
-	if n := len(c.configMaps); n > 0 {
-		name = c.configMaps[n-1]
+// getConfigMap reads the one that was acknowledged last.
+func (c *callers) getConfigMap(as kubernetes.Interface) func(context.Context, string) error {
+	return func(ctx context.Context, _ string) error {
+		c.mu.Lock()
+		name := ""
+		if n := len(c.configMaps); n > 0 {
+			name = c.configMaps[n-1]
+		}
+		c.mu.Unlock()
+		if name == "" {
+			return nil
+		}
+		got, err := as.CoreV1().ConfigMaps("default").Get(ctx, name, metav1.GetOptions{})
+		if err == nil && got.Data["n"] != name {
+			return fmt.Errorf("wrong answer: ConfigMap %s holds %v", name, got.Data)
+		}
+		return err
 	}
-	c.mu.Unlock()
-	if name == "" {
-		return nil
-	}
-	got, err := c.kube.CoreV1().ConfigMaps("default").Get(ctx, name, metav1.GetOptions{})
-	if err == nil && got.Data["n"] != name {
-		return fmt.Errorf("wrong answer: ConfigMap %s holds %v", name, got.Data)
-	}
-	return err
 }
 
 // listConfigMaps wants to see every ConfigMap acknowledged before it asked.
@@ -280,80 +201,4 @@ func lacks(have map[string]bool, want []string) error {
 		return fmt.Errorf("wrong answer: %d of %d acknowledged are missing: %v", len(missing), len(want), missing[:min(5, len(missing))])
 	}
 	return nil
-}
-
-// seen is what callers of one API saw in a stretch of time.
-type seen struct {
-	calls    int
-	silence  time.Duration  // the longest without any answer
-	longest  call           // what its client library repeated included
-	failures map[string]int // calls that failed, by kind
-	broken   map[string]int // exchanges without an answer that clients repeated
-}
-
-// between sums up the calls that were under way between two moments.
-func (c *callers) between(api string, from, to time.Time) seen {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := seen{failures: map[string]int{}, broken: map[string]int{}}
-	for _, k := range c.calls {
-		if k.api != api || k.began.Add(k.took).Before(from) || k.began.After(to) {
-			continue
-		}
-		s.calls++
-		if k.took > s.longest.took {
-			s.longest = k
-		}
-		if k.err != nil {
-			s.failures[kind(k.err)+" ("+k.what+")"]++
-		}
-	}
-	last := from
-	for _, a := range c.attempts { // in the order of their ends
-		if a.api != api || a.ended.Before(from) || a.ended.After(to) {
-			continue
-		}
-		if a.err != nil {
-			s.broken[kind(a.err)]++
-			continue
-		}
-		s.silence = max(s.silence, a.ended.Sub(last))
-		last = a.ended
-	}
-	s.silence = max(s.silence, to.Sub(last))
-	return s
-}
-
-func (s seen) String() string {
-	text := fmt.Sprintf("%4d calls, silent for %4d ms, longest call %4d ms (%s)", s.calls, s.silence.Milliseconds(), s.longest.took.Milliseconds(), s.longest.what)
-	if len(s.broken) > 0 {
-		text += fmt.Sprintf(", exchanges cut: %v", s.broken)
-	}
-	if len(s.failures) > 0 {
-		text += fmt.Sprintf(", FAILED: %v", s.failures)
-	}
-	return text
-}
-
-// cut begins the kind of an error that means: the connection broke while the
-// call was under way.
-const cut = "connection cut"
-
-// kind puts an error into few words.
-func kind(err error) string {
-	var status apierrors.APIStatus
-	var netErr net.Error
-	text := err.Error()
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(text, "connection refused"):
-		return "REFUSED"
-	case errors.As(err, &status):
-		return fmt.Sprintf("%d %.100s", status.Status().Code, status.Status().Message)
-	case strings.Contains(text, "EOF"), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "connection reset"),
-		strings.Contains(text, "client connection lost"), strings.Contains(text, "stopped serving"), strings.Contains(text, "broken pipe"):
-		return cut
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return "timeout"
-	}
-	return fmt.Sprintf("%.160s", text)
 }

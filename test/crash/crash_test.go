@@ -89,6 +89,13 @@ func TestKillsUnderLoad(t *testing.T) {
 	m.kill("eksact")
 	m.down("a moment after containerd, etcd, the API server and the daemon were killed")
 	left(t, m.state, before)
+
+	m.eksact("up", "--timeout", "4m")
+	if err := syscall.Kill(parent(m.process("eksact").Pid), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	m.down("while the keeper hangs")
+	left(t, m.state, before)
 }
 
 // killOne kills a program under load, and looks at what its callers saw.
