@@ -72,7 +72,7 @@ func (d *Daemon) runAuthenticator(ctx context.Context, k *cluster) error {
 	}
 	handler, err := (&authn.Handler{
 		Cluster: k.record.Name, Hosts: hosts, Credentials: credentials{d.sts}, Sources: sources,
-		Instances: d.instanceName, Log: log,
+		Instances: d.instanceName, Settled: k.plane.WaitSettled, Log: log,
 	}).Ready()
 	if err != nil {
 		return err

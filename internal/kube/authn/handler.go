@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,8 +35,13 @@ type Handler struct {
 	// Instances names nodes for {{EC2PrivateDNSName}}.
 	Instances mapping.InstanceName
 	Log       *Log
-	Metrics   *Metrics         // may be nil
-	Now       func() time.Time // nil means time.Now
+	// Settled returns when the API server can act on an answer: one that has just
+	// started knows a user and forbids all, for it has not read yet what RBAC
+	// allows. It is called for each new connection, by which an API server that
+	// was started anew is known. May be nil.
+	Settled func(context.Context) error
+	Metrics *Metrics         // may be nil
+	Now     func() time.Time // nil means time.Now
 
 	signatures *sigv4.Verifier
 	mux        *http.ServeMux
@@ -123,6 +129,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (result string)
 		return resultMalformed
 	}
 
+	h.settle(r.Context())
 	caller, req, err := h.authenticate(r.Context(), q.Spec.Token, h.Now())
 	if err != nil {
 		return h.refuse(w, q.APIVersion, err, about)

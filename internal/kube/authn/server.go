@@ -37,6 +37,7 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener, tlsConfig *tls.Conf
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       5 * time.Minute,
+		ConnContext:       newGate,
 	}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {

@@ -143,3 +143,52 @@ func TestMegabyteOverTheWire(t *testing.T) {
 		client.CloseIdleConnections()
 	}
 }
+
+// An API server that has just started is answered when it can act on it; it is
+// asked once for each connection.
+func TestANewAPIServerIsAnsweredWhenItIsSettled(t *testing.T) {
+	f := newFixture(t)
+	settled, asked := make(chan struct{}), make(chan struct{}, 10)
+	f.handler.Settled = func(ctx context.Context) error {
+		asked <- struct{}{}
+		select {
+		case <-settled:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	cert, _ := selfSigned(t)
+	url := serve(t, f, authn.TLSConfig(cert, nil))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	answers := make(chan int, 3)
+	post := func() {
+		r, err := client.Post(url+"/authenticate", "application/json", bytes.NewReader(body(t, "v1", bearer(t, user1.creds, regional, "cluster"))))
+		if err != nil {
+			t.Error(err)
+			answers <- 0
+			return
+		}
+		r.Body.Close()
+		answers <- r.StatusCode
+	}
+	go post()
+	<-asked
+	go post() // waits on the same connection
+	select {
+	case code := <-answers:
+		t.Fatalf("answered with %d before the API server was settled", code)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(settled)
+	for range 2 {
+		if code := <-answers; code != http.StatusOK {
+			t.Errorf("status %d", code)
+		}
+	}
+	post()
+	if len(asked) != 0 {
+		t.Errorf("asked %d times more", len(asked))
+	}
+}

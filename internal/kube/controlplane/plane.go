@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +84,25 @@ func (p *Plane) WaitReady(ctx context.Context, progress func(waitingFor string))
 		case <-ctx.Done():
 			return fmt.Errorf("cluster %s: the API is not ready, waiting for %s: %w", p.cluster, waiting, context.Cause(ctx))
 		case <-time.After(25 * time.Millisecond):
+		}
+	}
+}
+
+// settling are the checks of /readyz that fail while an API server does not know
+// yet what RBAC allows: it serves all the same, and forbids.
+var settling = []string{"informer-sync", "poststarthook/generic-apiserver-start-informers"}
+
+// WaitSettled returns when the API server has read what it decides by.
+func (p *Plane) WaitSettled(ctx context.Context) error {
+	for {
+		waiting, err := p.ready(ctx)
+		if err == nil || waiting != "" && !slices.ContainsFunc(strings.Split(waiting, ", "), func(check string) bool { return slices.Contains(settling, check) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cluster %s: the API server is not settled: %w", p.cluster, context.Cause(ctx))
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
