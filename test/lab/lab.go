@@ -16,6 +16,8 @@ const RunDir = "/run/eksact"
 // Lab is one eksact with folders of its own.
 type Lab struct {
 	State string // folder of all that is kept
+	// On makes commands run elsewhere than on this machine (package uplink).
+	On func(*exec.Cmd) *exec.Cmd
 
 	t      testing.TB
 	before traces
@@ -95,10 +97,17 @@ func (l *Lab) Command(args ...string) *exec.Cmd {
 	// Ours go before a command's own arguments.
 	for i, a := range args {
 		if a == "--" {
-			return exec.Command(Program(l.t), append(append(args[:i:i], flags...), args[i:]...)...)
+			return l.place(exec.Command(Program(l.t), append(append(args[:i:i], flags...), args[i:]...)...))
 		}
 	}
-	return exec.Command(Program(l.t), append(args[:len(args):len(args)], flags...)...)
+	return l.place(exec.Command(Program(l.t), append(args[:len(args):len(args)], flags...)...))
+}
+
+func (l *Lab) place(cmd *exec.Cmd) *exec.Cmd {
+	if l.On == nil {
+		return cmd
+	}
+	return l.On(cmd)
 }
 
 // Eksact runs eksact, which must succeed, and returns what it printed.
@@ -124,10 +133,11 @@ func (l *Lab) Down(t testing.TB, flags ...string) {
 	t.Helper()
 	ours := l.places()
 	began := time.Now()
-	if out, err := l.Command(append([]string{"down"}, flags...)...).CombinedOutput(); err != nil {
+	out, err := l.Command(append([]string{"down"}, flags...)...).CombinedOutput()
+	if err != nil {
 		t.Errorf("$ eksact down %s\n%s\n%v", strings.Join(flags, " "), out, err)
 	}
-	t.Logf("down after %.1f s", time.Since(began).Seconds())
+	t.Logf("down after %.1f s\n%s", time.Since(began).Seconds(), out)
 	for _, trace := range l.left(ours) {
 		t.Errorf("left after eksact down: %s", trace)
 	}

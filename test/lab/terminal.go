@@ -36,7 +36,7 @@ func (l *Lab) Host(t testing.TB) Terminal {
 	home := t.TempDir()
 	env := strings.Join(l.Command("env").Args, " ")
 	return Terminal{command: func(line string) *exec.Cmd {
-		return exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ && `+line)
+		return l.place(exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ && `+line))
 	}}.With("HOME=" + home)
 }
 

@@ -3,25 +3,14 @@ package uplink
 import (
 	"context"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/test/lab"
 )
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root for network namespaces: run the tests as root")
-	}
-	if os.Getenv("EKSACT_INTEGRATION") == "" {
-		t.Skip("set EKSACT_INTEGRATION=1, as make test-integration does")
-	}
-}
 
 // eventually waits for a packet to have been noted.
 func (h *Host) eventually(want string) {
@@ -38,7 +27,7 @@ func (h *Host) eventually(want string) {
 
 // What a process on the Host sends is noted: by UDP, by TCP, by asking for a name.
 func TestEveryPacketIsNoted(t *testing.T) {
-	needRoot(t)
+	lab.Need(t)
 	h := New(t)
 	if sent := h.Sent(); len(sent) != 0 {
 		t.Fatalf("before anything was sent: %q", sent)
@@ -65,7 +54,7 @@ except OSError: pass`)
 }
 
 func TestWhatStaysOnTheMachineIsNotNoted(t *testing.T) {
-	needRoot(t)
+	lab.Need(t)
 	h := New(t)
 	l, err := netns.Listen(h.Path(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -83,39 +72,21 @@ func TestWhatStaysOnTheMachineIsNotNoted(t *testing.T) {
 // A start, and what people do first, on the machine and in the VPC: nothing
 // leaves. The walkthrough holds itself to the same.
 func TestNothingLeavesUnasked(t *testing.T) {
-	needRoot(t)
-	program, err := filepath.Abs("../../bin/eksact")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(program, "status").CombinedOutput(); err == nil {
-		t.Skipf("eksact runs on this machine already (eksact down ends it):\n%s", out)
-	}
-	h, state := New(t), t.TempDir()
-	eksact := func(args ...string) string {
-		t.Helper()
-		out, err := h.Here(exec.Command(program, args...)).CombinedOutput()
-		if err != nil {
-			t.Fatalf("eksact %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-		return string(out)
-	}
-	t.Cleanup(func() { eksact("down", "--purge", "--state-dir", state) })
-	eksact("up", "--timeout", "4m", "--state-dir", state)
-	exports := eksact("env", "--state-dir", state)
+	lab.Need(t)
+	h := New(t)
+	l := lab.New(t)
+	l.On = h.Here
+	l.Up(t)
+	host := l.Host(t)
 	for _, line := range []string{
 		"aws sts get-caller-identity", "aws iam list-roles", "aws eks describe-cluster --name cluster",
-		"kubectl get nodes", "kubectl get pods --all-namespaces", "kubectl auth whoami",
-		"kubectl create configmap a --from-literal=b=c",
+		"kubectl get nodes", "kubectl get pods --all-namespaces", "kubectl auth whoami", "kubectl create configmap a --from-literal=b=c",
 	} {
-		if out, err := h.Here(exec.Command("bash", "-c", exports+line)).CombinedOutput(); err != nil {
-			t.Errorf("$ %s\n%s%v", line, out, err)
-		}
+		host.Must(t, line)
 	}
-	for _, place := range [][]string{nil, {"--laptop"}} {
-		args := append([]string{"shell", "--state-dir", state}, place...)
-		eksact(append(args, "--", "bash", "-c", "aws sts get-caller-identity && kubectl get nodes && aws eks list-clusters")...)
+	for _, x := range []lab.Terminal{l.Shell(), l.Laptop()} {
+		x.Must(t, "aws sts get-caller-identity && kubectl get nodes && aws eks list-clusters")
 	}
-	eksact("down", "--state-dir", state)
+	l.Down(t)
 	h.CheckNothingSent()
 }

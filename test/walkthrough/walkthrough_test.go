@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eksact/eksact/test/lab"
+	"github.com/eksact/eksact/test/uplink"
 )
 
 const (
@@ -19,8 +20,12 @@ const (
 )
 
 func TestStepsOneToFour(t *testing.T) {
-	l := lab.Start(t, "--hosts")
+	lab.Need(t)
+	machine := uplink.New(t)
+	l := lab.New(t)
 	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/nginx.yaml"))
+	l.On = machine.Here // from here on no packet is to leave
+	l.Up(t, "--hosts")
 	shell, laptop := l.Shell(), l.Laptop()
 	t.Run("on the host by eksact env", func(t *testing.T) {
 		host := l.Host(t)
@@ -43,6 +48,7 @@ func TestStepsOneToFour(t *testing.T) {
 	})
 	t.Run("it resumes with all data", func(t *testing.T) { resumes(t, l, shell, laptop, l.Host(t)) })
 	t.Run("its controls are proved, and refuted when undone", func(t *testing.T) { verified(t, l, shell) })
+	machine.CheckNothingSent()
 }
 
 // steps types the workshop's lines, as written. What is to be seen from outside
