@@ -44,12 +44,13 @@ type attempt struct {
 // callers call both APIs without a pause, write down every answer, and remember
 // what was acknowledged.
 type callers struct {
-	iam   *iam.Client
-	sts   *sts.Client
-	kube  kubernetes.Interface // as the admin, who made the cluster
-	user  kubernetes.Interface // as one whom aws-auth and RBAC let in
-	admin string               // the ARN that GetCallerIdentity is to answer
-	mark  string               // begins the names of what is written
+	config aws.Config
+	iam    *iam.Client
+	sts    *sts.Client
+	kube   kubernetes.Interface // as the admin, who made the cluster
+	user   kubernetes.Interface // as one whom aws-auth and RBAC let in
+	admin  string               // the ARN that GetCallerIdentity is to answer
+	mark   string               // begins the names of what is written
 
 	mu         sync.Mutex
 	calls      []call

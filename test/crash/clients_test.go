@@ -22,7 +22,7 @@ import (
 // newCallers makes clients from what `eksact env -o json` says.
 func newCallers(m *machine, mark string) *callers {
 	m.t.Helper()
-	out, _ := m.eksact("env", "-o", "json")
+	out := m.Eksact(m.t, "env", "-o", "json")
 	vars := map[string]string{}
 	if err := json.Unmarshal([]byte(out), &vars); err != nil {
 		m.t.Fatal(err)
@@ -34,6 +34,7 @@ func newCallers(m *machine, mark string) *callers {
 		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
 		HTTPClient:   &http.Client{Transport: observed{c, awsAPI, http.DefaultTransport.(*http.Transport).Clone()}},
 	}
+	c.config = cfg
 	c.iam, c.sts = iam.NewFromConfig(cfg), sts.NewFromConfig(cfg)
 	who, err := c.sts.GetCallerIdentity(m.t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {

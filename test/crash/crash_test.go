@@ -3,7 +3,7 @@ package crash
 import (
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksact/eksact/test/lab"
 )
 
 // pause is how long the load goes on after each kill.
@@ -40,10 +42,8 @@ var victims = []victim{
 
 func TestKillsUnderLoad(t *testing.T) {
 	m := newMachine(t)
-	before := look(t, m.state)
-	m.eksact("image", "build", "../images/busybox.yaml")
-	_, took := m.eksact("up", "--timeout", "4m")
-	t.Logf("up: %.1f s", took.Seconds())
+	m.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	t.Logf("up: %.1f s", m.up().Seconds())
 
 	c := newCallers(m, "load")
 	c.pod(m, "long", 30, "sleep", nap)
@@ -74,28 +74,26 @@ func TestKillsUnderLoad(t *testing.T) {
 
 	nodeIsKilled(m, c)
 	keeperIsKilled(m, c)
+	clusterComesAndGoes(m, c)
 
 	grace := int64(300)
 	if err := c.kube.CoreV1().Pods("default").Delete(t.Context(), "deaf", metav1.DeleteOptions{GracePeriodSeconds: &grace}); err != nil {
 		t.Fatal(err)
 	}
 	m.down("with pods, one of them terminating and deaf to SIGTERM")
-	left(t, m.state, before)
 
-	m.eksact("up", "--timeout", "4m")
+	m.up()
 	m.kill("containerd")
 	m.kill("etcd")
 	m.kill("kube-apiserver")
 	m.kill("eksact")
 	m.down("a moment after containerd, etcd, the API server and the daemon were killed")
-	left(t, m.state, before)
 
-	m.eksact("up", "--timeout", "4m")
+	m.up()
 	if err := syscall.Kill(parent(m.process("eksact").Pid), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	m.down("while the keeper hangs")
-	left(t, m.state, before)
 }
 
 // killOne kills a program under load, and looks at what its callers saw.
@@ -167,7 +165,7 @@ func nodeIsKilled(m *machine, c *callers) {
 	})
 	ended := time.Since(began)
 	m.awaitRestart(was)
-	m.eksact("up", "--timeout", "1m") // returns when the node has renewed its lease since
+	m.up() // returns when the node has renewed its lease since
 	m.t.Logf("kill -9 of the node's init: %d processes ended within %d ms, ready again after %.1f s", len(ran), ended.Milliseconds(), time.Since(began).Seconds())
 	c.awaitRunning(m, "long", "deaf")
 	m.eventually(10*time.Second, "kube-proxy runs on the node again", func() bool {
@@ -192,7 +190,7 @@ func keeperIsKilled(m *machine, c *callers) {
 		m.t.Fatalf("killing the keeper (%d): %v", keeper, err)
 	}
 	// At once, so that what has not ended yet would be in the way.
-	_, took := m.eksact("up", "--timeout", "4m")
+	took := m.up()
 	for _, pid := range ran {
 		if alive(pid) {
 			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -211,32 +209,4 @@ func parent(pid int) (parent int) {
 		parent, _ = strconv.Atoi(fields[1])
 	}
 	return parent
-}
-
-// The test's own eyes: a trace that is there is seen.
-func TestWhatIsLeftBehindIsSeen(t *testing.T) {
-	if os.Geteuid() != 0 || os.Getenv("EKSACT_INTEGRATION") == "" {
-		t.Skip("needs root and EKSACT_INTEGRATION=1")
-	}
-	before := look(t, "/nonexistent/state")
-	if out, err := exec.Command("ip", "link", "add", "eksact-trace", "type", "veth", "peer", "name", "eksact-trace2").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	defer exec.Command("ip", "link", "del", "eksact-trace").Run()
-	cmd := exec.Command("sh", "-c", "sleep 600; : /nonexistent/state")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	dir, err := os.MkdirTemp("/tmp", "eksact-trace-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(dir)
-	now := look(t, "/nonexistent/state")
-	for kind, n := range map[string]int{"link": 1, "process": 1, "file": 1} {
-		if got := len(now[kind]) - len(before[kind]); got < n {
-			t.Errorf("%d new of kind %s are seen, want %d", got, kind, n)
-		}
-	}
 }

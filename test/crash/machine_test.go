@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,78 +12,42 @@ import (
 	"time"
 
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/test/lab"
 )
 
-// machine is this machine with an eksact of the test's own on it.
+// machine is a lab whose programs can be killed.
 type machine struct {
-	t     *testing.T
-	state string
+	*lab.Lab
+	t *testing.T
 }
 
-var program, _ = filepath.Abs("../../bin/eksact")
-
-// newMachine makes sure that eksact can be started here, and that none is left
-// at the end.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	if os.Getenv("EKSACT_INTEGRATION") == "" {
-		t.Skip("a real cluster takes root and minutes: set EKSACT_INTEGRATION=1, as make test-integration does")
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs root for nodes and networks: run the tests as root")
-	}
-	if out, err := exec.Command(program, "status").CombinedOutput(); err == nil {
-		t.Skipf("eksact runs on this machine already (eksact down ends it):\n%s", out)
-	}
-	m := &machine{t: t, state: t.TempDir()}
-	t.Cleanup(func() {
-		if t.Failed() {
-			m.keepLogs()
-		}
-		m.eksact("down", "--purge")
-	})
-	return m
+	return &machine{lab.New(t), t}
 }
 
-// keepLogs copies the logs to where EKSACT_TEST_LOGS says, for who looks into a
-// failure.
-func (m *machine) keepLogs() {
-	dir := os.Getenv("EKSACT_TEST_LOGS")
-	if dir == "" {
-		m.t.Log("set EKSACT_TEST_LOGS to a folder to keep the logs of a failure")
-		return
-	}
-	line := fmt.Sprintf("mkdir -p %[2]s && cd %[1]s && cp -r --parents logs clusters/*/logs nodes/*/log %[2]s", m.state, dir)
-	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
-		m.t.Logf("keeping the logs: %v\n%s", err, out)
-	}
-}
-
-// eksact runs a command and returns what it says, and how long it took.
-func (m *machine) eksact(args ...string) (string, time.Duration) {
+// up starts or resumes, and returns how long that took.
+func (m *machine) up(flags ...string) time.Duration {
 	m.t.Helper()
 	began := time.Now()
-	out, err := exec.Command(program, append(args, "--state-dir", m.state)...).CombinedOutput()
-	took := time.Since(began)
-	if err != nil {
-		m.t.Fatalf("eksact %s: %v after %v\n%s", strings.Join(args, " "), err, took, out)
-	}
-	return string(out), took
+	m.Eksact(m.t, append([]string{"up", "--timeout", "3m"}, flags...)...)
+	return time.Since(began)
 }
 
-// down stops everything, within the time that is promised.
+// down stops everything, within the time that is promised, and leaves nothing.
 func (m *machine) down(when string) {
 	m.t.Helper()
-	out, took := m.eksact("down")
-	m.t.Logf("down, %s: %.1f s\n%s", when, took.Seconds(), out)
-	if took > 15*time.Second {
+	began := time.Now()
+	m.Down(m.t)
+	m.t.Logf("down, %s: %.1f s", when, time.Since(began).Seconds())
+	if took := time.Since(began); took > 15*time.Second {
 		m.t.Errorf("down, %s, took %v: want less than 15 s", when, took)
 	}
 }
 
 func (m *machine) status() (s control.Status) {
 	m.t.Helper()
-	out, _ := m.eksact("status", "-o", "json")
+	out := m.Eksact(m.t, "status", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
 		m.t.Fatalf("status: %v\n%s", err, out)
 	}
