@@ -130,7 +130,7 @@ func (c *callers) listRoles(ctx context.Context, _ string) error {
 	want := c.roles[:len(c.roles):len(c.roles)]
 	c.mu.Unlock()
 	have := map[string]bool{}
-	for pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{MaxItems: aws.Int32(1000)}); pages.HasMorePages(); {
+	for pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return err

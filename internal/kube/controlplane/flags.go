@@ -22,7 +22,8 @@ func (c Config) SpecName(component string) string { return component + "@" + c.N
 // stop them in the reverse order, and etcd after them. There is no need to wait
 // between starts: callers of the API server wait in its socket's queue.
 func (c Config) Specs(b *pki.Bundle) []supervise.Spec {
-	api := c.spec(APIServer, c.apiServerFlags(b), 5*time.Second)
+	// It is done in a tenth of a second, and then waits for clients to hang up.
+	api := c.spec(APIServer, c.apiServerFlags(b), 3*time.Second)
 	api.Sockets = []string{c.Socket}
 	return []supervise.Spec{
 		api,
