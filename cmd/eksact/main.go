@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	err := cli.Root().Execute()
+	err := cli.Run()
 	var exit global.Exit
 	switch {
 	case errors.As(err, &exit):

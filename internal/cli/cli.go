@@ -2,6 +2,10 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"github.com/eksact/eksact/internal/cli/doctor"
@@ -17,7 +21,29 @@ import (
 	"github.com/eksact/eksact/internal/cli/up"
 	"github.com/eksact/eksact/internal/cli/verify"
 	"github.com/eksact/eksact/internal/cli/version"
+	"github.com/eksact/eksact/internal/hint"
 )
+
+// Run runs the command line. Its error has a hint wherever one can be given.
+func Run() error {
+	root := Root()
+	understood := false
+	check := root.PersistentPreRunE
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		understood = true
+		return check(cmd, args)
+	}
+	cmd, err := root.ExecuteC()
+	switch {
+	case err == nil || len(hint.Lines(err)) > 0:
+		return err
+	case !understood:
+		return hint.Wrap(err, cmd.CommandPath()+" --help shows how it is used")
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return hint.Wrap(err, "run it as root, for instance with sudo")
+	}
+	return err
+}
 
 // Root is the command eksact.
 func Root() *cobra.Command {

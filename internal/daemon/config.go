@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/google/renameio/v2"
 
@@ -28,6 +29,9 @@ type Config struct {
 	// Listen is the address of the AWS front door on loopback, TLS and plain
 	// HTTP on one port.
 	Listen string
+	// Cluster is made when the account has none, with so many nodes.
+	Cluster string
+	Nodes   int
 	// EtcdEndpoints of an external etcd; none means one of our own.
 	EtcdEndpoints []string `json:",omitempty"`
 	// Files for endpoints that speak TLS.
@@ -49,6 +53,8 @@ func Default(stateDir, runDir string) Config {
 		Account:  "111122223333",
 		Region:   "us-west-2",
 		Listen:   "127.0.0.1:4600",
+		Cluster:  "cluster",
+		Nodes:    1,
 		VPC:      netip.MustParsePrefix("10.0.0.0/16"),
 		Public:   netip.MustParsePrefix("198.18.0.0/16"),
 	}
@@ -96,6 +102,9 @@ func (c Config) Save() error {
 	return renameio.WriteFile(c.file(), append(data, '\n'), 0o600)
 }
 
+// clusterName is EKS's rule for them.
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`)
+
 // Check refuses what no cluster could be built on.
 func (c Config) Check() error {
 	if len(c.Account) != 12 {
@@ -105,6 +114,9 @@ func (c Config) Check() error {
 		if r < '0' || r > '9' {
 			return hint.New(fmt.Sprintf("account %q is not twelve digits", c.Account), "for instance --account 111122223333")
 		}
+	}
+	if !clusterName.MatchString(c.Cluster) {
+		return hint.New(fmt.Sprintf("cluster name %q is not one that EKS takes", c.Cluster), "letters, digits, - and _, at most 100, not - or _ first")
 	}
 	address, err := netip.ParseAddrPort(c.Listen)
 	if err != nil || !address.Addr().IsLoopback() {

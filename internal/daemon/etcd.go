@@ -95,6 +95,10 @@ func (d *Daemon) etcdSpec() (supervise.Spec, error) {
 	}, nil
 }
 
+func (c Config) relay() relay.Options {
+	return relay.Options{Endpoints: c.EtcdEndpoints, CA: c.EtcdCA, Cert: c.EtcdCert, Key: c.EtcdKey}
+}
+
 // relaySpec forwards the socket to an etcd elsewhere.
 func (d *Daemon) relaySpec() (supervise.Spec, error) {
 	err := d.keeper.Keep(supervise.Socket{Name: "etcd", Network: "unix", Address: d.config.etcdSocket(), Mode: 0o600})
@@ -104,11 +108,10 @@ func (d *Daemon) relaySpec() (supervise.Spec, error) {
 	if len(d.config.EtcdEndpoints) == 0 {
 		return supervise.Spec{}, errors.New("no etcd endpoint is given")
 	}
-	options := relay.Options{Endpoints: d.config.EtcdEndpoints, CA: d.config.EtcdCA, Cert: d.config.EtcdCert, Key: d.config.EtcdKey}
 	return supervise.Spec{
 		Name:    "etcd-relay",
 		Path:    d.programs.Path("eksact-node"),
-		Argv:    append([]string{"eksact-node", "relay"}, options.Args()...),
+		Argv:    append([]string{"eksact-node", "relay"}, d.config.relay().Args()...),
 		Env:     os.Environ(),
 		Dir:     "/",
 		Log:     d.config.state("logs/etcd-relay.log"),

@@ -84,6 +84,7 @@ func Launch(ctx context.Context, c Config) error {
 	keeper.Dir = "/"
 	keeper.Stderr, keeper.Stdout = log, log
 	keeper.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	keepDescriptors()
 	if err := keeper.Start(); err != nil {
 		return fmt.Errorf("starting the keeper: %w", err)
 	}

@@ -51,6 +51,10 @@ const (
 
 // Launch brings a cluster's node group to so many nodes.
 func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Node, error) {
+	// After a start the record of a cluster is there before what runs it.
+	if err := d.eks.WaitServing(ctx, want.Cluster); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	k := d.clusters[want.Cluster]
 	d.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
 	goruntime "runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/version"
@@ -169,9 +171,12 @@ type Connection struct {
 	CA         string `json:"ca"`         // PEM, in base64
 }
 
+// connections lists the clusters that serve, the oldest first.
 func (d *Daemon) connections(context.Context, struct{}) ([]Connection, error) {
 	all := []Connection{}
-	for name, c := range d.eks.Clusters() {
+	byAge := slices.SortedFunc(maps.Values(maps.Collect(d.eks.Clusters())), func(a, b eks.Cluster) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	for _, c := range byAge {
+		name := c.Name
 		d.mu.Lock()
 		k := d.clusters[name]
 		d.mu.Unlock()

@@ -10,16 +10,13 @@ package access
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
-	"sigs.k8s.io/yaml"
 
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
-	"github.com/eksact/eksact/internal/hint"
 )
 
 // Host returns the variables for a shell on the host. PATH is what to put before
@@ -63,8 +60,8 @@ type answer struct {
 }
 
 func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
-	if !daemon.Running(runDir) {
-		return nil, hint.New("eksact does not run here", "eksact up starts it")
+	if err := daemon.Reach(runDir); err != nil {
+		return nil, err
 	}
 	c, err := daemon.LoadConfig(stateDir, runDir)
 	if err != nil {
@@ -152,69 +149,4 @@ func (a *answer) writeEndpointRules() (string, error) {
 
 var apiVersions = map[string]string{
 	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "logs": "2014-03-28",
-}
-
-// writeKubeconfig writes the host's kubeconfig: every cluster by its address, so
-// that no name has to resolve, each with the admin's own token.
-func (a *answer) writeKubeconfig() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	var clusters, contexts, users []any
-	current := ""
-	for _, c := range a.connections {
-		clusters = append(clusters, map[string]any{"name": c.ARN, "cluster": map[string]any{
-			"server": "https://" + c.Address, "tls-server-name": c.ServerName, "certificate-authority-data": c.CA,
-		}})
-		contexts = append(contexts, map[string]any{"name": c.ARN, "context": map[string]any{"cluster": c.ARN, "user": c.ARN}})
-		users = append(users, map[string]any{"name": c.ARN, "user": map[string]any{"exec": map[string]any{
-			"apiVersion": "client.authentication.k8s.io/v1beta1", "command": self,
-			"args":            []string{"token", "--cluster", c.Name, "--state-dir", a.config.StateDir, "--run-dir", a.config.RunDir},
-			"interactiveMode": "Never",
-		}}})
-		if current == "" {
-			current = c.ARN
-		}
-	}
-	data, err := yaml.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Config", "current-context": current,
-		"clusters": clusters, "contexts": contexts, "users": users,
-	})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(a.config.StateDir, "kubeconfig")
-	// A user may have changed it, by kubectl config for one: it is only made.
-	if old, err := os.ReadFile(path); err == nil && sameClusters(old, clusters) {
-		return path, nil
-	}
-	if err := renameio.WriteFile(path, data, 0o600); err != nil {
-		return "", fmt.Errorf("writing the kubeconfig: %w", err)
-	}
-	return path, nil
-}
-
-// sameClusters reports whether a kubeconfig knows all the clusters as they are.
-func sameClusters(data []byte, want []any) bool {
-	var have struct {
-		Clusters []struct {
-			Name    string         `json:"name"`
-			Cluster map[string]any `json:"cluster"`
-		} `json:"clusters"`
-	}
-	if yaml.Unmarshal(data, &have) != nil {
-		return false
-	}
-	known := map[string]any{}
-	for _, c := range have.Clusters {
-		known[c.Name] = c.Cluster["server"]
-	}
-	for _, w := range want {
-		c := w.(map[string]any)
-		if known[c["name"].(string)] != c["cluster"].(map[string]any)["server"] {
-			return false
-		}
-	}
-	return true
 }

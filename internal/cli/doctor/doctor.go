@@ -2,18 +2,16 @@
 package doctor
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/preflight"
+	"github.com/eksact/eksact/internal/hint"
 )
-
-// listen is where the AWS front door is to be, unless told otherwise.
-const listen = "127.0.0.1:4600"
 
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
@@ -22,7 +20,7 @@ func New(g *global.Options) *cobra.Command {
 		Short: "Check what this machine needs, and say how to mend it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			checks := preflight.Run(preflight.Needs{StateDir: g.StateDir, Listen: listen, Nodes: true})
+			checks := daemon.Preflight(g.StateDir, g.RunDir)
 			if g.JSON() {
 				if err := global.Print(cmd.OutOrStdout(), report(checks)); err != nil {
 					return err
@@ -31,7 +29,7 @@ func New(g *global.Options) *cobra.Command {
 				show(cmd.OutOrStdout(), checks)
 			}
 			if preflight.First(checks) != nil {
-				return errors.New("this machine is not ready")
+				return hint.New("this machine is not ready", "what is marked ✗ above says how to mend it")
 			}
 			return nil
 		},

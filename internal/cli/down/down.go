@@ -10,7 +10,15 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/cli/ui"
 	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/daemon/preflight"
+	"github.com/eksact/eksact/internal/hint"
 )
+
+// summary is what down ends with.
+type summary struct {
+	StateDir string `json:"stateDir"`
+	Purged   bool   `json:"purged"`
+}
 
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
@@ -25,8 +33,17 @@ The data stays in the state directory, and eksact up resumes with all of it.
 With --purge the data goes too.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if purge && keep {
+				return hint.New("--purge and --keep exclude each other", "data is kept unless --purge is given")
+			}
+			if err := preflight.First([]preflight.Check{preflight.Root()}); err != nil {
+				return err
+			}
 			c, err := daemon.LoadConfig(g.StateDir, g.RunDir)
 			if err != nil && !purge {
+				return err
+			}
+			if err := c.Ours(); err != nil {
 				return err
 			}
 			release, err := daemon.Exclusive(g.RunDir)
@@ -39,6 +56,9 @@ With --purge the data goes too.`,
 			if err := daemon.TearDown(cmd.Context(), c, purge, progress.Do); err != nil {
 				return err
 			}
+			if g.JSON() {
+				return global.Print(cmd.OutOrStdout(), summary{g.StateDir, purge})
+			}
 			if !purge {
 				fmt.Fprintf(os.Stderr, "The data is kept in %s; eksact up resumes with it.\n", g.StateDir)
 			}
@@ -47,6 +67,5 @@ With --purge the data goes too.`,
 	}
 	cmd.Flags().BoolVar(&purge, "purge", false, "delete all data too")
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the data, as is the default")
-	cmd.MarkFlagsMutuallyExclusive("purge", "keep")
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -28,10 +29,18 @@ func (o *Options) AddTo(flags *pflag.FlagSet) {
 // JSON reports whether output is for programs.
 func (o *Options) JSON() bool { return o.Output == "json" }
 
-// Check refuses an output form that is not there.
+// Check refuses an output form that is not there, and makes the folders' paths
+// absolute: the daemon's own folder is another.
 func (o *Options) Check() error {
 	if o.Output != "" && o.Output != "json" {
 		return hint.New(fmt.Sprintf("output form %q is not known", o.Output), "leave -o out, or say -o json")
+	}
+	for _, dir := range []*string{&o.StateDir, &o.RunDir} {
+		absolute, err := filepath.Abs(*dir)
+		if err != nil {
+			return err
+		}
+		*dir = absolute
 	}
 	return nil
 }

@@ -90,20 +90,20 @@ func builder(g *global.Options) *cobra.Command {
 	return &cobra.Command{
 		Use: "build SPEC…", Short: "Build images from Debian packages and files, as YAML files describe", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			specs, err := read(args)
+			if err != nil {
+				return err
+			}
 			s, err := open(g)
 			if err != nil {
 				return err
 			}
 			b := build.Builder{Cache: filepath.Join(g.StateDir, "cache")}
 			var all []images.Image
-			for _, path := range args {
-				spec, err := build.ReadSpec(path)
-				if err != nil {
-					return err
-				}
+			for i, spec := range specs {
 				archive, err := b.Build(cmd.Context(), spec)
 				if err != nil {
-					return fmt.Errorf("building %s: %w", path, err)
+					return fmt.Errorf("building %s: %w", args[i], err)
 				}
 				loaded, err := s.Load(archive)
 				if err != nil {
@@ -114,6 +114,19 @@ func builder(g *global.Options) *cobra.Command {
 			return show(cmd, g, all)
 		},
 	}
+}
+
+// read reads all specs, before anything is made of one.
+func read(paths []string) ([]build.Spec, error) {
+	var specs []build.Spec
+	for _, path := range paths {
+		spec, err := build.ReadSpec(path)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
 }
 
 func remove(g *global.Options) *cobra.Command {

@@ -37,12 +37,12 @@ environment folder holds the workshop's files. Nothing of yours is touched.
 With --laptop the terminal is outside the VPC: it sees the public side.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := daemon.Reach(g.RunDir); err != nil {
+				return err
+			}
 			place := daemon.ShellPlace{Laptop: laptop}
 			var at control.Attachment
 			if err := control.Dial(g.RunDir).Call(cmd.Context(), "/shell", place, &at); err != nil {
-				if !daemon.Running(g.RunDir) {
-					_, err = access.Shell(cmd.Context(), g.StateDir, g.RunDir)
-				}
 				return err
 			}
 			return enter(cmd.Context(), g, at, laptop, args)

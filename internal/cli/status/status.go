@@ -15,7 +15,6 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
-	"github.com/eksact/eksact/internal/hint"
 )
 
 // Question is what a caller of the daemon's /status asks.
@@ -29,8 +28,8 @@ func New(g *global.Options) *cobra.Command {
 		Short: "Show clusters, nodes and programs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !daemon.Running(g.RunDir) {
-				return hint.New("eksact does not run here", "eksact up starts it")
+			if err := daemon.Reach(g.RunDir); err != nil {
+				return err
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 			defer cancel()

@@ -12,6 +12,7 @@ import (
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/engine/token"
+	"github.com/eksact/eksact/internal/hint"
 )
 
 // New makes the command.
@@ -22,6 +23,9 @@ func New(g *global.Options) *cobra.Command {
 		Short: "Print a token for kubectl, of the AWS_* credentials or else the admin's",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cluster == "" {
+				return hint.New("no cluster is named", "say which with --cluster; eksact status shows them")
+			}
 			c, err := daemon.LoadConfig(g.StateDir, g.RunDir)
 			if err != nil {
 				return err
@@ -32,6 +36,9 @@ func New(g *global.Options) *cobra.Command {
 				SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
 			}
 			if keys.AccessKeyID == "" {
+				if err := daemon.Reach(g.RunDir); err != nil {
+					return err
+				}
 				var admin control.Credentials
 				if err := control.Dial(g.RunDir).Call(cmd.Context(), "/credentials", nil, &admin); err != nil {
 					return err
@@ -51,6 +58,5 @@ func New(g *global.Options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "name of the cluster")
-	_ = cmd.MarkFlagRequired("cluster")
 	return cmd
 }

@@ -37,7 +37,7 @@ func dial(keys control.Credentials, url, region string) account {
 }
 
 // firstCluster makes a cluster with nodes when the account has none. One whose
-// making was cut short is gone on with.
+// making was cut short is gone on with, and given the nodes that it lacks.
 func firstCluster(ctx context.Context, client *control.Client, o options) error {
 	var keys control.Credentials
 	if err := client.Call(ctx, "/credentials", nil, &keys); err != nil {
@@ -48,15 +48,15 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 	if err != nil {
 		return err
 	}
-	if len(names.Clusters) > 0 && (len(names.Clusters) > 1 || names.Clusters[0] != o.cluster) {
+	if len(names.Clusters) > 0 && (len(names.Clusters) > 1 || names.Clusters[0] != o.config.Cluster) {
 		return nil
 	}
 	if len(names.Clusters) == 0 {
-		if err := a.createCluster(ctx, o.cluster); err != nil {
+		if err := a.createCluster(ctx, o.config.Cluster); err != nil {
 			return err
 		}
 	}
-	if err := a.awaitActive(ctx, o.cluster); err != nil {
+	if err := a.awaitActive(ctx, o.config.Cluster); err != nil {
 		return err
 	}
 	var status control.Status
@@ -64,19 +64,16 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 		return err
 	}
 	for _, c := range status.Clusters {
-		if c.Name == o.cluster && len(c.Nodes) > 0 {
+		if c.Name == o.config.Cluster && len(c.Nodes) >= o.config.Nodes {
 			return nil
 		}
 	}
-	if o.nodes == 0 {
-		return nil
-	}
-	profile, err := a.nodeProfile(ctx, o.cluster)
+	profile, err := a.nodeProfile(ctx, o.config.Cluster)
 	if err != nil {
 		return err
 	}
 	return client.Call(ctx, "/nodes", control.Launch{
-		Cluster: o.cluster, Count: o.nodes, NodeGroup: "ng", InstanceType: "m5.large", Profile: profile,
+		Cluster: o.config.Cluster, Count: o.config.Nodes, NodeGroup: "ng", InstanceType: "m5.large", Profile: profile,
 	}, nil)
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -26,8 +27,6 @@ import (
 // options are the flags, over what the state directory remembers.
 type options struct {
 	config  daemon.Config
-	cluster string
-	nodes   int
 	timeout time.Duration
 }
 
@@ -40,6 +39,9 @@ func New(g *global.Options) *cobra.Command {
 		Short: "Start the account and its clusters; the first time, make one",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := preflight.First([]preflight.Check{preflight.Root()}); err != nil {
+				return err
+			}
 			kept, err := daemon.LoadConfig(g.StateDir, g.RunDir)
 			if err != nil {
 				return err
@@ -59,8 +61,8 @@ func New(g *global.Options) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.cluster, "cluster", "cluster", "name of the cluster to make when there is none")
-	f.IntVar(&o.nodes, "nodes", 1, "nodes of that cluster")
+	f.StringVar(&o.config.Cluster, "cluster", defaults.Cluster, "name of the cluster to make when there is none")
+	f.IntVar(&o.config.Nodes, "nodes", defaults.Nodes, "nodes of that cluster")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this long")
 	f.BoolVar(&o.config.Hosts, "hosts", false, "keep a block in "+hostsFile+" with the names of clusters and load balancers")
 	f.BoolVar(&o.config.Offline, "offline", false, "never fetch an image from the network")
@@ -79,21 +81,32 @@ const hostsFile = "/etc/hosts"
 // override lays the flags that were given over the configuration that was kept.
 func override(kept, given daemon.Config, changed func(flag string) bool) daemon.Config {
 	for flag, apply := range map[string]func(){
+		"cluster":        func() { kept.Cluster = given.Cluster },
+		"nodes":          func() { kept.Nodes = given.Nodes },
 		"hosts":          func() { kept.Hosts = given.Hosts },
 		"offline":        func() { kept.Offline = given.Offline },
 		"account":        func() { kept.Account = given.Account },
 		"region":         func() { kept.Region = given.Region },
 		"listen":         func() { kept.Listen = given.Listen },
 		"etcd-endpoints": func() { kept.EtcdEndpoints = given.EtcdEndpoints },
-		"etcd-cacert":    func() { kept.EtcdCA = given.EtcdCA },
-		"etcd-cert":      func() { kept.EtcdCert = given.EtcdCert },
-		"etcd-key":       func() { kept.EtcdKey = given.EtcdKey },
+		"etcd-cacert":    func() { kept.EtcdCA = absolute(given.EtcdCA) },
+		"etcd-cert":      func() { kept.EtcdCert = absolute(given.EtcdCert) },
+		"etcd-key":       func() { kept.EtcdKey = absolute(given.EtcdKey) },
 	} {
 		if changed(flag) {
 			apply()
 		}
 	}
 	return kept
+}
+
+// absolute is a file's path wherever it is read from. Without a working folder,
+// which can't be known then, it stays as it was given.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
 }
 
 // summary is what up ends with.
@@ -107,10 +120,7 @@ func run(ctx context.Context, o options) (*summary, error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	if err := o.config.Check(); err != nil {
-		return nil, err
-	}
-	if err := preflight.First([]preflight.Check{preflight.Root()}); err != nil {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	release, err := daemon.Exclusive(o.config.RunDir)
@@ -119,19 +129,13 @@ func run(ctx context.Context, o options) (*summary, error) {
 	}
 	defer release()
 	running := daemon.Running(o.config.RunDir)
-	if !running {
-		if err := daemon.EndStrays(); err != nil {
-			return nil, err
-		}
-		needs := preflight.Needs{StateDir: o.config.StateDir, Listen: o.config.Listen, Nodes: true}
-		if err := preflight.First(preflight.Run(needs)); err != nil {
-			return nil, err
-		}
-	}
 	if running {
-		if err := unchanged(o.config); err != nil {
-			return nil, err
-		}
+		err = unchanged(o.config)
+	} else {
+		err = ready(ctx, o.config)
+	}
+	if err != nil {
+		return nil, err
 	}
 	progress := ui.New(os.Stderr)
 	defer progress.Close()
@@ -153,8 +157,32 @@ func run(ctx context.Context, o options) (*summary, error) {
 	return s, client.Call(ctx, "/status", daemon.StatusQuestion{}, &s.Status)
 }
 
+// check refuses settings that no machine could do.
+func (o options) check() error {
+	if o.config.Nodes < 0 {
+		return hint.New(fmt.Sprintf("%d nodes can't be made", o.config.Nodes), "--nodes 0 makes a control plane alone")
+	}
+	return o.config.Check()
+}
+
+// ready ends what a killed keeper left, and checks what is needed of the machine
+// and of an etcd elsewhere, before anything is made.
+func ready(ctx context.Context, c daemon.Config) error {
+	if err := daemon.EndStrays(); err != nil {
+		return err
+	}
+	needs := preflight.Needs{StateDir: c.StateDir, Listen: c.Listen, Nodes: true}
+	if err := preflight.First(preflight.Run(needs)); err != nil {
+		return err
+	}
+	return c.CheckEtcd(ctx)
+}
+
 // unchanged refuses flags that a running daemon can't take up.
 func unchanged(want daemon.Config) error {
+	if err := want.Ours(); err != nil {
+		return err
+	}
 	have, err := daemon.LoadConfig(want.StateDir, want.RunDir)
 	if err != nil {
 		return err
@@ -168,6 +196,9 @@ func unchanged(want daemon.Config) error {
 
 func begin(ctx context.Context, o options, progress *ui.Progress) error {
 	if err := o.config.Save(); err != nil {
+		return err
+	}
+	if err := o.config.Claim(); err != nil {
 		return err
 	}
 	if err := daemon.Launch(ctx, o.config); err != nil {
@@ -220,6 +251,9 @@ func follow(ctx context.Context, client *control.Client, progress *ui.Progress) 
 }
 
 func explain(err error, o options) error {
+	if errors.Is(err, context.Canceled) {
+		return hint.New("interrupted: what had been started is ended again", "eksact up starts anew; what was kept so far is in "+o.config.StateDir)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return hint.Wrap(fmt.Errorf("not ready within %s: %w", o.timeout, err), "the logs are in "+o.config.StateDir+"/logs", "eksact status shows what runs")
 	}

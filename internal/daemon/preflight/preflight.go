@@ -67,7 +67,8 @@ func First(checks []Check) error {
 	return nil
 }
 
-// Root checks that this is root.
+// Root is the check that comes before anything is looked at that only root may
+// see.
 func Root() Check {
 	c := Check{Name: "root", Mend: "run it as root, for instance with sudo"}
 	if os.Geteuid() != 0 {
