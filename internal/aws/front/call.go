@@ -123,8 +123,9 @@ func (p *passage) route() error {
 	case authErr != nil:
 		return p.resolveError(family, authErr)
 	}
-	if err := p.checkScope(wire, routeErr); err != nil {
-		return signatureError(family, sig.Presigned, err)
+	if called, err := p.checkScope(wire, routeErr); err != nil {
+		p.wire = called
+		return signatureError(called.Family(), sig.Presigned, err)
 	}
 	if sig.Streaming() {
 		return api.Errorf(http.StatusNotImplemented, "NotImplemented", "A body sent in chunks (%s) is not implemented.", sig.Payload)
@@ -151,18 +152,20 @@ func missing(err error) bool {
 
 // checkScope refuses a signature made for another region, or for another
 // service than the one called. A request is routed by its signature's service,
-// so the second shows as an operation that this service lacks and another has.
-func (p *passage) checkScope(wire Call, routeErr error) error {
-	signing := wire.Signing()
+// so the second shows as an operation that this service lacks and another has:
+// that one is the called, in whose protocol the refusal is said.
+func (p *passage) checkScope(wire Call, routeErr error) (called Call, err error) {
+	called = wire
 	if routeErr != nil {
 		if other, err := p.f.Codec.Route(p.r, *p.body, ""); err == nil && other.Signing() != p.sig.Service {
-			signing = other.Signing()
+			called = other
 		}
 	}
+	signing := called.Signing()
 	if signing == "" {
-		return nil // not a service of ours: the route's error says so
+		return called, nil // not a service of ours: the route's error says so
 	}
-	return p.sig.CheckScope(signing, func(region string) bool { return p.f.validRegion(signing, region) })
+	return called, p.sig.CheckScope(signing, func(region string) bool { return p.f.validRegion(signing, region) })
 }
 
 func (p *passage) resolveError(family Family, err error) error {

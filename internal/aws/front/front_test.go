@@ -479,6 +479,15 @@ func TestScope(t *testing.T) {
 	if status != 403 || !strings.Contains(body, "Credential should be scoped to correct service: &apos;sts&apos;.") && !strings.Contains(body, "Credential should be scoped to correct service: 'sts'.") && !strings.Contains(body, "Credential should be scoped to correct service: &#39;sts&#39;.") {
 		t.Errorf("%d %s", status, body)
 	}
+	// It is told in the words of the service that it called.
+	status, body, _ = d.send(t, "POST", "/", "Action=DescribeVpcs&Version=2016-11-15", form, admin, "sts", nil)
+	if status != 401 || !strings.Contains(body, "<Code>AuthFailure</Code>") || !strings.Contains(body, "</Errors>") {
+		t.Errorf("EC2, signed for STS: %d %s", status, body)
+	}
+	status, body, _ = d.send(t, "GET", "/clusters", "", nil, admin, "iam", nil)
+	if status != 403 || !strings.HasPrefix(body, `{"message":"Credential should be scoped to correct service`) {
+		t.Errorf("EKS, signed for IAM: %d %s", status, body)
+	}
 	status, body, _ = d.send(t, "GET", "/clusters", "", nil, admin, "lambda", nil)
 	if status < 400 {
 		t.Errorf("a service there isn't: %d %s", status, body)

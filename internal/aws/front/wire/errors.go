@@ -53,6 +53,8 @@ func (c *Call) unknownOperation(name, version string) error {
 		return errorf(http.StatusNotFound, "UnknownOperationException", "Unknown operation")
 	case restXML:
 		return errorf(http.StatusNotFound, "UnknownOperationException", "Unknown operation")
+	case cborRPC: // in it the operation is part of the path
+		return errorf(http.StatusNotFound, "UnknownOperationException", "The operation %s is not known", clip(name))
 	default:
 		return errorf(http.StatusBadRequest, "UnknownOperationException", "The operation %s is not known", clip(name))
 	}
