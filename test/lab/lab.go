@@ -146,6 +146,9 @@ func (l *Lab) Down(t testing.TB, flags ...string) {
 // keepLogs saves the logs of a test that failed: down --purge deletes them.
 func (l *Lab) keepLogs() {
 	archive := filepath.Join(os.TempDir(), "eksact-"+strings.ReplaceAll(l.t.Name(), "/", "-")+".tar.gz")
+	if _, err := os.Stat(l.State); err != nil {
+		return // nothing ran
+	}
 	tar := exec.Command("sh", "-c", `tar -czf "$0" $(find . -name '*.log' -not -path './nodes/*/containerd/*')`, archive)
 	tar.Dir = l.State
 	if err := tar.Run(); err != nil {

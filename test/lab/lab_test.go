@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,13 +43,17 @@ func TestWhatIsLeftIsSeen(t *testing.T) {
 	defer tree.Remove(keep.Cgroup, time.Second)
 	check(t, hosts.Set(hosts.File, []hosts.Entry{{Name: "leak.example", Address: netip.MustParseAddr("198.18.9.9")}}))
 	defer hosts.Remove(hosts.File)
-	var sleeper *exec.Cmd
+	// An orphan: the test's own children are not the lab's.
+	var sleeper int
 	check(t, netns.Do(world, func() error {
-		sleeper = exec.Command("sleep", "60")
-		return sleeper.Start()
+		out, err := exec.Command("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!").Output()
+		if err != nil {
+			return err
+		}
+		sleeper, err = strconv.Atoi(strings.TrimSpace(string(out)))
+		return err
 	}))
-	defer sleeper.Wait()
-	defer sleeper.Process.Kill()
+	defer syscall.Kill(sleeper, syscall.SIGKILL)
 
 	left := strings.Join(l.left(l.places()), "\n")
 	for _, kind := range []string{"mount " + state, "link eksact9", "packet rule table ip eksact-leak", "control group /sys", "hosts entry", "run file " + world, "process "} {

@@ -2,12 +2,16 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
+
+// slow is how long a line may take unmentioned.
+const slow = 3 * time.Second
 
 // Terminal is somewhere to type lines of bash.
 type Terminal struct {
@@ -24,7 +28,7 @@ func (l *Lab) Laptop() Terminal { return l.shell("shell", "--laptop") }
 
 func (l *Lab) shell(args ...string) Terminal {
 	return Terminal{command: func(line string) *exec.Cmd {
-		all := append(append([]string{}, args...), "--", "bash", "-c", "cd ~/environment && "+line)
+		all := append(append([]string{}, args...), "--", "bash", "-c", "cd ~/environment || exit\n"+line)
 		return l.Command(all...)
 	}}
 }
@@ -36,7 +40,7 @@ func (l *Lab) Host(t testing.TB) Terminal {
 	home := t.TempDir()
 	env := strings.Join(l.Command("env").Args, " ")
 	return Terminal{command: func(line string) *exec.Cmd {
-		return l.place(exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ && `+line))
+		return l.place(exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ || exit`+"\n"+line))
 	}}.With("HOME=" + home)
 }
 
@@ -48,21 +52,26 @@ func (x Terminal) With(env ...string) Terminal {
 
 // After is the terminal with a line typed before every other.
 func (x Terminal) After(line string) Terminal {
-	x.first += line + " && "
+	x.first += "{ " + line + "\n} || exit\n"
 	return x
 }
 
-// Command is the line, not run yet. It runs from /, in a session of its own.
+// Command is the line, not run yet.
 func (x Terminal) Command(line string) *exec.Cmd {
 	cmd := x.command(x.first + line)
 	cmd.Dir = "/"
+	cmd.WaitDelay = 10 * time.Second // for what the line left running
 	cmd.Env = append(os.Environ(), x.env...)
 	return cmd
 }
 
 // Run types a line and returns what it prints, trimmed.
 func (x Terminal) Run(line string) (string, error) {
+	began := time.Now()
 	out, err := x.Command(line).CombinedOutput()
+	if took := time.Since(began); took > slow {
+		fmt.Fprintf(os.Stderr, "%.1f s: $ %s\n", took.Seconds(), line)
+	}
 	return strings.TrimSpace(string(out)), err
 }
 

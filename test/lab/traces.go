@@ -56,6 +56,10 @@ func (l *Lab) left(ours places) []string {
 	return append(all, l.processes(ours)...)
 }
 
+// Left lists what of a lab that was brought down, or never came up, is on the
+// machine.
+func (l *Lab) Left() []string { return l.left(places{}) }
+
 // mounts lists the mount points of this mount namespace that lie where eksact
 // mounts: those of others come and go.
 func mounts(state string) []string {
@@ -180,7 +184,7 @@ func (l *Lab) processes(ours places) []string {
 		}
 		proc := "/proc/" + e.Name() + "/"
 		stat, _ := os.ReadFile(proc + "stat")
-		if dead(string(stat)) {
+		if dead(string(stat)) || child(string(stat)) {
 			continue
 		}
 		program, _ := os.Readlink(proc + "exe")
@@ -188,7 +192,7 @@ func (l *Lab) processes(ours places) []string {
 		command, _ := os.ReadFile(proc + "cmdline")
 		line := strings.TrimSpace(strings.ReplaceAll(string(command), "\x00", " "))
 		mine := strings.HasPrefix(program, programs+"/") || strings.Contains(string(group), keep.Cgroup+"/") ||
-			strings.Contains(line, l.State) && !strings.HasPrefix(line, "sh -c read done")
+			strings.Contains(line, l.State)
 		for _, kind := range kinds {
 			ns, _ := os.Readlink(proc + "ns/" + kind)
 			mine = mine || ours[ns]
@@ -205,6 +209,13 @@ func (l *Lab) processes(ours places) []string {
 func dead(stat string) bool {
 	_, after, _ := strings.Cut(stat, ") ")
 	return strings.HasPrefix(after, "Z") || strings.HasPrefix(after, "X")
+}
+
+// child reports whether a process is one that the test started itself.
+func child(stat string) bool {
+	_, after, _ := strings.Cut(stat, ") ")
+	fields := strings.Fields(after)
+	return len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid())
 }
 
 func lines(name string, args ...string) []string {
