@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
 	"slices"
 	"strconv"
@@ -134,14 +135,25 @@ func treeOf(pid int, name string) []int {
 	}
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
-		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", all[i], all[i]))
+		all = append(all, childrenOf(all[i])...)
+	}
+	return all
+}
+
+// childrenOf are the children of a process, whichever of its threads started
+// them: the kernel lists them by thread.
+func childrenOf(pid int) []int {
+	var children []int
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		data, _ := os.ReadFile(list) // a thread that has ended has none
 		for _, field := range strings.Fields(string(data)) {
 			if child, err := strconv.Atoi(field); err == nil {
-				all = append(all, child)
+				children = append(children, child)
 			}
 		}
 	}
-	return all
+	return children
 }
 
 // proportional sums the proportional set sizes of processes, in bytes.
