@@ -145,8 +145,10 @@ fmt-check: ## fail if a file is not formatted
 	@unformatted=$$(gofmt -l cmd internal tools $(wildcard test bench)); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w on them):"; echo "$$unformatted"; exit 1; fi
 
-bench: build ## benchmarks, results on standard output
-	@$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+bench: build ## benchmarks of what needs no cluster, on standard output (bench/start has a cluster's start)
+	@$(GO) test -run '^$$' -bench . -benchmem ./internal/... | grep -v 'no test files'
+	@$(GO) run ./bench/tokenreview
+	@$(GO) run ./bench/frontdoor
 
 # ---- Release ----------------------------------------------------------------
 # One file for each architecture, with the other programs and the images inside.
