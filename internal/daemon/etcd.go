@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"github.com/eksact/eksact/internal/hint"
-	"github.com/eksact/eksact/internal/node/relay"
 	"github.com/eksact/eksact/internal/kube/controlplane"
+	"github.com/eksact/eksact/internal/node/relay"
 	"github.com/eksact/eksact/internal/supervise"
 )
 
