@@ -14,31 +14,48 @@ import (
 )
 
 // measure has clients send requests of one call, each its next when its last
-// was answered, after a tenth of that to warm up.
-func (b *bench) measure(ctx context.Context, s *server, c call, clients int) (result, error) {
+// was answered, after a tenth of that to warm up. It tries to find the machine
+// calm.
+func (b *bench) measure(ctx context.Context, s *server, c call, clients int) (best result, err error) {
 	if _, err := load(ctx, s.address, c, clients, b.requests/10, b.time/10); err != nil {
-		return result{}, err
+		return best, err
 	}
-	before, err := s.cpu()
+	for try := range tries {
+		time.Sleep(b.rest)
+		r, err := b.try(ctx, s, c, clients)
+		if err != nil {
+			return best, err
+		}
+		if try == 0 || r.others < best.others {
+			best = r
+		}
+		if best.others <= calm {
+			break
+		}
+	}
+	return best, nil
+}
+
+func (b *bench) try(ctx context.Context, s *server, c call, clients int) (result, error) {
+	before, err := s.account()
 	if err != nil {
 		return result{}, err
 	}
-	began := time.Now()
 	took, err := load(ctx, s.address, c, clients, b.requests, b.time)
 	if err != nil {
 		return result{}, err
 	}
-	all := time.Since(began)
-	after, err := s.cpu()
+	after, err := s.account()
 	if err != nil {
 		return result{}, err
 	}
 	n := len(took)
 	slices.Sort(took)
 	return result{
-		rate: float64(n) / all.Seconds(),
+		rate: float64(n) / after.at.Sub(before.at).Seconds(),
 		p50:  took[n/2].Seconds() * 1e3, p99: took[n*99/100].Seconds() * 1e3,
-		cpu: (after - before).Seconds() * 1e6 / float64(n),
+		cpu:    (after.server - before.server).Seconds() * 1e6 / float64(n),
+		others: before.others(after),
 	}, nil
 }
 

@@ -17,8 +17,9 @@
 // answer its status and one text in it.
 //
 // Measurements are short and taken in rounds of all rows, so that what else the
-// machine does falls on every server. Shown are medians; a ratio is the median
-// of the rounds' ratios. It prints Markdown.
+// machine does falls on every server, and are taken again while it does much.
+// Shown are medians; a ratio is the median of the rounds' ratios. It prints
+// Markdown.
 package main
 
 import (
@@ -38,6 +39,7 @@ func main() {
 	flag.IntVar(&limits.requests, "n", 40000, "most requests of one measurement")
 	flag.DurationVar(&limits.time, "for", 500*time.Millisecond, "most time of one measurement")
 	flag.IntVar(&limits.rounds, "rounds", 9, "measurements of each row")
+	flag.DurationVar(&limits.rest, "rest", 0, "pause before each measurement, for others on the machine")
 	only := flag.String("only", "", "measure this server alone, for profiles")
 	flag.StringVar(&limits.call, "call", "", "measure this call alone")
 	profile := flag.String("profile", "", "where each server writes its CPU profile: this name and a number")
@@ -66,7 +68,7 @@ func check(err error) {
 // bounds are how much is measured at most.
 type bounds struct {
 	requests, rounds int
-	time             time.Duration
+	time, rest       time.Duration
 	call             string // "" of all
 }
 
@@ -115,6 +117,7 @@ func (b *bench) run(ctx context.Context, only string) error {
 	}
 	t.print()
 	t.printEnforcement()
+	t.printOthers()
 	return nil
 }
 
@@ -129,6 +132,7 @@ type result struct {
 	rate     float64 // requests a second
 	p50, p99 float64 // milliseconds from sending to having read
 	cpu      float64 // microseconds of the server's processors, for one request
+	others   float64 // share of the processors that others took meanwhile
 }
 
 func rate(r result) float64 { return r.rate }
@@ -136,6 +140,22 @@ func cpu(r result) float64  { return r.cpu }
 
 // table holds the measurements of each row, one a round.
 type table map[row][]result
+
+// printOthers says how much the figures are worth.
+func (t table) printOthers() {
+	var all, rough int
+	var worst float64
+	for _, list := range t {
+		for _, m := range list {
+			all++
+			if m.others > calm {
+				rough++
+			}
+			worst = max(worst, m.others)
+		}
+	}
+	fmt.Printf("\nOther processes took more than %.0f %% of the processors during %d of %d measurements, %.0f %% at most.\n", 100*calm, rough, all, 100*worst)
+}
 
 // median is the median over the rounds.
 func (t table) median(r row, of func(result) float64) float64 {
