@@ -8,11 +8,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/eksact/eksact/internal/cgroup"
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/node/keep"
 )
@@ -37,9 +39,13 @@ func (c Config) Claim() error {
 	return renameio.WriteFile(c.claim(), []byte(c.StateDir+"\n"), 0o644)
 }
 
-// Ours refuses to lay hands on an eksact that runs here with other data.
+// Ours refuses to lay hands on an eksact that runs here with other data, or behind
+// another run directory: links, addresses and control groups are the machine's.
 func (c Config) Ours() error {
 	if !Running(c.RunDir) {
+		if dir, ok := runsElsewhere(c.RunDir); ok {
+			return hint.New("eksact runs on this machine already, with its sockets in "+dir, "eksact down --run-dir "+dir+" ends it")
+		}
 		return nil
 	}
 	text, err := os.ReadFile(c.claim())
@@ -54,6 +60,28 @@ func (c Config) Ours() error {
 			"eksact down --state-dir "+owner+" ends it")
 	}
 	return nil
+}
+
+// runsElsewhere finds a keeper that lives behind another run directory, by its
+// command line.
+func runsElsewhere(runDir string) (dir string, ok bool) {
+	tree, err := cgroup.Open()
+	if err != nil {
+		return "", false // without control groups nothing was started
+	}
+	for _, pid := range tree.Processes(keep.Cgroup) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		args := strings.Split(string(line), "\x00")
+		if i := slices.Index(args, "--run-dir"); len(args) > 1 && args[1] == "keep" && i > 0 && i+1 < len(args) {
+			if dir := args[i+1]; dir != runDir && Running(dir) {
+				return dir, true
+			}
+		}
+	}
+	return "", false
 }
 
 // keepDescriptors keeps from the keeper, and so from all that runs, the files that

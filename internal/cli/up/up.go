@@ -168,6 +168,9 @@ func (o options) check() error {
 // ready ends what a killed keeper left, and checks what is needed of the machine
 // and of an etcd elsewhere, before anything is made.
 func ready(ctx context.Context, c daemon.Config) error {
+	if err := c.Ours(); err != nil {
+		return err
+	}
 	if err := daemon.EndStrays(); err != nil {
 		return err
 	}
