@@ -148,13 +148,19 @@ func (d *Daemon) address(ctx context.Context, k *cluster) error {
 		k.private = append(k.private, a)
 	}
 	for i := range 2 {
-		a, err := d.addresses.Address(ctx, vpc.RangeAPI, fmt.Sprintf("%s/public-%d", owner(k.record), i))
+		a, err := d.publicAddress(ctx, k.record, i)
 		if err != nil {
 			return err
 		}
 		k.public = append(k.public, a)
 	}
 	return nil
+}
+
+// publicAddress is the cluster's i-th public address, its own for as long as it
+// is there.
+func (d *Daemon) publicAddress(ctx context.Context, c eks.Cluster, i int) (netip.Addr, error) {
+	return d.addresses.Address(ctx, vpc.RangeAPI, fmt.Sprintf("%s/public-%d", owner(c), i))
 }
 
 // Stop implements eks.Runtime.

@@ -99,18 +99,22 @@ func ready(n *corev1.Node) bool {
 // processes lists what the keeper and the nodes' inits run.
 func (d *Daemon) processes() []control.Process {
 	var all []control.Process
-	add := func(prefix string, c supervise.Client) {
+	add := func(prefix string, c supervise.Client, onHost func(pid int) int) {
 		states, err := c.List()
 		if err != nil {
 			return // a node that is starting
 		}
 		for _, s := range states {
 			all = append(all, control.Process{
-				Name: prefix + s.Name, Pid: s.Pid, Started: s.Started, Restarts: s.Restarts, LastExit: s.LastExit,
+				Name: prefix + s.Name, Pid: onHost(s.Pid), Started: s.Started, Restarts: s.Restarts, LastExit: s.LastExit,
 			})
 		}
 	}
-	add("", d.keeper)
+	add("", d.keeper, func(pid int) int { return pid })
+	inits := map[string]int{} // by the keeper's name for them
+	for _, p := range all {
+		inits[p.Name] = p.Pid
+	}
 	d.mu.Lock()
 	nodes := make([]*node, 0, len(d.nodes))
 	for _, n := range d.nodes {
@@ -118,7 +122,9 @@ func (d *Daemon) processes() []control.Process {
 	}
 	d.mu.Unlock()
 	for _, n := range nodes {
-		add(n.config.Describe()+"/", supervise.Client{Path: n.config.ControlSocket()})
+		add(n.config.Describe()+"/", supervise.Client{Path: n.config.ControlSocket()}, func(pid int) int {
+			return hostPID(inits["node-"+n.record.ID], pid)
+		})
 	}
 	return all
 }
@@ -138,6 +144,21 @@ func treeOf(pid int, name string) []int {
 		all = append(all, childrenOf(all[i])...)
 	}
 	return all
+}
+
+// hostPID is the host's number of a program that a node's init started, whose own
+// namespace numbers it inner; 0 when it is not there.
+func hostPID(init, inner int) int {
+	for _, pid := range childrenOf(init) {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(data)) {
+			numbers, ok := strings.CutPrefix(line, "NSpid:")
+			if fields := strings.Fields(numbers); ok && len(fields) > 0 && fields[len(fields)-1] == strconv.Itoa(inner) {
+				return pid
+			}
+		}
+	}
+	return 0
 }
 
 // childrenOf are the children of a process, whichever of its threads started
@@ -183,20 +204,21 @@ type Connection struct {
 	CA         string `json:"ca"`         // PEM, in base64
 }
 
-// connections lists the clusters that serve, the oldest first.
-func (d *Daemon) connections(context.Context, struct{}) ([]Connection, error) {
+// connections lists the clusters that serve, the oldest first, also while the
+// daemon takes them up again: they serve without it.
+func (d *Daemon) connections(ctx context.Context, _ struct{}) ([]Connection, error) {
 	all := []Connection{}
 	byAge := slices.SortedFunc(maps.Values(maps.Collect(d.eks.Clusters())), func(a, b eks.Cluster) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	for _, c := range byAge {
-		name := c.Name
-		d.mu.Lock()
-		k := d.clusters[name]
-		d.mu.Unlock()
-		if k == nil || c.Facts == nil {
+		if c.Facts == nil || c.Status == eks.Deleting {
 			continue
 		}
+		address, err := d.publicAddress(ctx, c, 0)
+		if err != nil {
+			return nil, err
+		}
 		all = append(all, Connection{
-			Name: name, ARN: d.eks.ARN(name), Address: k.public[0].String(), ServerName: c.Host,
+			Name: c.Name, ARN: d.eks.ARN(c.Name), Address: address.String(), ServerName: c.Host,
 			CA: base64.StdEncoding.EncodeToString(c.Facts.CertificateAuthority),
 		})
 	}

@@ -33,6 +33,7 @@ type Guest struct {
 	ARN       string
 	keys      aws.CredentialsProvider
 	mapped    bool
+	madeMap   bool // there was no aws-auth
 	lastToken time.Time
 }
 
@@ -144,16 +145,30 @@ func (g *Guest) editMap(ctx context.Context, edit func(string) (string, error)) 
 	maps := g.s.Admin.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		found, err := maps.Get(ctx, "aws-auth", metav1.GetOptions{})
-		if err != nil {
+		missing := apierrors.IsNotFound(err)
+		if err != nil && !missing {
 			return err
 		}
-		if found.Data == nil {
-			found.Data = map[string]string{}
-		}
-		if found.Data["mapRoles"], err = edit(found.Data["mapRoles"]); err != nil {
+		text, err := edit(found.Data["mapRoles"])
+		if err != nil || text == found.Data["mapRoles"] {
 			return err
 		}
-		_, err = maps.Update(ctx, found, metav1.UpdateOptions{FieldManager: "eksact-verify"})
+		switch {
+		case missing: // a cluster without nodes has none
+			g.madeMap = true
+			_, err = maps.Create(ctx, &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Name: "aws-auth", Namespace: metav1.NamespaceSystem},
+				Data:       map[string]string{"mapRoles": text},
+			}, metav1.CreateOptions{FieldManager: "eksact-verify"})
+		case text == "" && g.madeMap:
+			err = maps.Delete(ctx, "aws-auth", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &found.ResourceVersion}})
+		default:
+			if found.Data == nil {
+				found.Data = map[string]string{}
+			}
+			found.Data["mapRoles"] = text
+			_, err = maps.Update(ctx, found, metav1.UpdateOptions{FieldManager: "eksact-verify"})
+		}
 		return err
 	})
 }

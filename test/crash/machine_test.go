@@ -65,25 +65,6 @@ func (m *machine) process(name string) control.Process {
 	return control.Process{}
 }
 
-// hostPid is the pid, here, of a process that status tells of: one on a node is
-// told by its pid there.
-func (m *machine) hostPid(p control.Process) int {
-	m.t.Helper()
-	if !strings.Contains(p.Name, "/") {
-		return p.Pid
-	}
-	for _, pid := range m.onNode() {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		for line := range strings.Lines(string(status)) {
-			if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "NSpid:" && fields[len(fields)-1] == strconv.Itoa(p.Pid) && len(fields) == 3 {
-				return pid
-			}
-		}
-	}
-	m.t.Fatalf("no process is %s (pid %d there)", p.Name, p.Pid)
-	return 0
-}
-
 // onNode lists the processes of the node, its pods' included: init and all that
 // came from it.
 func (m *machine) onNode() []int {
@@ -110,9 +91,8 @@ func (m *machine) kill(name string) control.Process {
 	if p.Pid == 0 {
 		m.t.Fatalf("%s does not run", name)
 	}
-	pid := m.hostPid(p)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		m.t.Fatalf("killing %s (%d): %v", name, pid, err)
+	if err := syscall.Kill(p.Pid, syscall.SIGKILL); err != nil {
+		m.t.Fatalf("killing %s (%d): %v", name, p.Pid, err)
 	}
 	return p
 }

@@ -3,6 +3,7 @@ package walkthrough
 import (
 	"encoding/base64"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -138,6 +139,19 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 		sh.Must(t, test.redo)
 	}
 	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "5 proven")
+
+	// Interrupted, it removes what it made too.
+	cut := l.Command("verify")
+	if err := cut.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	_ = cut.Process.Signal(os.Interrupt)
+	var exit *exec.ExitError
+	if err := cut.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("eksact verify, interrupted: %v, want exit status 3", err)
+	}
+	sh.Soon(t, 30*time.Second, "! kubectl get namespaces | grep eksact-verify")
 	if left := sh.Must(t, "kubectl get configmap -n kube-system aws-auth -o yaml && aws iam list-roles --output text && kubectl get services -A"); strings.Contains(left, "eksact-verify") {
 		t.Errorf("eksact verify left something:\n%s", left)
 	}

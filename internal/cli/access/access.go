@@ -10,6 +10,7 @@ package access
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/programs"
 )
 
 // Host returns the variables for a shell on the host. PATH is what to put before
@@ -29,7 +31,9 @@ func Host(ctx context.Context, stateDir, runDir string) (map[string]string, erro
 	vars := a.credentials()
 	a.trust(vars)
 	vars["AWS_ENDPOINT_URL"] = a.config.URL()
-	vars["PATH"] = filepath.Join(stateDir, "bin")
+	if vars["PATH"], err = linkPrograms(stateDir); err != nil {
+		return nil, err
+	}
 	if vars["AWS_DATA_PATH"], err = a.writeEndpointRules(); err != nil {
 		return nil, err
 	}
@@ -48,8 +52,35 @@ func Shell(ctx context.Context, stateDir, runDir string) (map[string]string, err
 	}
 	vars := a.credentials()
 	a.trust(vars)
-	vars["PATH"] = filepath.Join(stateDir, "bin")
-	return vars, nil
+	vars["PATH"], err = linkPrograms(stateDir)
+	return vars, err
+}
+
+// linkPrograms makes the folder to be put first in PATH: eksact itself and the
+// kubectl that it carries.
+func linkPrograms(stateDir string) (dir string, err error) {
+	set, err := programs.Locate(stateDir)
+	if err != nil {
+		return "", err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(stateDir, "bin")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	for name, target := range map[string]string{"eksact": self, "kubectl": set.Path("kubectl")} {
+		link := filepath.Join(dir, name)
+		if have, err := os.Readlink(link); err == nil && have == target {
+			continue
+		}
+		if err := renameio.Symlink(target, link); err != nil {
+			return "", fmt.Errorf("linking %s: %w", name, err)
+		}
+	}
+	return dir, nil
 }
 
 type answer struct {

@@ -5,6 +5,7 @@ package env
 import (
 	"fmt"
 	"io"
+	"os"
 	"sort"
 	"strings"
 
@@ -26,6 +27,8 @@ func New(g *global.Options) *cobra.Command {
 				return err
 			}
 			if g.JSON() {
+				// A program sets variables as they are.
+				vars["PATH"] += ":" + os.Getenv("PATH")
 				return global.Print(cmd.OutOrStdout(), vars)
 			}
 			show(cmd.OutOrStdout(), vars)

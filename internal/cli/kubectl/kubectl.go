@@ -23,13 +23,12 @@ func New(g *global.Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if os.Getenv("KUBECONFIG") == "" {
-				vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir)
-				if err != nil {
-					return err
-				}
-				os.Setenv("KUBECONFIG", vars["KUBECONFIG"])
+			// Whatever the caller's own kubeconfig leads to, this is about clusters here.
+			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir)
+			if err != nil {
+				return err
 			}
+			os.Setenv("KUBECONFIG", vars["KUBECONFIG"])
 			path := set.Path("kubectl")
 			return syscall.Exec(path, append([]string{"kubectl"}, args...), os.Environ())
 		},

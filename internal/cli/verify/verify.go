@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,7 +46,10 @@ something could not be tried, 3 on an error. -o json has the evidence.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			// An interrupted run removes what it made, too.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			target, err := here(ctx, g, cluster)
 			if err != nil {
@@ -150,6 +155,9 @@ func try(ctx context.Context, t verify.Target, chosen []verify.Control) (all []v
 	progress := ui.New(os.Stderr)
 	defer progress.Close()
 	for _, c := range chosen {
+		if ctx.Err() != nil {
+			return all, fmt.Errorf("cut short: %w", context.Cause(ctx))
+		}
 		progress.Begin(c.Claim)
 		r := s.Run(ctx, c)
 		failed := ""

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,12 +29,12 @@ func check(ctx context.Context, s *verify.Session) (proof string, err error) {
 	if err != nil {
 		return "", err
 	}
-	nodes, err := s.Admin.CoreV1().Nodes().List(ctx, metav1.ListOptions{Limit: 1})
+	pods, err := s.Admin.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
 	if err != nil {
 		return "", err
 	}
-	if len(nodes.Items) == 0 {
-		return "", verify.Skip("the cluster has no nodes")
+	if !slices.ContainsFunc(pods.Items, ready) {
+		return "", verify.Skip("no pod of the cluster's DNS is ready, to be reached by a load balancer")
 	}
 	services := s.Admin.CoreV1().Services(metav1.NamespaceSystem)
 	_, err = services.Create(ctx, &corev1.Service{
@@ -77,6 +78,12 @@ func check(ctx context.Context, s *verify.Session) (proof string, err error) {
 	}
 	s.Note("GET "+url+" after the Service was deleted", "%s", answer)
 	return fmt.Sprintf("%s answered from outside after %.1f s, and not after its Service was deleted", host, took.Seconds()), nil
+}
+
+func ready(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // name waits for the load balancer's DNS name.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -28,16 +29,16 @@ const fix = "kubectl edit configmap -n kube-system aws-auth   # map the node rol
 const lease = time.Minute
 
 func check(ctx context.Context, s *verify.Session) (string, error) {
-	roles, err := mappedRoles(ctx, s)
-	if err != nil {
-		return "", err
-	}
 	nodes, err := s.Admin.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return "", err
 	}
 	if len(nodes.Items) == 0 {
 		return "", verify.Skip("the cluster has no nodes")
+	}
+	roles, err := mappedRoles(ctx, s)
+	if err != nil {
+		return "", err
 	}
 	var proof []string
 	for _, n := range nodes.Items {
@@ -59,6 +60,9 @@ func check(ctx context.Context, s *verify.Session) (string, error) {
 // mappedRoles are the roles that aws-auth lets be nodes.
 func mappedRoles(ctx context.Context, s *verify.Session) ([]string, error) {
 	found, err := s.Admin.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "aws-auth", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, verify.Refute("eksctl create iamidentitymapping, or kubectl apply an aws-auth that maps the node role", "there is no aws-auth, so no role is mapped to be a node")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +119,13 @@ func instanceRole(ctx context.Context, s *verify.Session, n *corev1.Node) (strin
 	return arn, nil
 }
 
+// posted reports whether the node has posted its status of late.
+func posted(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && time.Since(c.LastHeartbeatTime.Time) < lease
+	})
+}
+
 // alive is an error unless the node is Ready and has shown itself of late.
 func alive(ctx context.Context, s *verify.Session, n *corev1.Node) error {
 	ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
@@ -124,6 +135,9 @@ func alive(ctx context.Context, s *verify.Session, n *corev1.Node) error {
 		return verify.Refute("kubectl describe node "+n.Name, "node %s is not Ready", n.Name)
 	}
 	l, err := s.Admin.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, n.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) && posted(n) {
+		return nil // it has just joined: a kubelet makes its lease ten seconds after its Node
+	}
 	if err != nil {
 		return err
 	}
