@@ -139,7 +139,7 @@ func run(ctx context.Context, o options) (*summary, error) {
 	}
 	progress := ui.New(os.Stderr)
 	defer progress.Close()
-	err = begin(ctx, o, progress)
+	err = begin(ctx, o, running, progress)
 	if err != nil && !running {
 		// What never served leaves nothing behind but its data and logs.
 		err = errors.Join(err, daemon.TearDown(context.WithoutCancel(ctx), o.config, false, progress.Do))
@@ -197,7 +197,7 @@ func unchanged(want daemon.Config) error {
 	return nil
 }
 
-func begin(ctx context.Context, o options, progress *ui.Progress) error {
+func begin(ctx context.Context, o options, running bool, progress *ui.Progress) error {
 	if err := o.config.Save(); err != nil {
 		return err
 	}
@@ -208,9 +208,15 @@ func begin(ctx context.Context, o options, progress *ui.Progress) error {
 		return err
 	}
 	client := control.Dial(o.config.RunDir)
+	var before control.Progress
+	if running {
+		if err := client.Call(ctx, "/progress", -1, &before); err != nil {
+			return err
+		}
+	}
 	following, stop := context.WithCancel(ctx)
 	shown := make(chan struct{})
-	go func() { defer close(shown); follow(following, client, progress) }()
+	go func() { defer close(shown); follow(following, client, progress, before) }()
 	defer func() { stop(); <-shown }()
 	if err := client.Call(ctx, "/hosts", daemon.HostsQuestion{On: o.config.Hosts}, nil); err != nil {
 		return err
@@ -222,12 +228,18 @@ func begin(ctx context.Context, o options, progress *ui.Progress) error {
 }
 
 // follow shows the daemon's steps as they come, until ctx ends, and what is left
-// to show then.
-func follow(ctx context.Context, client *control.Client, progress *ui.Progress) {
+// to show then. Those that had ended before are an earlier up's.
+func follow(ctx context.Context, client *control.Client, progress *ui.Progress, before control.Progress) {
 	begun, ended, changes := 0, map[int]bool{}, -1
+	for i, s := range before.Steps {
+		ended[i] = s.Took > 0
+	}
 	show := func(p control.Progress) {
 		changes = p.Changes
 		for i, s := range p.Steps {
+			if i >= begun && ended[i] {
+				begun = i + 1
+			}
 			if i >= begun {
 				progress.Begin(s.Name)
 				begun = i + 1
