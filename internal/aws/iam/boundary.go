@@ -47,11 +47,8 @@ func (h holder[T]) putBoundary(ctx context.Context, field string, name, arn *str
 	if err := c.err(); err != nil {
 		return err
 	}
-	return h.edit(ctx, *name, func(tx *store.Tx, e *T) error {
-		if err := h.fixed(e); err != nil {
-			return err
-		}
-		return h.i.bound(tx, h.grants(e), *arn)
+	return h.editGrants(ctx, *name, func(tx *store.Tx, g *Grants) error {
+		return h.i.bound(tx, g, *arn)
 	})
 }
 
@@ -62,11 +59,7 @@ func (h holder[T]) dropBoundary(ctx context.Context, field string, name *string)
 	if err := c.err(); err != nil {
 		return err
 	}
-	return h.edit(ctx, *name, func(tx *store.Tx, e *T) error {
-		g := h.grants(e)
-		if err := h.fixed(e); err != nil {
-			return err
-		}
+	return h.editGrants(ctx, *name, func(tx *store.Tx, g *Grants) error {
 		if g.Boundary == "" {
 			return noSuchEntity("The %s with name %s does not have a permissions boundary.", h.noun, *name)
 		}

@@ -23,11 +23,7 @@ func (h holder[T]) attach(ctx context.Context, field string, name, arn *string) 
 	if err := c.err(); err != nil {
 		return err
 	}
-	return h.edit(ctx, *name, func(tx *store.Tx, e *T) error {
-		g := h.grants(e)
-		if err := h.fixed(e); err != nil {
-			return err
-		}
+	return h.editGrants(ctx, *name, func(tx *store.Tx, g *Grants) error {
 		if slices.Contains(g.Attached, *arn) {
 			return nil
 		}
@@ -53,11 +49,7 @@ func (h holder[T]) detach(ctx context.Context, field string, name, arn *string) 
 	if err := c.err(); err != nil {
 		return err
 	}
-	return h.edit(ctx, *name, func(tx *store.Tx, e *T) error {
-		g := h.grants(e)
-		if err := h.fixed(e); err != nil {
-			return err
-		}
+	return h.editGrants(ctx, *name, func(tx *store.Tx, g *Grants) error {
 		if !slices.Contains(g.Attached, *arn) {
 			return noSuchEntity("Policy %s was not found.", *arn)
 		}
@@ -123,11 +115,7 @@ func (h holder[T]) put(ctx context.Context, field string, name, policyName, docu
 	if _, err := policy.Parse(policy.Inline, *document); err != nil {
 		return malformed(err)
 	}
-	return h.edit(ctx, *name, func(_ *store.Tx, e *T) error {
-		if err := h.fixed(e); err != nil {
-			return err
-		}
-		g := h.grants(e)
+	return h.editGrants(ctx, *name, func(_ *store.Tx, g *Grants) error {
 		list := slices.Clone(g.Inline)
 		if n := slices.IndexFunc(list, func(p Inline) bool { return p.Name == *policyName }); n >= 0 {
 			list[n].Document = *document
@@ -167,11 +155,7 @@ func (h holder[T]) drop(ctx context.Context, field string, name, policyName *str
 	if _, err := h.inline(field, name, policyName); err != nil {
 		return err
 	}
-	return h.edit(ctx, *name, func(_ *store.Tx, e *T) error {
-		g := h.grants(e)
-		if err := h.fixed(e); err != nil {
-			return err
-		}
+	return h.editGrants(ctx, *name, func(_ *store.Tx, g *Grants) error {
 		g.Inline = slices.DeleteFunc(slices.Clone(g.Inline), func(p Inline) bool { return p.Name == *policyName })
 		return nil
 	})

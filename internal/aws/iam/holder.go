@@ -80,6 +80,17 @@ func (h holder[T]) edit(ctx context.Context, name string, fn func(tx *store.Tx, 
 	})
 }
 
+// editGrants is edit for what the entity may do. What only AWS may change is
+// refused, whichever change it is.
+func (h holder[T]) editGrants(ctx context.Context, name string, fn func(tx *store.Tx, g *Grants) error) error {
+	return h.edit(ctx, name, func(tx *store.Tx, e *T) error {
+		if err := h.fixed(e); err != nil {
+			return err
+		}
+		return fn(tx, h.grants(e))
+	})
+}
+
 // with and without make a new list, as records' slices are shared.
 func with[E any](list []E, e E) []E { return append(slices.Clip(list), e) }
 
