@@ -7,11 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/daemon/preflight"
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/node/keep"
@@ -102,9 +102,6 @@ func (c Config) Save() error {
 	return renameio.WriteFile(c.file(), append(data, '\n'), 0o600)
 }
 
-// clusterName is EKS's rule for them.
-var clusterName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`)
-
 // Check refuses what no cluster could be built on.
 func (c Config) Check() error {
 	if len(c.Account) != 12 {
@@ -115,7 +112,7 @@ func (c Config) Check() error {
 			return hint.New(fmt.Sprintf("account %q is not twelve digits", c.Account), "for instance --account 111122223333")
 		}
 	}
-	if !clusterName.MatchString(c.Cluster) {
+	if !eks.ValidName(c.Cluster) {
 		return hint.New(fmt.Sprintf("cluster name %q is not one that EKS takes", c.Cluster), "letters, digits, - and _, at most 100, not - or _ first")
 	}
 	address, err := netip.ParseAddrPort(c.Listen)

@@ -28,6 +28,9 @@ func checkName(parameter, name string) error {
 	return nil
 }
 
+// ValidName reports whether a cluster can have this name.
+func ValidName(name string) bool { return checkName("name", name) == nil }
+
 // The limits of tags are the model's (TagMap, TagKey, TagValue).
 const (
 	maxTags     = 50
