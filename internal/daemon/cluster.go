@@ -14,6 +14,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/images/build"
 	"github.com/eksact/eksact/internal/kube/controlplane"
+	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
@@ -107,7 +108,7 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		Private: k.private, Public: k.public, ServiceCIDR: c.ServiceCIDR,
 		NetNS: ns, Etcd: "unix://" + d.config.etcdSocket(), EtcdPrefix: "/eksact/kube/" + c.ID,
 		TokenWebhook: webhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
-		Socket: apiSocket(c.Name), GC: controlplane.DefaultGC,
+		Socket: apiSocket(c.Name), GC: gc.Default,
 	}
 	if k.bundle, err = k.config.Prepare(time.Now()); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/backoff"
 
 	"github.com/eksact/eksact/internal/hint"
-	"github.com/eksact/eksact/internal/kube/controlplane"
+	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/node/relay"
 	"github.com/eksact/eksact/internal/supervise"
 )
@@ -89,7 +89,7 @@ func (d *Daemon) etcdSpec() (supervise.Spec, error) {
 			"--quota-backend-bytes=8589934592",
 			"--log-level=warn",
 		},
-		Env:       append(os.Environ(), "EKSACT_GC="+controlplane.DefaultGC),
+		Env:       append(os.Environ(), gc.Env(gc.Default)),
 		Dir:       d.config.RunDir,
 		Log:       d.config.state("logs/etcd.log"),
 		StopAfter: 3 * time.Second,

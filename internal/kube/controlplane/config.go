@@ -45,14 +45,9 @@ type Config struct {
 	Program func(name string) string
 	// Socket names the listening socket the API server is handed.
 	Socket string
-	// GC tunes the components' garbage collectors: see [DefaultGC].
+	// GC tunes the components' garbage collectors: see package gc.
 	GC string
 }
-
-// DefaultGC lets heaps grow freely while a component starts and keeps them small
-// afterwards: "400% for 15 s, then 50%". A start on two cores is garbage
-// collection as much as anything else; a running control plane is mostly idle.
-const DefaultGC = "400,15s,50"
 
 // check refuses what can't work, naming it.
 func (c Config) check() error {

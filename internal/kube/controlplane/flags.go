@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/supervise"
 )
@@ -40,7 +41,7 @@ func (c Config) ListenSocket() supervise.Socket {
 func (c Config) spec(component string, flags []string, patience time.Duration) supervise.Spec {
 	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	if c.GC != "" {
-		env = append(env, "EKSACT_GC="+c.GC)
+		env = append(env, gc.Env(c.GC))
 	}
 	return supervise.Spec{
 		Name: c.SpecName(component), Path: c.Program(component), Argv: append([]string{component}, flags...),

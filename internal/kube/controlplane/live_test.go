@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/supervise"
@@ -94,10 +95,10 @@ func newLive(t *testing.T) *live {
 		Etcd:        "unix://" + filepath.Join(dir, "etcd.sock"), EtcdPrefix: "/eksact/kube/live",
 		TokenWebhook: "127.0.0.1:21362", Dir: filepath.Join(dir, "live"),
 		Program: func(name string) string { return filepath.Join(bin, name) },
-		Socket:  "api-live", GC: DefaultGC,
+		Socket:  "api-live", GC: gc.Default,
 	}
-	if gc, ok := os.LookupEnv("CONTROLPLANE_TEST_GC"); ok {
-		l.GC = gc
+	if setting, ok := os.LookupEnv("CONTROLPLANE_TEST_GC"); ok {
+		l.GC = setting
 	}
 	l.network()
 	l.startKeeper()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/supervise"
 )
 
@@ -15,16 +16,12 @@ const containerdSocket = "/run/containerd/containerd.sock"
 // tells pods' traffic by it.
 const VethPrefix = "eni"
 
-// gc lets heaps grow freely while a program starts and keeps them small
-// afterwards, as the control plane's.
-const gc = "400,15s,50"
-
 func (c Config) program(name string, args ...string) supervise.Spec {
 	return supervise.Spec{
 		Name:      name,
 		Path:      filepath.Join(c.Programs, name),
 		Argv:      append([]string{name}, args...),
-		Env:       append(c.environment(), "EKSACT_GC="+gc),
+		Env:       append(c.environment(), gc.Env(gc.Default)),
 		Log:       "/var/log/" + name + ".log",
 		StopAfter: 3 * time.Second,
 	}
