@@ -63,8 +63,7 @@ func limitedSession(who *api.Caller, action string) error {
 
 // denied makes AWS's sentence about a decision.
 func denied(who *api.Caller, action, resource string, d policy.Decision) *Denied {
-	sentence := "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + spoken(action, resource) + " " + d.Reason(action)
-	return &Denied{sentence, d}
+	return &Denied{d.Sentence(who.ARN, action, spoken(action, resource)), d}
 }
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity
@@ -115,7 +114,7 @@ func (i *IAM) applied(who *api.Caller) (a policy.Applied, s *subject, ok bool) {
 }
 
 // sessionPolicies are those passed to AssumeRole, which checked them.
-func (i *IAM) sessionPolicies(s *api.Session) []policy.Source {
+func (i *IAM) sessionPolicies(s *api.Session) *policy.Program {
 	list := make([]policy.Source, 0, len(s.Policies)+len(s.PolicyARNs))
 	for _, text := range s.Policies {
 		list = append(list, policy.Source{Policy: i.sessions.compiled(text)})
@@ -123,7 +122,7 @@ func (i *IAM) sessionPolicies(s *api.Session) []policy.Source {
 	for _, arn := range s.PolicyARNs {
 		list = append(list, policy.Source{ARN: arn, Policy: i.index.managedPolicy(arn)})
 	}
-	return list
+	return policy.NewProgram(list...)
 }
 
 func callerOf(who *api.Caller) policy.Caller {
@@ -169,7 +168,7 @@ func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[st
 	defer i.giveBack(k)
 	arn := i.roleARN(r)
 	k.resource = arn
-	applied.Resource, applied.Both = &policy.Source{Policy: role.trust}, true
+	applied.Resource, applied.Both = role.trust, true
 	return policy.Decide(&applied, &policy.Request{Caller: callerOf(who), Action: action, Resource: arn, Keys: k})
 }
 
@@ -185,7 +184,7 @@ func (i *IAM) Trusts(r *Role, service string) bool {
 	})
 	defer i.giveBack(k)
 	k.resource = i.roleARN(r)
-	d := policy.Decide(&policy.Applied{Resource: &policy.Source{Policy: s.trust}, Both: true}, &policy.Request{
+	d := policy.Decide(&policy.Applied{Resource: s.trust, Both: true}, &policy.Request{
 		Caller: policy.Caller{Kind: policy.ServiceCaller, Name: service}, Action: "sts:AssumeRole", Resource: k.resource, Keys: k,
 	})
 	return d.Allowed

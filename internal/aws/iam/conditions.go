@@ -35,24 +35,24 @@ func (i *IAM) giveBack(k *conditions) {
 }
 
 // Values implements policy.Keys.
-func (k *conditions) Values(name string) []string {
+func (k *conditions) Values(name string) policy.Values {
 	if v, ok := k.given[name]; ok {
-		return v
+		return policy.Many(v)
 	}
 	for spelled, v := range k.given {
 		if strings.EqualFold(spelled, name) {
-			return v
+			return policy.Many(v)
 		}
 	}
 	if v, ok := k.principal(name); ok {
-		return []string{v}
+		return policy.One(v)
 	}
 	for _, prefix := range []string{"aws:resourcetag/", "iam:resourcetag/"} {
 		if tag, ok := strings.CutPrefix(name, prefix); ok {
-			return valueOf(k.i.tagsOf(k.resource), tag)
+			return policy.Many(valueOf(k.i.tagsOf(k.resource), tag))
 		}
 	}
-	return nil
+	return policy.Values{}
 }
 
 // principal answers for the keys that follow from the caller, and for the time.

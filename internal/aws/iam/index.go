@@ -23,12 +23,15 @@ type index struct {
 type subject struct {
 	kind, name string // "user" or "role"
 	arn        string
-	identity   []policy.Source
-	boundary   *policy.Source
-	trust      *policy.Policy // of roles
-	listed     *types.Role    // of roles: as lists have it; nil if its trust policy names users or roles, whose ARNs are told at the time
+	identity   *policy.Program
+	boundary   *policy.Program
+	trust      *policy.Program // of roles
+	listed     *types.Role     // of roles: as lists have it; nil if its trust policy names users or roles, whose ARNs are told at the time
 	tags       []Tag
 }
+
+// trusted is a role's trust policy.
+func (s *subject) trusted() *policy.Document { return s.trust.Sources()[0].Policy.Document() }
 
 func newIndex(i *IAM) *index {
 	x := &index{i: i, subjects: map[string]*subject{}, managed: map[string]*policy.Policy{}}
@@ -79,26 +82,27 @@ func (x *index) put(id string, s *subject) {
 
 func (x *index) putUser(u *User) {
 	s := &subject{kind: "user", name: u.Name, arn: x.i.userARN(u), tags: u.Tags}
-	s.identity = x.sources(nil, &u.Grants)
+	list := x.sources(nil, &u.Grants)
 	for _, k := range u.Groups {
 		if g, ok := x.i.groups.Get(k); ok {
-			s.identity = x.sources(s.identity, &g.Grants)
+			list = x.sources(list, &g.Grants)
 		}
 	}
+	s.identity = policy.NewProgram(list...)
 	s.boundary = x.boundary(&u.Grants)
 	x.put(u.ID, s)
 }
 
 func (x *index) putRole(old, r *Role) {
 	s := &subject{kind: "role", name: r.Name, arn: x.i.roleARN(r), tags: r.Tags}
-	s.identity = x.sources(nil, &r.Grants)
+	s.identity = policy.NewProgram(x.sources(nil, &r.Grants)...)
 	s.boundary = x.boundary(&r.Grants)
 	if before := x.subject(r.ID); before != nil && old != nil && old.Trust == r.Trust {
 		s.trust = before.trust
 	} else {
-		s.trust = compileStored(policy.Trust, r.Trust)
+		s.trust = policy.NewProgram(policy.Source{Policy: compileStored(policy.Trust, r.Trust)})
 	}
-	if !namesByID(s.trust.Document()) {
+	if !namesByID(s.trusted()) {
 		s.listed = x.i.asListed(r, escaped(r.Trust))
 	}
 	x.put(r.ID, s)
@@ -114,11 +118,11 @@ func (x *index) sources(list []policy.Source, g *Grants) []policy.Source {
 	return list
 }
 
-func (x *index) boundary(g *Grants) *policy.Source {
+func (x *index) boundary(g *Grants) *policy.Program {
 	if g.Boundary == "" {
 		return nil
 	}
-	return &policy.Source{ARN: g.Boundary, Policy: x.managedPolicy(g.Boundary)}
+	return policy.NewProgram(policy.Source{ARN: g.Boundary, Policy: x.managedPolicy(g.Boundary)})
 }
 
 // managedPolicy returns the compiled policy of that ARN. One that isn't known

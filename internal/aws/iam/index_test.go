@@ -76,11 +76,11 @@ func (x *index) describe() map[string]string {
 	for id, s := range x.subjects {
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s %s %s", s.kind, s.arn, s.name)
-		for _, p := range s.identity {
+		for _, p := range s.identity.Sources() {
 			fmt.Fprintf(&b, "\n%s %s", p.ARN, p.Policy.Document().Text)
 		}
-		if s.boundary != nil {
-			fmt.Fprintf(&b, "\nwithin %s %s", s.boundary.ARN, s.boundary.Policy.Document().Text)
+		for _, p := range s.boundary.Sources() {
+			fmt.Fprintf(&b, "\nwithin %s %s", p.ARN, p.Policy.Document().Text)
 		}
 		out[id] = b.String()
 	}

@@ -123,8 +123,8 @@ func (i *IAM) shownTrust(r *Role) *string {
 // trustDocument is the parsed trust policy: the index has it, unless the record
 // is older or newer.
 func (i *IAM) trustDocument(r *Role) *policy.Document {
-	if s := i.index.subject(r.ID); s != nil && s.trust != nil && s.trust.Document().Text == r.Trust {
-		return s.trust.Document()
+	if s := i.index.subject(r.ID); s != nil && s.trust != nil && s.trusted().Text == r.Trust {
+		return s.trusted()
 	}
 	doc, err := policy.Parse(policy.Trust, r.Trust)
 	if err != nil {

@@ -54,28 +54,49 @@ func Compile(doc *Document) *Policy {
 	return p
 }
 
-// applies says whether the statement applies to the request, and how it names
-// the caller; identity policies name whoever has them.
-func (s *statement) applies(r *Request, bounded bool) (grade, bool) {
-	if !s.action(r.Action) || !s.resource(r) {
-		return unnamed, false
+// Miss is the first part of a statement that does not match a request, in this
+// order.
+type Miss uint8
+
+const (
+	NoMiss Miss = iota
+	ActionMiss
+	ResourceMiss
+	PrincipalMiss
+	ConditionMiss
+)
+
+// outcome of matching a statement.
+type outcome struct {
+	miss      Miss
+	condition int   // of ConditionMiss: which
+	grade     grade // without a miss: how the statement names the caller; identity policies name whoever has them
+}
+
+// match says whether the statement applies to the request.
+func (s *statement) match(r *Request, bounded bool) outcome {
+	if !s.action(r.Action) {
+		return outcome{miss: ActionMiss}
+	}
+	if !s.resource(r) {
+		return outcome{miss: ResourceMiss}
 	}
 	g := direct
 	if !s.identity {
 		if s.notPrincipal {
 			if s.spared(&r.Caller, bounded) {
-				return unnamed, false
+				return outcome{miss: PrincipalMiss}
 			}
 		} else if g = s.named(&r.Caller); g == unnamed {
-			return unnamed, false
+			return outcome{miss: PrincipalMiss}
 		}
 	}
 	for i := range s.conditions {
 		if !s.conditions[i].holds(r) {
-			return unnamed, false
+			return outcome{miss: ConditionMiss, condition: i}
 		}
 	}
-	return g, true
+	return outcome{grade: g}
 }
 
 func (s *statement) action(action string) bool {

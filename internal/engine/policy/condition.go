@@ -62,10 +62,10 @@ func compileCondition(c Condition, version string) condition {
 // without a value, makes a condition false, a negated one and one with IfExists
 // true; ForAllValues true; ForAnyValue false.
 func (c *condition) holds(r *Request) bool {
-	have, _ := r.values(c.key)
+	have := r.values(c.key)
 	if c.Test == Null {
 		want := "false"
-		if len(have) == 0 {
+		if have.Len() == 0 {
 			want = "true"
 		}
 		for i := range c.values {
@@ -75,26 +75,29 @@ func (c *condition) holds(r *Request) bool {
 		}
 		return false
 	}
-	if len(have) == 0 {
+	if have.Len() == 0 {
 		return c.IfExists || c.Set == ForAllValues || c.Negated && c.Set == NoSet
 	}
 	switch c.Set {
 	case ForAllValues:
-		for _, v := range have {
+		for i := range have.Len() {
+			v := have.At(i)
 			if c.anyEquals(r, v) == c.Negated {
 				return false
 			}
 		}
 		return true
 	case ForAnyValue:
-		for _, v := range have {
+		for i := range have.Len() {
+			v := have.At(i)
 			if c.anyEquals(r, v) != c.Negated {
 				return true
 			}
 		}
 		return false
 	}
-	for _, v := range have {
+	for i := range have.Len() {
+		v := have.At(i)
 		if c.anyEquals(r, v) {
 			return !c.Negated
 		}

@@ -11,13 +11,13 @@ import (
 // keys are condition keys for tests, written as one likes.
 type keys map[string][]string
 
-func (k keys) Values(key string) []string {
+func (k keys) Values(key string) policy.Values {
 	for name, v := range k {
 		if strings.EqualFold(name, key) {
-			return v
+			return policy.Many(v)
 		}
 	}
-	return nil
+	return policy.Values{}
 }
 
 // TestConditions decides one Allow statement with the given condition.
@@ -155,7 +155,7 @@ func decide(t *testing.T, text string, r policy.Request) bool {
 	if r.Resource == "" {
 		r.Resource = "arn:aws:s:::r"
 	}
-	a := &policy.Applied{Identity: []policy.Source{{Policy: compile(t, policy.Inline, text)}}}
+	a := &policy.Applied{Identity: policy.NewProgram(policy.Source{Policy: compile(t, policy.Inline, text)})}
 	return policy.Decide(a, &r).Allowed
 }
 

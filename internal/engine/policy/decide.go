@@ -1,56 +1,5 @@
 package policy
 
-import "strings"
-
-// Source is a policy that applies, and the name under which a denial shows it.
-type Source struct {
-	ARN    string // of a managed policy; "" of an inline one
-	Policy *Policy
-}
-
-// Applied are the policies that apply to a request, by layer.
-type Applied struct {
-	Identity []Source // of the user and its groups, or of the role
-	Boundary *Source  // nil: there is none
-	// Session limits what a session may do. Nil: nothing was passed. Not nil but
-	// empty: it may do nothing.
-	Session []Source
-	// Resource is the policy of the resource: a trust policy, a bucket's policy.
-	Resource *Source
-	// Both says that the resource's policy must match in any case: role trust and
-	// KMS key policies.
-	Both bool
-	// CrossAccount says that resource and caller belong to different accounts:
-	// both sides must allow.
-	CrossAccount bool
-}
-
-// Layer is a kind of policy in a decision.
-type Layer uint8
-
-const (
-	IdentityLayer Layer = iota
-	ResourceLayer
-	BoundaryLayer
-	SessionLayer
-	TrustLayer // a resource layer that denials call by another name
-)
-
-// String is the layer as AWS's denials say it.
-func (l Layer) String() string {
-	switch l {
-	case ResourceLayer:
-		return "resource-based policy"
-	case BoundaryLayer:
-		return "permissions boundary"
-	case SessionLayer:
-		return "session policy"
-	case TrustLayer:
-		return "role trust policy"
-	}
-	return "identity-based policy"
-}
-
 // Decision is the outcome and what decided it.
 type Decision struct {
 	Allowed bool
@@ -64,119 +13,128 @@ type Decision struct {
 	Statement int
 }
 
-// verdict of a layer.
-type verdict struct {
-	denied    bool
-	grade     grade // unnamed: nothing allows
-	source    Source
-	statement int
-}
+// alwaysAllowed is the one action that no policy can deny.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+const alwaysAllowed = "sts:GetCallerIdentity"
 
-// scan evaluates the policies of one layer: a deny ends it, the strongest allow
-// is kept.
-func scan(v *verdict, sources []Source, r *Request, bounded bool) {
-	for i := range sources {
-		p := sources[i].Policy
-		for j := range p.statements {
-			s := &p.statements[j]
-			if s.effect == Allow && v.grade == direct {
-				continue
-			}
-			g, ok := s.applies(r, bounded)
-			switch {
-			case !ok:
-			case s.effect == Deny:
-				*v = verdict{denied: true, source: sources[i], statement: j}
-				return
-			case g > v.grade:
-				v.grade, v.source, v.statement = g, sources[i], j
-			}
-		}
-	}
-}
-
-func (v *verdict) decision(layer Layer, allowed bool) Decision {
-	d := Decision{Allowed: allowed, Explicit: v.denied, Layer: layer}
-	if allowed || v.denied {
-		d.Source, d.Statement = v.source, v.statement
-	}
-	return d
+// decider holds the verdicts of all layers for one request.
+type decider struct {
+	applied  *Applied
+	request  *Request
+	rcp, scp verdict
+	resource verdict
+	identity verdict
+	boundary verdict
+	session  verdict
+	endpoint verdict
 }
 
 // Decide decides a request.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
 func Decide(a *Applied, r *Request) Decision {
-	var resource, identity, boundary, session verdict
-	bounded := a.Boundary != nil
-	resourceLayer := ResourceLayer
-	if a.Resource != nil {
-		if a.Resource.Policy.doc.Kind == Trust {
-			resourceLayer = TrustLayer
-		}
-		one := [1]Source{*a.Resource}
-		if scan(&resource, one[:], r, bounded); resource.denied {
-			return resource.decision(resourceLayer, false)
+	if r.Action == alwaysAllowed {
+		return Decision{Allowed: true}
+	}
+	e := decider{applied: a, request: r}
+	if d, denied := e.explicit(); denied {
+		return d
+	}
+	return e.grant()
+}
+
+// explicit evaluates all layers, and ends at the first deny.
+func (e *decider) explicit() (Decision, bool) {
+	a, r := e.applied, e.request
+	if !r.Caller.linked() {
+		if e.levels(&e.rcp, a.RCP); e.rcp.denied {
+			return e.rcp.decision(RCPLayer, false), true
 		}
 	}
+	if r.Caller.serviceControlled() {
+		if e.levels(&e.scp, a.SCP); e.scp.denied {
+			return e.scp.decision(SCPLayer, false), true
+		}
+	}
+	if a.Endpoint.evaluate(&e.endpoint, r, false); e.endpoint.denied {
+		return e.endpoint.decision(EndpointLayer, false), true
+	}
+	if a.Resource.evaluate(&e.resource, r, a.Boundary != nil); e.resource.denied {
+		return e.resource.decision(a.resourceLayer(), false), true
+	}
 	switch r.Caller.Kind {
+	case RootCaller, AnonymousCaller, ServiceCaller, ProviderCaller:
+		return Decision{}, false // these have no policies of their own
+	}
+	if a.Identity.evaluate(&e.identity, r, false); e.identity.denied {
+		return e.identity.decision(IdentityLayer, false), true
+	}
+	if a.Boundary.evaluate(&e.boundary, r, false); e.boundary.denied {
+		return e.boundary.decision(BoundaryLayer, false), true
+	}
+	if a.Session.evaluate(&e.session, r, false); e.session.denied {
+		return e.session.decision(SessionLayer, false), true
+	}
+	return Decision{}, false
+}
+
+// levels evaluates control policies. Its verdict allows only if each level does.
+func (e *decider) levels(v *verdict, levels []*Program) {
+	weakest := direct
+	for _, level := range levels {
+		*v = verdict{}
+		if level.evaluate(v, e.request, false); v.denied {
+			return
+		}
+		weakest = min(weakest, v.grade)
+	}
+	v.grade = weakest
+}
+
+// grant decides a request that nothing denies explicitly.
+func (e *decider) grant() Decision {
+	a := e.applied
+	switch c := &e.request.Caller; {
+	case len(a.RCP) > 0 && !c.linked() && e.rcp.grade == unnamed:
+		return e.rcp.decision(RCPLayer, false)
+	case len(a.SCP) > 0 && c.serviceControlled() && e.scp.grade == unnamed:
+		return e.scp.decision(SCPLayer, false)
+	case a.Endpoint != nil && e.endpoint.grade == unnamed:
+		return e.endpoint.decision(EndpointLayer, false)
+	}
+	resourceLayer := a.resourceLayer()
+	both := a.Both || a.CrossAccount
+	switch e.request.Caller.Kind {
 	case RootCaller:
-		if a.Both || a.CrossAccount {
-			return resource.decision(resourceLayer, resource.grade != unnamed)
+		if both {
+			return e.resource.decision(resourceLayer, e.resource.grade != unnamed)
 		}
 		return Decision{Allowed: true}
 	case AnonymousCaller, ServiceCaller, ProviderCaller:
-		return resource.decision(resourceLayer, resource.grade == direct)
-	}
-	if scan(&identity, a.Identity, r, false); identity.denied {
-		return identity.decision(IdentityLayer, false)
-	}
-	if a.Boundary != nil {
-		one := [1]Source{*a.Boundary}
-		if scan(&boundary, one[:], r, false); boundary.denied {
-			return boundary.decision(BoundaryLayer, false)
-		}
-	}
-	if scan(&session, a.Session, r, false); session.denied {
-		return session.decision(SessionLayer, false)
+		return e.resource.decision(resourceLayer, e.resource.grade == direct)
 	}
 
-	granted := identity.decision(IdentityLayer, true)
+	granted := e.identity.decision(IdentityLayer, true)
 	switch {
-	case (a.Both || a.CrossAccount) && resource.grade == unnamed:
-		return resource.decision(resourceLayer, false)
-	case resource.grade == direct && !a.CrossAccount:
-		return resource.decision(resourceLayer, true)
-	case resource.grade == byEntity && !a.CrossAccount:
-		granted = resource.decision(resourceLayer, true)
-	case identity.grade == unnamed:
-		return identity.decision(IdentityLayer, false)
+	case both && e.resource.grade == unnamed:
+		return e.resource.decision(resourceLayer, false)
+	case e.resource.grade == direct && !a.CrossAccount:
+		return e.resource.decision(resourceLayer, true)
+	case e.resource.grade == byEntity && !a.CrossAccount:
+		granted = e.resource.decision(resourceLayer, true)
+	case e.identity.grade == unnamed:
+		return e.identity.decision(IdentityLayer, false)
 	}
-	if a.Boundary != nil && boundary.grade == unnamed {
-		return boundary.decision(BoundaryLayer, false)
+	if a.Boundary != nil && e.boundary.grade == unnamed {
+		return e.boundary.decision(BoundaryLayer, false)
 	}
-	if a.Session != nil && session.grade == unnamed {
-		return session.decision(SessionLayer, false)
+	if e.sessionLimits() && e.session.grade == unnamed {
+		return e.session.decision(SessionLayer, false)
 	}
 	return granted
 }
 
-// Reason is the end of AWS's sentence about a denial:
-//
-//	because no identity-based policy allows the iam:CreateRole action
-//	with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/P
-//
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-func (d *Decision) Reason(action string) string {
-	name := d.Layer.String()
-	if !d.Explicit {
-		return "because no " + name + " allows the " + action + " action"
-	}
-	article := "a "
-	if strings.HasPrefix(name, "identity") {
-		article = "an "
-	}
-	text := "with an explicit deny in " + article + name
-	if d.Source.ARN != "" {
-		text += ": " + d.Source.ARN
-	}
-	return text
+// sessionLimits says whether the session layer must allow. A session of
+// GetFederationToken has nothing but what a policy was passed for.
+func (e *decider) sessionLimits() bool {
+	return e.applied.Session != nil || e.request.Caller.Kind == FederatedCaller
 }

@@ -55,36 +55,35 @@ const (
 	other = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"other:*","Resource":"*"}}`
 )
 
-func sources(t testing.TB, texts ...string) []policy.Source {
+func program(t testing.TB, texts ...string) *policy.Program {
 	list := []policy.Source{}
 	for _, text := range texts {
 		list = append(list, policy.Source{Policy: compile(t, policy.Inline, text)})
 	}
-	return list
+	return policy.NewProgram(list...)
 }
 
 func TestLayers(t *testing.T) {
-	bound := func(text string) *policy.Source { return &sources(t, text)[0] }
 	for name, c := range map[string]struct {
 		applied policy.Applied
 		caller  policy.Caller
 		want    string
 	}{
 		"nothing":                {policy.Applied{}, user, "because no identity-based policy allows the s:a action"},
-		"identity":               {policy.Applied{Identity: sources(t, other, allow)}, user, ""},
-		"identity denies":        {policy.Applied{Identity: sources(t, allow, deny)}, user, "with an explicit deny in an identity-based policy"},
-		"boundary allows":        {policy.Applied{Identity: sources(t, allow), Boundary: bound(allow)}, user, ""},
-		"boundary does not":      {policy.Applied{Identity: sources(t, allow), Boundary: bound(other)}, user, "because no permissions boundary allows the s:a action"},
-		"boundary grants not":    {policy.Applied{Boundary: bound(allow)}, user, "because no identity-based policy allows the s:a action"},
-		"boundary denies":        {policy.Applied{Identity: sources(t, allow), Boundary: bound(deny)}, user, "with an explicit deny in a permissions boundary"},
-		"session allows":         {policy.Applied{Identity: sources(t, allow), Session: sources(t, other, allow)}, role, ""},
-		"session does not":       {policy.Applied{Identity: sources(t, allow), Session: sources(t, other)}, role, "because no session policy allows the s:a action"},
-		"session of nothing":     {policy.Applied{Identity: sources(t, allow), Session: sources(t)}, role, "because no session policy allows the s:a action"},
-		"session grants not":     {policy.Applied{Session: sources(t, allow)}, role, "because no identity-based policy allows the s:a action"},
-		"session denies":         {policy.Applied{Identity: sources(t, allow), Session: sources(t, deny)}, role, "with an explicit deny in a session policy"},
+		"identity":               {policy.Applied{Identity: program(t, other, allow)}, user, ""},
+		"identity denies":        {policy.Applied{Identity: program(t, allow, deny)}, user, "with an explicit deny in an identity-based policy"},
+		"boundary allows":        {policy.Applied{Identity: program(t, allow), Boundary: program(t, allow)}, user, ""},
+		"boundary does not":      {policy.Applied{Identity: program(t, allow), Boundary: program(t, other)}, user, "because no permissions boundary allows the s:a action"},
+		"boundary grants not":    {policy.Applied{Boundary: program(t, allow)}, user, "because no identity-based policy allows the s:a action"},
+		"boundary denies":        {policy.Applied{Identity: program(t, allow), Boundary: program(t, deny)}, user, "with an explicit deny in a permissions boundary"},
+		"session allows":         {policy.Applied{Identity: program(t, allow), Session: program(t, other, allow)}, role, ""},
+		"session does not":       {policy.Applied{Identity: program(t, allow), Session: program(t, other)}, role, "because no session policy allows the s:a action"},
+		"session of nothing":     {policy.Applied{Identity: program(t, allow), Session: program(t)}, role, "because no session policy allows the s:a action"},
+		"session grants not":     {policy.Applied{Session: program(t, allow)}, role, "because no identity-based policy allows the s:a action"},
+		"session denies":         {policy.Applied{Identity: program(t, allow), Session: program(t, deny)}, role, "with an explicit deny in a session policy"},
 		"root":                   {policy.Applied{}, root, ""},
-		"anonymous":              {policy.Applied{Identity: sources(t, allow)}, policy.Caller{}, "because no identity-based policy allows the s:a action"},
-		"explicit deny of limit": {policy.Applied{Boundary: bound(deny)}, user, "with an explicit deny in a permissions boundary"},
+		"anonymous":              {policy.Applied{Identity: program(t, allow)}, policy.Caller{}, "because no identity-based policy allows the s:a action"},
+		"explicit deny of limit": {policy.Applied{Boundary: program(t, deny)}, user, "with an explicit deny in a permissions boundary"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.caller.Kind == policy.AnonymousCaller {
@@ -123,8 +122,8 @@ func TestTrust(t *testing.T) {
 	spared := func(p string) string {
 		return allowed(`{"AWS":"*"}`) + `,{"Effect":"Deny","NotPrincipal":` + p + `,"Action":"sts:AssumeRole"}`
 	}
-	limited := policy.Applied{Session: sources(t, other)}
-	with := policy.Applied{Identity: sources(t, allow)}
+	limited := policy.Applied{Session: program(t, other)}
+	with := policy.Applied{Identity: program(t, allow)}
 	for _, c := range []struct {
 		statements string
 		caller     policy.Caller
@@ -159,12 +158,12 @@ func TestTrust(t *testing.T) {
 		{spared(`{"AWS":["111122223333","AIDAAAAAAAAAAAAAAAAAA"]}`), user, with, ""},
 		{spared(`{"AWS":["AIDAAAAAAAAAAAAAAAAAA"]}`), user, with, denied},
 		{spared(`{"AWS":["111122223333","AIDAAAAAAAAAAAAAAAAAA"]}`), user,
-			policy.Applied{Identity: sources(t, allow), Boundary: &sources(t, allow)[0]}, denied},
-		{allowed(`{"AWS":"*"}`), user, policy.Applied{Identity: sources(t, deny)}, "with an explicit deny in an identity-based policy"},
+			policy.Applied{Identity: program(t, allow), Boundary: program(t, allow)}, denied},
+		{allowed(`{"AWS":"*"}`), user, policy.Applied{Identity: program(t, deny)}, "with an explicit deny in an identity-based policy"},
 	} {
 		a := c.applied
 		a.Both = true
-		a.Resource = &policy.Source{Policy: compile(t, policy.Trust, `{"Version":"2012-10-17","Statement":[`+c.statements+`]}`)}
+		a.Resource = policy.NewProgram(policy.Source{Policy: compile(t, policy.Trust, `{"Version":"2012-10-17","Statement":[`+c.statements+`]}`)})
 		d := policy.Decide(&a, &policy.Request{Caller: c.caller, Action: "sts:AssumeRole", Resource: "arn:aws:iam::111122223333:role/x"})
 		if got := reason(d, "sts:AssumeRole"); got != c.want {
 			t.Errorf("%s for %s%s: got %q, want %q", c.statements, c.caller.ARN, c.caller.Name, got, c.want)
@@ -177,7 +176,7 @@ func TestNamesWhatDecided(t *testing.T) {
 	p := compile(t, policy.Managed, `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"*","Resource":"*"},
 		{"Sid":"No","Effect":"Deny","Action":"s:a","Resource":"*"}]}`)
-	a := &policy.Applied{Identity: []policy.Source{{ARN: "arn:aws:iam::111122223333:policy/P", Policy: p}}}
+	a := &policy.Applied{Identity: policy.NewProgram(policy.Source{ARN: "arn:aws:iam::111122223333:policy/P", Policy: p})}
 	d := policy.Decide(a, &policy.Request{Caller: user, Action: "s:a", Resource: "*"})
 	if want := "with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/P"; reason(d, "s:a") != want {
 		t.Errorf("reason %q", reason(d, "s:a"))
@@ -193,7 +192,7 @@ func TestNamesWhatDecided(t *testing.T) {
 
 // TestNoAllocation wants the plain cases to allocate nothing.
 func TestNoAllocation(t *testing.T) {
-	a := &policy.Applied{Identity: sources(t, deniesOthers, allow), Boundary: &sources(t, allow)[0]}
+	a := &policy.Applied{Identity: program(t, deniesOthers, allow), Boundary: program(t, allow)}
 	r := &policy.Request{Caller: user, Action: "iam:CreateRole", Resource: "arn:aws:iam::111122223333:role/x"}
 	if n := testing.AllocsPerRun(100, func() {
 		if d := policy.Decide(a, r); !d.Allowed {
@@ -224,7 +223,7 @@ func BenchmarkDecide(b *testing.B) {
 		"10x20OtherService": {many, "iam:CreateRole", "*"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			a := &policy.Applied{Identity: sources(b, c.texts...)}
+			a := &policy.Applied{Identity: program(b, c.texts...)}
 			r := &policy.Request{Caller: user, Action: c.action, Resource: c.resource}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -7,7 +7,7 @@
 //
 //	doc, err := policy.Parse(policy.Managed, text) // err is a *policy.Error: AWS's text, line and column
 //	p := policy.Compile(doc)
-//	d := policy.Decide(&policy.Applied{Identity: []policy.Source{{Policy: p}}}, &policy.Request{…})
+//	d := policy.Decide(&policy.Applied{Identity: policy.NewProgram(policy.Source{Policy: p})}, &policy.Request{…})
 //
 // The order of the decision is AWS's
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html):

@@ -164,7 +164,7 @@ func FuzzParse(f *testing.F) {
 					t.Errorf("statement's span %v of %q", s.Span, text)
 				}
 			}
-			policy.Decide(&policy.Applied{Identity: []policy.Source{{Policy: policy.Compile(d)}}},
+			policy.Decide(&policy.Applied{Identity: policy.NewProgram(policy.Source{Policy: policy.Compile(d)})},
 				&policy.Request{Caller: policy.Caller{Kind: policy.UserCaller}, Action: "a:b", Resource: "*"})
 		}
 	})

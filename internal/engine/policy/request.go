@@ -12,15 +12,38 @@ type Request struct {
 type Keys interface {
 	// Values returns the values of a key, which is given in lower case with its
 	// prefix: "aws:username", "aws:principaltag/team". None: the key is missing.
-	Values(key string) []string
+	Values(key string) Values
 }
 
-func (r *Request) values(key string) ([]string, bool) {
-	if r.Keys == nil {
-		return nil, false
+// Values are those of one condition key. The zero Values has none.
+type Values struct {
+	one  string
+	many []string
+	n    int
+}
+
+// One makes the values of a key that has one.
+func One(v string) Values { return Values{one: v, n: 1} }
+
+// Many makes the values of a multi-valued key. The list must not change.
+func Many(list []string) Values { return Values{many: list, n: len(list)} }
+
+// Len is how many there are.
+func (v Values) Len() int { return v.n }
+
+// At returns one of them, by its index from 0.
+func (v Values) At(i int) string {
+	if v.many != nil {
+		return v.many[i]
 	}
-	v := r.Keys.Values(key)
-	return v, len(v) > 0
+	return v.one
+}
+
+func (r *Request) values(key string) Values {
+	if r.Keys == nil {
+		return Values{}
+	}
+	return r.Keys.Values(key)
 }
 
 // CallerKind says who calls, as far as the rules differ.

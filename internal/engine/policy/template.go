@@ -97,11 +97,11 @@ func (t *template) expand(r *Request) (pieces []piece, ok bool) {
 			pieces[i] = p.piece
 			continue
 		}
-		values, _ := r.values(p.variable)
+		values := r.values(p.variable)
 		switch {
-		case len(values) == 1:
-			pieces[i].lit = values[0]
-		case len(values) == 0 && p.hasDefault:
+		case values.Len() == 1:
+			pieces[i].lit = values.At(0)
+		case values.Len() == 0 && p.hasDefault:
 			pieces[i].lit = p.fallback
 		default:
 			return nil, false
