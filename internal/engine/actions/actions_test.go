@@ -54,7 +54,7 @@ func TestCounts(t *testing.T) {
 		got, want int
 	}{
 		{"actions", actions, 3364}, {"resource types", resources, 350}, {"condition keys", keys, 739},
-		{"uses of resource types", uses, 3401}, {"dependent actions", dependent, 0},
+		{"uses of resource types", uses, 3401}, {"dependent actions", dependent, 412},
 	} {
 		if c.got != c.want {
 			t.Errorf("%d %s, want %d", c.got, c.what, c.want)
@@ -130,6 +130,7 @@ func TestWellKnown(t *testing.T) {
 		{"eks:CreateCluster", Write, "", "eks:authenticationMode eks:kubernetesVersion", ""},
 		{"ec2:DescribeInstances", List, "", "ec2:Region", ""},
 		{"kms:Decrypt", Write, "key*", "kms:ViaService", ""},
+		{"iam:AddRoleToInstanceProfile", Write, "instance-profile*", "", "iam:PassRole"},
 	} {
 		table, a := Look(tc.action)
 		if a == nil {

