@@ -12,9 +12,12 @@ func (p *Policy) Document() *Document { return p.doc }
 // statement is a compiled statement: it applies to a request when all of its
 // parts do.
 type statement struct {
+	index        int32 // of the document's statements
 	effect       Effect
-	actions      []glob
+	actions      []glob // for actions that are not in the reference
 	notAction    bool
+	known        actionSet // of those that are
+	all          bool      // all actions, known or not
 	resources    []template
 	notResource  bool
 	itself       bool // a trust policy's: the resource is the role that has it
@@ -30,7 +33,9 @@ func Compile(doc *Document) *Policy {
 	for i := range doc.Statements {
 		s := &doc.Statements[i]
 		out := statement{
+			index:        int32(i),
 			effect:       s.Effect,
+			known:        compileActions(s.Actions, s.NotAction),
 			notAction:    s.NotAction,
 			notResource:  s.NotResource,
 			itself:       doc.Kind == Trust,
@@ -40,6 +45,7 @@ func Compile(doc *Document) *Policy {
 		for _, a := range s.Actions {
 			out.actions = append(out.actions, compileGlob(a.Value, true))
 		}
+		out.all = out.known.everywhere && len(out.known.services) == 0
 		for _, r := range s.Resources {
 			out.resources = append(out.resources, compileTemplate(r.Value, true, doc.Version == Version2012))
 		}
@@ -81,6 +87,11 @@ func (s *statement) match(r *Request, bounded bool) outcome {
 	if !s.resource(r) {
 		return outcome{miss: ResourceMiss}
 	}
+	return s.appliesTo(r, bounded)
+}
+
+// appliesTo is match for a request whose action and resource are known to match.
+func (s *statement) appliesTo(r *Request, bounded bool) outcome {
 	g := direct
 	if !s.identity {
 		if s.notPrincipal {
@@ -101,7 +112,7 @@ func (s *statement) match(r *Request, bounded bool) outcome {
 
 func (s *statement) action(action string) bool {
 	for i := range s.actions {
-		if s.actions[i].match(action) {
+		if s.actions[i].match(action, nil) {
 			return !s.notAction
 		}
 	}

@@ -3,10 +3,8 @@ package policy
 import (
 	"bytes"
 	"encoding/base64"
-	"math/big"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // condition is a compiled Condition: all of a statement's must hold.
@@ -20,8 +18,8 @@ type condition struct {
 type operand struct {
 	template
 	arn    arnPattern
-	number *big.Rat
-	date   time.Time
+	number decimal
+	date   instant
 	net    netip.Prefix
 	binary []byte
 	truth  string // of Bool and Null, in lower case
@@ -118,9 +116,10 @@ func (c *condition) anyEquals(r *Request, value string) bool {
 		}
 		return false
 	case BinaryEquals:
-		got, err := base64.StdEncoding.DecodeString(value)
+		var room [256]byte
+		got, ok := decoded(room[:], value)
 		for i := range c.values {
-			if err == nil && c.values[i].valid && bytes.Equal(c.values[i].binary, got) {
+			if ok && c.values[i].valid && bytes.Equal(c.values[i].binary, got) {
 				return true
 			}
 		}
@@ -140,31 +139,38 @@ func (c *condition) anyEquals(r *Request, value string) bool {
 func (c *condition) anyText(r *Request, value string) bool {
 	for i := range c.values {
 		v := &c.values[i]
+		var same bool
 		switch c.Test {
-		case StringLike:
-			if v.matches(r, value) {
-				return true
-			}
 		case ArnLike:
-			if v.arn.matches(r, value) {
-				return true
-			}
+			same = v.arn.matches(r, value)
+		case StringEqualsIgnoreCase:
+			same = v.equalsFold(r, value)
 		default:
-			text, ok := v.string(r)
-			if ok && (text == value || c.Test == StringEqualsIgnoreCase && strings.EqualFold(text, value)) {
-				return true
-			}
+			same = v.matches(r, value)
+		}
+		if same {
+			return true
 		}
 	}
 	return false
 }
 
+// decoded decodes base64, into room if it has enough.
+func decoded(room []byte, value string) ([]byte, bool) {
+	if n := base64.StdEncoding.DecodedLen(len(value)); n > len(room) {
+		room = make([]byte, n)
+	}
+	n, err := base64.StdEncoding.Decode(room, []byte(value))
+	return room[:n], err == nil
+}
+
 // anyOrdered compares numbers and dates.
 func (c *condition) anyOrdered(value string) bool {
-	var number *big.Rat
-	var date time.Time
+	var number decimal
+	var date instant
 	var ok bool
-	if c.Test >= DateEquals {
+	dates := c.Test >= DateEquals
+	if dates {
 		date, ok = parseDate(value)
 	} else {
 		number, ok = parseNumber(value)
@@ -177,27 +183,30 @@ func (c *condition) anyOrdered(value string) bool {
 		if !v.valid {
 			continue
 		}
-		var order int
-		if number != nil {
-			order = number.Cmp(v.number)
+		order := 0
+		if dates {
+			order = date.compare(v.date)
 		} else {
-			order = date.Compare(v.date)
+			order = number.compare(v.number)
 		}
-		switch c.Test {
-		case NumericEquals, DateEquals:
-			ok = order == 0
-		case NumericLessThan, DateLessThan:
-			ok = order < 0
-		case NumericLessThanEquals, DateLessThanEquals:
-			ok = order <= 0
-		case NumericGreaterThan, DateGreaterThan:
-			ok = order > 0
-		default:
-			ok = order >= 0
-		}
-		if ok {
+		if c.Test.ordered(order) {
 			return true
 		}
 	}
 	return false
+}
+
+// ordered says whether the test holds of what compares so with its operand.
+func (t Test) ordered(order int) bool {
+	switch t {
+	case NumericEquals, DateEquals:
+		return order == 0
+	case NumericLessThan, DateLessThan:
+		return order < 0
+	case NumericLessThanEquals, DateLessThanEquals:
+		return order <= 0
+	case NumericGreaterThan, DateGreaterThan:
+		return order > 0
+	}
+	return order >= 0
 }

@@ -20,8 +20,8 @@ const alwaysAllowed = "sts:GetCallerIdentity"
 // decider holds the verdicts of all layers for one request.
 type decider struct {
 	applied  *Applied
-	request  *Request
-	rcp, scp verdict
+	query    query
+	rcp, scp leveled
 	resource verdict
 	identity verdict
 	boundary verdict
@@ -35,7 +35,7 @@ func Decide(a *Applied, r *Request) Decision {
 	if r.Action == alwaysAllowed {
 		return Decision{Allowed: true}
 	}
-	e := decider{applied: a, request: r}
+	e := decider{applied: a, query: newQuery(r)}
 	if d, denied := e.explicit(); denied {
 		return d
 	}
@@ -44,45 +44,51 @@ func Decide(a *Applied, r *Request) Decision {
 
 // explicit evaluates all layers, and ends at the first deny.
 func (e *decider) explicit() (Decision, bool) {
-	a, r := e.applied, e.request
-	if !r.Caller.linked() {
-		if e.levels(&e.rcp, a.RCP); e.rcp.denied {
-			return e.rcp.decision(RCPLayer, false), true
+	a, c := e.applied, &e.query.Caller
+	if !c.linked() {
+		if e.rcp.evaluate(a.RCP, &e.query); e.rcp.denied {
+			return e.rcp.decision(RCPLayer), true
 		}
 	}
-	if r.Caller.serviceControlled() {
-		if e.levels(&e.scp, a.SCP); e.scp.denied {
-			return e.scp.decision(SCPLayer, false), true
+	if c.serviceControlled() {
+		if e.scp.evaluate(a.SCP, &e.query); e.scp.denied {
+			return e.scp.decision(SCPLayer), true
 		}
 	}
-	if a.Endpoint.evaluate(&e.endpoint, r, false); e.endpoint.denied {
-		return e.endpoint.decision(EndpointLayer, false), true
+	if a.Endpoint.evaluate(&e.endpoint, &e.query, false); e.endpoint.denied {
+		return e.endpoint.decision(a.Endpoint, EndpointLayer, false), true
 	}
-	if a.Resource.evaluate(&e.resource, r, a.Boundary != nil); e.resource.denied {
-		return e.resource.decision(a.resourceLayer(), false), true
+	if a.Resource.evaluate(&e.resource, &e.query, a.Boundary != nil); e.resource.denied {
+		return e.resource.decision(a.Resource, a.resourceLayer(), false), true
 	}
-	switch r.Caller.Kind {
+	switch c.Kind {
 	case RootCaller, AnonymousCaller, ServiceCaller, ProviderCaller:
 		return Decision{}, false // these have no policies of their own
 	}
-	if a.Identity.evaluate(&e.identity, r, false); e.identity.denied {
-		return e.identity.decision(IdentityLayer, false), true
+	if a.Identity.evaluate(&e.identity, &e.query, false); e.identity.denied {
+		return e.identity.decision(a.Identity, IdentityLayer, false), true
 	}
-	if a.Boundary.evaluate(&e.boundary, r, false); e.boundary.denied {
-		return e.boundary.decision(BoundaryLayer, false), true
+	if a.Boundary.evaluate(&e.boundary, &e.query, false); e.boundary.denied {
+		return e.boundary.decision(a.Boundary, BoundaryLayer, false), true
 	}
-	if a.Session.evaluate(&e.session, r, false); e.session.denied {
-		return e.session.decision(SessionLayer, false), true
+	if a.Session.evaluate(&e.session, &e.query, false); e.session.denied {
+		return e.session.decision(a.Session, SessionLayer, false), true
 	}
 	return Decision{}, false
 }
 
-// levels evaluates control policies. Its verdict allows only if each level does.
-func (e *decider) levels(v *verdict, levels []*Program) {
+// leveled is the verdict of control policies: each level must allow.
+type leveled struct {
+	verdict
+	level *Program // that denied
+}
+
+func (v *leveled) evaluate(levels []*Program, q *query) {
 	weakest := direct
 	for _, level := range levels {
-		*v = verdict{}
-		if level.evaluate(v, e.request, false); v.denied {
+		v.verdict = verdict{}
+		if level.evaluate(&v.verdict, q, false); v.denied {
+			v.level = level
 			return
 		}
 		weakest = min(weakest, v.grade)
@@ -90,51 +96,56 @@ func (e *decider) levels(v *verdict, levels []*Program) {
 	v.grade = weakest
 }
 
+func (v *leveled) decision(layer Layer) Decision { return v.verdict.decision(v.level, layer, false) }
+
 // grant decides a request that nothing denies explicitly.
 func (e *decider) grant() Decision {
 	a := e.applied
-	switch c := &e.request.Caller; {
+	switch c := &e.query.Caller; {
 	case len(a.RCP) > 0 && !c.linked() && e.rcp.grade == unnamed:
-		return e.rcp.decision(RCPLayer, false)
+		return e.rcp.decision(RCPLayer)
 	case len(a.SCP) > 0 && c.serviceControlled() && e.scp.grade == unnamed:
-		return e.scp.decision(SCPLayer, false)
+		return e.scp.decision(SCPLayer)
 	case a.Endpoint != nil && e.endpoint.grade == unnamed:
-		return e.endpoint.decision(EndpointLayer, false)
+		return e.endpoint.decision(a.Endpoint, EndpointLayer, false)
 	}
 	resourceLayer := a.resourceLayer()
 	both := a.Both || a.CrossAccount
-	switch e.request.Caller.Kind {
+	switch e.query.Caller.Kind {
 	case RootCaller:
 		if both {
-			return e.resource.decision(resourceLayer, e.resource.grade != unnamed)
+			return e.resource.decision(a.Resource, resourceLayer, e.resource.grade != unnamed)
 		}
 		return Decision{Allowed: true}
 	case AnonymousCaller, ServiceCaller, ProviderCaller:
-		return e.resource.decision(resourceLayer, e.resource.grade == direct)
+		return e.resource.decision(a.Resource, resourceLayer, e.resource.grade == direct)
 	}
 
-	granted := e.identity.decision(IdentityLayer, true)
+	granting := IdentityLayer
 	switch {
 	case both && e.resource.grade == unnamed:
-		return e.resource.decision(resourceLayer, false)
+		return e.resource.decision(a.Resource, resourceLayer, false)
 	case e.resource.grade == direct && !a.CrossAccount:
-		return e.resource.decision(resourceLayer, true)
+		return e.resource.decision(a.Resource, resourceLayer, true)
 	case e.resource.grade == byEntity && !a.CrossAccount:
-		granted = e.resource.decision(resourceLayer, true)
+		granting = resourceLayer
 	case e.identity.grade == unnamed:
-		return e.identity.decision(IdentityLayer, false)
+		return e.identity.decision(a.Identity, IdentityLayer, false)
 	}
 	if a.Boundary != nil && e.boundary.grade == unnamed {
-		return e.boundary.decision(BoundaryLayer, false)
+		return e.boundary.decision(a.Boundary, BoundaryLayer, false)
 	}
 	if e.sessionLimits() && e.session.grade == unnamed {
-		return e.session.decision(SessionLayer, false)
+		return e.session.decision(a.Session, SessionLayer, false)
 	}
-	return granted
+	if granting == resourceLayer {
+		return e.resource.decision(a.Resource, resourceLayer, true)
+	}
+	return e.identity.decision(a.Identity, IdentityLayer, true)
 }
 
 // sessionLimits says whether the session layer must allow. A session of
 // GetFederationToken has nothing but what a policy was passed for.
 func (e *decider) sessionLimits() bool {
-	return e.applied.Session != nil || e.request.Caller.Kind == FederatedCaller
+	return e.applied.Session != nil || e.query.Caller.Kind == FederatedCaller
 }

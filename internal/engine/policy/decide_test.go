@@ -1,8 +1,6 @@
 package policy_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/eksact/eksact/internal/engine/policy"
@@ -204,31 +202,3 @@ func TestNoAllocation(t *testing.T) {
 }
 
 const deniesOthers = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":["s3:Delete*","ec2:*"],"Resource":"arn:aws:s3:::x/*"}}`
-
-func BenchmarkDecide(b *testing.B) {
-	many := make([]string, 10)
-	for i := range many {
-		var st []string
-		for j := range 20 {
-			st = append(st, fmt.Sprintf(`{"Effect":"Allow","Action":["s3:Get*","s3:List*"],"Resource":"arn:aws:s3:::bucket-%d-%d/*"}`, i, j))
-		}
-		many[i] = `{"Version":"2012-10-17","Statement":[` + strings.Join(st, ",") + `]}`
-	}
-	for name, c := range map[string]struct {
-		texts            []string
-		action, resource string
-	}{
-		"admin":             {[]string{allow}, "iam:CreateRole", "arn:aws:iam::111122223333:role/x"},
-		"10x20LastDecides":  {many, "s3:GetObject", "arn:aws:s3:::bucket-9-19/k"},
-		"10x20OtherService": {many, "iam:CreateRole", "*"},
-	} {
-		b.Run(name, func(b *testing.B) {
-			a := &policy.Applied{Identity: program(b, c.texts...)}
-			r := &policy.Request{Caller: user, Action: c.action, Resource: c.resource}
-			b.ReportAllocs()
-			for b.Loop() {
-				policy.Decide(a, r)
-			}
-		})
-	}
-}

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// glob is a compiled wildcard pattern: * stands for any characters, ? for one.
+// glob is a compiled pattern: * stands for any characters, ? for one, and a
+// variable for the value that a request gives it.
 type glob struct {
 	form globForm
 	fold bool   // ASCII letters match in either case
@@ -22,21 +23,32 @@ const (
 	general                  // segs, with a * between each two of them
 )
 
-// segment is what stands between two stars: literals and single wildcards.
+// segment is what stands between two stars: literals, variables and single
+// wildcards.
 type segment []piece
 
 type piece struct {
 	form pieceForm
 	lit  string
+	v    int // of a variable: its index among the request's values
 }
 
 type pieceForm uint8
 
 const (
-	literal pieceForm = iota
-	one               // ?
-	star              // *; only between segments, so only in lists of pieces
+	literal  pieceForm = iota
+	one                // ?
+	star               // *; only between segments, so only in lists of pieces
+	variable           // a value, whose own stars are literal
 )
+
+// text of a literal or variable.
+func (p *piece) text(vals []string) string {
+	if p.form == variable {
+		return vals[p.v]
+	}
+	return p.lit
+}
 
 func compileGlob(pattern string, fold bool) glob {
 	return globOf(wildPieces(nil, pattern), fold)
@@ -47,10 +59,10 @@ func wildPieces(list []piece, text string) []piece {
 	for len(text) > 0 {
 		i := strings.IndexAny(text, "*?")
 		if i < 0 {
-			return append(list, piece{literal, text})
+			return append(list, piece{form: literal, lit: text})
 		}
 		if i > 0 {
-			list = append(list, piece{literal, text[:i]})
+			list = append(list, piece{form: literal, lit: text[:i]})
 		}
 		if text[i] == '*' {
 			list = append(list, piece{form: star})
@@ -62,62 +74,53 @@ func wildPieces(list []piece, text string) []piece {
 	return list
 }
 
-// globOf joins adjacent literals, cuts at the stars and picks the quickest form.
-func globOf(pieces []piece, fold bool) glob {
-	segs := []segment{{}}
+// joined joins adjacent literals and drops empty ones and repeated stars.
+func joined(pieces []piece) []piece {
+	out := make([]piece, 0, len(pieces))
 	for _, p := range pieces {
-		last := len(segs) - 1
+		last := len(out) - 1
 		switch {
-		case p.form == star:
-			segs = append(segs, segment{})
 		case p.form == literal && p.lit == "":
-		case p.form == literal && len(segs[last]) > 0 && segs[last][len(segs[last])-1].form == literal:
-			segs[last][len(segs[last])-1].lit += p.lit
+		case p.form == star && last >= 0 && out[last].form == star:
+		case p.form == literal && last >= 0 && out[last].form == literal:
+			out[last].lit += p.lit
 		default:
-			segs[last] = append(segs[last], p)
+			out = append(out, p)
 		}
 	}
-	if len(segs) > 2 {
-		// Adjacent stars are one: drop what is empty in the middle.
-		middle := segs[1 : len(segs)-1]
-		kept := segs[:1]
-		tail := segs[len(segs)-1]
-		for _, s := range middle {
-			if len(s) > 0 {
-				kept = append(kept, s)
-			}
-		}
-		segs = append(kept, tail)
+	return out
+}
+
+// globOf cuts at the stars and picks the quickest form.
+func globOf(pieces []piece, fold bool) glob {
+	pieces = joined(pieces)
+	switch n := len(pieces); {
+	case n == 0:
+		return glob{form: exact, fold: fold}
+	case n == 1 && pieces[0].form == literal:
+		return glob{form: exact, fold: fold, lit: pieces[0].lit}
+	case n == 1 && pieces[0].form == star:
+		return glob{form: anything, fold: fold}
+	case n == 2 && pieces[0].form == literal && pieces[1].form == star:
+		return glob{form: prefix, fold: fold, lit: pieces[0].lit}
 	}
-	g := glob{fold: fold, form: general, segs: segs}
-	first, isLit := segs[0].literal()
-	switch {
-	case len(segs) == 1 && isLit:
-		g.form, g.lit, g.segs = exact, first, nil
-	case len(segs) == 2 && isLit && len(segs[1]) == 0:
-		g.form, g.lit, g.segs = prefix, first, nil
-		if first == "" {
-			g.form = anything
+	g := glob{fold: fold, form: general}
+	start := 0
+	for i, p := range pieces {
+		if p.form == star {
+			g.segs = append(g.segs, segment(pieces[start:i]))
+			start = i + 1
 		}
 	}
+	g.segs = append(g.segs, segment(pieces[start:]))
 	return g
 }
 
-// literal is the segment's text if it is nothing but one.
-func (s segment) literal() (string, bool) {
-	switch {
-	case len(s) == 0:
-		return "", true
-	case len(s) == 1 && s[0].form == literal:
-		return s[0].lit, true
-	}
-	return "", false
-}
-
-// match says whether the whole of text matches. Each segment is put at the
-// leftmost place where it fits; a later star can make up for any choice but the
-// leftmost one is as good as all others, so there is no going back.
-func (g *glob) match(text string) bool {
+// match says whether the whole of text matches, with these values of the
+// pattern's variables. Each segment is put at the leftmost place where it fits; a
+// later star can make up for any choice but the leftmost one is as good as all
+// others, so there is no going back.
+func (g *glob) match(text string, vals []string) bool {
 	switch g.form {
 	case anything:
 		return true
@@ -126,7 +129,7 @@ func (g *glob) match(text string) bool {
 	case prefix:
 		return len(text) >= len(g.lit) && equal(text[:len(g.lit)], g.lit, g.fold)
 	}
-	n, ok := g.segs[0].at(text, g.fold)
+	n, ok := g.segs[0].at(text, g.fold, vals)
 	if !ok {
 		return false
 	}
@@ -135,19 +138,19 @@ func (g *glob) match(text string) bool {
 		return text == ""
 	}
 	for _, s := range g.segs[1 : len(g.segs)-1] {
-		end, ok := s.find(text, g.fold)
+		end, ok := s.find(text, g.fold, vals)
 		if !ok {
 			return false
 		}
 		text = text[end:]
 	}
-	return g.segs[len(g.segs)-1].ends(text, g.fold)
+	return g.segs[len(g.segs)-1].ends(text, g.fold, vals)
 }
 
 // at says how many bytes the segment takes at the beginning of text.
-func (s segment) at(text string, fold bool) (n int, ok bool) {
-	for _, p := range s {
-		if p.form == one {
+func (s segment) at(text string, fold bool, vals []string) (n int, ok bool) {
+	for i := range s {
+		if s[i].form == one {
 			_, size := utf8.DecodeRuneInString(text[n:])
 			if size == 0 {
 				return 0, false
@@ -155,22 +158,24 @@ func (s segment) at(text string, fold bool) (n int, ok bool) {
 			n += size
 			continue
 		}
-		if len(text)-n < len(p.lit) || !equal(text[n:n+len(p.lit)], p.lit, fold) {
+		lit := s[i].text(vals)
+		if len(text)-n < len(lit) || !equal(text[n:n+len(lit)], lit, fold) {
 			return 0, false
 		}
-		n += len(p.lit)
+		n += len(lit)
 	}
 	return n, true
 }
 
 // find returns where the leftmost occurrence of the segment ends.
-func (s segment) find(text string, fold bool) (end int, ok bool) {
-	if lit, isLit := s.literal(); isLit && !fold {
+func (s segment) find(text string, fold bool, vals []string) (end int, ok bool) {
+	if len(s) == 1 && s[0].form != one && !fold {
+		lit := s[0].text(vals)
 		i := strings.Index(text, lit)
 		return i + len(lit), i >= 0
 	}
 	for i := 0; i <= len(text); {
-		if n, ok := s.at(text[i:], fold); ok {
+		if n, ok := s.at(text[i:], fold, vals); ok {
 			return i + n, true
 		}
 		_, size := utf8.DecodeRuneInString(text[i:])
@@ -180,11 +185,10 @@ func (s segment) find(text string, fold bool) (end int, ok bool) {
 }
 
 // ends says whether text ends in the segment.
-func (s segment) ends(text string, fold bool) bool {
+func (s segment) ends(text string, fold bool, vals []string) bool {
 	n := len(text)
 	for i := len(s) - 1; i >= 0; i-- {
-		p := s[i]
-		if p.form == one {
+		if s[i].form == one {
 			_, size := utf8.DecodeLastRuneInString(text[:n])
 			if size == 0 {
 				return false
@@ -192,10 +196,11 @@ func (s segment) ends(text string, fold bool) bool {
 			n -= size
 			continue
 		}
-		if n < len(p.lit) || !equal(text[n-len(p.lit):n], p.lit, fold) {
+		lit := s[i].text(vals)
+		if n < len(lit) || !equal(text[n-len(lit):n], lit, fold) {
 			return false
 		}
-		n -= len(p.lit)
+		n -= len(lit)
 	}
 	return true
 }

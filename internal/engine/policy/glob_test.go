@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math/big"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestGlob(t *testing.T) {
 		{"a.c", "abc", false, false},
 	} {
 		g := compileGlob(c.pattern, c.fold)
-		if got := g.match(c.text); got != c.want {
+		if got := g.match(c.text, nil); got != c.want {
 			t.Errorf("%q on %q (fold %v) = %v", c.pattern, c.text, c.fold, got)
 		}
 	}
@@ -50,7 +51,7 @@ func TestGlob(t *testing.T) {
 func TestGlobCost(t *testing.T) {
 	g := compileGlob(strings.Repeat("*?a", 200)+"*b", false)
 	start := time.Now()
-	if g.match(strings.Repeat("a", 100_000)) {
+	if g.match(strings.Repeat("a", 100_000), nil) {
 		t.Error("matched")
 	}
 	if d := time.Since(start); d > 5*time.Second {
@@ -80,7 +81,7 @@ func FuzzGlob(f *testing.F) {
 		}
 		want := regexp.MustCompile(flags + `\A` + expr + `\z`).MatchString(text)
 		g := compileGlob(pattern, fold)
-		if got := g.match(text); got != want {
+		if got := g.match(text, nil); got != want {
 			t.Errorf("%q on %q (fold %v) = %v", pattern, text, fold, got)
 		}
 	})
@@ -94,11 +95,21 @@ func TestDateForms(t *testing.T) {
 		"2020-01-02T03:04:05+02:00": "2020-01-02T01:04:05Z",
 		"2020-01-02T03:04Z":         "2020-01-02T03:04:00Z",
 		"1577934245":                "2020-01-02T03:04:05Z",
+		"2020-01-02T03:04:05-02":    "2020-01-02T05:04:05Z",
+		"2020-01-02T":               "2020-01-02T00:00:00Z",
+		"2020-01":                   "2020-01-01T00:00:00Z",
+		"2024-02-29":                "2024-02-29T00:00:00Z",
+		"2023-02-29":                "",
+		"2020-13-01":                "",
+		"2020-01-02T24:00:00Z":      "",
+		"2020-01-02T03:04:05.Z":     "",
+		"2020-01-02T03:04:05Zx":     "",
+		"2020-01-02 03:04:05Z":      "",
 		"soon":                      "",
 		"":                          "",
 	} {
 		got, ok := parseDate(s)
-		if ok != (want != "") || ok && got.UTC().Format(time.RFC3339Nano) != want {
+		if ok != (want != "") || ok && time.Unix(got.second, int64(got.nano)).UTC().Format(time.RFC3339Nano) != want {
 			t.Errorf("%q: %v, %v", s, got, ok)
 		}
 	}
@@ -108,6 +119,21 @@ func TestNumbers(t *testing.T) {
 	for s, ok := range map[string]bool{"10": true, "10.0": true, "-0.5": true, "+1": true, "1e3": false, "": false, "-": false, "1.": false, ".5": false, "0x10": false, "--1": false} {
 		if _, got := parseNumber(s); got != ok {
 			t.Errorf("%q: %v", s, got)
+		}
+	}
+}
+
+func TestNumbersCompare(t *testing.T) {
+	texts := []string{"0", "-0", "0.0", "+0", "1", "01", "1.0", "10", "9", "9.99", "9.9", "-1", "-10", "-9.5", "0.5", "0.45", "123456789012345678901234567890.1", "123456789012345678901234567890.2"}
+	for _, a := range texts {
+		for _, b := range texts {
+			x, _ := parseNumber(a)
+			y, _ := parseNumber(b)
+			p, _ := new(big.Rat).SetString(a)
+			q, _ := new(big.Rat).SetString(b)
+			if got, want := x.compare(y), p.Cmp(q); got != want {
+				t.Errorf("%s to %s: %d, want %d", a, b, got, want)
+			}
 		}
 	}
 }

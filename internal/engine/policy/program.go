@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/eksact/eksact/internal/engine/actions"
+
 // Source is a policy that applies, and the name under which a denial shows it.
 type Source struct {
 	ARN    string // of a managed policy; "" of an inline one
@@ -9,13 +11,65 @@ type Source struct {
 // Program is all policies of one layer, made ready to be evaluated together. It is
 // immutable and may be shared by all whose policies these are. A nil Program has
 // no policies; where that differs from an empty one, Applied says so.
+//
+// For each service that the policies name, and for all services together, there
+// is a lane of its denying and one of its allowing statements. A request goes to
+// two of these pairs. There its action's number tells whether any statement covers
+// the action, and its resource leads to the statements whose resource begins so.
+// Actions that are not in the reference are few, of services that are not served:
+// for them every statement is asked.
 type Program struct {
-	sources []Source
+	sources  []Source
+	general  lanes
+	services []*lanes // by the service's number; nil: no statement names it
+}
+
+type lanes struct{ deny, allow lane }
+
+func (l *lanes) of(e Effect) *lane {
+	if e == Deny {
+		return &l.deny
+	}
+	return &l.allow
 }
 
 // NewProgram joins policies, in this order.
 func NewProgram(sources ...Source) *Program {
-	return &Program{sources: sources}
+	p := &Program{sources: sources}
+	for i, source := range sources {
+		for j := range source.Policy.statements {
+			p.add(&source.Policy.statements[j], int32(i))
+		}
+	}
+	p.general.deny.root.finish(0)
+	p.general.allow.root.finish(0)
+	for n, l := range p.services {
+		if l != nil {
+			size := len(actions.ByNumber(n).Actions)
+			l.deny.root.finish(size)
+			l.allow.root.finish(size)
+		}
+	}
+	return p
+}
+
+func (p *Program) add(s *statement, source int32) {
+	if s.known.everywhere {
+		p.general.of(s.effect).add(s, source, nil)
+		return
+	}
+	for _, set := range s.known.services {
+		if p.services == nil {
+			p.services = make([]*lanes, actions.Services())
+		}
+		l := p.services[set.service]
+		if l == nil {
+			size := len(actions.ByNumber(set.service).Actions)
+			l = &lanes{deny: lane{size: size}, allow: lane{size: size}}
+			p.services[set.service] = l
+		}
+		l.of(s.effect).add(s, source, set.actions)
+	}
 }
 
 // Sources are the policies that it was made of.
@@ -28,41 +82,80 @@ func (p *Program) Sources() []Source {
 
 // verdict of a layer.
 type verdict struct {
-	denied    bool
-	grade     grade // unnamed: nothing allows
-	source    Source
-	statement int
+	denied bool
+	grade  grade // unnamed: nothing allows
+	source int32 // what decided: index of the program's sources
+	index  int32 // and of its statements
 }
 
 // evaluate a layer: a deny ends it, the strongest allow is kept.
-func (p *Program) evaluate(v *verdict, r *Request, bounded bool) {
-	if p == nil {
+func (p *Program) evaluate(v *verdict, q *query, bounded bool) {
+	if p == nil || len(p.sources) == 0 {
 		return
 	}
-	for i := range p.sources {
-		policy := p.sources[i].Policy
-		for j := range policy.statements {
-			s := &policy.statements[j]
-			if s.effect == Allow && v.grade == direct {
-				continue
-			}
-			m := s.match(r, bounded)
-			switch {
-			case m.miss != NoMiss:
-			case s.effect == Deny:
-				*v = verdict{denied: true, source: p.sources[i], statement: j}
-				return
-			case m.grade > v.grade:
-				v.grade, v.source, v.statement = m.grade, p.sources[i], j
+	if !q.known {
+		p.evaluateAll(v, q, bounded)
+		return
+	}
+	var own *lanes
+	if p.services != nil {
+		own = p.services[q.service]
+	}
+	if p.general.deny.evaluate(v, q, bounded) || own != nil && own.deny.evaluate(v, q, bounded) {
+		return
+	}
+	if !p.general.allow.evaluate(v, q, bounded) && own != nil {
+		own.allow.evaluate(v, q, bounded)
+	}
+}
+
+// evaluate looks for the statement of a lane that decides. It returns true when
+// nothing can be added to what it found.
+func (l *lane) evaluate(v *verdict, q *query, bounded bool) bool {
+	if !l.covers(q) {
+		return false
+	}
+	return l.visit(q, func(e *entry) bool {
+		m := e.appliesTo(q.Request, bounded)
+		return m.miss == NoMiss && v.take(e.statement, e.source, m.grade)
+	})
+}
+
+// take notes a statement that applies. It returns true when that settles the layer.
+func (v *verdict) take(s *statement, source int32, g grade) bool {
+	if s.effect == Deny {
+		*v = verdict{denied: true, source: source, index: s.index}
+		return true
+	}
+	if g > v.grade {
+		v.grade, v.source, v.index = g, source, s.index
+	}
+	return v.grade == direct
+}
+
+// evaluateAll asks every statement, the denying ones first.
+func (p *Program) evaluateAll(v *verdict, q *query, bounded bool) {
+	for _, effect := range [...]Effect{Deny, Allow} {
+		for i := range p.sources {
+			policy := p.sources[i].Policy
+			for j := range policy.statements {
+				s := &policy.statements[j]
+				if s.effect != effect {
+					continue
+				}
+				if m := s.match(q.Request, bounded); m.miss == NoMiss && v.take(s, int32(i), m.grade) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func (v *verdict) decision(layer Layer, allowed bool) Decision {
+// decision of a layer, which p is.
+func (v *verdict) decision(p *Program, layer Layer, allowed bool) Decision {
 	d := Decision{Allowed: allowed, Explicit: v.denied, Layer: layer}
-	if allowed || v.denied {
-		d.Source, d.Statement = v.source, v.statement
+	if v.denied || allowed && v.grade != unnamed {
+		d.Source, d.Statement = p.sources[v.source], int(v.index)
 	}
 	return d
 }

@@ -126,7 +126,7 @@ func trustAction(pattern string) bool {
 	g := compileGlob(pattern, true)
 	for _, action := range []string{"sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity",
 		"sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"} {
-		if g.match(action) {
+		if g.match(action, nil) {
 			return true
 		}
 	}

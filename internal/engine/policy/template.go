@@ -4,19 +4,16 @@ import "strings"
 
 // template is a text of a policy that may hold variables: ${aws:username},
 // ${aws:username, 'nobody'}; and ${*}, ${?}, ${$} for the characters themselves.
-// Without variables it is compiled once; with them, for each request.
+// It is compiled once; a request only gives the values.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 type template struct {
-	parts []part
-	text  string // without variables: the whole text
-	glob  glob   // without variables: the whole pattern
-	fixed bool
+	glob
+	vars []placeholder
 }
 
-// part is a piece of pattern, or a variable.
-type part struct {
-	piece
-	variable   string // key, in lower case; "" if this is a piece
+// placeholder is a variable of a template.
+type placeholder struct {
+	key        string // in lower case
 	fallback   string
 	hasDefault bool
 }
@@ -24,55 +21,43 @@ type part struct {
 // compileTemplate reads text. Wild says that * and ? are wildcards, variables
 // that ${…} is replaced (version 2012-10-17).
 func compileTemplate(text string, wild, variables bool) template {
-	t := template{fixed: true}
+	pieces, vars := templatePieces(text, wild, variables)
+	return template{globOf(pieces, false), vars}
+}
+
+func templatePieces(text string, wild, variables bool) (pieces []piece, vars []placeholder) {
 	add := func(s string) {
-		if s == "" {
-			return
-		}
-		if !wild {
-			t.parts = append(t.parts, part{piece: piece{literal, s}})
-			return
-		}
-		for _, p := range wildPieces(nil, s) {
-			t.parts = append(t.parts, part{piece: p})
+		if wild {
+			pieces = wildPieces(pieces, s)
+		} else {
+			pieces = append(pieces, piece{form: literal, lit: s})
 		}
 	}
-	rest := text
 	for variables {
-		i := strings.Index(rest, "${")
+		i := strings.Index(text, "${")
 		if i < 0 {
 			break
 		}
-		length := strings.IndexByte(rest[i:], '}')
+		length := strings.IndexByte(text[i:], '}')
 		if length < 0 {
 			break
 		}
-		add(rest[:i])
-		t.parts = append(t.parts, variablePart(rest[i+2:i+length]))
-		if t.parts[len(t.parts)-1].variable != "" {
-			t.fixed = false
+		add(text[:i])
+		switch inner := text[i+2 : i+length]; inner {
+		case "*", "?", "$":
+			pieces = append(pieces, piece{form: literal, lit: inner})
+		default:
+			pieces = append(pieces, piece{form: variable, v: len(vars)})
+			vars = append(vars, parsePlaceholder(inner))
 		}
-		rest = rest[i+length+1:]
+		text = text[i+length+1:]
 	}
-	add(rest)
-	if t.fixed {
-		pieces := make([]piece, len(t.parts))
-		var b strings.Builder
-		for i, p := range t.parts {
-			pieces[i] = p.piece
-			b.WriteString(p.lit)
-		}
-		t.text, t.glob = b.String(), globOf(pieces, false)
-	}
-	return t
+	add(text)
+	return pieces, vars
 }
 
-// variablePart reads what stands between ${ and }.
-func variablePart(inner string) part {
-	switch inner {
-	case "*", "?", "$":
-		return part{piece: piece{literal, inner}}
-	}
+// parsePlaceholder reads what stands between ${ and }.
+func parsePlaceholder(inner string) placeholder {
 	name, fallback, hasDefault := strings.Cut(inner, ",")
 	fallback = strings.TrimSpace(fallback)
 	if n := len(fallback); n >= 2 && fallback[0] == '\'' && fallback[n-1] == '\'' {
@@ -80,82 +65,70 @@ func variablePart(inner string) part {
 	} else {
 		hasDefault = false
 	}
-	name = strings.ToLower(strings.TrimSpace(name))
-	if name == "" {
-		// Nothing is called by no name: like any variable that is missing.
-		name = " "
-	}
-	return part{variable: name, fallback: fallback, hasDefault: hasDefault}
+	return placeholder{strings.ToLower(strings.TrimSpace(name)), fallback, hasDefault}
 }
 
-// expand replaces the variables; a value's own stars are literal. It fails when
-// a variable is missing, or has not exactly one value.
-func (t *template) expand(r *Request) (pieces []piece, ok bool) {
-	pieces = make([]piece, len(t.parts))
-	for i, p := range t.parts {
-		if p.variable == "" {
-			pieces[i] = p.piece
-			continue
-		}
-		values := r.values(p.variable)
+// few is how many variables a text may have before their values need memory of
+// their own.
+const few = 4
+
+// values appends what the request gives the variables. It fails when one is
+// missing, or has not exactly one value.
+func (t *template) values(list []string, r *Request) ([]string, bool) {
+	for i := range t.vars {
+		v := r.values(t.vars[i].key)
 		switch {
-		case values.Len() == 1:
-			pieces[i].lit = values.At(0)
-		case values.Len() == 0 && p.hasDefault:
-			pieces[i].lit = p.fallback
+		case v.Len() == 1:
+			list = append(list, v.At(0))
+		case v.Len() == 0 && t.vars[i].hasDefault:
+			list = append(list, t.vars[i].fallback)
 		default:
 			return nil, false
 		}
 	}
-	return pieces, true
+	return list, true
 }
 
-// matches compares the pattern with value.
-func (t *template) matches(r *Request, value string) bool {
-	if t.fixed {
-		return t.glob.match(value)
+// matches compares the pattern with text.
+func (t *template) matches(r *Request, text string) bool {
+	if len(t.vars) == 0 {
+		return t.match(text, nil)
 	}
-	pieces, ok := t.expand(r)
+	var room [few]string
+	vals, ok := t.values(room[:0], r)
+	return ok && t.match(text, vals)
+}
+
+// equalsFold compares a template without wildcards with text, in any case of
+// letters.
+func (t *template) equalsFold(r *Request, text string) bool {
+	if len(t.vars) == 0 {
+		return strings.EqualFold(t.lit, text)
+	}
+	vals, ok := t.values(nil, r)
 	if !ok {
 		return false
 	}
-	g := globOf(pieces, false)
-	return g.match(value)
-}
-
-// string returns the text of a template without wildcards.
-func (t *template) string(r *Request) (string, bool) {
-	if t.fixed {
-		return t.text, true
-	}
-	pieces, ok := t.expand(r)
-	if !ok {
-		return "", false
-	}
 	var b strings.Builder
-	for _, p := range pieces {
-		b.WriteString(p.lit)
+	for i := range t.segs[0] {
+		b.WriteString(t.segs[0][i].text(vals))
 	}
-	return b.String(), true
+	return strings.EqualFold(b.String(), text)
 }
 
 // arnPattern is a pattern of which the six parts of an ARN are matched each
 // alone.
 type arnPattern struct {
-	template
-	parts [6]glob // when fixed
-	count int     // parts found; fewer than six match nothing
+	template // for its variables
+	pieces   []piece
+	parts    [6]glob
+	count    int
 }
 
 func compileARN(text string, variables bool) arnPattern {
-	a := arnPattern{template: compileTemplate(text, true, variables)}
-	if a.fixed {
-		pieces := make([]piece, len(a.template.parts))
-		for i, p := range a.template.parts {
-			pieces[i] = p.piece
-		}
-		a.parts, a.count = arnParts(pieces)
-	}
+	pieces, vars := templatePieces(text, true, variables)
+	a := arnPattern{template: template{vars: vars}, pieces: pieces}
+	a.parts, a.count = arnParts(pieces)
 	return a
 }
 
@@ -174,7 +147,7 @@ func arnParts(pieces []piece) (parts [6]glob, count int) {
 			if !found {
 				break
 			}
-			parts[count] = globOf(append(part, piece{literal, before}), false)
+			parts[count] = globOf(append(part, piece{form: literal, lit: before}), false)
 			part, count = nil, count+1
 			p.lit = after
 		}
@@ -186,24 +159,46 @@ func arnParts(pieces []piece) (parts [6]glob, count int) {
 
 func (a *arnPattern) matches(r *Request, arn string) bool {
 	parts, count := &a.parts, a.count
-	if !a.fixed {
-		pieces, ok := a.expand(r)
-		if !ok {
-			return false
-		}
-		var made [6]glob
-		made, count = arnParts(pieces)
-		parts = &made
+	var room [few]string
+	vals, ok := a.values(room[:0], r)
+	if !ok {
+		return false
+	}
+	if a.cutsValues(vals) {
+		made, n := arnParts(a.filled(vals))
+		parts, count = &made, n
 	}
 	if count != 6 {
 		return false
 	}
 	for i := range 5 {
 		part, rest, found := strings.Cut(arn, ":")
-		if !found || !parts[i].match(part) {
+		if !found || !parts[i].match(part, vals) {
 			return false
 		}
 		arn = rest
 	}
-	return parts[5].match(arn)
+	return parts[5].match(arn, vals)
+}
+
+// cutsValues says whether a value has colons, which may separate parts.
+func (a *arnPattern) cutsValues(vals []string) bool {
+	for _, v := range vals {
+		if strings.IndexByte(v, ':') >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// filled are the pieces with values in place of variables.
+func (a *arnPattern) filled(vals []string) []piece {
+	pieces := make([]piece, len(a.pieces))
+	for i, p := range a.pieces {
+		if p.form == variable {
+			p = piece{form: literal, lit: vals[p.v]}
+		}
+		pieces[i] = p
+	}
+	return pieces
 }

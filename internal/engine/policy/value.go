@@ -1,24 +1,47 @@
 package policy
 
 import (
-	"math/big"
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// parseNumber reads a decimal number, exactly.
-func parseNumber(s string) (*big.Rat, bool) {
+// decimal is a number, exactly: its digits without zeros that say nothing.
+type decimal struct {
+	negative        bool
+	whole, fraction string
+}
+
+// parseNumber reads a decimal number of at most 64 characters.
+func parseNumber(s string) (decimal, bool) {
 	digits := strings.TrimLeft(s, "+-")
 	if len(s)-len(digits) > 1 || digits == "" || len(s) > 64 {
-		return nil, false
+		return decimal{}, false
 	}
 	whole, fraction, dot := strings.Cut(digits, ".")
 	if dot && fraction == "" || whole == "" || !allDigits(whole) || !allDigits(fraction) {
-		return nil, false
+		return decimal{}, false
 	}
-	return new(big.Rat).SetString(s)
+	d := decimal{whole: strings.TrimLeft(whole, "0"), fraction: strings.TrimRight(fraction, "0")}
+	d.negative = s[0] == '-' && (d.whole != "" || d.fraction != "")
+	return d, true
+}
+
+// compare is negative when d is less than o, positive when it is more.
+func (d decimal) compare(o decimal) int {
+	if d.negative != o.negative {
+		if d.negative {
+			return -1
+		}
+		return 1
+	}
+	order := cmp.Or(cmp.Compare(len(d.whole), len(o.whole)), cmp.Compare(d.whole, o.whole), cmp.Compare(d.fraction, o.fraction))
+	if d.negative {
+		return -order
+	}
+	return order
 }
 
 func allDigits(s string) bool {
@@ -30,25 +53,117 @@ func allDigits(s string) bool {
 	return true
 }
 
-// parseDate reads a date as policies and requests spell it: ISO 8601 (a date, or
-// with hours, minutes, seconds and a fraction; Z, an offset or none, which is
-// UTC) or seconds since 1970.
-func parseDate(s string) (time.Time, bool) {
+// instant is a moment, in nanoseconds of a second since 1970.
+type instant struct {
+	second int64
+	nano   int32
+}
+
+func (t instant) compare(o instant) int {
+	return cmp.Or(cmp.Compare(t.second, o.second), cmp.Compare(t.nano, o.nano))
+}
+
+// parseDate reads a date as policies and requests spell it: ISO 8601 (a month, a
+// day, or with hours, minutes, seconds and a fraction; Z, an offset or none, which
+// is UTC) or seconds since 1970.
+func parseDate(s string) (instant, bool) {
 	if s != "" && allDigits(s) {
 		seconds, err := strconv.ParseInt(s, 10, 64)
-		return time.Unix(seconds, 0), err == nil
+		return instant{second: seconds}, err == nil
 	}
-	s = strings.ToUpper(s)
-	for _, layout := range []string{
-		"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
-		"2006-01-02T15:04:05Z07", "2006-01-02T15Z07:00", "2006-01-02T15", "2006-01-02T", "2006-01-02", "2006-01",
-	} {
-		// A fraction of the second is read after any layout that has seconds.
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+	r := dateReader{rest: s, ok: true}
+	year, month, day := r.digits(4), 1, 1
+	if r.skip('-'); r.ok {
+		month = r.digits(2)
+	}
+	if r.next('-') {
+		day = r.digits(2)
+	}
+	var hour, minute, second, nano, offset int
+	if r.next('T') && r.rest != "" {
+		hour = r.digits(2)
+		if r.next(':') {
+			minute = r.digits(2)
+			if r.next(':') {
+				second, nano = r.digits(2), r.fraction()
+			}
 		}
+		offset = r.offset()
 	}
-	return time.Time{}, false
+	if !r.ok || r.rest != "" || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
+		return instant{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if t.Day() != day {
+		return instant{}, false // the month has no such day
+	}
+	return instant{t.Unix() - int64(offset), int32(nano)}, true
+}
+
+// dateReader reads a date from left to right. Once something is not as it should
+// be it is not ok any more.
+type dateReader struct {
+	rest string
+	ok   bool
+}
+
+func (r *dateReader) digits(n int) int {
+	if len(r.rest) < n || !allDigits(r.rest[:n]) {
+		r.ok = false
+		return 0
+	}
+	v := 0
+	for _, c := range []byte(r.rest[:n]) {
+		v = v*10 + int(c-'0')
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+// next takes c, in either case, if it stands there.
+func (r *dateReader) next(c byte) bool {
+	if !r.ok || r.rest == "" || lower(r.rest[0]) != lower(c) {
+		return false
+	}
+	r.rest = r.rest[1:]
+	return true
+}
+
+func (r *dateReader) skip(c byte) { r.ok = r.next(c) }
+
+// fraction reads .123, in nanoseconds; what is finer is cut off.
+func (r *dateReader) fraction() int {
+	if !r.next('.') {
+		return 0
+	}
+	n, unit := 0, 100_000_000
+	count := 0
+	for r.rest != "" && r.rest[0] >= '0' && r.rest[0] <= '9' {
+		n += int(r.rest[0]-'0') * unit
+		unit /= 10
+		r.rest = r.rest[1:]
+		count++
+	}
+	r.ok = r.ok && count > 0
+	return n
+}
+
+// offset reads Z, +01:00 or -01, in seconds.
+func (r *dateReader) offset() int {
+	sign := 1
+	switch {
+	case r.next('Z'):
+		return 0
+	case r.next('-'):
+		sign = -1
+	case !r.next('+'):
+		return 0
+	}
+	seconds := r.digits(2) * 3600
+	if r.next(':') {
+		seconds += r.digits(2) * 60
+	}
+	return sign * seconds
 }
 
 // dateForm says whether IAM takes s for a date when a policy is written, by the
