@@ -31,50 +31,70 @@ type decider struct {
 
 // Decide decides a request.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
-func Decide(a *Applied, r *Request) Decision {
+func Decide(a *Applied, r *Request) (d Decision) {
 	if r.Action == alwaysAllowed {
-		return Decision{Allowed: true}
-	}
-	e := decider{applied: a, query: newQuery(r)}
-	if d, denied := e.explicit(); denied {
+		d.Allowed = true
 		return d
 	}
-	return e.grant()
+	e := decider{applied: a}
+	e.query.ask(r)
+	made, denied := e.explicit()
+	if !denied {
+		made = e.grant()
+	}
+	made.tell(&d)
+	return d
+}
+
+// ruling is the verdict of the layer that decides. It fits registers, which a
+// Decision does not: passing one on costs as much as a layer's evaluation.
+type ruling struct {
+	*verdict
+	program *Program // the layer
+	layer   Layer
+	allowed bool
+}
+
+func (r ruling) tell(d *Decision) {
+	d.Allowed, d.Explicit, d.Layer = r.allowed, r.denied, r.layer
+	if r.denied || r.allowed && r.grade != unnamed {
+		d.Source, d.Statement = r.program.sources[r.source], int(r.index)
+	}
 }
 
 // explicit evaluates all layers, and ends at the first deny.
-func (e *decider) explicit() (Decision, bool) {
+func (e *decider) explicit() (made ruling, denied bool) {
 	a, c := e.applied, &e.query.Caller
 	if !c.linked() {
 		if e.rcp.evaluate(a.RCP, &e.query); e.rcp.denied {
-			return e.rcp.decision(RCPLayer), true
+			return e.rcp.rules(RCPLayer), true
 		}
 	}
 	if c.serviceControlled() {
 		if e.scp.evaluate(a.SCP, &e.query); e.scp.denied {
-			return e.scp.decision(SCPLayer), true
+			return e.scp.rules(SCPLayer), true
 		}
 	}
 	if a.Endpoint.evaluate(&e.endpoint, &e.query, false); e.endpoint.denied {
-		return e.endpoint.decision(a.Endpoint, EndpointLayer, false), true
+		return e.endpoint.rules(a.Endpoint, EndpointLayer, false), true
 	}
 	if a.Resource.evaluate(&e.resource, &e.query, a.Boundary != nil); e.resource.denied {
-		return e.resource.decision(a.Resource, a.resourceLayer(), false), true
+		return e.resource.rules(a.Resource, a.resourceLayer(), false), true
 	}
 	switch c.Kind {
 	case RootCaller, AnonymousCaller, ServiceCaller, ProviderCaller:
-		return Decision{}, false // these have no policies of their own
+		return ruling{}, false // these have no policies of their own
 	}
 	if a.Identity.evaluate(&e.identity, &e.query, false); e.identity.denied {
-		return e.identity.decision(a.Identity, IdentityLayer, false), true
+		return e.identity.rules(a.Identity, IdentityLayer, false), true
 	}
 	if a.Boundary.evaluate(&e.boundary, &e.query, false); e.boundary.denied {
-		return e.boundary.decision(a.Boundary, BoundaryLayer, false), true
+		return e.boundary.rules(a.Boundary, BoundaryLayer, false), true
 	}
 	if a.Session.evaluate(&e.session, &e.query, false); e.session.denied {
-		return e.session.decision(a.Session, SessionLayer, false), true
+		return e.session.rules(a.Session, SessionLayer, false), true
 	}
-	return Decision{}, false
+	return ruling{}, false
 }
 
 // leveled is the verdict of control policies: each level must allow.
@@ -96,52 +116,52 @@ func (v *leveled) evaluate(levels []*Program, q *query) {
 	v.grade = weakest
 }
 
-func (v *leveled) decision(layer Layer) Decision { return v.verdict.decision(v.level, layer, false) }
+func (v *leveled) rules(layer Layer) ruling { return v.verdict.rules(v.level, layer, false) }
 
 // grant decides a request that nothing denies explicitly.
-func (e *decider) grant() Decision {
+func (e *decider) grant() ruling {
 	a := e.applied
 	switch c := &e.query.Caller; {
 	case len(a.RCP) > 0 && !c.linked() && e.rcp.grade == unnamed:
-		return e.rcp.decision(RCPLayer)
+		return e.rcp.rules(RCPLayer)
 	case len(a.SCP) > 0 && c.serviceControlled() && e.scp.grade == unnamed:
-		return e.scp.decision(SCPLayer)
+		return e.scp.rules(SCPLayer)
 	case a.Endpoint != nil && e.endpoint.grade == unnamed:
-		return e.endpoint.decision(a.Endpoint, EndpointLayer, false)
+		return e.endpoint.rules(a.Endpoint, EndpointLayer, false)
 	}
 	resourceLayer := a.resourceLayer()
 	both := a.Both || a.CrossAccount
 	switch e.query.Caller.Kind {
 	case RootCaller:
 		if both {
-			return e.resource.decision(a.Resource, resourceLayer, e.resource.grade != unnamed)
+			return e.resource.rules(a.Resource, resourceLayer, e.resource.grade != unnamed)
 		}
-		return Decision{Allowed: true}
+		return e.identity.rules(nil, IdentityLayer, true)
 	case AnonymousCaller, ServiceCaller, ProviderCaller:
-		return e.resource.decision(a.Resource, resourceLayer, e.resource.grade == direct)
+		return e.resource.rules(a.Resource, resourceLayer, e.resource.grade == direct)
 	}
 
 	granting := IdentityLayer
 	switch {
 	case both && e.resource.grade == unnamed:
-		return e.resource.decision(a.Resource, resourceLayer, false)
+		return e.resource.rules(a.Resource, resourceLayer, false)
 	case e.resource.grade == direct && !a.CrossAccount:
-		return e.resource.decision(a.Resource, resourceLayer, true)
+		return e.resource.rules(a.Resource, resourceLayer, true)
 	case e.resource.grade == byEntity && !a.CrossAccount:
 		granting = resourceLayer
 	case e.identity.grade == unnamed:
-		return e.identity.decision(a.Identity, IdentityLayer, false)
+		return e.identity.rules(a.Identity, IdentityLayer, false)
 	}
 	if a.Boundary != nil && e.boundary.grade == unnamed {
-		return e.boundary.decision(a.Boundary, BoundaryLayer, false)
+		return e.boundary.rules(a.Boundary, BoundaryLayer, false)
 	}
 	if e.sessionLimits() && e.session.grade == unnamed {
-		return e.session.decision(a.Session, SessionLayer, false)
+		return e.session.rules(a.Session, SessionLayer, false)
 	}
 	if granting == resourceLayer {
-		return e.resource.decision(a.Resource, resourceLayer, true)
+		return e.resource.rules(a.Resource, resourceLayer, true)
 	}
-	return e.identity.decision(a.Identity, IdentityLayer, true)
+	return e.identity.rules(a.Identity, IdentityLayer, true)
 }
 
 // sessionLimits says whether the session layer must allow. A session of

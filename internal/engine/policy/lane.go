@@ -174,10 +174,9 @@ type query struct {
 	known           bool // the action is in the reference
 }
 
-func newQuery(r *Request) query {
-	q := query{Request: r}
+func (q *query) ask(r *Request) {
+	q.Request = r
 	q.service, q.number, q.known = actions.Find(r.Action)
-	return q
 }
 
 // covers says whether any statement covers the action.

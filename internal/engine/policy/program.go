@@ -90,9 +90,12 @@ type verdict struct {
 
 // evaluate a layer: a deny ends it, the strongest allow is kept.
 func (p *Program) evaluate(v *verdict, q *query, bounded bool) {
-	if p == nil || len(p.sources) == 0 {
-		return
+	if p != nil && len(p.sources) > 0 { // apart, to be inlined: most layers have no policies
+		p.find(v, q, bounded)
 	}
+}
+
+func (p *Program) find(v *verdict, q *query, bounded bool) {
 	if !q.known {
 		p.evaluateAll(v, q, bounded)
 		return
@@ -151,11 +154,7 @@ func (p *Program) evaluateAll(v *verdict, q *query, bounded bool) {
 	}
 }
 
-// decision of a layer, which p is.
-func (v *verdict) decision(p *Program, layer Layer, allowed bool) Decision {
-	d := Decision{Allowed: allowed, Explicit: v.denied, Layer: layer}
-	if v.denied || allowed && v.grade != unnamed {
-		d.Source, d.Statement = p.sources[v.source], int(v.index)
-	}
-	return d
+// rules makes it the ruling, of a layer that p is.
+func (v *verdict) rules(p *Program, layer Layer, allowed bool) ruling {
+	return ruling{v, p, layer, allowed}
 }

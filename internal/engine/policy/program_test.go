@@ -78,7 +78,8 @@ func TestProgramsFindAllThatMatches(t *testing.T) {
 	for range 3000 {
 		p := m.program([]Kind{Inline, Resource}[m.IntN(2)])
 		for range 10 {
-			q := newQuery(m.request())
+			var q query
+			q.ask(m.request())
 			var got, want verdict
 			p.evaluate(&got, &q, false)
 			p.evaluateAll(&want, &q, false)
