@@ -153,7 +153,7 @@ func (d *Daemon) metadata(source netip.Addr) (imds.Instance, bool) {
 		if role, ok := d.iam.ProfileRole(i.ProfileARN); ok {
 			out.Role, out.ProfileARN, out.ProfileID = role.Name, i.ProfileARN, i.ProfileID
 			out.Credentials = func(context.Context) (imds.Credentials, error) {
-				keys, err := d.sts.InstanceSession(&role, i.ID, 6*time.Hour)
+				keys, err := d.sts.InstanceSession(&role, i.ID, 6*time.Hour, d.instanceKeys(i))
 				return imds.Credentials{
 					AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, Token: keys.SessionToken,
 					Updated: time.Now().UTC(), Expires: keys.Expires,
@@ -163,6 +163,17 @@ func (d *Daemon) metadata(source netip.Addr) (imds.Instance, bool) {
 		return out, true
 	}
 	return imds.Instance{}, false
+}
+
+// instanceKeys are the condition keys that an instance's credentials carry: where
+// they were handed out.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-ec2instancesourcevpc
+func (d *Daemon) instanceKeys(i ec2.Instance) map[string]string {
+	return map[string]string{
+		"aws:ec2instancesourcevpc":         i.VPC,
+		"aws:ec2instancesourceprivateipv4": i.PrivateIP.String(),
+		"ec2:sourceinstancearn":            "arn:aws:ec2:" + d.config.Region + ":" + d.config.Account + ":instance/" + i.ID,
+	}
 }
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {

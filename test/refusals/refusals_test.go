@@ -78,7 +78,7 @@ func (p *place) session(t *testing.T, ago time.Duration) aws.Credentials {
 	if !ok {
 		t.Fatal("role guest is not in the store")
 	}
-	keys, err := issuer.InstanceSession(&role, "i-0123456789abcdef0", time.Hour)
+	keys, err := issuer.InstanceSession(&role, "i-0123456789abcdef0", time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

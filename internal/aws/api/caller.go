@@ -44,12 +44,17 @@ type Caller struct {
 	// Of the request rather than the principal.
 	SourceIP  netip.Addr
 	UserAgent string
+	Referer   string
 	TLS       bool
 	RequestID string
 	Region    string // of the credential scope
 	// RequestedRegion is aws:RequestedRegion: that of the endpoint, which of the
 	// global services is us-east-1.
 	RequestedRegion string
+
+	// AuthorizationID names the record of the call's refusal. The authorizer sets
+	// it, before the call is over.
+	AuthorizationID string
 }
 
 // Session is what a session token carries.
@@ -64,6 +69,9 @@ type Session struct {
 	TransitiveTags []string
 	SourceIdentity string
 	Chained        bool // assumed with a role session's credentials
+	// Keys are condition keys that the credentials themselves carry, by their names
+	// in lower case: "ec2:sourceinstancearn" of an instance's role.
+	Keys map[string]string `json:",omitempty"`
 }
 
 type callerKey struct{}

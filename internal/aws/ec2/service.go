@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -41,13 +42,37 @@ func New(st *store.Store, place api.Place, zones ...string) *Service {
 // Service lists the operations for the front door. EC2's Describe calls touch no
 // resources that a policy could name.
 func (s *Service) Service() *api.Service {
-	svc := &api.Service{ID: "ec2", Action: "ec2"}
+	svc := &api.Service{ID: "ec2", Action: "ec2", Resource: s.ofResource}
 	api.Add(svc, "DescribeVpcs", s.DescribeVpcs, nil)
 	api.Add(svc, "DescribeSubnets", s.DescribeSubnets, nil)
 	api.Add(svc, "DescribeSecurityGroups", s.DescribeSecurityGroups, nil)
 	api.Add(svc, "DescribeAvailabilityZones", s.DescribeAvailabilityZones, nil)
 	api.Add(svc, "DescribeInstances", s.DescribeInstances, nil)
 	return svc
+}
+
+// ofResource answers for the condition keys of a resource: its tags.
+func (s *Service) ofResource(arn, key string) policy.Values {
+	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
+	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
+	if !isTag || arn != s.arn(kind, id) {
+		return policy.Values{}
+	}
+	switch kind {
+	case "vpc":
+		v, _ := s.vpcs.Get(id)
+		return api.TagValue(v.Tags, tag)
+	case "subnet":
+		n, _ := s.subnets.Get(id)
+		return api.TagValue(n.Tags, tag)
+	case "security-group":
+		g, _ := s.groups.Get(id)
+		return api.TagValue(g.Tags, tag)
+	case "instance":
+		i, _ := s.instances.Get(id)
+		return api.TagValue(i.Tags, tag)
+	}
+	return policy.Values{}
 }
 
 func (s *Service) arn(kind, id string) string {

@@ -101,7 +101,7 @@ func New(d Deps) *Service {
 
 // Service lists the operations for the front door.
 func (s *Service) Service() *api.Service {
-	svc := &api.Service{ID: "eks", Action: "eks"}
+	svc := &api.Service{ID: "eks", Action: "eks", Resource: s.ofResource}
 	api.Add(svc, "CreateCluster", s.CreateCluster, func(_ context.Context, in *eks.CreateClusterInput) []string { return s.arns(in.Name) })
 	api.Add(svc, "DescribeCluster", s.DescribeCluster, func(_ context.Context, in *eks.DescribeClusterInput) []string { return s.arns(in.Name) })
 	api.Add(svc, "ListClusters", s.ListClusters, nil)
@@ -113,6 +113,7 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "UntagResource", s.UntagResource, func(_ context.Context, in *eks.UntagResourceInput) []string { return given(in.ResourceArn) })
 	api.Add(svc, "ListTagsForResource", s.ListTagsForResource, func(_ context.Context, in *eks.ListTagsForResourceInput) []string { return given(in.ResourceArn) })
 	api.Add(svc, "DescribeClusterVersions", s.DescribeClusterVersions, nil)
+	s.addKeys(svc)
 	return svc
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -35,13 +36,29 @@ func New(st *store.Store, place api.Place) *Service {
 // Service lists the operations for the front door. The Describe calls touch no
 // resources that a policy could name.
 func (s *Service) Service() *api.Service {
-	svc := &api.Service{ID: "elasticloadbalancingv2", Action: "elasticloadbalancing"}
+	svc := &api.Service{ID: "elasticloadbalancingv2", Action: "elasticloadbalancing", Resource: s.ofResource}
 	api.Add(svc, "DescribeLoadBalancers", s.DescribeLoadBalancers, nil)
 	api.Add(svc, "DescribeListeners", s.DescribeListeners, nil)
 	api.Add(svc, "DescribeTargetGroups", s.DescribeTargetGroups, nil)
 	api.Add(svc, "DescribeTargetHealth", s.DescribeTargetHealth, nil)
 	api.Add(svc, "DescribeTags", s.DescribeTags, nil)
 	return svc
+}
+
+// ofResource answers for the condition keys of a load balancer or target group: its
+// tags.
+func (s *Service) ofResource(arn, key string) policy.Values {
+	tag, ok := strings.CutPrefix(key, "aws:resourcetag/")
+	if !ok {
+		return policy.Values{}
+	}
+	if lb, err := s.balancer(arn); err == nil {
+		return api.TagValue(lb.Tags, tag)
+	}
+	if g, err := s.group(arn); err == nil {
+		return api.TagValue(g.Tags, tag)
+	}
+	return policy.Values{}
 }
 
 func (s *Service) arn(resource string) string {

@@ -32,6 +32,7 @@ type passage struct {
 	sig    *sigv4.Signature // nil without one
 	caller *api.Caller      // set once authenticated
 	body   *[]byte
+	keys   callKeys
 
 	// For the record and the log.
 	in, out any
@@ -180,7 +181,7 @@ func (p *passage) setCaller(who api.Caller) {
 	if peer, err := netip.ParseAddrPort(p.r.RemoteAddr); err == nil {
 		who.SourceIP = peer.Addr().Unmap().WithZone("")
 	}
-	who.UserAgent = p.r.UserAgent()
+	who.UserAgent, who.Referer = p.r.UserAgent(), p.r.Referer()
 	who.TLS = p.r.TLS != nil
 	who.RequestID = p.id
 	who.RequestedRegion = requestedRegion(p.wire.Signing(), who.Region)
@@ -207,13 +208,28 @@ func (p *passage) authorize(ctx context.Context, in any) error {
 	if op.Open || op.SelfAuthorized || op.Unsigned {
 		return nil
 	}
-	resources := anyResource
+	p.keys = callKeys{f: p.f, op: op, ctx: ctx, in: in}
+	var resources []string
 	if op.Resources != nil {
-		if named := op.Resources(ctx, in); len(named) > 0 {
-			resources = named
+		resources = op.Resources(ctx, in)
+	}
+	if err := p.ask(ctx, op.action, resources); err != nil || op.Also == nil {
+		return err
+	}
+	for _, need := range op.Also(ctx, in) {
+		if err := p.ask(ctx, need.Action, need.Resources); err != nil {
+			return err
 		}
 	}
-	err := p.f.Authorizer.Authorize(ctx, p.caller, op.action, resources, nil)
+	return nil
+}
+
+// ask asks for one action.
+func (p *passage) ask(ctx context.Context, action string, resources []string) error {
+	if len(resources) == 0 {
+		resources = anyResource
+	}
+	err := p.f.Authorizer.AuthorizeCall(ctx, p.caller, action, resources, &p.keys)
 	if err == nil {
 		return nil
 	}

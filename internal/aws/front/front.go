@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -25,12 +26,12 @@ type Credentials interface {
 
 // Authorizer decides (package aws/iam, over engine/policy).
 type Authorizer interface {
-	// Authorize returns nil when who may perform action ("iam:CreateRole") on
+	// AuthorizeCall returns nil when who may perform action ("iam:CreateRole") on
 	// every one of resources; otherwise an error whose text is AWS's sentence:
 	// "User: … is not authorized to perform: … on resource: … because …".
-	// The global condition keys follow from who; keys are those that the
-	// operation adds.
-	Authorize(ctx context.Context, who *api.Caller, action string, resources []string, keys map[string][]string) error
+	// The global condition keys follow from who; keys answers for those that
+	// follow from the call and its resources.
+	AuthorizeCall(ctx context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error
 }
 
 // Recorder keeps events (package aws/cloudtrail).
@@ -64,7 +65,8 @@ const unsignedBody = 256 << 10
 type Front struct {
 	Config
 	verifier *sigv4.Verifier
-	services map[string]*service // by the ID of their wire table
+	services map[string]*service     // by the ID of their wire table
+	owners   map[string]*api.Service // of resources, by the service in their ARNs
 }
 
 // service is a registered service, ready for look-ups.
@@ -76,6 +78,7 @@ type service struct {
 type operation struct {
 	api.Operation
 	action string // "iam:CreateRole"
+	tags   tagFields
 	events string // prefix of IAM actions, which names the event's source
 }
 
@@ -100,7 +103,7 @@ func New(c Config) (*Front, error) {
 	if c.Keys == 0 {
 		c.Keys = 1024
 	}
-	f := &Front{Config: c, verifier: sigv4.NewVerifier(c.Keys), services: map[string]*service{}}
+	f := &Front{Config: c, verifier: sigv4.NewVerifier(c.Keys), services: map[string]*service{}, owners: map[string]*api.Service{}}
 	for _, s := range c.Services {
 		if f.services[s.ID] != nil {
 			return nil, fmt.Errorf("front: service %s is registered twice", s.ID)
@@ -110,7 +113,10 @@ func New(c Config) (*Front, error) {
 			if op.Input == nil || op.Handle == nil {
 				return nil, fmt.Errorf("front: %s.%s has no handler", s.ID, name)
 			}
-			ready.ops[name] = &operation{Operation: op, action: s.Action + ":" + name, events: s.Action}
+			ready.ops[name] = &operation{Operation: op, action: actionOf(s, name), tags: findTags(reflect.TypeOf(op.Input())), events: s.Action}
+		}
+		if s.Resource != nil {
+			f.owners[s.Action] = s
 		}
 		f.services[s.ID] = ready
 	}

@@ -79,7 +79,7 @@ type gate struct {
 	who  api.Caller
 }
 
-func (g *gate) Authorize(_ context.Context, who *api.Caller, action string, resources []string, _ map[string][]string) error {
+func (g *gate) AuthorizeCall(_ context.Context, who *api.Caller, action string, resources []string, _ api.Keys) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.last, g.who = append([]string{action}, resources...), *who

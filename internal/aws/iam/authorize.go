@@ -21,10 +21,20 @@ func (d *Denied) Error() string { return d.Sentence }
 // everything is what a call that names no resource touches.
 var everything = []string{"*"}
 
-// Authorize implements the front door's Authorizer: nil when the caller may do
-// the action on every resource, otherwise a *Denied. Given are condition keys,
-// in any spelling; those of the principal are known here.
+// AuthorizeCall implements the front door's Authorizer: nil when the caller may do
+// the action on every resource, otherwise a *Denied. Keys answers for the
+// condition keys that follow from the call; those of the caller are known here.
+func (i *IAM) AuthorizeCall(_ context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error {
+	return i.authorize(who, action, resources, nil, keys)
+}
+
+// Authorize is AuthorizeCall for what a service asks by itself. Given are condition
+// keys, in any spelling.
 func (i *IAM) Authorize(_ context.Context, who *api.Caller, action string, resources []string, given map[string][]string) error {
+	return i.authorize(who, action, resources, given, nil)
+}
+
+func (i *IAM) authorize(who *api.Caller, action string, resources []string, given map[string][]string, keys api.Keys) error {
 	if len(resources) == 0 {
 		resources = everything
 	}
@@ -32,17 +42,19 @@ func (i *IAM) Authorize(_ context.Context, who *api.Caller, action string, resou
 		return err
 	}
 	i.noteUse(who, action)
-	applied, s, ok := i.applied(who)
-	k := i.borrow(who, s, given)
+	k := i.borrow(who, nil, given)
 	defer i.giveBack(k)
-	r := policy.Request{Caller: callerOf(who), Action: action, Keys: k}
+	var ok bool
+	k.call = keys
+	k.applied, k.s, ok = i.applied(who)
+	k.request = policy.Request{Caller: callerOf(who), Action: action, Keys: k}
 	for _, resource := range resources {
+		k.request.Resource, k.resource = resource, resource
 		if !ok {
-			return denied(who, action, resource, policy.Decision{})
+			return i.denied(k, policy.Decision{})
 		}
-		r.Resource, k.resource = resource, resource
-		if d := policy.Decide(&applied, &r); !d.Allowed {
-			return denied(who, action, resource, d)
+		if d := policy.Decide(&k.applied, &k.request); !d.Allowed {
+			return i.denied(k, d)
 		}
 	}
 	return nil
@@ -61,9 +73,10 @@ func limitedSession(who *api.Caller, action string) error {
 	return nil
 }
 
-// denied makes AWS's sentence about a decision.
-func denied(who *api.Caller, action, resource string, d policy.Decision) *Denied {
-	return &Denied{d.Sentence(who.ARN, action, spoken(action, resource)), d}
+// denied makes AWS's sentence about a decision, and keeps a record of it.
+func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
+	r := &k.request
+	return &Denied{Sentence: d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource)), Decision: d}
 }
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity
@@ -140,12 +153,6 @@ func callerOf(who *api.Caller) policy.Caller {
 	return c
 }
 
-// guard is Authorize for IAM's calls that the front door leaves to it, because
-// they have condition keys of their own.
-func (i *IAM) guard(ctx context.Context, action string, resources []string, given map[string][]string) error {
-	return asAccessDenied(i.Authorize(ctx, api.CallerFrom(ctx), action, resources, given))
-}
-
 // asAccessDenied gives a refusal the code that it has in IAM's protocol.
 func asAccessDenied(err error) error {
 	if d, ok := err.(*Denied); ok {
@@ -166,10 +173,11 @@ func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[st
 	}
 	k := i.borrow(who, s, given)
 	defer i.giveBack(k)
-	arn := i.roleARN(r)
-	k.resource = arn
-	applied.Resource, applied.Both = role.trust, true
-	return policy.Decide(&applied, &policy.Request{Caller: callerOf(who), Action: action, Resource: arn, Keys: k})
+	k.resource = i.roleARN(r)
+	k.applied = applied
+	k.applied.Resource, k.applied.Both = role.trust, true
+	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: k.resource, Keys: k}
+	return policy.Decide(&k.applied, &k.request)
 }
 
 // Trusts says whether a role's trust policy lets a service assume it.

@@ -4,20 +4,35 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/policy"
 )
 
-// conditions answers for the condition keys of one call, when a policy asks: the
-// keys that were given, then what is known of the principal and of the resource.
+// conditions answers for the condition keys of one call, when a policy asks: those
+// of the caller, the time and the account, those that were given, and those that
+// follow from the call and its resource. What is not known has no values, for
+// policies tell an absent key from an empty one.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+//
+// Those that are never present: aws:SourceVpc, aws:SourceVpce, aws:SourceVpcArn
+// and aws:VpcSourceIp, for there are no interface endpoints and everyone reaches
+// the front door at its public address; aws:CalledVia and its like, aws:SourceArn
+// and aws:SourceAccount on users' calls, for no service calls another with its
+// caller's rights; all keys of organizations.
 type conditions struct {
 	i        *IAM
 	who      *api.Caller
 	s        *subject // nil of root and services
 	resource string
 	given    map[string][]string // in any spelling
+	call     api.Keys            // nil of what services ask themselves
+	now      time.Time           // when the call was begun to be decided
+
+	// What a decision is made of, here because this is reused.
+	applied policy.Applied
+	request policy.Request
 }
 
 func (i *IAM) borrow(who *api.Caller, s *subject, given map[string][]string) *conditions {
@@ -36,73 +51,137 @@ func (i *IAM) giveBack(k *conditions) {
 
 // Values implements policy.Keys.
 func (k *conditions) Values(name string) policy.Values {
-	if v, ok := k.given[name]; ok {
-		return policy.Many(v)
-	}
-	for spelled, v := range k.given {
-		if strings.EqualFold(spelled, name) {
+	if len(k.given) > 0 {
+		if v, ok := k.given[name]; ok {
 			return policy.Many(v)
 		}
-	}
-	if v, ok := k.principal(name); ok {
-		return policy.One(v)
-	}
-	for _, prefix := range []string{"aws:resourcetag/", "iam:resourcetag/"} {
-		if tag, ok := strings.CutPrefix(name, prefix); ok {
-			return policy.Many(valueOf(k.i.tagsOf(k.resource), tag))
+		for spelled, v := range k.given {
+			if strings.EqualFold(spelled, name) {
+				return policy.Many(v)
+			}
 		}
 	}
-	return policy.Values{}
+	if v, ok := k.global(name); ok {
+		return policy.One(v)
+	}
+	if k.call != nil {
+		if v := k.call.Values(k.resource, name); v.Len() > 0 {
+			return v
+		}
+	}
+	if rest, ok := strings.CutPrefix(name, "iam:resourcetag/"); ok {
+		return k.i.ofResource(k.resource, "aws:resourcetag/"+rest)
+	}
+	return k.i.ofResource(k.resource, name)
 }
 
-// principal answers for the keys that follow from the caller, and for the time.
-func (k *conditions) principal(name string) (string, bool) {
+// global answers for the keys that any call may have.
+func (k *conditions) global(name string) (string, bool) {
 	c := k.who
 	known := c.Type != "" && c.Type != api.Anonymous
 	switch name {
 	case "aws:currenttime":
-		return k.i.now().UTC().Format("2006-01-02T15:04:05Z"), true
+		return k.i.clock(k.time()).date, true
 	case "aws:epochtime":
-		return strconv.FormatInt(k.i.now().Unix(), 10), true
+		return k.i.clock(k.time()).epoch, true
 	case "aws:principalarn":
 		return c.PrincipalARN, known
 	case "aws:principalaccount":
-		return c.AccountID, known
+		return orAnonymous(c, c.AccountID), c.Type != ""
 	case "aws:principaltype":
 		return string(c.Type), c.Type != ""
+	case "aws:principalisawsservice":
+		return "false", known
 	case "aws:userid":
-		return c.UserID, known
+		return orAnonymous(c, c.UserID), c.Type != ""
 	case "aws:username":
 		return c.Name, c.Type == api.User
 	case "aws:sourceip":
 		return c.SourceIP.String(), c.SourceIP.IsValid()
 	case "aws:useragent":
 		return c.UserAgent, c.UserAgent != ""
+	case "aws:referer":
+		return c.Referer, c.Referer != ""
 	case "aws:requestedregion":
 		return c.RequestedRegion, c.RequestedRegion != ""
 	case "aws:securetransport":
-		return strconv.FormatBool(c.TLS), known
-	case "aws:viaawsservice", "aws:principalisawsservice":
+		return strconv.FormatBool(c.TLS), c.Type != ""
+	case "aws:viaawsservice":
 		return "false", true
 	case "aws:resourceaccount":
-		return k.i.place.AccountID, true
+		return k.i.accountOf(k.resource), true
 	}
 	if tag, ok := strings.CutPrefix(name, "aws:principaltag/"); ok {
 		return k.principalTag(tag)
 	}
-	s := c.Session
-	if s == nil {
+	if c.Session == nil {
 		return "", false
 	}
+	return k.ofSession(name)
+}
+
+// ofSession answers for the keys that only temporary credentials have.
+func (k *conditions) ofSession(name string) (string, bool) {
+	s := k.who.Session
 	switch name {
 	case "aws:tokenissuetime":
-		return s.IssuedAt.UTC().Format("2006-01-02T15:04:05Z"), true
+		return s.IssuedAt.UTC().Format(dateLayout), true
 	case "aws:multifactorauthpresent":
 		return strconv.FormatBool(s.MFA), true
+	case "aws:multifactorauthage":
+		return strconv.FormatInt(int64(k.time().Sub(s.IssuedAt)/time.Second), 10), s.MFA
 	case "aws:sourceidentity":
 		return s.SourceIdentity, s.SourceIdentity != ""
 	}
-	return "", false
+	v, ok := s.Keys[name]
+	return v, ok
+}
+
+// orAnonymous is a value of the caller, or AWS's word for one without credentials.
+func orAnonymous(c *api.Caller, value string) string {
+	if c.Type == api.Anonymous {
+		return "anonymous"
+	}
+	return value
+}
+
+// time is the same for all that one decision asks.
+func (k *conditions) time() time.Time {
+	if k.now.IsZero() {
+		k.now = k.i.now()
+	}
+	return k.now
+}
+
+const dateLayout = "2006-01-02T15:04:05Z"
+
+// second is a second as condition keys tell it.
+type second struct {
+	unix        int64
+	date, epoch string
+}
+
+// clock spells the time. It does so once a second, whoever asks.
+func (i *IAM) clock(now time.Time) *second {
+	unix := now.Unix()
+	if last := i.lastSecond.Load(); last != nil && last.unix == unix {
+		return last
+	}
+	s := &second{unix, now.UTC().Format(dateLayout), strconv.FormatInt(unix, 10)}
+	i.lastSecond.Store(s)
+	return s
+}
+
+// accountOf is the account that a resource is in: "aws" of AWS's own policies,
+// the only account there is of an ARN that names none.
+func (i *IAM) accountOf(arn string) string {
+	for range 4 {
+		_, arn, _ = strings.Cut(arn, ":")
+	}
+	if account, _, ok := strings.Cut(arn, ":"); ok && account != "" {
+		return account
+	}
+	return i.place.AccountID
 }
 
 // principalTag is a tag of the session, or else of its user or role.
@@ -117,18 +196,29 @@ func (k *conditions) principalTag(tag string) (string, bool) {
 	if k.s == nil {
 		return "", false
 	}
-	v := valueOf(k.s.tags, tag)
-	return strings.Join(v, ""), len(v) > 0
+	return valueOf(k.s.tags, tag)
 }
 
 // valueOf is the value of a tag; names are compared without regard to case.
-func valueOf(tags []Tag, name string) []string {
-	for _, t := range tags {
-		if strings.EqualFold(t.Key, name) {
-			return []string{t.Value}
+func valueOf(tags []Tag, name string) (string, bool) {
+	for i := range tags {
+		if strings.EqualFold(tags[i].Key, name) {
+			return tags[i].Value, true
 		}
 	}
-	return nil
+	return "", false
+}
+
+// ofResource answers for the condition keys of an IAM resource: its tags.
+func (i *IAM) ofResource(arn, key string) policy.Values {
+	tag, ok := strings.CutPrefix(key, "aws:resourcetag/")
+	if !ok {
+		return policy.Values{}
+	}
+	if v, ok := valueOf(i.tagsOf(arn), tag); ok {
+		return policy.One(v)
+	}
+	return policy.Values{}
 }
 
 // tagsOf are the tags of an IAM resource.

@@ -27,10 +27,10 @@
 // that is not there is a principal that was deleted, whatever has its name now; a
 // renamed one keeps its id.
 //
-// The front door authorizes the operations that have no condition keys but the
-// global ones. Those that have their own (tags, iam:PolicyARN,
-// iam:PermissionsBoundary, iam:AWSServiceName) authorize themselves, through
-// guarded and creating; which have which is in operations.go. iam:PassRole is
+// The front door authorizes every operation. Those that have condition keys of
+// their own (iam:PolicyARN, iam:PermissionsBoundary, iam:AWSServiceName) are
+// registered through guarded and creating; which have which is in operations.go.
+// iam:PassRole is
 // asked for by AddRoleToInstanceProfile, and by other services through CheckPass;
 // tags at creation ask for the action that would tag, too.
 //
@@ -45,8 +45,6 @@
 //     for an instant.
 //   - Other accounts don't exist: a trust policy may name one, but not its users
 //     and roles.
-//   - Condition keys that describe a resource (aws:ResourceTag) are known for IAM's
-//     own resources only.
 //   - Service-linked roles are those of the services around EKS. Deleting one
 //     succeeds at once, whether or not its service still has resources.
 //   - AWS managed policies have their default version only, and ids of our own.

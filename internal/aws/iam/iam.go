@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -31,6 +32,7 @@ type IAM struct {
 	index      *index
 	sessions   texts     // session policies
 	spare      sync.Pool // of *conditions
+	lastSecond atomic.Pointer[second]
 	uses       uses
 }
 

@@ -9,11 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/policy"
 )
 
 // Service lists the operations for the front door.
 func (i *IAM) Service() *api.Service {
-	s := &api.Service{ID: "iam", Action: "iam"}
+	s := &api.Service{ID: "iam", Action: "iam", Resource: i.ofResource}
 	i.addRoleOperations(s)
 	i.addUserOperations(s)
 	i.addGroupOperations(s)
@@ -23,33 +24,31 @@ func (i *IAM) Service() *api.Service {
 	return s
 }
 
-// guarded registers an operation that has condition keys of its own. The front
-// door doesn't know these, so the operation authorizes itself.
+// guarded registers an operation that has condition keys of its own.
 func guarded[I, O any](i *IAM, s *api.Service, name string, handle func(context.Context, *I) (*O, error),
 	resources func(context.Context, *I) []string, keys func(*I) map[string][]string) {
-	api.Add(s, name, func(ctx context.Context, in *I) (*O, error) {
-		if err := i.guard(ctx, "iam:"+name, resources(ctx, in), keys(in)); err != nil {
-			return nil, err
+	api.Add(s, name, handle, resources)
+	api.WithKeys(s, name, func(_ context.Context, in *I, asked string) policy.Values {
+		for key, values := range keys(in) {
+			if strings.EqualFold(key, asked) {
+				return policy.Many(values)
+			}
 		}
-		return handle(ctx, in)
-	}, resources)
-	op := s.Operations[name]
-	op.SelfAuthorized = true
-	s.Operations[name] = op
+		return policy.Values{}
+	})
 }
 
 // creating registers a call that makes a resource, perhaps with tags: these need
 // the action that would tag it, too.
 func creating[I, O any](i *IAM, s *api.Service, kind string, handle func(context.Context, *I) (*O, error),
 	resources func(context.Context, *I) []string, parts func(*I) (boundary *string, tags []types.Tag)) {
-	guarded(i, s, "Create"+kind, func(ctx context.Context, in *I) (*O, error) {
+	guarded(i, s, "Create"+kind, handle, resources, func(in *I) map[string][]string { return keysOf(parts(in)) })
+	api.WithNeeds(s, "Create"+kind, func(ctx context.Context, in *I) []api.Need {
 		if _, tags := parts(in); len(tags) > 0 {
-			if err := i.guard(ctx, "iam:Tag"+kind, resources(ctx, in), tagKeysOf(tags)); err != nil {
-				return nil, err
-			}
+			return []api.Need{{Action: "iam:Tag" + kind, Resources: resources(ctx, in)}}
 		}
-		return handle(ctx, in)
-	}, resources, func(in *I) map[string][]string { return keysOf(parts(in)) })
+		return nil
+	})
 }
 
 // keysOf are the keys of an entity that is made, or gets a boundary.

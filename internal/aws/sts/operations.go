@@ -76,13 +76,14 @@ func (s *STS) GetAccessKeyInfo(_ context.Context, in *sts.GetAccessKeyInfoInput)
 }
 
 // InstanceSession makes the credentials that an instance's metadata service
-// gives: of its role, in a session named by the instance's id.
-func (s *STS) InstanceSession(role *iam.Role, instance string, length time.Duration) (Keys, error) {
+// gives: of its role, in a session named by the instance's id. They carry condition
+// keys, by their names in lower case.
+func (s *STS) InstanceSession(role *iam.Role, instance string, length time.Duration, keys map[string]string) (Keys, error) {
 	if !s.iam.Trusts(role, "ec2.amazonaws.com") {
 		return Keys{}, denied("EC2 cannot assume the role " + role.Name + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.")
 	}
 	now := s.now().UTC().Truncate(time.Second)
-	return s.issue(sealed{api.AssumedRole, role.ID, api.Session{Name: instance, IssuedAt: now, Expires: now.Add(length)}})
+	return s.issue(sealed{api.AssumedRole, role.ID, api.Session{Name: instance, IssuedAt: now, Expires: now.Add(length), Keys: keys}})
 }
 
 func show(k Keys) *types.Credentials {

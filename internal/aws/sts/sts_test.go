@@ -160,7 +160,7 @@ func TestAnInstanceSpeaksForItsRole(t *testing.T) {
 	a := open(t)
 	a.role(t, "node", strings.Replace(trustAccount, `"AWS":"arn:aws:iam::111122223333:root"`, `"Service":"ec2.amazonaws.com"`, 1))
 	r, _ := a.iam.RoleByName("node")
-	keys, err := a.sts.InstanceSession(&r, "i-0123456789abcdef0", time.Hour)
+	keys, err := a.sts.InstanceSession(&r, "i-0123456789abcdef0", time.Hour, map[string]string{"aws:ec2instancesourcevpc": "vpc-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,9 +168,12 @@ func TestAnInstanceSpeaksForItsRole(t *testing.T) {
 	if who.ARN != "arn:aws:sts::111122223333:assumed-role/node/i-0123456789abcdef0" {
 		t.Errorf("ARN %s", who.ARN)
 	}
+	if got := who.Session.Keys["aws:ec2instancesourcevpc"]; got != "vpc-1" {
+		t.Errorf("its credentials say of their VPC %q", got)
+	}
 	a.role(t, "other", trustAccount)
 	r, _ = a.iam.RoleByName("other")
-	if _, err := a.sts.InstanceSession(&r, "i-0", time.Hour); err == nil {
+	if _, err := a.sts.InstanceSession(&r, "i-0", time.Hour, nil); err == nil {
 		t.Error("a role that does not trust EC2 was given to an instance")
 	}
 }

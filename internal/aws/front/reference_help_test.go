@@ -1,0 +1,112 @@
+package front_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/elb"
+	"github.com/eksact/eksact/internal/aws/front"
+	"github.com/eksact/eksact/internal/aws/front/wire"
+	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/store"
+)
+
+// everyService is a front door with all the services that the daemon has, and one
+// tagged and bounded thing of each kind.
+func everyService(t *testing.T) *front.Front {
+	place := api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
+	records := store.NewMemory()
+	t.Cleanup(records.Close)
+	accounts, err := iam.New(records, place, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(accounts.Close)
+	tokens := sts.New(records, place, accounts, time.Now)
+	clusters := eks.New(eks.Deps{Store: records, Place: place, Runtime: idle{}, Roles: trusting{}, Network: flat{}, Now: time.Now})
+	machines, balancers := ec2.New(records, place), elb.New(records, place)
+	if err := errors.Join(accounts.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	makeThings(t, accounts, clusters)
+	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { trail.Close() })
+	codec, err := wire.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	door, err := front.New(front.Config{
+		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
+		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return door
+}
+
+func makeThings(t *testing.T, i *iam.IAM, e *eks.Service) {
+	t.Helper()
+	ctx := api.WithCaller(t.Context(), &api.Caller{
+		Type: api.Account, AccountID: number, PrincipalARN: "arn:aws:iam::" + number + ":root", PrincipalID: number,
+	})
+	tags := []iamtypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}}
+	name, boundary := aws.String(thing), aws.String("arn:aws:iam::"+number+":policy/"+thing)
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(i.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: name, Tags: tags,
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)}))
+	must(i.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: name, Tags: tags, PermissionsBoundary: boundary,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}}`)}))
+	must(i.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name, Tags: tags, PermissionsBoundary: boundary}))
+	must(i.CreateInstanceProfile(ctx, &awsiam.CreateInstanceProfileInput{InstanceProfileName: name, Tags: tags}))
+	must(e.CreateCluster(ctx, &awseks.CreateClusterInput{
+		Name: name, RoleArn: aws.String("arn:aws:iam::" + number + ":role/" + thing), Tags: map[string]string{"Team": "a"},
+		ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-a", "subnet-b"}},
+	}))
+}
+
+// What EKS needs, to make a record of a cluster that never starts.
+type (
+	idle     struct{}
+	trusting struct{}
+	flat     struct{}
+)
+
+func (idle) Start(context.Context, eks.Cluster) (eks.Facts, error)   { return eks.Facts{}, nil }
+func (idle) Stop(context.Context, eks.Cluster) error                 { return nil }
+func (idle) SetLogging(context.Context, eks.Cluster, []string) error { return nil }
+func (trusting) Assumable(context.Context, string, string) bool      { return true }
+func (trusting) CheckPass(context.Context, string, string) error     { return nil }
+func (flat) SubnetPlace(id string) (vpc, zone string, ok bool) {
+	return "vpc-1", "us-west-2" + id[len(id)-1:], true
+}
+func (flat) VPCRanges(string) ([]netip.Prefix, bool) {
+	return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, true
+}
+func (flat) SecurityGroupVPC(string) (vpc string, ok bool)     { return "vpc-1", true }
+func (flat) DeleteSecurityGroup(context.Context, string) error { return nil }
+func (flat) PutSecurityGroup(context.Context, string, string, string, string, map[string]string) error {
+	return nil
+}

@@ -1,0 +1,228 @@
+package front_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/front"
+	"github.com/eksact/eksact/internal/engine/actions"
+)
+
+// unlisted are actions that AWS asks with a resource though the reference lists
+// none: AWS's refusals name these, by the beginning of an ARN's last part.
+var unlisted = map[string]string{
+	"eks:CreateCluster":        "cluster/",
+	"iam:ListGroups":           "group/",
+	"iam:ListInstanceProfiles": "instance-profile/",
+	"iam:ListPolicies":         "policy/",
+	"iam:ListRoles":            "role/",
+	"iam:ListUsers":            "user/",
+}
+
+// absent are keys that the reference lists and no call here has, by "action key"
+// or "key", with the reason.
+var absent = map[string]string{
+	"iam:RoleTemplateARN": "there are no role templates, so no role is made from one",
+}
+
+// TestReference walks all operations of all services: each is an action of the
+// service authorization reference, is asked with resources of the action's types,
+// and has the condition keys that the reference lists, when its input says all
+// that it can.
+func TestReference(t *testing.T) {
+	door := everyService(t)
+	operations := door.Operations()
+	if len(operations) < 90 {
+		t.Fatalf("only %d operations are registered", len(operations))
+	}
+	used := map[string]bool{}
+	for _, name := range front.Sorted(operations) {
+		ctx := api.WithCaller(t.Context(), &api.Caller{Type: api.User, AccountID: "111122223333", PrincipalARN: "arn:aws:iam::111122223333:user/u", Name: "u"})
+		in := operations[name](ctx, nil).Op.Input()
+		fill(reflect.ValueOf(in).Elem(), "", 0)
+		asked := operations[name](ctx, in)
+		table, action := actions.Look(asked.Action)
+		if action == nil {
+			t.Errorf("%s: there is no action %s", name, asked.Action)
+			continue
+		}
+		if got := table.Prefix + ":" + action.Name; got != asked.Action {
+			t.Errorf("%s: the action is spelled %s", name, got)
+		}
+		if asked.Op.SelfAuthorized || asked.Op.Open || asked.Op.Unsigned {
+			continue // the service's own tests
+		}
+		types := checkResources(t, table, action, asked, resourcesOf(ctx, asked, in))
+		for _, key := range listedKeys(table, action, types) {
+			why := asked.Action + " " + key
+			if absent[why] == "" {
+				why = key
+			}
+			has := has(asked, resourcesOf(ctx, asked, in), key)
+			if absent[why] != "" {
+				used[why] = true
+				if has {
+					t.Errorf("%s has the key %s, though %s", name, key, absent[why])
+				}
+			} else if !has {
+				t.Errorf("%s lacks the key %s", name, key)
+			}
+		}
+		if asked.Op.Also != nil {
+			for _, need := range asked.Op.Also(ctx, in) {
+				table, action := actions.Look(need.Action)
+				if action == nil {
+					t.Errorf("%s needs %s, which is no action", name, need.Action)
+					continue
+				}
+				checkResources(t, table, action, front.Asked{Action: need.Action}, need.Resources)
+			}
+		}
+	}
+	for why := range absent {
+		if !used[why] {
+			t.Errorf("no operation lists %s any more", why)
+		}
+	}
+}
+
+func resourcesOf(ctx context.Context, asked front.Asked, in any) []string {
+	if asked.Op.Resources == nil {
+		return []string{"*"}
+	}
+	if list := asked.Op.Resources(ctx, in); len(list) > 0 {
+		return list
+	}
+	return []string{"*"}
+}
+
+// checkResources says which resource types the things have that are there.
+func checkResources(t *testing.T, table *actions.Table, action *actions.Action, asked front.Asked, resources []string) (types []int) {
+	t.Helper()
+	for _, arn := range resources {
+		if len(action.Resources) == 0 {
+			kind, known := unlisted[asked.Action]
+			if arn != "*" && !(known && strings.HasPrefix(arn[strings.LastIndexByte(arn, ':')+1:], kind)) {
+				t.Errorf("%s is asked with %s; the reference lists no resource", asked.Action, arn)
+			}
+			continue
+		}
+		i := slices.IndexFunc(action.Resources, func(u actions.Use) bool { return table.Resources[u.Type].Matches(arn) })
+		if i < 0 {
+			t.Errorf("%s is asked with %s, which is none of its resource types", asked.Action, arn)
+			continue
+		}
+		if strings.HasSuffix(arn, "/"+thing) {
+			types = append(types, i)
+		}
+	}
+	return types
+}
+
+// listedKeys are the keys of the action, of the resource types it was asked with,
+// and of these as it uses them.
+func listedKeys(table *actions.Table, action *actions.Action, types []int) (keys []string) {
+	add := func(list []uint16) {
+		for _, k := range list {
+			if name := table.Keys[k].Name; !slices.Contains(keys, name) {
+				keys = append(keys, name)
+			}
+		}
+	}
+	add(action.Keys)
+	for _, i := range types {
+		add(action.Resources[i].Keys)
+		if !strings.HasPrefix(action.Name, "Create") { // what is made has no tags yet
+			add(table.Resources[action.Resources[i].Type].Keys)
+		}
+	}
+	return keys
+}
+
+// has says whether any resource of the call has the key. A variable part of a
+// key's name stands for what fill writes.
+func has(asked front.Asked, resources []string, key string) bool {
+	key = strings.ToLower(key)
+	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}} {
+		key = strings.ReplaceAll(key, r[0], r[1])
+	}
+	return slices.ContainsFunc(resources, func(arn string) bool { return asked.Keys.Values(arn, key).Len() > 0 })
+}
+
+// TestKeysOfNothing: what a caller leaves out has no values, for policies ask
+// whether it is there (Null).
+func TestKeysOfNothing(t *testing.T) {
+	operations := everyService(t).Operations()
+	presence := []string{"eks:kubeApiServerConfig", "eks:kubeControllerManagerConfig", "eks:kubeSchedulerConfig", "ec2:Region"}
+	for _, name := range front.Sorted(operations) {
+		in := operations[name](t.Context(), nil).Op.Input()
+		asked := operations[name](t.Context(), in)
+		table, action := actions.Look(asked.Action)
+		if action == nil || asked.Op.SelfAuthorized {
+			continue
+		}
+		for _, key := range listedKeys(table, action, nil) {
+			if !slices.Contains(presence, key) && key != "iam:PolicyARN" && key != "iam:AWSServiceName" && has(asked, []string{"*"}, key) {
+				t.Errorf("%s without parameters has the key %s", name, key)
+			}
+		}
+		if asked.Op.Also != nil && len(asked.Op.Also(t.Context(), in)) != 0 {
+			t.Errorf("%s without parameters needs more than its action", name)
+		}
+	}
+}
+
+const (
+	number = "111122223333"
+	thing  = "thing" // the name of everything
+)
+
+// fill sets every field of an input, so that it says all that a caller can say.
+func fill(v reflect.Value, name string, depth int) {
+	if depth > 6 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), name, depth+1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && !f.Anonymous && f.Type != reflect.TypeFor[time.Time]() {
+				fill(v.Field(i), f.Name, depth+1)
+			}
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), name, depth+1)
+	case reflect.Map:
+		if v.Type() == reflect.TypeFor[map[string]string]() {
+			v.Set(reflect.ValueOf(map[string]string{"team": "a"}))
+		}
+	case reflect.String:
+		v.SetString(text(v.Type(), name))
+	}
+}
+
+func text(t reflect.Type, field string) string {
+	switch {
+	case t.Name() == "LogType":
+		return "api"
+	case field == "PathPrefix", field == "Path", field == "NewPath":
+		return "/"
+	case field == "Key", field == "TagKeys":
+		return "team"
+	case field == "PolicyArn":
+		return "arn:aws:iam::" + number + ":policy/" + thing
+	case field == "ResourceArn":
+		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
+	case field == "DeletionTaskId":
+		return "task/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS/4ae0e5c9-6a0c-4b8e-a8fd-1d8c7d0a2b11"
+	}
+	return thing
+}
