@@ -27,7 +27,7 @@ import (
 
 // everyService is a front door with all the services that the daemon has, and one
 // tagged and bounded thing of each kind.
-func everyService(t *testing.T) *front.Front {
+func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	place := api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
 	records := store.NewMemory()
 	t.Cleanup(records.Close)
@@ -59,10 +59,10 @@ func everyService(t *testing.T) *front.Front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return door
+	return door, accounts
 }
 
-func makeThings(t *testing.T, i *iam.IAM, e *eks.Service) {
+func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {
 	t.Helper()
 	ctx := api.WithCaller(t.Context(), &api.Caller{
 		Type: api.Account, AccountID: number, PrincipalARN: "arn:aws:iam::" + number + ":root", PrincipalID: number,

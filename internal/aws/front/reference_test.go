@@ -35,7 +35,7 @@ var absent = map[string]string{
 // and has the condition keys that the reference lists, when its input says all
 // that it can.
 func TestReference(t *testing.T) {
-	door := everyService(t)
+	door, _ := everyService(t)
 	operations := door.Operations()
 	if len(operations) < 90 {
 		t.Fatalf("only %d operations are registered", len(operations))
@@ -157,7 +157,8 @@ func has(asked front.Asked, resources []string, key string) bool {
 // TestKeysOfNothing: what a caller leaves out has no values, for policies ask
 // whether it is there (Null).
 func TestKeysOfNothing(t *testing.T) {
-	operations := everyService(t).Operations()
+	door, _ := everyService(t)
+	operations := door.Operations()
 	presence := []string{"eks:kubeApiServerConfig", "eks:kubeControllerManagerConfig", "eks:kubeSchedulerConfig", "ec2:Region"}
 	for _, name := range front.Sorted(operations) {
 		in := operations[name](t.Context(), nil).Op.Input()
