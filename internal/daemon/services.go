@@ -53,13 +53,14 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
 	}
+	history := cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now)
 	codec, err := wire.New()
 	if err != nil {
 		return err
 	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail,
-		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service()},
+		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), history.Service()},
 		Log:      slog.Default(),
 	})
 	return err

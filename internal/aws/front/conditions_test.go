@@ -48,7 +48,6 @@ func TestConditionsAtTheDoor(t *testing.T) {
 			return err
 		}
 	}
-	tag := func(k, v string) iamtypes.Tag { return iamtypes.Tag{Key: &k, Value: &v} }
 	const all = `{"Effect":"Allow","Action":"*","Resource":"*"},`
 	for _, c := range []struct {
 		name, statements string
@@ -125,3 +124,5 @@ func user(t *testing.T, i *iam.IAM, url, statements string) aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(*k.AccessKey.AccessKeyId, *k.AccessKey.SecretAccessKey, ""),
 	}
 }
+
+func tag(k, v string) iamtypes.Tag { return iamtypes.Tag{Key: &k, Value: &v} }

@@ -43,7 +43,8 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 		t.Fatal(err)
 	}
 	makeThings(t, accounts, clusters)
-	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
+	dir := t.TempDir()
+	trail, err := cloudtrail.Open(dir, cloudtrail.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	}
 	door, err := front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service()},
+		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service()},
 	})
 	if err != nil {
 		t.Fatal(err)

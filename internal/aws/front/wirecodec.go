@@ -69,7 +69,7 @@ func (c wireCall) Family() Family {
 		return RESTJSON
 	case "s3", "route53":
 		return RESTXML
-	case "cloudwatchlogs", "ssm", "kms", "ecr":
+	case "cloudwatchlogs", "cloudtrail", "ssm", "kms", "ecr":
 		return JSON
 	}
 	return Query

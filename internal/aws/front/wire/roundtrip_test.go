@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -42,7 +43,7 @@ func sdkClients(do httpDo) map[string]any {
 	return map[string]any{
 		"iam": iam.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg), "eks": eks.NewFromConfig(cfg),
 		"ec2": ec2.NewFromConfig(cfg), "elasticloadbalancingv2": elasticloadbalancingv2.NewFromConfig(cfg),
-		"cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg),
+		"cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg), "cloudtrail": cloudtrail.NewFromConfig(cfg),
 	}
 }
 

@@ -37,7 +37,8 @@ func newCodec(texts []string) (*Codec, error) {
 		c.services[h.id] = s
 		c.signing[h.signing] = append(c.signing[h.signing], s)
 		if h.target != "" {
-			c.targets[h.target] = s
+			// Smithy's clients say the shape's name alone, botocore's all of it.
+			c.targets[h.target], c.targets[h.target[strings.LastIndexByte(h.target, '.')+1:]] = s, s
 		}
 		for _, p := range h.protocols {
 			if p == queryProtocol || p == ec2Protocol {

@@ -22,6 +22,9 @@ var elasticloadbalancingv2Table string
 //go:embed tables/cloudwatchlogs.txt
 var cloudwatchlogsTable string
 
+//go:embed tables/cloudtrail.txt
+var cloudtrailTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -31,5 +34,6 @@ func tableTexts() []string {
 		ec2Table,
 		elasticloadbalancingv2Table,
 		cloudwatchlogsTable,
+		cloudtrailTable,
 	}
 }

@@ -22,6 +22,7 @@ var services = []service{
 	{"ec2", "ec2"},
 	{"elasticloadbalancingv2", "elbv2"},
 	{"cloudwatchlogs", "logs"},
+	{"cloudtrail", "cloudtrail"},
 }
 
 func main() {

@@ -1,0 +1,76 @@
+package cloudtrail
+
+import "strings"
+
+// Username is who did it, as LookupEvents says: the user's name, the session's of
+// a role, "root" of the account.
+func (r *Record) Username() string {
+	text := func(key string) string { s, _ := r.UserIdentity[key].(string); return s }
+	switch text("type") {
+	case "Root":
+		return "root"
+	case "AssumedRole", "FederatedUser":
+		_, name, _ := strings.Cut(text("principalId"), ":")
+		return name
+	}
+	return text("userName")
+}
+
+// AccessKeyID is the key that signed the call.
+func (r *Record) AccessKeyID() string {
+	id, _ := r.UserIdentity["accessKeyId"].(string)
+	return id
+}
+
+// Thing is a resource that an event speaks of.
+type Thing struct{ Type, Name string }
+
+// named are the parameters that name a resource, by the service's event source
+// and the parameter. CloudTrail's own table is not public: these are as its events
+// show them.
+var named = map[string]map[string]string{
+	"iam.amazonaws.com": {
+		"roleName": "AWS::IAM::Role", "userName": "AWS::IAM::User", "groupName": "AWS::IAM::Group", "policyArn": "AWS::IAM::Policy",
+		"policyName": "AWS::IAM::Policy", "instanceProfileName": "AWS::IAM::InstanceProfile", "accessKeyId": "AWS::IAM::AccessKey",
+		"openIDConnectProviderArn": "AWS::IAM::OIDCProvider",
+	},
+	"sts.amazonaws.com":                  {"roleArn": "AWS::IAM::Role"},
+	"eks.amazonaws.com":                  {"name": "AWS::EKS::Cluster", "clusterName": "AWS::EKS::Cluster", "nodegroupName": "AWS::EKS::Nodegroup"},
+	"s3.amazonaws.com":                   {"bucketName": "AWS::S3::Bucket", "bucket": "AWS::S3::Bucket"},
+	"elasticloadbalancing.amazonaws.com": {"loadBalancerArn": "AWS::ElasticLoadBalancingV2::LoadBalancer", "targetGroupArn": "AWS::ElasticLoadBalancingV2::TargetGroup"},
+}
+
+// Things are the resources of an event, each once: those its parameters name, and
+// the credentials that its answer hands out.
+func (r *Record) Things() (things []Thing) {
+	add := func(kind, name string) {
+		if name == "" {
+			return
+		}
+		for _, t := range things {
+			if t == (Thing{kind, name}) {
+				return
+			}
+		}
+		things = append(things, Thing{kind, name})
+	}
+	names := named[r.EventSource]
+	for _, parameter := range sorted(names) {
+		name, _ := r.RequestParameters[parameter].(string)
+		add(names[parameter], name)
+	}
+	key := func(in string) {
+		object, _ := r.ResponseElements[in].(map[string]any)
+		id, _ := object["accessKeyId"].(string)
+		add("AWS::IAM::AccessKey", id)
+	}
+	key("credentials")
+	key("accessKey")
+	if user, ok := r.ResponseElements["assumedRoleUser"].(map[string]any); ok {
+		id, _ := user["assumedRoleId"].(string)
+		arn, _ := user["arn"].(string)
+		add("AWS::STS::AssumedRole", id)
+		add("AWS::STS::AssumedRole", arn)
+	}
+	return things
+}
