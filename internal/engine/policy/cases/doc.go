@@ -1,0 +1,2 @@
+// Package cases decides requests that are written down.
+package cases
