@@ -12,6 +12,7 @@ import (
 	"github.com/eksact/eksact/internal/cli/down"
 	"github.com/eksact/eksact/internal/cli/env"
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/cli/iam"
 	"github.com/eksact/eksact/internal/cli/image"
 	"github.com/eksact/eksact/internal/cli/kubectl"
 	"github.com/eksact/eksact/internal/cli/serve"
@@ -56,6 +57,6 @@ func Root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), serve.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), serve.New(g), version.New(g))
 	return root
 }

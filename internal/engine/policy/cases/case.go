@@ -100,6 +100,9 @@ func LayerName(l policy.Layer) string {
 	return ""
 }
 
+// Layer is the layer of a name; LayerName is its inverse.
+func Layer(name string) policy.Layer { return layerNames()[name] }
+
 // Result is what came of a case.
 type Result struct {
 	Case     *Case

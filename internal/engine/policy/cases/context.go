@@ -15,7 +15,18 @@ type Context map[string][]string
 // Values implements policy.Keys.
 func (c Context) Values(name string) policy.Values { return policy.Many(c[name]) }
 
+// NewContext makes a Context of keys in any spelling.
+func NewContext(keys map[string][]string) Context {
+	c := Context{}
+	for key, v := range keys {
+		c.set(key, v...)
+	}
+	return c
+}
+
 func (c Context) set(key string, values ...string) { c[strings.ToLower(key)] = values }
+
+func (c Context) get(key string) []string { return c[strings.ToLower(key)] }
 
 // over lays c over a base: a key that is there with no values is absent.
 func (c Context) over(base Context) Context {

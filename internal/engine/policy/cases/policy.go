@@ -3,6 +3,7 @@ package cases
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -72,11 +73,13 @@ func (d *draft) refused(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	out := &Error{Text: "policy " + d.name + ": " + e.Message}
+	out := &Error{Text: e.Message}
 	if e.Detail != "" {
 		out.Text += " (" + e.Detail + ")"
 	}
-	out.File, out.Line, out.Column = d.place(offsetOf(d.text, e.Line, e.Column))
+	if out.File, out.Line, out.Column = d.place(offsetOf(d.text, e.Line, e.Column)); out.File != d.name {
+		out.Text = "policy " + d.name + ": " + out.Text
+	}
 	return out
 }
 
@@ -123,13 +126,9 @@ func (l *library) define(n *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		if d.arn != "" || d.name != "" {
-			copied := *d
-			copied.made = nil
-			d = &copied
-		}
-		d.name, d.arn = key.Value, arn
-		l.shared[key.Value] = d
+		copied := *d // a file's draft may have other names too
+		copied.name, copied.arn, copied.made = key.Value, arn, nil
+		l.shared[key.Value] = &copied
 		return nil
 	})
 }
@@ -231,18 +230,23 @@ func (l *library) file(n *yaml.Node) (*draft, error) {
 	if err != nil {
 		return nil, l.src.fail(n, "policy %s can't be read: %v", n.Value, err)
 	}
-	d, err := fileDraft(n.Value, string(text))
+	found := n.Value
+	if !path.IsAbs(found) {
+		found = path.Join(path.Dir(l.src.name), found)
+	}
+	d, err := fileDraft(found, string(text))
 	if err != nil {
 		return nil, err
 	}
+	d.name = n.Value
 	l.files[n.Value] = d
 	return d, nil
 }
 
-// fileDraft reads a file that holds one policy, as JSON or as YAML. Whatever
-// begins with { is taken for JSON, so that its errors are those of IAM.
+// fileDraft reads a file that holds one policy. It is JSON, whose errors are
+// IAM's, unless its name or beginning says YAML.
 func fileDraft(name, text string) (*draft, error) {
-	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+	if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" && strings.HasPrefix(strings.TrimSpace(text), "{") {
 		doc := policy.Document{Text: text}
 		return &draft{name: name, text: text, place: func(offset int) (string, int, int) {
 			line, column := doc.Position(offset)

@@ -27,9 +27,13 @@ type extras struct {
 // sessionName is the name of the session when a principal is given as a role.
 const sessionName = "session"
 
-// ParsePrincipal reads a principal by its ARN, or "anonymous", or the name of a
-// service or of a provider of identities. A role stands for a session of it.
-func ParsePrincipal(text string) (*Principal, error) { return newPrincipal(text, extras{}) }
+// NewPrincipal reads a principal by its ARN, or "anonymous", or the name of a
+// service or of a provider of identities. A role stands for a session of it. The
+// rest may be empty: the unique id; of a session, the ARN of its role (when it has
+// a path) or user; tags.
+func NewPrincipal(text, id, entity string, tags map[string]string) (*Principal, error) {
+	return newPrincipal(text, extras{id, entity, tags})
+}
 
 func newPrincipal(text string, x extras) (*Principal, error) {
 	p := &Principal{Name: text, Keys: Context{}}

@@ -1,8 +1,8 @@
 package cases
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,7 +56,7 @@ func (s *source) root() (*yaml.Node, error) {
 	}
 	d := yaml.NewDecoder(strings.NewReader(s.text))
 	var doc, more yaml.Node
-	if err := d.Decode(&doc); err != nil {
+	if err := d.Decode(&doc); err != nil && err != io.EOF {
 		return nil, s.syntax(err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 || doc.Content[0].ShortTag() == "!!null" {
@@ -215,11 +215,4 @@ func (s *source) strs(into *[]string) func(*yaml.Node) error {
 			return nil
 		})
 	}
-}
-
-// asError is err as a fault of this package, if it is one.
-func asError(err error) (*Error, bool) {
-	var e *Error
-	ok := errors.As(err, &e)
-	return e, ok
 }

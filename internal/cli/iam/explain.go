@@ -1,0 +1,123 @@
+package iam
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/policy/cases"
+	"github.com/eksact/eksact/internal/hint"
+)
+
+// asked is a call not yet made, as the command line has it.
+type asked struct {
+	principal, role, id string
+	action, resource    string
+	owner               string
+	context, tags       []string
+	files               policyFiles
+}
+
+func newExplain(g *global.Options) *cobra.Command {
+	var a asked
+	cmd := &cobra.Command{
+		Use:   "explain --principal ARN --action SERVICE:ACTION --resource ARN",
+		Short: "Tell what each layer of policies says about a call, and why",
+		Long: `Decide a call not yet made, by policies in files, and tell what each layer says:
+the statements that match, with file and line, and of the others which of their
+parts does not. Neither a daemon nor root is needed.
+
+A file holds one policy, JSON or YAML. --identity and --session may be given
+several times, and take a folder for all policies in it. --scp and --rcp are given
+once for each level, from the organization's root down to the account; a level is
+a file, several with commas between, or a folder.
+
+  eksact iam explain --principal arn:aws:iam::111122223333:role/app \
+    --action s3:GetObject --resource arn:aws:s3:::data/x --context aws:SourceIp=10.0.0.1 \
+    --identity app.json --scp scp/root --scp scp/account.json
+
+The principal is the ARN of a user, a role, a session or an account's root; or
+anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
+(aws:PrincipalArn, aws:username and so on) are set; aws:CurrentTime and what else a
+request brings along is given by --context.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.OutOrStdout(), g) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&a.principal, "principal", "", "who would call")
+	f.StringVar(&a.role, "role", "", "ARN of the role of a session, when it has a path; of the user of a federated one")
+	f.StringVar(&a.id, "principal-id", "", "unique id of the user or role, where policies name it (AIDA…, AROA…)")
+	f.StringArrayVar(&a.tags, "principal-tag", nil, "KEY=VALUE of the principal; several times")
+	f.StringVar(&a.action, "action", "", "what it would do, as in s3:GetObject")
+	f.StringVar(&a.resource, "resource", "*", "ARN of what it would be done to")
+	f.StringVar(&a.owner, "owner", "", "account of the resource, when its ARN does not say")
+	f.StringArrayVar(&a.context, "context", nil, "KEY=VALUE of the request; several times, also for one key")
+	a.files.addTo(f)
+	return cmd
+}
+
+func (a *asked) run(w io.Writer, g *global.Options) error {
+	q, err := a.question()
+	if err != nil {
+		return err
+	}
+	e := q.Explain()
+	if g.JSON() {
+		return global.Print(w, e)
+	}
+	showExplanation(w, "", e)
+	return nil
+}
+
+// question puts together what is asked.
+func (a *asked) question() (*cases.Question, error) {
+	const form = "eksact iam explain --help shows how a call is described"
+	tags, err := pairs("--principal-tag", a.tags)
+	if err != nil {
+		return nil, err
+	}
+	q := &cases.Question{Action: a.action, Resource: a.resource, Owner: a.owner}
+	if a.principal == "" {
+		return nil, hint.New("no principal is given", "say who would call with --principal; "+form)
+	}
+	if q.Principal, err = cases.NewPrincipal(a.principal, a.id, a.role, single(tags)); err != nil {
+		return nil, hint.Wrap(err, form)
+	}
+	given, err := pairs("--context", a.context)
+	if err != nil {
+		return nil, err
+	}
+	q.Context = cases.NewContext(given)
+	if err := q.Check(); err != nil {
+		return nil, hint.Wrap(err, form)
+	}
+	if a.files.none() {
+		return nil, hint.New("no policies are given", "name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
+	}
+	return q, a.files.load(&q.Layers)
+}
+
+// pairs reads KEY=VALUE, where a key may come several times.
+func pairs(flag string, list []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, item := range list {
+		key, value, ok := strings.Cut(item, "=")
+		if !ok || key == "" {
+			return nil, hint.New(fmt.Sprintf("%s %q has no =", flag, item), "say "+flag+" KEY=VALUE")
+		}
+		out[key] = append(out[key], value)
+	}
+	return out, nil
+}
+
+// single are pairs of which the last value counts.
+func single(m map[string][]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range m {
+		out[k] = v[len(v)-1]
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package iam
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/policy/cases"
+)
+
+// report writes the results for programs, where that was asked for.
+func (t *tester) report(out io.Writer, files []*loaded, failed int) error {
+	if t.g.JSON() {
+		if err := global.Print(out, summary(files, failed)); err != nil {
+			return err
+		}
+	}
+	if t.junit == "" {
+		return nil
+	}
+	text, err := junit(files)
+	if err != nil {
+		return err
+	}
+	if t.junit == "-" {
+		_, err = out.Write(text)
+		return err
+	}
+	if err := os.WriteFile(t.junit, text, 0o644); err != nil {
+		return unreadable(t.junit, err)
+	}
+	return nil
+}
+
+// testReport is the JSON form.
+type testReport struct {
+	Total  int        `json:"total"`
+	Failed int        `json:"failed"`
+	NotRun int        `json:"notRun"`
+	Cases  []testCase `json:"cases"`
+}
+
+type testCase struct {
+	Name     string        `json:"name"`
+	File     string        `json:"file"`
+	Line     int           `json:"line"`
+	Holds    bool          `json:"holds"`
+	Known    string        `json:"known,omitempty"`
+	Expected cases.Outcome `json:"expected"`
+	Got      cases.Outcome `json:"got"`
+	Problems []string      `json:"problems"`
+	// Explanation is there of cases that do not hold.
+	Explanation *cases.Explanation `json:"explanation,omitempty"`
+}
+
+func summary(files []*loaded, failed int) testReport {
+	s := testReport{Failed: failed, Cases: []testCase{}}
+	for _, f := range files {
+		s.Total += len(f.cases)
+		s.NotRun += len(f.cases) - len(f.results)
+		for _, r := range f.results {
+			c := testCase{
+				Name: r.Case.Name, File: r.Case.File, Line: r.Case.Line, Holds: r.Holds(), Known: r.Case.Known,
+				Expected: r.Case.Expect.Outcome, Got: r.Outcome, Problems: append([]string{}, r.Problems...),
+			}
+			if !c.Holds {
+				c.Explanation = r.Case.Question.Explain()
+			}
+			s.Cases = append(s.Cases, c)
+		}
+	}
+	return s
+}
+
+// The elements of JUnit's XML that its readers agree on.
+type junitSuites struct {
+	XMLName xml.Name     `xml:"testsuites"`
+	Suites  []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Skipped  int         `xml:"skipped,attr"`
+	Errors   int         `xml:"errors,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	File    string        `xml:"file,attr"`
+	Line    int           `xml:"line,attr"`
+	Failure *junitMessage `xml:"failure"`
+	Skipped *junitMessage `xml:"skipped"`
+}
+
+type junitMessage struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// junit is the report as XML: a suite for each file. Cases that were not run, or
+// are known to fail, count as skipped.
+func junit(files []*loaded) ([]byte, error) {
+	var all junitSuites
+	for _, f := range files {
+		s := junitSuite{Name: f.path, Tests: len(f.cases)}
+		for i, c := range f.cases {
+			jc := junitCase{Name: c.Name, Class: f.path, File: c.File, Line: c.Line}
+			switch {
+			case i >= len(f.results):
+				jc.Skipped = &junitMessage{Message: "not run: a case before it failed"}
+				s.Skipped++
+			case !f.results[i].Holds():
+				jc.Failure = failure(f.results[i])
+				s.Failures++
+			case c.Known != "":
+				jc.Skipped = &junitMessage{Message: "known to fail: " + c.Known}
+				s.Skipped++
+			}
+			s.Cases = append(s.Cases, jc)
+		}
+		all.Suites = append(all.Suites, s)
+	}
+	text, err := xml.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("JUnit XML: %w", err)
+	}
+	return append([]byte(xml.Header), append(text, '\n')...), nil
+}
+
+func failure(r *cases.Result) *junitMessage {
+	var text bytes.Buffer
+	showFailure(&text, r)
+	message := strings.Join(r.Problems, "; ")
+	if message == "" {
+		message = "it holds, though known to fail"
+	}
+	return &junitMessage{Message: message, Text: text.String()}
+}

@@ -1,0 +1,140 @@
+package iam
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/eksact/eksact/internal/engine/policy/cases"
+)
+
+// nearest is how many statements that did not match are shown of a layer.
+const nearest = 3
+
+// showFailure tells of a case that does not hold, and why it was decided so.
+func showFailure(w io.Writer, r *cases.Result) {
+	fmt.Fprintf(w, "FAIL  %s:%d: %s\n", r.Case.File, r.Case.Line, r.Case.Name)
+	if len(r.Problems) == 0 {
+		fmt.Fprintf(w, "      it holds, though known to fail: remove its known (%s)\n", r.Case.Known)
+		return
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(w, "      %s\n", p)
+	}
+	showExplanation(w, "      ", r.Case.Question.Explain())
+}
+
+// showExplanation tells what was decided, by what, and what each layer said.
+func showExplanation(w io.Writer, indent string, e *cases.Explanation) {
+	fmt.Fprintf(w, "%s%s\n", indent, sentence(e))
+	for i := range e.Layers {
+		l := &e.Layers[i]
+		fmt.Fprintf(w, "%s%s: %s\n", indent, layerTitle(l), layerSays(l, e))
+		for _, s := range l.Matched {
+			fmt.Fprintf(w, "%s  %s matches\n", indent, statementText(&s))
+		}
+		for i, m := range l.Missed {
+			if i == nearest {
+				fmt.Fprintf(w, "%s  and %d further from matching\n", indent, len(l.Missed)-nearest)
+				break
+			}
+			fmt.Fprintf(w, "%s  %s does not: %s\n", indent, statementText(&m.Statement), missText(&m))
+		}
+	}
+}
+
+func sentence(e *cases.Explanation) string {
+	if e.Sentence != "" {
+		return e.Sentence
+	}
+	text := fmt.Sprintf("%s may perform %s on %s", e.Principal, e.Action, e.Resource)
+	if e.DecidedBy != nil {
+		return text + ": " + statementText(e.DecidedBy)
+	}
+	return text + ": nothing denies it, and this caller needs no policy for it"
+}
+
+// layerTitle is the layer as AWS's refusals call it.
+func layerTitle(l *cases.LayerAnswer) string {
+	title := cases.Layer(l.Layer).String()
+	if l.Level != nil {
+		title += fmt.Sprintf(", level %d", *l.Level)
+	}
+	return title
+}
+
+func layerSays(l *cases.LayerAnswer, e *cases.Explanation) string {
+	switch {
+	case l.Outcome == cases.ExplicitDeny:
+		return "denies"
+	case l.Delegates:
+		return "allows the account, so that the caller's own policies must allow too"
+	case l.Outcome == cases.Allowed:
+		return "allows"
+	case len(l.Matched)+len(l.Missed) == 0:
+		return "there is none, so nothing is allowed"
+	case e.Decision == cases.Allowed:
+		return "does not allow, and need not"
+	}
+	return "does not allow"
+}
+
+// statementText is "Allow [Sid] of policy P (file:line)".
+func statementText(s *cases.Statement) string {
+	name := fmt.Sprintf("Statement[%d]", s.Index)
+	if s.Sid != "" {
+		name = s.Sid
+	}
+	text := fmt.Sprintf("%s %s of %s", s.Effect, name, s.Policy)
+	if s.File == "" {
+		return text
+	}
+	place := s.File
+	if s.Line > 0 {
+		place += fmt.Sprintf(":%d:%d", s.Line, s.Column)
+	}
+	if s.Policy == s.File {
+		return fmt.Sprintf("%s %s at %s", s.Effect, name, place)
+	}
+	return text + " at " + place
+}
+
+// missText says which part of a statement did not match.
+func missText(m *cases.Missed) string {
+	switch m.Miss {
+	case "condition":
+		got := "the key is absent"
+		if len(m.Got) > 0 {
+			got = "the request has " + quoted(m.Got)
+		}
+		return fmt.Sprintf("%s %s wants %s, %s", m.Element, m.Key, quoted(m.Wanted), got)
+	case "principal":
+		if m.Element == "NotPrincipal" {
+			return "NotPrincipal spares " + quoted(m.Got)
+		}
+	}
+	if strings.HasPrefix(m.Element, "Not") {
+		return fmt.Sprintf("%s has %s", m.Element, quoted(m.Got))
+	}
+	return fmt.Sprintf("%s is %s, not %s", m.Element, quoted(m.Wanted), quoted(m.Got))
+}
+
+// quoted lists values, a few of many.
+func quoted(list []string) string {
+	const most = 5
+	var out []string
+	for i, v := range list {
+		if i == most {
+			out = append(out, fmt.Sprintf("%d more", len(list)-most))
+			break
+		}
+		if v == "" || strings.ContainsAny(v, " ,") {
+			v = fmt.Sprintf("%q", v)
+		}
+		out = append(out, v)
+	}
+	if len(out) == 0 {
+		return "nothing"
+	}
+	return strings.Join(out, ", ")
+}
