@@ -76,7 +76,6 @@ type group struct {
 	owner      string
 	contexts   []Context
 	layers     Layers
-	kinds      bool // a resource's policy was given here or above
 	expect     Expectation
 	known      string
 }
@@ -96,7 +95,7 @@ func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
 		"principal": func(v *yaml.Node) error { return f.callers(v, &g.principals) },
 		"action":    f.src.strs(&g.actions),
 		"resource":  f.src.strs(&g.resources),
-		"owner":     f.src.str(&g.owner),
+		"owner":     f.src.strOrNull(&g.owner),
 		"context":   f.src.contexts(&contexts),
 		"known":     f.src.str(&g.known),
 		"cases":     func(v *yaml.Node) error { inside = v; return nil },
@@ -191,7 +190,9 @@ func (f *file) layerFields(known map[string]func(*yaml.Node) error, g *group) {
 	}
 	resource := func(kind policy.Kind, is ResourceKind) func(*yaml.Node) error {
 		return func(n *yaml.Node) error {
-			l.Kind = is
+			if l.Kind = is; isNull(n) {
+				l.Kind = PlainResource
+			}
 			return one(kind, &l.Resource)(n)
 		}
 	}

@@ -189,6 +189,16 @@ func (s *source) str(into *string) func(*yaml.Node) error {
 	}
 }
 
+// strOrNull reads a scalar, or null, which takes back what a group said.
+func (s *source) strOrNull(into *string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if *into = ""; isNull(n) {
+			return nil
+		}
+		return s.str(into)(n)
+	}
+}
+
 // list calls fn for the items of a list, or for a lone value.
 func (s *source) list(n *yaml.Node, fn func(*yaml.Node) error) error {
 	if n.Kind != yaml.SequenceNode {
