@@ -121,7 +121,7 @@ down: ## stop everything and remove it (root)
 
 # ---- Test -------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration lint fmt-check bench
+.PHONY: test test-unit test-integration lint fmt-check bench bench-policy
 test: deps-test build lint test-unit test-integration ## everything: lint, unit and integration tests (root)
 	@echo "== all passed"
 
@@ -149,6 +149,11 @@ bench: build ## benchmarks of what needs no cluster, on standard output (bench/s
 	@$(GO) test -run '^$$' -bench . -benchmem ./internal/... | grep -v 'no test files'
 	@$(GO) run ./bench/tokenreview
 	@$(GO) run ./bench/frontdoor
+
+# A module of its own, for some of the peers are AGPL; -mod=mod because its versions
+# follow those of the module above. moto is a peer too where it is installed.
+bench-policy: ## IAM decisions beside other evaluators, on standard output; fetches them
+	@cd bench/policy && { ! command -v npm >/dev/null || npm ci --silent --no-audit --no-fund; } && $(GO) run -mod=mod .
 
 # ---- Release ----------------------------------------------------------------
 # One file for each architecture, with the other programs and the images inside.
