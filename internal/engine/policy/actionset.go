@@ -76,34 +76,34 @@ func compileActions(patterns []Text, not bool) actionSet {
 }
 
 func (a *actionSet) addPattern(pattern string) {
-	vendor, name, found := strings.Cut(pattern, ":")
+	vendor, name, _ := strings.Cut(pattern, ":")
 	switch {
 	case pattern == "*", pattern == "*:*":
 		a.everywhere, a.services = true, nil
 	case a.everywhere:
 		// Nothing is to be added to all.
-	case !found || strings.ContainsAny(vendor, "*?"):
-		g := compileGlob(pattern, true)
+	case vendor == "*": // the parser takes no other wildcard here
+		g := compileGlob(name, true)
 		for n := range actions.Services() {
-			t := actions.ByNumber(n)
-			a.addMatches(n, t, func(name string) bool { return g.match(t.Prefix+":"+name, nil) })
+			a.addNames(n, &g)
 		}
 	default:
 		if n, ok := actions.Number(vendor); ok {
-			a.addNames(n, name)
+			g := compileGlob(name, true)
+			a.addNames(n, &g)
 		}
 	}
 }
 
 // addNames adds a service's actions by a pattern of their names, which are sorted:
 // those with a prefix stand together.
-func (a *actionSet) addNames(service int, pattern string) {
+func (a *actionSet) addNames(service int, g *glob) {
 	t := actions.ByNumber(service)
-	switch g := compileGlob(pattern, true); g.form {
+	switch g.form {
 	case anything:
 		a.set(service, t).addRange(0, len(t.Actions))
 	case exact:
-		if n, ok := t.Action(pattern); ok {
+		if n, ok := t.Action(g.lit); ok {
 			a.set(service, t).add(n)
 		}
 	case prefix:
@@ -113,14 +113,10 @@ func (a *actionSet) addNames(service int, pattern string) {
 			a.set(service, t).addRange(from, to)
 		}
 	default:
-		a.addMatches(service, t, func(name string) bool { return g.match(name, nil) })
-	}
-}
-
-func (a *actionSet) addMatches(service int, t *actions.Table, match func(name string) bool) {
-	for n := range t.Actions {
-		if match(t.Actions[n].Name) {
-			a.set(service, t).add(n)
+		for n := range t.Actions {
+			if g.match(t.Actions[n].Name, nil) {
+				a.set(service, t).add(n)
+			}
 		}
 	}
 }

@@ -41,6 +41,7 @@ func Compile(doc *Document) *Policy {
 			itself:       doc.Kind == Trust,
 			notPrincipal: s.NotPrincipal,
 			identity:     doc.Kind != Trust && doc.Kind != Resource,
+			actions:      make([]glob, 0, len(s.Actions)),
 		}
 		for _, a := range s.Actions {
 			out.actions = append(out.actions, compileGlob(a.Value, true))

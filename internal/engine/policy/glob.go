@@ -51,6 +51,12 @@ func (p *piece) text(vals []string) string {
 }
 
 func compileGlob(pattern string, fold bool) glob {
+	switch i := strings.IndexAny(pattern, "*?"); { // most patterns, without memory of their own
+	case i < 0:
+		return glob{form: exact, fold: fold, lit: pattern}
+	case i > 0 && i == len(pattern)-1 && pattern[i] == '*':
+		return glob{form: prefix, fold: fold, lit: pattern[:i]}
+	}
 	return globOf(wildPieces(nil, pattern), fold)
 }
 

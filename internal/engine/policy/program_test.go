@@ -22,7 +22,7 @@ func (m maker) some(of ...string) string {
 
 func (m maker) statement(resourceBased bool) string {
 	s := `"Effect":"` + m.one("Allow", "Allow", "Deny") + `","` + m.one("Action", "Action", "Action", "NotAction") + `":` +
-		m.some("*", "s3:*", "s3:Get*", "s3:GetObject", "S3:getobject", "s3:*Object*", "s3:?utObject", "iam:*", "iam:List*", "ec2:RunInstances", "other:*", "other:Do", "*:*") +
+		m.some("*", "s3:*", "s3:Get*", "s3:GetObject", "S3:getobject", "s3:*Object*", "s3:?utObject", "iam:*", "iam:List*", "ec2:RunInstances", "other:*", "other:Do", "*:*", "*:Get*", "*:*Object") +
 		`,"` + m.one("Resource", "Resource", "Resource", "NotResource") + `":` +
 		m.some("*", "arn:aws:s3:::*", "arn:aws:s3:::b/*", "arn:aws:s3:::b/k", "arn:aws:s3:::b?/*", "arn:aws:s3:::${aws:username}/*", "arn:*:k", "*", "arn:aws:s3:::b/*/x*y", "arn:aws:s3:::${aws:missing}", "arn:aws:s3:::bucket", "arn:aws:s3:::bu")
 	if resourceBased {
