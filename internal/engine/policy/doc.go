@@ -25,8 +25,9 @@
 //
 // Explain decides the same and tells why, for people and for SimulatePrincipalPolicy.
 //
-// Wildcards are matched leftmost first, without backtracking: matching costs at
-// most the product of the lengths of pattern and text, however many stars.
+// Wildcards are matched leftmost first, without backtracking, however many stars.
+// Long parts with many single wildcards are looked for at all places at once, 64
+// symbols a step.
 //
 // The package is pure: no clock, no I/O, no state. The time of a request is one
 // of its keys (aws:CurrentTime).

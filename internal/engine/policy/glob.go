@@ -12,6 +12,7 @@ type glob struct {
 	fold bool   // ASCII letters match in either case
 	lit  string // of exact and prefix
 	segs []segment
+	long []*scan // of segs that are long; nil if none is
 }
 
 type globForm uint8
@@ -119,7 +120,25 @@ func globOf(pieces []piece, fold bool) glob {
 		}
 	}
 	g.segs = append(g.segs, segment(pieces[start:]))
+	g.findLong()
 	return g
+}
+
+// findLong makes segments of many pieces ready, as far as they are known: those
+// with variables are when there are values.
+func (g *glob) findLong() {
+	for i, s := range g.segs {
+		if len(s) <= manyPieces || g.fold {
+			continue
+		}
+		if g.long == nil {
+			g.long = make([]*scan, len(g.segs))
+		}
+		g.long[i] = &scan{}
+		if !s.hasVariable() {
+			g.long[i] = newScan(s, nil)
+		}
+	}
 }
 
 // match says whether the whole of text matches, with these values of the
@@ -143,14 +162,26 @@ func (g *glob) match(text string, vals []string) bool {
 	if len(g.segs) == 1 {
 		return text == ""
 	}
-	for _, s := range g.segs[1 : len(g.segs)-1] {
-		end, ok := s.find(text, g.fold, vals)
+	for i := 1; i < len(g.segs)-1; i++ {
+		end, ok := g.find(i, text, vals)
 		if !ok {
 			return false
 		}
 		text = text[end:]
 	}
 	return g.segs[len(g.segs)-1].ends(text, g.fold, vals)
+}
+
+// find returns where the leftmost occurrence of a segment ends.
+func (g *glob) find(i int, text string, vals []string) (end int, ok bool) {
+	s := g.segs[i]
+	switch {
+	case g.long == nil || g.long[i] == nil:
+		return s.find(text, g.fold, vals)
+	case s.hasVariable():
+		return newScan(s, vals).find(text)
+	}
+	return g.long[i].find(text)
 }
 
 // at says how many bytes the segment takes at the beginning of text.
@@ -173,7 +204,7 @@ func (s segment) at(text string, fold bool, vals []string) (n int, ok bool) {
 	return n, true
 }
 
-// find returns where the leftmost occurrence of the segment ends.
+// find is glob.find of a segment of few pieces.
 func (s segment) find(text string, fold bool, vals []string) (end int, ok bool) {
 	if len(s) == 1 && s[0].form != one && !fold {
 		lit := s[0].text(vals)
