@@ -30,7 +30,8 @@ func newExplain(g *global.Options) *cobra.Command {
 the statements that match, with file and line, and of the others which of their
 parts does not. Neither a daemon nor root is needed.
 
-A file holds one policy, JSON or YAML. --identity and --session may be given
+A file holds one policy, JSON or YAML; the ARN of an AWS managed policy stands for
+its document. --identity and --session may be given
 several times, and take a folder for all policies in it. --scp and --rcp are given
 once for each level, from the organization's root down to the account; a level is
 a file, several with commas between, or a folder.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/hint"
@@ -118,9 +119,12 @@ func readPolicies(kind policy.Kind, paths []string) ([]*cases.Policy, error) {
 }
 
 func readPolicy(kind policy.Kind, path string) (*cases.Policy, error) {
-	text, err := readFile(path)
-	if err != nil {
-		return nil, err
+	text, ok := iam.AWSPolicy(path)
+	if !ok {
+		var err error
+		if text, err = readFile(path); err != nil {
+			return nil, err
+		}
 	}
 	p, err := cases.ParsePolicy(kind, path, text)
 	if err != nil {
@@ -131,6 +135,9 @@ func readPolicy(kind policy.Kind, path string) (*cases.Policy, error) {
 
 // filesOf are the policies of a folder, by name, or the file itself.
 func filesOf(path string) ([]string, error) {
+	if _, ok := iam.AWSPolicy(path); ok {
+		return []string{path}, nil
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(path, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/hint"
@@ -144,6 +145,9 @@ func loadCases(path string) ([]*cases.Case, error) {
 		return nil, err
 	}
 	list, err := cases.Parse(path, text, func(name string) ([]byte, error) {
+		if document, ok := iam.AWSPolicy(name); ok {
+			return []byte(document), nil
+		}
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(path), name)
 		}

@@ -35,8 +35,8 @@
 //
 //	identity        policies of the user and its groups, or of the role
 //	boundary        its permissions boundary
-//	session         session policies; [] allows nothing, null or none limits nothing
-//	                (but a federated user's session has no rights without one)
+//	session         session policies; [] allows nothing; null, as no session at all,
+//	                limits nothing (but a federated user has no rights without one)
 //	scp, rcp        control policies: a list of levels from the organization's root
 //	                down, each a policy or a list of policies
 //	resourcePolicy  of the resource; trustPolicy of a role, keyPolicy of a KMS key,
@@ -59,8 +59,9 @@
 // # Policies
 //
 // A policy is written as a mapping; as JSON in a string; as the name of a shared
-// one; or as the path of a file, relative to the file of cases, which ends in
-// .json, .yaml or .yml or begins with ./ or ../. A mapping with an Effect is a
+// one; as the ARN of an AWS managed policy (arn:aws:iam::aws:policy/NAME); or as
+// the path of a file, relative to the file of cases, which ends in .json, .yaml or
+// .yml or begins with ./ or ../. A mapping with an Effect is a
 // policy of that one statement, in Version 2012-10-17. Policies are parsed as IAM
 // parses those of their layer; what IAM refuses is an error, with IAM's text and
 // the place in the file.

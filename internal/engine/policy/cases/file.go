@@ -18,6 +18,7 @@ type file struct {
 	lib   *library
 	who   map[string]*Principal
 	cases []*Case
+	seen  int // cases and groups, of which aliases could make no end
 }
 
 // Parse reads a file of cases, named name in errors. Read may be nil when the
@@ -82,8 +83,8 @@ type group struct {
 
 // group reads a mapping and the cases inside it.
 func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
-	if depth > maxDepth {
-		return f.src.fail(n, "cases are nested too deep")
+	if f.seen++; depth > maxDepth || f.seen > maxCases {
+		return f.src.fail(n, "cases are nested too deep, or too many")
 	}
 	var name string
 	var contexts []Context
@@ -108,6 +109,9 @@ func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
 	}
 	if err := f.src.fields(n, "a case", known); err != nil {
 		return err
+	}
+	if len(g.contexts)*len(contexts) > maxCases {
+		return f.src.fail(n, "more than %d cases in one file", maxCases)
 	}
 	g.contexts = product(g.contexts, contexts)
 	if name != "" {

@@ -127,7 +127,10 @@ func (l *library) define(n *yaml.Node) error {
 			return err
 		}
 		copied := *d // a file's draft may have other names too
-		copied.name, copied.arn, copied.made = key.Value, arn, nil
+		copied.name, copied.made = key.Value, nil
+		if arn != "" {
+			copied.arn = arn
+		}
 		l.shared[key.Value] = &copied
 		return nil
 	})
@@ -163,12 +166,21 @@ func (l *library) draft(n *yaml.Node, sharing bool) (*draft, error) {
 }
 
 func isPath(s string) bool {
+	if isAWSPolicy(s) {
+		return true
+	}
 	for _, end := range []string{".json", ".yaml", ".yml"} {
 		if strings.HasSuffix(s, end) {
 			return true
 		}
 	}
 	return strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") || strings.HasPrefix(s, "/")
+}
+
+// isAWSPolicy recognises the ARN of an AWS managed policy, which is read like a
+// file.
+func isAWSPolicy(s string) bool {
+	return strings.HasPrefix(s, "arn:") && strings.Contains(s, ":iam::aws:policy/")
 }
 
 // here names a policy that stands where it is used.
@@ -231,7 +243,7 @@ func (l *library) file(n *yaml.Node) (*draft, error) {
 		return nil, l.src.fail(n, "policy %s can't be read: %v", n.Value, err)
 	}
 	found := n.Value
-	if !path.IsAbs(found) {
+	if !path.IsAbs(found) && !isAWSPolicy(found) {
 		found = path.Join(path.Dir(l.src.name), found)
 	}
 	d, err := fileDraft(found, string(text))
@@ -248,7 +260,11 @@ func (l *library) file(n *yaml.Node) (*draft, error) {
 func fileDraft(name, text string) (*draft, error) {
 	if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" && strings.HasPrefix(strings.TrimSpace(text), "{") {
 		doc := policy.Document{Text: text}
-		return &draft{name: name, text: text, place: func(offset int) (string, int, int) {
+		arn := ""
+		if isAWSPolicy(name) {
+			arn = name
+		}
+		return &draft{name: name, arn: arn, text: text, place: func(offset int) (string, int, int) {
 			line, column := doc.Position(offset)
 			return name, line, column
 		}}, nil
