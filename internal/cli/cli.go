@@ -19,6 +19,7 @@ import (
 	"github.com/eksact/eksact/internal/cli/shell"
 	"github.com/eksact/eksact/internal/cli/status"
 	"github.com/eksact/eksact/internal/cli/token"
+	"github.com/eksact/eksact/internal/cli/trail"
 	"github.com/eksact/eksact/internal/cli/up"
 	"github.com/eksact/eksact/internal/cli/verify"
 	"github.com/eksact/eksact/internal/cli/version"
@@ -57,6 +58,6 @@ func Root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), serve.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), trail.New(g), serve.New(g), version.New(g))
 	return root
 }

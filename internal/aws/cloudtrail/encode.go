@@ -60,6 +60,10 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	} else {
 		b = enc.field(b, e.Output)
 	}
+	if caller.AuthorizationID != "" && e.ErrorCode != "" {
+		b = append(b, `,"additionalEventData":{"authorizationId":`...)
+		b = append(appendString(b, caller.AuthorizationID), '}')
+	}
 	b = append(b, `,"requestID":`...)
 	b = appendString(b, caller.RequestID)
 	b = append(b, `,"eventID":"`...)

@@ -25,13 +25,17 @@ type Record struct {
 	RequestParameters map[string]any `json:"requestParameters"`
 	ResponseElements  map[string]any `json:"responseElements"`
 	RequestID         string         `json:"requestID"`
-	EventID           string         `json:"eventID"`
-	ReadOnly          bool           `json:"readOnly"`
-	EventType         string         `json:"eventType"`
-	ManagementEvent   bool           `json:"managementEvent"`
-	RecipientAccount  string         `json:"recipientAccountId"`
-	EventCategory     string         `json:"eventCategory"`
-	TLSDetails        map[string]any `json:"tlsDetails"`
+
+	// AdditionalEventData holds the authorizationId of a refused call.
+	AdditionalEventData map[string]any `json:"additionalEventData"`
+
+	EventID          string         `json:"eventID"`
+	ReadOnly         bool           `json:"readOnly"`
+	EventType        string         `json:"eventType"`
+	ManagementEvent  bool           `json:"managementEvent"`
+	RecipientAccount string         `json:"recipientAccountId"`
+	EventCategory    string         `json:"eventCategory"`
+	TLSDetails       map[string]any `json:"tlsDetails"`
 
 	Raw json.RawMessage `json:"-"` // the line
 }

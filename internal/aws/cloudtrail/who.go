@@ -74,3 +74,20 @@ func (r *Record) Things() (things []Thing) {
 	}
 	return things
 }
+
+// Role is the name of the role whose session made the call, or "".
+func (r *Record) Role() string {
+	session, _ := r.UserIdentity["sessionContext"].(map[string]any)
+	issuer, _ := session["sessionIssuer"].(map[string]any)
+	name, _ := issuer["userName"].(string)
+	if issuer["type"] != "Role" {
+		return ""
+	}
+	return name
+}
+
+// AuthorizationID names the record of a refusal, or is "".
+func (r *Record) AuthorizationID() string {
+	id, _ := r.AdditionalEventData["authorizationId"].(string)
+	return id
+}
