@@ -8,7 +8,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/images"
 	"github.com/eksact/eksact/internal/supervise"
 )
@@ -33,6 +35,7 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/terminate", afterOpen(d, d.terminateByID))
 	handle(mux, "/ready", afterOpen(d, d.waitReady))
 	handle(mux, "/shell", afterOpen(d, d.openShell))
+	handle(mux, "/denial", afterOpen(d, d.explainDenial))
 	handle(mux, "/images", afterOpen(d, d.listImages))
 	handle(mux, "/images/remove", afterOpen(d, d.removeImage))
 	mux.HandleFunc("POST /images/load", d.loadImages)
@@ -134,6 +137,20 @@ func (d *Daemon) loadImages(w http.ResponseWriter, r *http.Request) {
 		return d.images.Load(f.Name())
 	}()
 	control.Answer(w, info(loaded), err)
+}
+
+// explainDenial tells why a call was refused: the one of an authorization id or
+// request id, or the last of all.
+func (d *Daemon) explainDenial(_ context.Context, id string) (*iam.Explanation, error) {
+	denial, ok := d.iam.Denial(id)
+	switch {
+	case ok:
+		return denial.Explain(), nil
+	case id == "":
+		return nil, hint.New("no call was refused since the daemon started", "eksact trail --errors shows what failed before")
+	}
+	return nil, hint.New("no refusal with the id "+id+" is known: the daemon keeps the newest since it started",
+		"eksact trail --id "+id+" shows the call", "make the call again, and ask for its id then")
 }
 
 // terminateByID ends an instance, as EC2's TerminateInstances would.

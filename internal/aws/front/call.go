@@ -240,6 +240,10 @@ func (p *passage) ask(ctx context.Context, action string, resources []string) er
 	return deniedError(p.wire.Family(), err.Error())
 }
 
+// authorizationHeader tells the id under which a refusal is explained. AWS tells
+// it in the message alone, of the services that take part in its preview.
+const authorizationHeader = "X-Amzn-Authorization-Id"
+
 // fail answers with an error. What is no AWS error is ours, and only logged.
 func (p *passage) fail(err error) {
 	var known interface{ ErrorCode() string }
@@ -251,6 +255,9 @@ func (p *passage) fail(err error) {
 	if p.wire == nil {
 		http.Error(p.w, err.Error(), http.StatusInternalServerError)
 		return
+	}
+	if p.caller != nil && p.caller.AuthorizationID != "" {
+		p.w.Header().Set(authorizationHeader, p.caller.AuthorizationID)
 	}
 	p.wire.EncodeError(p.w, err, p.id)
 }

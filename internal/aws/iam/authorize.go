@@ -75,6 +75,7 @@ func limitedSession(who *api.Caller, action string) error {
 
 // denied makes AWS's sentence about a decision, and keeps a record of it.
 func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
+	i.refuse(k, d)
 	r := &k.request
 	return &Denied{Sentence: d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource)), Decision: d}
 }
@@ -177,7 +178,11 @@ func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[st
 	k.applied = applied
 	k.applied.Resource, k.applied.Both = role.trust, true
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: k.resource, Keys: k}
-	return policy.Decide(&k.applied, &k.request)
+	d := policy.Decide(&k.applied, &k.request)
+	if !d.Allowed {
+		i.refuse(k, d)
+	}
+	return d
 }
 
 // Trusts says whether a role's trust policy lets a service assume it.

@@ -34,6 +34,7 @@ type IAM struct {
 	spare      sync.Pool // of *conditions
 	lastSecond atomic.Pointer[second]
 	uses       uses
+	refusals   denials
 }
 
 // New makes the service over a store, registering its tables there.

@@ -28,6 +28,7 @@ type subject struct {
 	trust      *policy.Program // of roles
 	listed     *types.Role     // of roles: as lists have it; nil if its trust policy names users or roles, whose ARNs are told at the time
 	tags       []Tag
+	names      map[*policy.Policy]string // of inline policies, for explanations: "inline policy P of role r"
 }
 
 // trusted is a role's trust policy.
@@ -82,10 +83,10 @@ func (x *index) put(id string, s *subject) {
 
 func (x *index) putUser(u *User) {
 	s := &subject{kind: "user", name: u.Name, arn: x.i.userARN(u), tags: u.Tags}
-	list := x.sources(nil, &u.Grants)
+	list := x.sources(nil, &u.Grants, s, "user "+u.Name)
 	for _, k := range u.Groups {
 		if g, ok := x.i.groups.Get(k); ok {
-			list = x.sources(list, &g.Grants)
+			list = x.sources(list, &g.Grants, s, "group "+g.Name)
 		}
 	}
 	s.identity = policy.NewProgram(list...)
@@ -95,7 +96,7 @@ func (x *index) putUser(u *User) {
 
 func (x *index) putRole(old, r *Role) {
 	s := &subject{kind: "role", name: r.Name, arn: x.i.roleARN(r), tags: r.Tags}
-	s.identity = policy.NewProgram(x.sources(nil, &r.Grants)...)
+	s.identity = policy.NewProgram(x.sources(nil, &r.Grants, s, "role "+r.Name)...)
 	s.boundary = x.boundary(&r.Grants)
 	if before := x.subject(r.ID); before != nil && old != nil && old.Trust == r.Trust {
 		s.trust = before.trust
@@ -108,12 +109,19 @@ func (x *index) putRole(old, r *Role) {
 	x.put(r.ID, s)
 }
 
-func (x *index) sources(list []policy.Source, g *Grants) []policy.Source {
+// sources adds the policies of g, which is of the entity that is named, to those
+// of s.
+func (x *index) sources(list []policy.Source, g *Grants, s *subject, of string) []policy.Source {
 	for _, arn := range g.Attached {
 		list = append(list, policy.Source{ARN: arn, Policy: x.managedPolicy(arn)})
 	}
 	for _, p := range g.Inline {
-		list = append(list, policy.Source{Policy: compileStored(policy.Inline, p.Document)})
+		compiled := compileStored(policy.Inline, p.Document)
+		list = append(list, policy.Source{Policy: compiled})
+		if s.names == nil {
+			s.names = map[*policy.Policy]string{}
+		}
+		s.names[compiled] = "inline policy " + p.Name + " of " + of
 	}
 	return list
 }
