@@ -24,9 +24,16 @@ type asked struct {
 func newExplain(g *global.Options) *cobra.Command {
 	var a asked
 	cmd := &cobra.Command{
-		Use:   "explain --principal ARN --action SERVICE:ACTION --resource ARN",
+		Use:   "explain [ID] | --principal ARN --action SERVICE:ACTION --resource ARN",
 		Short: "Tell what each layer of policies says about a call, and why",
-		Long: `Decide a call not yet made, by policies in files, and tell what each layer says:
+		Long: `Tell why a call was refused: the one with the authorization id or request id ID,
+or the last one. An answer's header x-amzn-authorization-id and eksact trail show
+the id. The daemon knows the newest refusals since it started, with the policies and
+condition keys that decided them then.
+
+  eksact iam explain
+
+Or decide a call not yet made, by policies in files, and tell what each layer says:
 the statements that match, with file and line, and of the others which of their
 parts does not. Neither a daemon nor root is needed.
 
@@ -44,8 +51,14 @@ The principal is the ARN of a user, a role, a session or an account's root; or
 anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
 (aws:PrincipalArn, aws:username and so on) are set; aws:CurrentTime and what else a
 request brings along is given by --context.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.OutOrStdout(), g) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			described := cmd.LocalNonPersistentFlags().Changed
+			if len(args) > 0 || a.principal == "" && !described("action") && !described("resource") {
+				return explainDenial(cmd, g, args)
+			}
+			return a.run(cmd.OutOrStdout(), g)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.principal, "principal", "", "who would call")

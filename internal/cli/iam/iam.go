@@ -1,9 +1,10 @@
-// Package iam asks what IAM's policies decide, and why: of files, without a
+// Package iam asks what IAM's policies decide, and why: mostly of files, without a
 // daemon or any rights on the machine.
 //
 //   - test runs files of cases, which say what is to be allowed and refused; their
 //     format is described at internal/engine/policy/cases.
-//   - explain tells about a call not yet made what each layer of policies says.
+//   - explain tells about a call not yet made what each layer of policies says;
+//     and, asking the daemon, about a call that was refused.
 package iam
 
 import (

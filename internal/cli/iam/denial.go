@@ -1,0 +1,67 @@
+package iam
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/engine/policy/cases"
+)
+
+// denial is a refused call as the daemon explains it: who called when, what its
+// condition keys were, and what the layers said.
+type denial struct {
+	AuthorizationID string    `json:"authorizationId"`
+	RequestID       string    `json:"requestId"`
+	Time            time.Time `json:"time"`
+	SourceIP        string    `json:"sourceIp,omitempty"`
+	UserAgent       string    `json:"userAgent,omitempty"`
+	AccessKeyID     string    `json:"accessKeyId,omitempty"`
+	cases.Explanation
+	Context map[string][]string `json:"context"`
+}
+
+// explainDenial asks the daemon about a call that was refused: by its authorization
+// id or request id, or the last one.
+func explainDenial(cmd *cobra.Command, g *global.Options, args []string) error {
+	if err := daemon.Reach(g.RunDir); err != nil {
+		return err
+	}
+	id := strings.Join(args, "")
+	return askDenial(cmd.Context(), control.Dial(g.RunDir), cmd.OutOrStdout(), id, g.JSON())
+}
+
+func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, asJSON bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var d denial
+	if err := c.Call(ctx, "/denial", id, &d); err != nil {
+		return err
+	}
+	if asJSON {
+		return global.Print(w, d)
+	}
+	showDenial(w, &d)
+	return nil
+}
+
+func showDenial(w io.Writer, d *denial) {
+	showExplanation(w, "", &d.Explanation)
+	if d.DecidedBy != nil {
+		fmt.Fprintf(w, "decided by: %s\n", statementText(d.DecidedBy))
+	}
+	fmt.Fprintf(w, "when: %s, request %s, authorization %s\n", d.Time.Local().Format(time.DateTime), d.RequestID, d.AuthorizationID)
+	fmt.Fprintln(w, "the call's condition keys:")
+	for _, key := range slices.Sorted(maps.Keys(d.Context)) {
+		fmt.Fprintf(w, "  %s = %s\n", key, quoted(d.Context[key]))
+	}
+}
