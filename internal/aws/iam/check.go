@@ -109,9 +109,9 @@ func (c *check) between(field string, v *int32, lo, hi int32) {
 	switch {
 	case v == nil:
 	case *v < lo:
-		c.fault(field, fmt.Sprintf("'%d' ", *v), "Member must have value greater than or equal to %d", lo)
+		c.fault(field, "", "Member must have value greater than or equal to %d", lo)
 	case *v > hi:
-		c.fault(field, fmt.Sprintf("'%d' ", *v), "Member must have value less than or equal to %d", hi)
+		c.fault(field, "", "Member must have value less than or equal to %d", hi)
 	}
 }
 
@@ -178,7 +178,7 @@ func (c *check) tagKeys(list []string) {
 // enum checks an optional choice.
 func (c *check) enum(field, v string, choices ...string) {
 	if v != "" && !slices.Contains(choices, v) {
-		c.fault(field, "'"+v+"' ", "Member must satisfy enum value set: [%s]", strings.Join(choices, ", "))
+		c.fault(field, "", "Member must satisfy enum value set: [%s]", strings.Join(choices, ", "))
 	}
 }
 

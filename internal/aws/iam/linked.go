@@ -135,6 +135,7 @@ func (i *IAM) DeleteServiceLinkedRole(ctx context.Context, in *iam.DeleteService
 			}
 		}
 		i.roles.In(tx).Delete(key(r.Name))
+		i.keyUses.In(tx).Delete(r.ID)
 		task = "task/aws-service-role/" + r.Service + "/" + r.Name + "/" + uuid(random)
 		i.deletions.In(tx).Put(task, deletion{r.Name})
 		return nil

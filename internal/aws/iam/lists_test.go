@@ -2,6 +2,7 @@ package iam_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,8 @@ type page struct {
 func TestListsByPages(t *testing.T) {
 	a, ctx := open(t), t.Context()
 	want := populate(t, a)
+	// Never given, given by no list, and altered.
+	odd := []string{"!", "zzz", "YWxwaGE", base64.RawURLEncoding.EncodeToString([]byte("\x00\x00\x00\x00\x00\x00\x00\x00\x00alpha"))}
 	for name, list := range lists(a.admin) {
 		t.Run(name, func(t *testing.T) {
 			expected, ok := want[name]
@@ -50,8 +53,10 @@ func TestListsByPages(t *testing.T) {
 					t.Errorf("by %d: %v, want %v", size, got, expected)
 				}
 			}
-			_, err := list(ctx, aws.String("!"), nil)
-			refused(t, err, "ValidationError", "marker")
+			for _, marker := range odd {
+				_, err := list(ctx, &marker, nil)
+				refused(t, err, "ValidationError", "Invalid Marker.")
+			}
 			for _, size := range []int32{0, 1001} {
 				_, err := list(ctx, nil, &size)
 				refused(t, err, "ValidationError", "'maxItems' failed to satisfy constraint: Member must have value")

@@ -204,4 +204,5 @@ func (i *IAM) addAccountOperations(s *api.Service) {
 	api.Add(s, "DeleteAccountAlias", i.DeleteAccountAlias, nil)
 	api.Add(s, "ListAccountAliases", i.ListAccountAliases, nil)
 	api.Add(s, "GetAccountSummary", i.GetAccountSummary, nil)
+	api.Add(s, "GetAccountAuthorizationDetails", i.GetAccountAuthorizationDetails, nil)
 }

@@ -91,7 +91,7 @@ type AccessKey struct {
 	Created    time.Time
 }
 
-// KeyUse is the last use of an access key.
+// KeyUse is the last use of an access key, or of a role by one of its sessions.
 type KeyUse struct {
 	At              time.Time
 	Service, Region string

@@ -101,7 +101,7 @@ func (i *IAM) GetRole(_ context.Context, in *iam.GetRoleInput) (*iam.GetRoleOutp
 		return nil, err
 	}
 	role := i.showRole(&r)
-	role.RoleLastUsed = &types.RoleLastUsed{}
+	role.RoleLastUsed = i.roleLastUsed(&r)
 	return &iam.GetRoleOutput{Role: role}, nil
 }
 
@@ -214,6 +214,7 @@ func (i *IAM) DeleteRole(ctx context.Context, in *iam.DeleteRoleInput) (*iam.Del
 			return err
 		}
 		i.roles.In(tx).Delete(key(r.Name))
+		i.keyUses.In(tx).Delete(r.ID)
 		return nil
 	})
 }
