@@ -28,7 +28,9 @@ func (i *IAM) CreateAccountAlias(ctx context.Context, in *iam.CreateAccountAlias
 		return nil, err
 	}
 	return &iam.CreateAccountAliasOutput{}, i.change(ctx, func(tx *store.Tx) error {
-		i.account.In(tx).Put(accountKey, Account{Alias: *in.AccountAlias})
+		a, _ := i.account.In(tx).Get(accountKey)
+		a.Alias = *in.AccountAlias
+		i.account.In(tx).Put(accountKey, a)
 		return nil
 	})
 }
@@ -53,11 +55,12 @@ func (i *IAM) DeleteAccountAlias(ctx context.Context, in *iam.DeleteAccountAlias
 		return nil, err
 	}
 	return &iam.DeleteAccountAliasOutput{}, i.change(ctx, func(tx *store.Tx) error {
-		a, ok := i.account.In(tx).Get(accountKey)
-		if !ok || a.Alias != *in.AccountAlias {
+		a, _ := i.account.In(tx).Get(accountKey)
+		if a.Alias != *in.AccountAlias {
 			return noSuchEntity("The account alias %s cannot be found.", *in.AccountAlias)
 		}
-		i.account.In(tx).Delete(accountKey)
+		a.Alias = ""
+		i.account.In(tx).Put(accountKey, a)
 		return nil
 	})
 }
@@ -65,7 +68,7 @@ func (i *IAM) DeleteAccountAlias(ctx context.Context, in *iam.DeleteAccountAlias
 // ListAccountAliases lists the alias, if there is one.
 func (i *IAM) ListAccountAliases(_ context.Context, in *iam.ListAccountAliasesInput) (*iam.ListAccountAliasesOutput, error) {
 	var all []string
-	if a, ok := i.account.Get(accountKey); ok {
+	if a, _ := i.account.Get(accountKey); a.Alias != "" {
 		all = append(all, a.Alias)
 	}
 	itself := func(alias string) string { return alias }

@@ -14,10 +14,12 @@ const adminName = "admin"
 type Admin struct{ AccessKeyID, SecretAccessKey, ARN string }
 
 // Bootstrap makes the admin, with AdministratorAccess and an access key, in an
-// account that has no user yet.
+// account that has no user yet, and notes when that was.
 func (i *IAM) Bootstrap(ctx context.Context) error {
-	if _, err := i.Admin(); err == nil {
-		return nil
+	if a, _ := i.account.Get(accountKey); !a.Created.IsZero() {
+		if _, err := i.Admin(); err == nil {
+			return nil
+		}
 	}
 	return i.change(ctx, func(tx *store.Tx) error {
 		u, ok := i.users.In(tx).Get(adminName)
@@ -28,6 +30,10 @@ func (i *IAM) Bootstrap(ctx context.Context) error {
 				return err
 			}
 			u.Attached = []string{arn}
+		}
+		if a, _ := i.account.In(tx).Get(accountKey); a.Created.IsZero() {
+			a.Created = u.Created
+			i.account.In(tx).Put(accountKey, a)
 		}
 		if len(u.Keys) > 0 { // its own keys were changed: they are the admin's to know
 			return nil

@@ -35,7 +35,8 @@ type account struct {
 	url    string
 	client *http.Client
 	admin  *awsiam.Client
-	root   aws.Config // the admin's
+	root   aws.Config    // the admin's
+	ahead  time.Duration // of the clock is IAM
 }
 
 func open(t testing.TB, more ...func(*account) *api.Service) *account {
@@ -45,7 +46,7 @@ func open(t testing.TB, more ...func(*account) *api.Service) *account {
 	// lost.
 	a := &account{store: store.NewMemory(), client: &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20}}}
 	var err error
-	if a.iam, err = iam.New(a.store, place, time.Now); err != nil {
+	if a.iam, err = iam.New(a.store, place, func() time.Time { return time.Now().Add(a.ahead) }); err != nil {
 		t.Fatal(err)
 	}
 	a.sts = sts.New(a.store, place, a.iam, time.Now)

@@ -26,6 +26,7 @@ type IAM struct {
 	awsUses   *store.Table[Uses]
 	keyUses   *store.Table[KeyUse]
 	account   *store.Table[Account]
+	reports   *store.Table[Report]
 	deletions *store.Table[deletion]
 
 	awsManaged *library
@@ -57,6 +58,7 @@ func New(s *store.Store, place api.Place, now func() time.Time) (*IAM, error) {
 		awsUses:   store.NewTable[Uses](s, "iam/awspolicy"),
 		keyUses:   store.NewTable[KeyUse](s, "iam/keyuse"),
 		account:   store.NewTable[Account](s, "iam/account"),
+		reports:   store.NewTable[Report](s, "iam/report"),
 		deletions: store.NewTable[deletion](s, "iam/deletion"),
 	}
 	i.index = newIndex(i)

@@ -205,4 +205,6 @@ func (i *IAM) addAccountOperations(s *api.Service) {
 	api.Add(s, "ListAccountAliases", i.ListAccountAliases, nil)
 	api.Add(s, "GetAccountSummary", i.GetAccountSummary, nil)
 	api.Add(s, "GetAccountAuthorizationDetails", i.GetAccountAuthorizationDetails, nil)
+	api.Add(s, "GenerateCredentialReport", i.GenerateCredentialReport, nil)
+	api.Add(s, "GetCredentialReport", i.GetCredentialReport, nil)
 }

@@ -98,7 +98,10 @@ type KeyUse struct {
 }
 
 // Account is what belongs to the account as a whole.
-type Account struct{ Alias string }
+type Account struct {
+	Alias   string    `json:",omitempty"`
+	Created time.Time `json:",omitzero"`
+}
 
 // accountKey is the key of its only record.
 const accountKey = "account"
