@@ -2,7 +2,7 @@ package iam
 
 import (
 	_ "embed"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"sort"
@@ -19,7 +19,7 @@ import (
 // managed/README.md names the version.
 //
 //go:embed managed/policies.json
-var managedPolicies []byte
+var managedPolicies string
 
 // library are the AWS managed policies.
 type library struct {
@@ -34,33 +34,49 @@ type awsPolicy struct {
 	compile func() *policy.Policy // once, on first use
 }
 
-// openLibrary reads the embedded policies, for the partition.
+// openLibrary reads the embedded policies, for the partition. Their documents are
+// left as they are until somebody is given one: they are nearly all of the data,
+// and an account uses a few.
 func openLibrary(partition string) (*library, error) {
-	var list []struct {
-		ARN, Version     string
-		Created, Updated time.Time
-		Document         json.RawMessage
-	}
-	if err := json.Unmarshal(managedPolicies, &list); err != nil {
-		return nil, fmt.Errorf("embedded managed policies: %w", err)
-	}
-	l := &library{byARN: make(map[string]*awsPolicy, len(list))}
-	for _, e := range list {
-		arn := "arn:" + partition + strings.TrimPrefix(e.ARN, "arn:aws")
-		_, rest, _ := strings.Cut(arn, ":policy")
-		slash := strings.LastIndexByte(rest, '/') + 1
-		text := string(e.Document)
-		p := &awsPolicy{arn: arn, Policy: Policy{
-			Name: rest[slash:], Path: rest[:slash], ID: awsPolicyID(e.ARN),
-			Created: e.Created, Updated: e.Updated, Default: e.Version,
-			Versions: []Version{{ID: e.Version, Document: text, Created: e.Updated}},
-		}}
-		p.compile = sync.OnceValue(func() *policy.Policy { return compileStored(policy.Managed, text) })
-		l.byARN[arn] = p
+	l := &library{byARN: map[string]*awsPolicy{}}
+	for line := range strings.Lines(managedPolicies) {
+		head, document, ok := strings.Cut(strings.TrimRight(line, ",\n"), `,"document":`)
+		if !ok {
+			continue // the brackets around the list
+		}
+		p, err := readPolicy(head, strings.TrimSuffix(document, "}"), partition)
+		if err != nil {
+			return nil, fmt.Errorf("embedded managed policies: %s: %w", head, err)
+		}
+		l.byARN[p.arn] = p
 		l.sorted = append(l.sorted, p)
 	}
 	sort.Slice(l.sorted, func(a, b int) bool { return key(l.sorted[a].Name) < key(l.sorted[b].Name) })
 	return l, nil
+}
+
+// readPolicy reads what stands before a policy's document:
+//
+//	{"arn":"arn:aws:iam::aws:policy/P","version":"v1","created":"2015-02-06T18:39:46.000Z","updated":"…"
+func readPolicy(head, document, partition string) (*awsPolicy, error) {
+	parts := strings.Split(head, `"`)
+	if len(parts) != 17 {
+		return nil, errors.New("it has other fields than arn, version, created, updated")
+	}
+	arn, version := parts[3], parts[7]
+	created, errCreated := time.Parse(time.RFC3339, parts[11])
+	updated, errUpdated := time.Parse(time.RFC3339, parts[15])
+	if err := errors.Join(errCreated, errUpdated); err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(arn, ":policy")
+	slash := strings.LastIndexByte(rest, '/') + 1
+	p := &awsPolicy{arn: "arn:" + partition + strings.TrimPrefix(arn, "arn:aws"), Policy: Policy{
+		Name: rest[slash:], Path: rest[:slash], ID: awsPolicyID(arn), Created: created, Updated: updated, Default: version,
+		Versions: []Version{{ID: version, Document: document, Created: updated}},
+	}}
+	p.compile = sync.OnceValue(func() *policy.Policy { return compileStored(policy.Managed, document) })
+	return p, nil
 }
 
 // awsPolicyID makes an id that is the same everywhere. AWS's own ids are not in
