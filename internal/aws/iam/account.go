@@ -18,6 +18,8 @@ const (
 	rolesQuota    = 10000
 	profilesQuota = 10000
 	policiesQuota = 10000
+
+	versionsInUseQuota = 10000
 )
 
 // CreateAccountAlias gives the account its alias, in place of any other.
@@ -83,16 +85,19 @@ func (i *IAM) ListAccountAliases(_ context.Context, in *iam.ListAccountAliasesIn
 // providers, certificates) is counted as none.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
 func (i *IAM) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
-	versions := 0
+	used := 0 // a policy that somebody holds has one version in force
 	for _, p := range i.policies.List("") {
-		versions += len(p.Versions)
+		used += min(1, p.Attached+p.Boundaries)
+	}
+	for _, u := range i.awsUses.List("") {
+		used += min(1, u.Attached+u.Boundaries)
 	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(i.users.Len()), "UsersQuota": usersQuota,
 		"Groups": int32(i.groups.Len()), "GroupsQuota": groupsQuota,
 		"Roles": int32(i.roles.Len()), "RolesQuota": rolesQuota,
 		"Policies": int32(i.policies.Len()), "PoliciesQuota": policiesQuota,
-		"PolicyVersionsInUse": int32(versions), "PolicyVersionsInUseQuota": policiesQuota * versionsPerPolicy,
+		"PolicyVersionsInUse": int32(used), "PolicyVersionsInUseQuota": versionsInUseQuota,
 		"InstanceProfiles": int32(i.profiles.Len()), "InstanceProfilesQuota": profilesQuota,
 		"VersionsPerPolicyQuota": versionsPerPolicy, "PolicySizeQuota": managedQuota,
 		"AttachedPoliciesPerUserQuota": attachedQuota, "AttachedPoliciesPerRoleQuota": attachedQuota, "AttachedPoliciesPerGroupQuota": attachedQuota,

@@ -2,6 +2,9 @@ package iam_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,10 +64,23 @@ func TestTheSummaryCounts(t *testing.T) {
 	p := a.policy(t, "p", allow("s3:*"))
 	ok(t)(a.admin.CreatePolicyVersion(ctx, &awsiam.CreatePolicyVersionInput{PolicyArn: p, PolicyDocument: aws.String(allow("s3:*"))}))
 	after := summary()
-	for what, more := range map[string]int32{"Users": 1, "Groups": 1, "Roles": 1, "InstanceProfiles": 1, "Policies": 1, "PolicyVersionsInUse": 2, "MFADevices": 0} {
+	for what, more := range map[string]int32{"Users": 1, "Groups": 1, "Roles": 1, "InstanceProfiles": 1, "Policies": 1, "PolicyVersionsInUse": 0, "MFADevices": 0} {
 		if after[what]-before[what] != more {
 			t.Errorf("%s: %d, then %d", what, before[what], after[what])
 		}
+	}
+	ok(t)(a.admin.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: aws.String("u"), PolicyArn: p}))
+	if held := summary(); held["PolicyVersionsInUse"] != after["PolicyVersionsInUse"]+1 {
+		t.Errorf("versions in use: %d, then %d", after["PolicyVersionsInUse"], held["PolicyVersionsInUse"])
+	}
+	// AWS's answer has these, and no others.
+	names := strings.Fields("AccessKeysPerUserQuota AccountAccessKeysPresent AccountMFAEnabled AccountPasswordPresent AccountSigningCertificatesPresent " +
+		"AssumeRolePolicySizeQuota AttachedPoliciesPerGroupQuota AttachedPoliciesPerRoleQuota AttachedPoliciesPerUserQuota GlobalEndpointTokenVersion " +
+		"GroupPolicySizeQuota Groups GroupsPerUserQuota GroupsQuota InstanceProfiles InstanceProfilesQuota MFADevices MFADevicesInUse Policies PoliciesQuota " +
+		"PolicySizeQuota PolicyVersionsInUse PolicyVersionsInUseQuota Providers RolePolicySizeQuota Roles RolesQuota ServerCertificates ServerCertificatesQuota " +
+		"SigningCertificatesPerUserQuota UserPolicySizeQuota Users UsersQuota VersionsPerPolicyQuota")
+	if got := slices.Sorted(maps.Keys(after)); !slices.Equal(got, names) {
+		t.Errorf("the summary has %v", got)
 	}
 	for what, quota := range map[string]int32{"GroupsPerUserQuota": 10, "AttachedPoliciesPerRoleQuota": 10, "VersionsPerPolicyQuota": 5, "AssumeRolePolicySizeQuota": 2048, "AccessKeysPerUserQuota": 2} {
 		if after[what] != quota {

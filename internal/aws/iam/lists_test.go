@@ -284,7 +284,7 @@ func TestEveryListIsTested(t *testing.T) {
 	a := open(t)
 	n := 1 // GetGroup, which lists members
 	for name := range a.iam.Service().Operations {
-		if strings.HasPrefix(name, "List") {
+		if strings.HasPrefix(name, "List") && name != "ListPoliciesGrantingServiceAccess" { // it takes no size of page
 			n++
 		}
 	}

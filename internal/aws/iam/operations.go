@@ -200,6 +200,9 @@ func (i *IAM) addProfileOperations(s *api.Service) {
 }
 
 func (i *IAM) addAccountOperations(s *api.Service) {
+	api.Add(s, "ListPoliciesGrantingServiceAccess", i.ListPoliciesGrantingServiceAccess, func(_ context.Context, in *iam.ListPoliciesGrantingServiceAccessInput) []string {
+		return given(in.Arn)
+	})
 	api.Add(s, "CreateAccountAlias", i.CreateAccountAlias, nil)
 	api.Add(s, "DeleteAccountAlias", i.DeleteAccountAlias, nil)
 	api.Add(s, "ListAccountAliases", i.ListAccountAliases, nil)
