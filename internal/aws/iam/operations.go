@@ -199,6 +199,17 @@ func (i *IAM) addProfileOperations(s *api.Service) {
 	})
 }
 
+func (i *IAM) addSimulationOperations(s *api.Service) {
+	api.Add(s, "SimulateCustomPolicy", i.SimulateCustomPolicy, nil)
+	api.Add(s, "SimulatePrincipalPolicy", i.SimulatePrincipalPolicy, func(_ context.Context, in *iam.SimulatePrincipalPolicyInput) []string {
+		return given(in.PolicySourceArn)
+	})
+	api.Add(s, "GetContextKeysForCustomPolicy", i.GetContextKeysForCustomPolicy, nil)
+	api.Add(s, "GetContextKeysForPrincipalPolicy", i.GetContextKeysForPrincipalPolicy, func(_ context.Context, in *iam.GetContextKeysForPrincipalPolicyInput) []string {
+		return given(in.PolicySourceArn)
+	})
+}
+
 func (i *IAM) addAccountOperations(s *api.Service) {
 	api.Add(s, "ListPoliciesGrantingServiceAccess", i.ListPoliciesGrantingServiceAccess, func(_ context.Context, in *iam.ListPoliciesGrantingServiceAccessInput) []string {
 		return given(in.Arn)
