@@ -34,6 +34,19 @@ func details(t *testing.T, a *account, size int32, filter ...types.EntityType) (
 	return all, n
 }
 
+// unescaped is a document as it was before it was put into an answer.
+func unescaped(t *testing.T, text *string) string {
+	t.Helper()
+	if strings.ContainsAny(*text, `+ {":`) {
+		t.Errorf("%s is not escaped as RFC 3986 says", *text)
+	}
+	plain, err := url.QueryUnescape(*text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
 func TestAccountAuthorizationDetails(t *testing.T) {
 	a, ctx := open(t), t.Context()
 	populate(t, a)
@@ -48,17 +61,7 @@ func TestAccountAuthorizationDetails(t *testing.T) {
 			t.Errorf("pages of %d give something else than one call", size)
 		}
 	}
-	decoded := func(text *string) string {
-		t.Helper()
-		if strings.ContainsAny(*text, `+ {":`) {
-			t.Errorf("%s is not escaped as RFC 3986 says", *text)
-		}
-		plain, err := url.QueryUnescape(*text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return plain
-	}
+	decoded := func(text *string) string { t.Helper(); return unescaped(t, text) }
 
 	u := all.UserDetailList[slices.IndexFunc(all.UserDetailList, func(u types.UserDetail) bool { return *u.UserName == "Alpha" })]
 	if !slices.Equal(u.GroupList, []string{"Alpha", "beta", "delta", "gamma"}) || len(u.AttachedManagedPolicies) != 4 || len(u.UserPolicyList) != 4 || len(u.Tags) != 4 ||
