@@ -24,10 +24,7 @@ func (i *IAM) CreateGroup(ctx context.Context, in *iam.CreateGroupInput) (*iam.C
 	}
 	g := Group{Name: *in.GroupName, Path: path, ID: i.entityID(groupPrefix), Created: i.today()}
 	err := i.change(ctx, func(tx *store.Tx) error {
-		if _, ok := i.groups.In(tx).Get(key(g.Name)); ok {
-			return alreadyExists("Group with name %s already exists.", g.Name)
-		}
-		if err := full(i.groups.Len(), "GroupsPerAccount", groupsQuota); err != nil {
+		if err := vacant(tx, i.groups, g.Name, "Group with name %s already exists.", "GroupsPerAccount", groupsQuota); err != nil {
 			return err
 		}
 		i.groups.In(tx).Put(key(g.Name), g)

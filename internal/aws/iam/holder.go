@@ -91,6 +91,15 @@ func (h holder[T]) editGrants(ctx context.Context, name string, fn func(tx *stor
 	})
 }
 
+// vacant says whether a table has room for one more record, under a name that
+// nothing there has. Taken is what is said of a name that something has.
+func vacant[T any](tx *store.Tx, table *store.Table[T], name, taken, what string, quota int) error {
+	if _, ok := table.In(tx).Get(key(name)); ok {
+		return alreadyExists(taken, name)
+	}
+	return full(table.Len(), what, quota)
+}
+
 // with and without make a new list, as records' slices are shared.
 func with[E any](list []E, e E) []E { return append(slices.Clip(list), e) }
 

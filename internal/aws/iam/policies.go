@@ -37,10 +37,7 @@ func (i *IAM) CreatePolicy(ctx context.Context, in *iam.CreatePolicyInput) (*iam
 		Versions: []Version{{ID: "v1", Document: *in.PolicyDocument, Created: now}},
 	}
 	err := i.change(ctx, func(tx *store.Tx) error {
-		if _, ok := i.policies.In(tx).Get(key(p.Name)); ok {
-			return alreadyExists("A policy called %s already exists. Duplicate names are not allowed.", p.Name)
-		}
-		if err := full(i.policies.Len(), "PoliciesPerAccount", policiesQuota); err != nil {
+		if err := vacant(tx, i.policies, p.Name, "A policy called %s already exists. Duplicate names are not allowed.", "PoliciesPerAccount", policiesQuota); err != nil {
 			return err
 		}
 		i.policies.In(tx).Put(key(p.Name), p)

@@ -22,10 +22,7 @@ func (i *IAM) CreateInstanceProfile(ctx context.Context, in *iam.CreateInstanceP
 	}
 	p := Profile{Name: *in.InstanceProfileName, Path: path, ID: i.entityID(profilePrefix), Created: i.today(), Tags: tags}
 	err := i.change(ctx, func(tx *store.Tx) error {
-		if _, ok := i.profiles.In(tx).Get(key(p.Name)); ok {
-			return alreadyExists("Instance Profile %s already exists.", p.Name)
-		}
-		if err := full(i.profiles.Len(), "InstanceProfilesPerAccount", profilesQuota); err != nil {
+		if err := vacant(tx, i.profiles, p.Name, "Instance Profile %s already exists.", "InstanceProfilesPerAccount", profilesQuota); err != nil {
 			return err
 		}
 		i.profiles.In(tx).Put(key(p.Name), p)

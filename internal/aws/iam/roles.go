@@ -43,10 +43,7 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 		return nil, err
 	}
 	err = i.change(ctx, func(tx *store.Tx) error {
-		if _, ok := i.roles.In(tx).Get(key(r.Name)); ok {
-			return alreadyExists("Role with name %s already exists.", r.Name)
-		}
-		if err := full(i.roles.Len(), "RolesPerAccount", rolesQuota); err != nil {
+		if err := vacant(tx, i.roles, r.Name, "Role with name %s already exists.", "RolesPerAccount", rolesQuota); err != nil {
 			return err
 		}
 		r.Grants = Grants{} // also when run again

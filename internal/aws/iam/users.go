@@ -23,10 +23,7 @@ func (i *IAM) CreateUser(ctx context.Context, in *iam.CreateUserInput) (*iam.Cre
 	}
 	u := User{Name: *in.UserName, Path: path, ID: i.entityID(userPrefix), Created: i.today(), Tags: tags}
 	err := i.change(ctx, func(tx *store.Tx) error {
-		if _, ok := i.users.In(tx).Get(key(u.Name)); ok {
-			return alreadyExists("User with name %s already exists.", u.Name)
-		}
-		if err := full(i.users.Len(), "UsersPerAccount", usersQuota); err != nil {
+		if err := vacant(tx, i.users, u.Name, "User with name %s already exists.", "UsersPerAccount", usersQuota); err != nil {
 			return err
 		}
 		u.Grants = Grants{} // also when run again
