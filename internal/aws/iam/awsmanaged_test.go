@@ -18,6 +18,19 @@ func TestAWSManagedPolicies(t *testing.T) {
 	if err != nil || len(list.Policies) < 190 || list.IsTruncated {
 		t.Fatalf("%d policies, %v", len(list.Policies), err)
 	}
+	pager := awsiam.NewListPoliciesPaginator(a.admin, &awsiam.ListPoliciesInput{Scope: "AWS", MaxItems: aws.Int32(7)})
+	for n := 0; pager.HasMorePages(); {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range page.Policies {
+			if *p.Arn != *list.Policies[n].Arn {
+				t.Fatalf("by pages, %s is number %d, in one call %s", *p.Arn, n, *list.Policies[n].Arn)
+			}
+			n++
+		}
+	}
 	for _, p := range list.Policies {
 		v, err := a.admin.GetPolicyVersion(ctx, &awsiam.GetPolicyVersionInput{PolicyArn: p.Arn, VersionId: p.DefaultVersionId})
 		if err != nil {

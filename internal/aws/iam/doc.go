@@ -1,7 +1,9 @@
 // Package iam is AWS Identity and Access Management: users, groups, roles, access
 // keys, managed policies with their versions, inline policies, permissions
 // boundaries, instance profiles, service-linked roles, tags and the account's
-// alias; and the authorizer that every call to any service passes.
+// alias; what is told about all of them (authorization details, credential
+// reports, last uses) and about calls that nobody made (simulations); and the
+// authorizer that every call to any service passes.
 //
 // # State
 //
@@ -11,9 +13,11 @@
 // policy, which is why deleting it at the same time conflicts and sees it.
 //
 //	iam/user, iam/role, iam/group, iam/policy, iam/profile   by name in lower case: names are unique ignoring case
-//	iam/key, iam/keyuse   by access key id
+//	iam/key               by access key id
+//	iam/keyuse            by access key id, or a role's unique id
 //	iam/awspolicy         by ARN: how often an AWS managed policy is used
-//	iam/account           the alias
+//	iam/account           the alias, and since when there is an account
+//	iam/report            the credential report
 //	iam/deletion          by task id: finished deletions of service-linked roles
 //
 // A transaction may be run again when another was faster: what it starts from is
@@ -30,13 +34,16 @@
 // The front door authorizes every operation. Those that have condition keys of
 // their own (iam:PolicyARN, iam:PermissionsBoundary, iam:AWSServiceName) are
 // registered through guarded and creating; which have which is in operations.go.
-// iam:PassRole is
-// asked for by AddRoleToInstanceProfile, and by other services through CheckPass;
-// tags at creation ask for the action that would tag, too.
+// iam:PassRole is asked for by AddRoleToInstanceProfile, and by other services
+// through CheckPass; tags at creation ask for the action that would tag, too.
 //
 // Trust policies are stored with the unique ids of the users and roles they
 // name, and shown with their ARNs as long as these live.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+//
+// A simulation asks the same evaluator, under the condition keys that it was given
+// alone: simulate.go reads the call, simresult.go words the answer. Its statements
+// and their places are as AWS was seen to answer them.
 //
 // # What differs from AWS
 //
@@ -47,10 +54,20 @@
 //     and roles.
 //   - Service-linked roles are those of the services around EKS. Deleting one
 //     succeeds at once, whether or not its service still has resources.
-//   - AWS managed policies have their default version only, and ids of our own.
+//   - AWS managed policies are those around EKS, in their default version only,
+//     with ids of our own; their texts have no line breaks, which places of
+//     statements show.
+//   - A credential report is complete when the call that starts it returns. Last
+//     uses are exact to a quarter of an hour, and GetCallerIdentity, which no policy
+//     is asked about, is none.
+//   - A simulation decides as calls here are decided, where AWS's simulator is
+//     known to be more generous: an account named by a resource's policy still
+//     needs the caller's own, trust policies count. It takes any mix of actions, and
+//     any resource for an action. Callers of a resource's policy are users only.
 //   - Some texts are ours, AWS's being unknown: a boundary, alias or deletion task
 //     that isn't there, a role that is not service-linked, a change to a policy of
 //     AWS's.
-//   - What is missing (MFA devices, login profiles, providers,
-//     SSH keys, reports, simulation) is not registered and is refused by name.
+//   - What is missing (MFA devices, login profiles and their password policy,
+//     providers, SSH keys, certificates, service last accessed details, delegation
+//     requests) is not registered and is refused by name.
 package iam

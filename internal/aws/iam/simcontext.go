@@ -123,7 +123,7 @@ func isBase64(v string) bool {
 // missing are the keys that documents mention and no entry gave, each once, in
 // the first of its spellings.
 func (k *simulated) missing(documents []*policy.Document) []string {
-	names := []string{}
+	var names []string
 	seen := map[string]bool{"*": true, "?": true, "$": true} // literals, not keys
 	for _, doc := range documents {
 		found, _ := mentioned(doc.Text) // it has been parsed

@@ -156,9 +156,7 @@ func (s *simulation) decide(action, resource string) resourceResult {
 	}
 	out.MatchedStatements = s.matched(e)
 	if out.EvalResourceDecision == types.PolicyEvaluationDecisionTypeImplicitDeny {
-		if missing := s.keys.missing(s.documents); len(missing) > 0 {
-			out.MissingContextValues = missing
-		}
+		out.MissingContextValues = s.missing
 	}
 	for n := range e.Layers {
 		l := &e.Layers[n]

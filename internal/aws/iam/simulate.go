@@ -74,6 +74,7 @@ type simulation struct {
 	owner              string // account of resources whose ARN names none
 	names              map[*policy.Policy]sourceName
 	documents          []*policy.Document // whose keys can be missing
+	missing            []string           // those that are
 }
 
 // sourceName is what answers call a policy.
@@ -95,6 +96,7 @@ func (i *IAM) simulation(in *simulationInput) (*simulation, error) {
 			return nil, err
 		}
 	}
+	s.missing = s.keys.missing(s.documents)
 	return s, nil
 }
 
