@@ -220,6 +220,8 @@ func text(t reflect.Type, field string) string {
 		return "team"
 	case field == "PolicyArn":
 		return "arn:aws:iam::" + number + ":policy/" + thing
+	case field == "PolicySourceArn", field == "Arn", field == "CallerArn":
+		return "arn:aws:iam::" + number + ":user/" + thing
 	case field == "ResourceArn":
 		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
 	case field == "DeletionTaskId":
