@@ -147,3 +147,45 @@ func TestRoleLastUsed(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 }
+
+// A key that was never used has no date, and N/A for the rest; a refused call is a
+// use; where and for what is the last call's.
+func TestAccessKeyLastUsed(t *testing.T) {
+	a, ctx := open(t), t.Context()
+	client := a.user(t, "u", "")
+	list, err := a.admin.ListAccessKeys(ctx, &awsiam.ListAccessKeysInput{UserName: aws.String("u")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := func() string {
+		t.Helper()
+		a.iam.Close() // uses are noted beside the call
+		o, err := a.admin.GetAccessKeyLastUsed(ctx, &awsiam.GetAccessKeyLastUsedInput{AccessKeyId: list.AccessKeyMetadata[0].AccessKeyId})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := o.AccessKeyLastUsed
+		return fmt.Sprint(*o.UserName, " ", *u.ServiceName, " ", *u.Region, " ", u.LastUsedDate != nil)
+	}
+	if got := used(); got != "u N/A N/A false" {
+		t.Errorf("never used: %s", got)
+	}
+	_, err = client.ListUsers(ctx, nil)
+	refused(t, err, "AccessDenied", "")
+	if got := used(); got != "u iam us-west-2 true" {
+		t.Errorf("used: %s", got)
+	}
+	elsewhere := awsiam.New(client.Options(), func(o *awsiam.Options) { o.Region = "us-east-1" })
+	_, err = elsewhere.ListUsers(ctx, nil)
+	refused(t, err, "AccessDenied", "")
+	if got := used(); got != "u iam us-east-1 true" {
+		t.Errorf("used elsewhere: %s", got)
+	}
+	_, err = awssts.NewFromConfig(a.keys(t, "u")).GetSessionToken(ctx, nil)
+	ok(t)(nil, err)
+	if got := used(); got != "u iam us-east-1 true" {
+		t.Errorf("another key was used: %s", got)
+	}
+	_, err = a.admin.GetAccessKeyLastUsed(ctx, &awsiam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String("AKIAAAAAAAAAAAAAAAAA")})
+	refused(t, err, "NoSuchEntity", "The Access Key with id AKIAAAAAAAAAAAAAAAAA cannot be found.")
+}
