@@ -126,8 +126,7 @@ func (k *simulated) missing(documents []*policy.Document) []string {
 	var names []string
 	seen := map[string]bool{"*": true, "?": true, "$": true} // literals, not keys
 	for _, doc := range documents {
-		found, _ := mentioned(doc.Text) // it has been parsed
-		for _, name := range found {
+		for _, name := range mentionedBy(doc) {
 			lower := strings.ToLower(name)
 			if _, given := k.given[lower]; !given && !seen[lower] {
 				names = append(names, name)
@@ -136,4 +135,24 @@ func (k *simulated) missing(documents []*policy.Document) []string {
 		}
 	}
 	return names
+}
+
+// mentionedBy is mentioned for a document that is parsed.
+func mentionedBy(doc *policy.Document) (names []string) {
+	variables := func(values []policy.Text) {
+		for _, v := range values {
+			if doc.Version == policy.Version2012 && strings.Contains(v.Value, "${") {
+				names = append(names, variablesIn([]string{v.Value})...)
+			}
+		}
+	}
+	for _, s := range doc.Statements {
+		variables(s.Resources)
+		for _, c := range s.Conditions {
+			names = append(names, c.Key)
+			variables(c.Values)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -156,7 +156,7 @@ func (s *simulation) decide(action, resource string) resourceResult {
 	}
 	out.MatchedStatements = s.matched(e)
 	if out.EvalResourceDecision == types.PolicyEvaluationDecisionTypeImplicitDeny {
-		out.MissingContextValues = s.missing
+		out.MissingContextValues = s.missing()
 	}
 	for n := range e.Layers {
 		l := &e.Layers[n]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -74,7 +75,7 @@ type simulation struct {
 	owner              string // account of resources whose ARN names none
 	names              map[*policy.Policy]sourceName
 	documents          []*policy.Document // whose keys can be missing
-	missing            []string           // those that are
+	missing            func() []string    // those that are, found once when asked for
 }
 
 // sourceName is what answers call a policy.
@@ -96,7 +97,7 @@ func (i *IAM) simulation(in *simulationInput) (*simulation, error) {
 			return nil, err
 		}
 	}
-	s.missing = s.keys.missing(s.documents)
+	s.missing = sync.OnceValue(func() []string { return s.keys.missing(s.documents) })
 	return s, nil
 }
 
