@@ -17,7 +17,7 @@ type condition struct {
 // operand is one value of a condition, prepared for its operator.
 type operand struct {
 	template
-	arn    arnPattern
+	arn    *arnPattern // of ArnLike
 	number decimal
 	date   instant
 	net    netip.Prefix

@@ -125,9 +125,9 @@ type arnPattern struct {
 	count    int
 }
 
-func compileARN(text string, variables bool) arnPattern {
+func compileARN(text string, variables bool) *arnPattern {
 	pieces, vars := templatePieces(text, true, variables)
-	a := arnPattern{template: template{vars: vars}, pieces: pieces}
+	a := &arnPattern{template: template{vars: vars}, pieces: pieces}
 	a.parts, a.count = arnParts(pieces)
 	return a
 }
