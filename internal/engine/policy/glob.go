@@ -12,7 +12,6 @@ type glob struct {
 	fold bool   // ASCII letters match in either case
 	lit  string // of exact and prefix
 	segs []segment
-	long []*scan // of segs that are long; nil if none is
 }
 
 type globForm uint8
@@ -26,7 +25,10 @@ const (
 
 // segment is what stands between two stars: literals, variables and single
 // wildcards.
-type segment []piece
+type segment struct {
+	pieces []piece
+	scan   *scan // of one with many pieces and stars on both sides
+}
 
 type piece struct {
 	form pieceForm
@@ -115,30 +117,15 @@ func globOf(pieces []piece, fold bool) glob {
 	start := 0
 	for i, p := range pieces {
 		if p.form == star {
-			g.segs = append(g.segs, segment(pieces[start:i]))
+			g.segs = append(g.segs, segment{pieces: pieces[start:i]})
 			start = i + 1
 		}
 	}
-	g.segs = append(g.segs, segment(pieces[start:]))
-	g.findLong()
-	return g
-}
-
-// findLong makes segments of many pieces ready, as far as they are known: those
-// with variables are when there are values.
-func (g *glob) findLong() {
-	for i, s := range g.segs {
-		if len(s) <= manyPieces || g.fold {
-			continue
-		}
-		if g.long == nil {
-			g.long = make([]*scan, len(g.segs))
-		}
-		g.long[i] = &scan{}
-		if !s.hasVariable() {
-			g.long[i] = newScan(s, nil)
-		}
+	g.segs = append(g.segs, segment{pieces: pieces[start:]})
+	for i := 1; i < len(g.segs)-1; i++ {
+		g.segs[i].prepare(fold)
 	}
+	return g
 }
 
 // match says whether the whole of text matches, with these values of the
@@ -163,7 +150,7 @@ func (g *glob) match(text string, vals []string) bool {
 		return text == ""
 	}
 	for i := 1; i < len(g.segs)-1; i++ {
-		end, ok := g.find(i, text, vals)
+		end, ok := g.segs[i].find(text, g.fold, vals)
 		if !ok {
 			return false
 		}
@@ -172,22 +159,10 @@ func (g *glob) match(text string, vals []string) bool {
 	return g.segs[len(g.segs)-1].ends(text, g.fold, vals)
 }
 
-// find returns where the leftmost occurrence of a segment ends.
-func (g *glob) find(i int, text string, vals []string) (end int, ok bool) {
-	s := g.segs[i]
-	switch {
-	case g.long == nil || g.long[i] == nil:
-		return s.find(text, g.fold, vals)
-	case s.hasVariable():
-		return newScan(s, vals).find(text)
-	}
-	return g.long[i].find(text)
-}
-
 // at says how many bytes the segment takes at the beginning of text.
-func (s segment) at(text string, fold bool, vals []string) (n int, ok bool) {
-	for i := range s {
-		if s[i].form == one {
+func (s *segment) at(text string, fold bool, vals []string) (n int, ok bool) {
+	for i := range s.pieces {
+		if s.pieces[i].form == one {
 			_, size := utf8.DecodeRuneInString(text[n:])
 			if size == 0 {
 				return 0, false
@@ -195,7 +170,7 @@ func (s segment) at(text string, fold bool, vals []string) (n int, ok bool) {
 			n += size
 			continue
 		}
-		lit := s[i].text(vals)
+		lit := s.pieces[i].text(vals)
 		if len(text)-n < len(lit) || !equal(text[n:n+len(lit)], lit, fold) {
 			return 0, false
 		}
@@ -204,13 +179,23 @@ func (s segment) at(text string, fold bool, vals []string) (n int, ok bool) {
 	return n, true
 }
 
-// find is glob.find of a segment of few pieces.
-func (s segment) find(text string, fold bool, vals []string) (end int, ok bool) {
-	if len(s) == 1 && s[0].form != one && !fold {
-		lit := s[0].text(vals)
+// find returns where the leftmost occurrence of the segment ends.
+func (s *segment) find(text string, fold bool, vals []string) (end int, ok bool) {
+	switch {
+	case len(s.pieces) == 1 && s.pieces[0].form != one && !fold:
+		lit := s.pieces[0].text(vals)
 		i := strings.Index(text, lit)
 		return i + len(lit), i >= 0
+	case s.scan != nil && s.scan.symbols > 0:
+		return s.scan.find(text)
+	case s.scan != nil:
+		return newScan(s.pieces, vals).find(text)
 	}
+	return s.findByPlace(text, fold, vals)
+}
+
+// findByPlace tries one place after the other.
+func (s *segment) findByPlace(text string, fold bool, vals []string) (end int, ok bool) {
 	for i := 0; i <= len(text); {
 		if n, ok := s.at(text[i:], fold, vals); ok {
 			return i + n, true
@@ -222,10 +207,10 @@ func (s segment) find(text string, fold bool, vals []string) (end int, ok bool) 
 }
 
 // ends says whether text ends in the segment.
-func (s segment) ends(text string, fold bool, vals []string) bool {
+func (s *segment) ends(text string, fold bool, vals []string) bool {
 	n := len(text)
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i].form == one {
+	for i := len(s.pieces) - 1; i >= 0; i-- {
+		if s.pieces[i].form == one {
 			_, size := utf8.DecodeLastRuneInString(text[:n])
 			if size == 0 {
 				return false
@@ -233,7 +218,7 @@ func (s segment) ends(text string, fold bool, vals []string) bool {
 			n -= size
 			continue
 		}
-		lit := s[i].text(vals)
+		lit := s.pieces[i].text(vals)
 		if n < len(lit) || !equal(text[n-len(lit):n], lit, fold) {
 			return false
 		}

@@ -55,9 +55,9 @@ func (e *entry) literals(f func(lit string)) {
 		return
 	}
 	for _, s := range e.rest.segs {
-		for i := range s {
-			if s[i].form == literal {
-				f(s[i].lit)
+		for i := range s.pieces {
+			if s.pieces[i].form == literal {
+				f(s.pieces[i].lit)
 			}
 		}
 	}

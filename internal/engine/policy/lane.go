@@ -82,7 +82,7 @@ func (l *lane) addResource(e entry, t *template) {
 	if len(t.vars) > 0 {
 		e.form, e.vars = byTemplate, t
 		begin := ""
-		if first := t.segs[0]; len(first) > 0 && first[0].form == literal {
+		if first := t.segs[0].pieces; len(first) > 0 && first[0].form == literal {
 			begin = first[0].lit
 		}
 		l.root.insert(begin, e)
@@ -103,12 +103,12 @@ func (t *template) split() (begin string, rest glob) {
 	case anything:
 		return "", glob{form: anything}
 	}
-	first := t.segs[0]
+	first := t.segs[0].pieces
 	if len(first) == 0 || first[0].form != literal {
 		return "", t.glob
 	}
 	rest = t.glob
-	rest.segs = append([]segment{first[1:]}, t.segs[1:]...)
+	rest.segs = append([]segment{{pieces: first[1:]}}, t.segs[1:]...)
 	return first[0].lit, rest
 }
 

@@ -11,7 +11,7 @@ import "unicode/utf8"
 // 1992, https://doi.org/10.1145/135239.135243) over the bytes of literals, except
 // that ? takes a whole character.
 type scan struct {
-	symbols int
+	symbols int      // ? and the bytes of literals
 	single  []uint64 // the symbols that are ?
 	masks   [][]uint64
 	of      [256]uint16 // a byte's mask: the symbols that take it
@@ -20,38 +20,39 @@ type scan struct {
 // manyPieces is how many pieces a segment may have that is tried place by place.
 const manyPieces = 8
 
-// symbols is how many the segment has: a byte of a literal, or ?.
-func (s segment) symbols(vals []string) (n int) {
-	for i := range s {
-		if s[i].form == one {
+// prepare makes a scan of a segment of many pieces: an empty one if it has
+// variables, for then it can only be made when there are values.
+func (s *segment) prepare(fold bool) {
+	if len(s.pieces) <= manyPieces || fold {
+		return
+	}
+	s.scan = &scan{}
+	for i := range s.pieces {
+		if s.pieces[i].form == variable {
+			return
+		}
+	}
+	s.scan = newScan(s.pieces, nil)
+}
+
+func newScan(pieces []piece, vals []string) *scan {
+	n := 0
+	for i := range pieces {
+		if pieces[i].form == one {
 			n++
 		} else {
-			n += len(s[i].text(vals))
+			n += len(pieces[i].text(vals))
 		}
 	}
-	return n
-}
-
-func (s segment) hasVariable() bool {
-	for i := range s {
-		if s[i].form == variable {
-			return true
-		}
-	}
-	return false
-}
-
-func newScan(s segment, vals []string) *scan {
-	n := s.symbols(vals)
 	c := &scan{symbols: n, single: newBitset(n)}
 	at := 0
-	for i := range s {
-		if s[i].form == one {
+	for i := range pieces {
+		if pieces[i].form == one {
 			bitset(c.single).add(at)
 			at++
 			continue
 		}
-		lit := s[i].text(vals)
+		lit := pieces[i].text(vals)
 		for j := range len(lit) {
 			c.mask(lit[j]).add(at)
 			at++
@@ -96,6 +97,9 @@ func (c *scan) find(text string) (end int, ok bool) {
 		state, wild = make([]uint64, n), make([]uint64, n)
 	}
 	last := c.symbols - 1
+	if last < 0 {
+		return 0, true // variables without text
+	}
 	for i := 0; i < len(text); {
 		if text[i] < utf8.RuneSelf {
 			step(state, state, 1, c.masks[c.of[text[i]]])

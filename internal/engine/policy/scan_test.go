@@ -23,10 +23,10 @@ func TestScan(t *testing.T) {
 			}
 			pattern.WriteString(letter)
 		}
-		s := segment(joined(wildPieces(nil, pattern.String())))
+		s := segment{pieces: joined(wildPieces(nil, pattern.String()))}
 		in := strings.Repeat("a", r.IntN(5)) + text.String()[r.IntN(3)%text.Len():] + strings.Repeat("aé", r.IntN(3)) + text.String() + "ab"
-		wantEnd, want := s.find(in, false, nil)
-		gotEnd, got := newScan(s, nil).find(in)
+		wantEnd, want := s.findByPlace(in, false, nil)
+		gotEnd, got := newScan(s.pieces, nil).find(in)
 		if got != want || got && gotEnd != wantEnd {
 			t.Fatalf("%q in %q: %d, %v; place by place %d, %v", pattern.String(), in, gotEnd, got, wantEnd, want)
 		}
@@ -52,6 +52,14 @@ func TestScanWithVariables(t *testing.T) {
 		if got := p.matches(&Request{Keys: benchKeys{}}, text); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+// TestScanOfNothing has variables that are there and empty.
+func TestScanOfNothing(t *testing.T) {
+	p := compileTemplate("x*"+strings.Repeat("${aws:none, ''}", 10)+"*y", true, true)
+	if !p.matches(&Request{}, "xy") || p.matches(&Request{}, "xz") {
+		t.Error("nothing is not found")
 	}
 }
 

@@ -110,8 +110,8 @@ func (t *template) equalsFold(r *Request, text string) bool {
 		return false
 	}
 	var b strings.Builder
-	for i := range t.segs[0] {
-		b.WriteString(t.segs[0][i].text(vals))
+	for i := range t.segs[0].pieces {
+		b.WriteString(t.segs[0].pieces[i].text(vals))
 	}
 	return strings.EqualFold(b.String(), text)
 }
