@@ -109,7 +109,7 @@ func (g *grams) visit(q *query, text string, try func(e *entry) bool) bool {
 			continue
 		}
 		list := g.at[gram]
-		if tries += len(list); tries > len(g.entries) {
+		if tries += len(list); tries >= len(g.entries) {
 			return visitAll(g.entries, q, text, try)
 		}
 		for _, n := range list {
