@@ -91,11 +91,10 @@ func (c *scan) mask(b byte) bitset {
 func (c *scan) find(text string) (end int, ok bool) {
 	var room, other [32]uint64
 	state, wild := room[:], other[:]
-	if n := len(c.single); n <= len(room) {
-		state, wild = room[:n], other[:n]
-	} else {
+	if n := len(c.single); n > len(room) {
 		state, wild = make([]uint64, n), make([]uint64, n)
 	}
+	state, wild = state[:len(c.single)], wild[:len(c.single)]
 	last := c.symbols - 1
 	if last < 0 {
 		return 0, true // variables without text
