@@ -75,6 +75,10 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	load := startLoad()
+	own, err := measureOwn()
+	if err != nil {
+		return err
+	}
 	cases := allCases()
 	b.table = table{}
 	for range b.rounds {
@@ -91,10 +95,6 @@ func (b *bench) run(ctx context.Context) error {
 				b.table[key] = b.table[key].or(r)
 			}
 		}
-	}
-	own, err := measureOwn()
-	if err != nil {
-		return err
 	}
 	b.print(cases, own, load.others())
 	if missed := b.wrongOurs(cases); missed != "" {
