@@ -101,7 +101,7 @@ func (g *grams) finish() {
 
 // visit tries the entries whose gram is in text. Where the same grams come again
 // and again it is quicker to try all entries once.
-func (g *grams) visit(q *query, text string, try func(e *entry) bool) bool {
+func (g *grams) visit(s *search, text string) bool {
 	tries := 0
 	for i := 0; i+g.width <= len(text); i++ {
 		gram := gramAt(text[i:], g.width)
@@ -110,11 +110,11 @@ func (g *grams) visit(q *query, text string, try func(e *entry) bool) bool {
 		}
 		list := g.at[gram]
 		if tries += len(list); tries >= len(g.entries) {
-			return visitAll(g.entries, q, text, try)
+			return visitAll(g.entries, s, text)
 		}
 		for _, n := range list {
 			e := &g.entries[n]
-			if e.actionMatches(q) && e.resourceMatches(q, text) && try(e) {
+			if e.actionMatches(s.query) && e.resourceMatches(s.query, text) && s.try(e) {
 				return true
 			}
 		}

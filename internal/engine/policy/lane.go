@@ -184,12 +184,29 @@ func (l *lane) covers(q *query) bool {
 	return l.every || l.any != nil && l.any.has(q.number)
 }
 
-// visit calls try for the statements whose action and resource match, until it
-// returns true.
-func (l *lane) visit(q *query, try func(e *entry) bool) bool {
-	n, text := &l.root, q.Resource
+// search is the evaluation of one layer: what is asked, and what was found so far.
+type search struct {
+	*query
+	found   *verdict
+	bounded bool // there is a boundary
+}
+
+// try takes what a statement says whose action and resource match. It returns true
+// when nothing can be added to what was found.
+func (s *search) try(e *entry) bool {
+	m := e.appliesTo(s.Request, s.bounded)
+	return m.miss == NoMiss && s.found.take(e.statement, e.source, m.grade)
+}
+
+// visit tries the statements whose action and resource match, until one settles the
+// search.
+func (l *lane) visit(s *search) bool {
+	if !l.covers(s.query) {
+		return false
+	}
+	n, text := &l.root, s.Resource
 	for {
-		if n.visit(q, text, try) {
+		if !n.empty() && n.visit(s, text) {
 			return true
 		}
 		if text == "" {
@@ -216,33 +233,36 @@ func indexByte(list []byte, c byte) int {
 	return -1
 }
 
+// empty says that no resource's literal beginning ends here.
+func (n *branch) empty() bool { return len(n.entries) == 0 && len(n.grams) == 0 }
+
 // visit tries a branch's own entries; text is what follows of the resource.
-func (n *branch) visit(q *query, text string, try func(e *entry) bool) bool {
+func (n *branch) visit(s *search, text string) bool {
 	if n.rows != nil {
-		row := n.rows[q.number]
+		row := n.rows[s.number]
 		for i, word := range row {
 			for ; word != 0; word &= word - 1 {
 				e := &n.entries[i<<6+bits.TrailingZeros64(word)]
-				if e.resourceMatches(q, text) && try(e) {
+				if e.resourceMatches(s.query, text) && s.try(e) {
 					return true
 				}
 			}
 		}
-	} else if visitAll(n.entries, q, text, try) {
+	} else if visitAll(n.entries, s, text) {
 		return true
 	}
 	for _, g := range n.grams {
-		if g.visit(q, text, try) {
+		if g.visit(s, text) {
 			return true
 		}
 	}
 	return false
 }
 
-func visitAll(entries []entry, q *query, text string, try func(e *entry) bool) bool {
+func visitAll(entries []entry, s *search, text string) bool {
 	for i := range entries {
 		e := &entries[i]
-		if e.actionMatches(q) && e.resourceMatches(q, text) && try(e) {
+		if e.actionMatches(s.query) && e.resourceMatches(s.query, text) && s.try(e) {
 			return true
 		}
 	}

@@ -104,24 +104,13 @@ func (p *Program) find(v *verdict, q *query, bounded bool) {
 	if p.services != nil {
 		own = p.services[q.service]
 	}
-	if p.general.deny.evaluate(v, q, bounded) || own != nil && own.deny.evaluate(v, q, bounded) {
+	s := search{q, v, bounded}
+	if p.general.deny.visit(&s) || own != nil && own.deny.visit(&s) {
 		return
 	}
-	if !p.general.allow.evaluate(v, q, bounded) && own != nil {
-		own.allow.evaluate(v, q, bounded)
+	if !p.general.allow.visit(&s) && own != nil {
+		own.allow.visit(&s)
 	}
-}
-
-// evaluate looks for the statement of a lane that decides. It returns true when
-// nothing can be added to what it found.
-func (l *lane) evaluate(v *verdict, q *query, bounded bool) bool {
-	if !l.covers(q) {
-		return false
-	}
-	return l.visit(q, func(e *entry) bool {
-		m := e.appliesTo(q.Request, bounded)
-		return m.miss == NoMiss && v.take(e.statement, e.source, m.grade)
-	})
 }
 
 // take notes a statement that applies. It returns true when that settles the layer.
