@@ -75,13 +75,16 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	load := startLoad()
-	own, err := measureOwn()
+	own, err := newOwned()
 	if err != nil {
 		return err
 	}
 	cases := allCases()
 	b.table = table{}
 	for range b.rounds {
+		if err := own.measure(); err != nil {
+			return err
+		}
 		for _, c := range cases {
 			for _, p := range b.peers {
 				key := row{p.name, c.Name}
