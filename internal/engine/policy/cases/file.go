@@ -83,7 +83,7 @@ type group struct {
 
 // group reads a mapping and the cases inside it.
 func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
-	if f.seen++; depth > maxDepth || f.seen > maxCases {
+	if f.seen++; depth > maxDepth || f.seen > maxGroups {
 		return f.src.fail(n, "cases are nested too deep, or too many")
 	}
 	var name string

@@ -34,6 +34,7 @@ func (e *Error) Error() string {
 const (
 	maxDepth    = 64
 	maxCases    = 100_000
+	maxGroups   = 20_000  // of cases, and cases as written
 	maxRendered = 1 << 20 // bytes of one policy
 )
 
