@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -47,6 +48,10 @@ a file, several with commas between, or a folder.
     --action s3:GetObject --resource arn:aws:s3:::data/x --context aws:SourceIp=10.0.0.1 \
     --identity app.json --scp scp/root --scp scp/account.json
 
+Without files it is decided by the policies of the account that runs here: those of
+the user or role, its groups and boundary, and the trust policy of a role that it
+would assume.
+
 The principal is the ARN of a user, a role, a session or an account's root; or
 anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
 (aws:PrincipalArn, aws:username and so on) are set; aws:CurrentTime and what else a
@@ -57,7 +62,7 @@ request brings along is given by --context.`,
 			if len(args) > 0 || a.principal == "" && !described("action") && !described("resource") {
 				return explainDenial(cmd, g, args)
 			}
-			return a.run(cmd.OutOrStdout(), g)
+			return a.run(cmd.Context(), cmd.OutOrStdout(), g)
 		},
 	}
 	f := cmd.Flags()
@@ -73,10 +78,19 @@ request brings along is given by --context.`,
 	return cmd
 }
 
-func (a *asked) run(w io.Writer, g *global.Options) error {
+func (a *asked) run(ctx context.Context, w io.Writer, g *global.Options) error {
 	q, err := a.question()
 	if err != nil {
 		return err
+	}
+	if a.files.none() {
+		account, err := readAccount(ctx, g)
+		if err != nil {
+			return err
+		}
+		if err := account.fill(q); err != nil {
+			return err
+		}
 	}
 	e := q.Explain()
 	if g.JSON() {
@@ -107,9 +121,6 @@ func (a *asked) question() (*cases.Question, error) {
 	q.Context = cases.NewContext(given)
 	if err := q.Check(); err != nil {
 		return nil, hint.Wrap(err, form)
-	}
-	if a.files.none() {
-		return nil, hint.New("no policies are given", "name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
 	}
 	return q, a.files.load(&q.Layers)
 }

@@ -77,7 +77,12 @@ func (d *draft) refused(err error) error {
 	if e.Detail != "" {
 		out.Text += " (" + e.Detail + ")"
 	}
-	if out.File, out.Line, out.Column = d.place(offsetOf(d.text, e.Line, e.Column)); out.File != d.name {
+	out.File, out.Line, out.Column = d.place(offsetOf(d.text, e.Line, e.Column))
+	switch out.File {
+	case d.name:
+	case "":
+		out.File = d.name
+	default:
 		out.Text = "policy " + d.name + ": " + out.Text
 	}
 	return out
@@ -291,5 +296,12 @@ func ParsePolicy(kind policy.Kind, name, text string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.as(kind)
+}
+
+// StoredPolicy reads a policy that stands in no file: one of an account. Arn is
+// that of a managed policy, else empty.
+func StoredPolicy(kind policy.Kind, name, arn, text string) (*Policy, error) {
+	d := &draft{name: name, arn: arn, text: text, place: func(int) (string, int, int) { return "", 0, 0 }}
 	return d.as(kind)
 }

@@ -1,0 +1,155 @@
+package iam
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/front"
+	"github.com/eksact/eksact/internal/aws/front/wire"
+	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/engine/policy/cases"
+	"github.com/eksact/eksact/internal/store"
+)
+
+// keyring shows STS's keys to the front door, as the daemon does.
+type keyring struct{ sts *sts.STS }
+
+func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
+	secret, who, err := k.sts.Resolve(ctx, id, token, now)
+	if errors.Is(err, sts.ErrUnknownKey) {
+		err = front.ErrUnknownKey
+	}
+	return secret, who, err
+}
+
+// account is IAM behind a front door, for the official SDK.
+func account(t *testing.T) *awsiam.Client {
+	t.Helper()
+	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
+	s := store.NewMemory()
+	t.Cleanup(func() { s.Close() })
+	i, err := iam.New(s, place, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	tokens := sts.New(s, place, i, time.Now)
+	if err := errors.Join(i.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	codec, err := wire.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = trail.Close() })
+	door, err := front.New(front.Config{
+		Place: place, Codec: front.Wire(codec), Credentials: keyring{tokens}, Authorizer: i, Recorder: trail,
+		Services: []*api.Service{i.Service(), tokens.Service()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(door)
+	t.Cleanup(server.Close)
+	admin, err := i.Admin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return awsiam.NewFromConfig(aws.Config{
+		Region: "us-west-2", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
+	})
+}
+
+// TestLive explains calls by the policies of an account, read by its own API.
+func TestLive(t *testing.T) {
+	client := account(t)
+	furnish(t, client)
+	d, err := readDetails(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bob, app = "arn:aws:iam::111122223333:user/bob", "arn:aws:sts::111122223333:assumed-role/app/i-1"
+	for _, c := range []struct {
+		asked asked
+		want  []string
+	}{
+		{asked{principal: bob, action: "s3:GetObject", resource: "arn:aws:s3:::data/x"}, []string{"may perform", "Allow Read of inline policy read of user bob"}},
+		{asked{principal: bob, action: "s3:PutObject", resource: "arn:aws:s3:::data/blue/x"}, []string{"may perform", "inline policy write of group writers"}},
+		{asked{principal: bob, action: "s3:PutObject", resource: "arn:aws:s3:::data/red/x"}, []string{"because no identity-based policy allows", "Resource is arn:aws:s3:::data/${aws:PrincipalTag/team}/*, not arn:aws:s3:::data/red/x"}},
+		{asked{principal: bob, action: "s3:PutObject", resource: "arn:aws:s3:::data/red/x", tags: []string{"team=red"}}, []string{"may perform"}},
+		{asked{principal: bob, action: "s3:DeleteObject", resource: "arn:aws:s3:::data/x"}, []string{"with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/keep"}},
+		{asked{principal: bob, action: "ec2:DescribeInstances", resource: "*"}, []string{"because no permissions boundary allows", "arn:aws:iam::aws:policy/AmazonS3FullAccess"}},
+		{asked{principal: bob, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/team/app"}, []string{"may perform", "trust policy of role app"}},
+		{asked{principal: app, action: "s3:ListAllMyBuckets", resource: "*"}, []string{"may perform", "AmazonS3ReadOnlyAccess"}},
+		{asked{principal: app, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/team/app"}, []string{"because no role trust policy allows", "Principal is arn:aws:iam::111122223333:user/bob"}},
+		{asked{principal: "arn:aws:iam::111122223333:root", action: "s3:GetObject", resource: "arn:aws:s3:::data/x"}, []string{"may perform", "needs no policy"}},
+	} {
+		q, err := c.asked.question()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.fill(q); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		showExplanation(&out, "", q.Explain())
+		for _, want := range c.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s %s: no %q in\n%s", c.asked.principal, c.asked.action, want, out.String())
+			}
+		}
+	}
+	for _, principal := range []string{"arn:aws:iam::111122223333:user/eve", "arn:aws:iam::111122223333:role/none", "arn:aws:sts::111122223333:federated-user/f"} {
+		p, err := cases.NewPrincipal(principal, "", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.fill(&cases.Question{Principal: p, Action: "s3:GetObject", Resource: "*"}); err == nil {
+			t.Errorf("%s is explained, though unknown", principal)
+		}
+	}
+}
+
+// furnish makes what TestLive asks about.
+func furnish(t *testing.T, client *awsiam.Client) {
+	t.Helper()
+	ctx := t.Context()
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	statement := func(s string) *string { return aws.String(`{"Version":"2012-10-17","Statement":[{` + s + `}]}`) }
+	bob, writers, app := aws.String("bob"), aws.String("writers"), aws.String("app")
+	keep, err := client.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: aws.String("keep"), PolicyDocument: statement(`"Effect":"Deny","Action":"s3:DeleteObject","Resource":"*"`)})
+	must(keep, err)
+	must(client.CreateUser(ctx, &awsiam.CreateUserInput{UserName: bob, PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+		Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("blue")}}}))
+	must(client.PutUserPolicy(ctx, &awsiam.PutUserPolicyInput{UserName: bob, PolicyName: aws.String("read"), PolicyDocument: statement(`"Sid":"Read","Effect":"Allow","Action":["s3:Get*","ec2:*"],"Resource":"*"`)}))
+	must(client.AttachUserPolicy(ctx, &awsiam.AttachUserPolicyInput{UserName: bob, PolicyArn: keep.Policy.Arn}))
+	must(client.CreateGroup(ctx, &awsiam.CreateGroupInput{GroupName: writers}))
+	must(client.PutGroupPolicy(ctx, &awsiam.PutGroupPolicyInput{GroupName: writers, PolicyName: aws.String("write"), PolicyDocument: statement(`"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::data/${aws:PrincipalTag/team}/*"`)}))
+	must(client.AddUserToGroup(ctx, &awsiam.AddUserToGroupInput{GroupName: writers, UserName: bob}))
+	must(client.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: app, Path: aws.String("/team/"),
+		AssumeRolePolicyDocument: statement(`"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/bob"},"Action":"sts:AssumeRole"`)}))
+	must(client.AttachRolePolicy(ctx, &awsiam.AttachRolePolicyInput{RoleName: app, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")}))
+}
