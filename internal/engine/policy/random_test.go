@@ -40,11 +40,28 @@ func (r random) actionPattern() string {
 	return r.of("*", "*", "*", "s:*", "s:*", "s:G*", "S:GET", "s:?et", "t:*", "s:Put", "s:List", "*:Do", "s:*t*l", "sts:AssumeRole", "sts:*")
 }
 
+// composed is an ARN of few pieces, so that patterns and texts of several lengths
+// share beginnings, endings and middles.
+func (r random) composed(pieces ...string) string {
+	var b strings.Builder
+	b.WriteString(r.of("arn:aws:s:::", "arn:aws:s:::", "arn:aws:s:eu:111122223333:"))
+	for range 1 + r.IntN(6) {
+		b.WriteString(r.of(pieces...))
+	}
+	return b.String()
+}
+
 func (r random) resource() string {
+	if r.chance(40) {
+		return r.composed("b", "bob", "logs", "/", "/", "x", "2026", "é", ":")
+	}
 	return r.of("*", "arn:aws:s:::b/x", "arn:aws:s:::b/bob", "arn:aws:s:::b/bob/y", "arn:aws:s:::c", "arn:aws:s:eu:111122223333:q:r", "arn:aws:s:::b/é")
 }
 
 func (r random) resourcePattern() string {
+	if r.chance(40) {
+		return r.composed("b", "bob", "logs", "/", "*", "*", "?", "x", "2026", "é", "${aws:username}", ":")
+	}
 	return r.of("*", "*", "*", "*", "*", "arn:aws:s:::b/*", "arn:aws:s:::b/?", "arn:aws:s:::b/${aws:username}", "arn:aws:s:::b/${aws:username}/*", "arn:aws:s:::*b*",
 		"arn:aws:s:::b/${aws:l, 'x'}", "arn:aws:s:*:111122223333:*", "arn:aws:s:::c", "arn:aws:s:::b/${*}", "arn:aws:s:::${aws:k}*")
 }
@@ -229,7 +246,11 @@ func (r random) compiled(kind policy.Kind, list ...map[string]any) policy.Source
 }
 
 func (r random) program(kind policy.Kind, most int) *policy.Program {
-	list := make([]policy.Source, r.IntN(most+1))
+	n := r.IntN(most + 1)
+	if r.chance(5) {
+		n += r.IntN(30)
+	}
+	list := make([]policy.Source, n)
 	for i := range list {
 		list[i] = r.source(kind)
 	}
