@@ -31,9 +31,9 @@ type details struct {
 
 // readAccount asks the IAM of the eksact that runs here for everything it has.
 func readAccount(ctx context.Context, g *global.Options) (*details, error) {
-	if !daemon.Running(g.RunDir) {
-		return nil, hint.New("no policies are given", "name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy",
-			"or start eksact with eksact up: then it is the policies of its account that are asked")
+	if err := daemon.Reach(g.RunDir); err != nil {
+		return nil, hint.Wrap(fmt.Errorf("no policies are given, and %w", err),
+			"name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
 	}
 	c, err := daemon.LoadConfig(g.StateDir, g.RunDir)
 	if err != nil {
