@@ -19,6 +19,7 @@ type asked struct {
 	action, resource    string
 	owner               string
 	context, tags       []string
+	live                bool
 	files               policyFiles
 }
 
@@ -50,7 +51,8 @@ a file, several with commas between, or a folder.
 
 Without files it is decided by the policies of the account that runs here: those of
 the user or role, its groups and boundary, and the trust policy of a role that it
-would assume.
+would assume. With --live, files add to these: a session's policy, a new one to be
+tried, control policies.
 
 The principal is the ARN of a user, a role, a session or an account's root; or
 anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
@@ -74,6 +76,7 @@ request brings along is given by --context.`,
 	f.StringVar(&a.resource, "resource", "*", "ARN of what it would be done to")
 	f.StringVar(&a.owner, "owner", "", "account of the resource, when its ARN does not say")
 	f.StringArrayVar(&a.context, "context", nil, "KEY=VALUE of the request; several times, also for one key")
+	f.BoolVar(&a.live, "live", false, "beside the files, ask the account that runs here")
 	a.files.addTo(f)
 	return cmd
 }
@@ -83,9 +86,12 @@ func (a *asked) run(ctx context.Context, w io.Writer, g *global.Options) error {
 	if err != nil {
 		return err
 	}
-	if a.files.none() {
+	if a.live || a.files.none() {
 		account, err := readAccount(ctx, g)
-		if err != nil {
+		switch {
+		case err != nil && !a.live:
+			return hint.Wrap(fmt.Errorf("no policies are given, and %w", err), "name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
+		case err != nil:
 			return err
 		}
 		if err := account.fill(q); err != nil {

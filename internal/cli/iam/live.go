@@ -32,8 +32,7 @@ type details struct {
 // readAccount asks the IAM of the eksact that runs here for everything it has.
 func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 	if err := daemon.Reach(g.RunDir); err != nil {
-		return nil, hint.Wrap(fmt.Errorf("no policies are given, and %w", err),
-			"name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
+		return nil, fmt.Errorf("the account can't be asked: %w", err)
 	}
 	c, err := daemon.LoadConfig(g.StateDir, g.RunDir)
 	if err != nil {
@@ -127,8 +126,7 @@ func (d *details) fillUser(q *cases.Question, u types.UserDetail) (err error) {
 		r.inline("group "+name, group.GroupPolicyList)
 		r.attached(group.AttachedManagedPolicies)
 	}
-	q.Layers.Identity, q.Layers.Boundary = r.list, r.boundary(u.PermissionsBoundary)
-	return r.err
+	return r.into(&q.Layers, u.PermissionsBoundary)
 }
 
 func (d *details) fillRole(q *cases.Question, role types.RoleDetail) (err error) {
@@ -138,14 +136,13 @@ func (d *details) fillRole(q *cases.Question, role types.RoleDetail) (err error)
 	r := reader{d: d}
 	r.inline("role "+aws.ToString(role.RoleName), role.RolePolicyList)
 	r.attached(role.AttachedManagedPolicies)
-	q.Layers.Identity, q.Layers.Boundary = r.list, r.boundary(role.PermissionsBoundary)
-	return r.err
+	return r.into(&q.Layers, role.PermissionsBoundary)
 }
 
 // fillTrust adds the trust policy of a role that is the resource of a call to STS.
 func (d *details) fillTrust(q *cases.Question) error {
 	role, ok := d.roles[q.Resource]
-	if !ok || !strings.HasPrefix(q.Action, "sts:") {
+	if !ok || !strings.HasPrefix(q.Action, "sts:") || q.Layers.Resource != nil {
 		return nil
 	}
 	r := reader{d: d}
@@ -220,6 +217,15 @@ func (r *reader) managed(arn string) *cases.Policy {
 		r.err = fmt.Errorf("policy %s is used, but the account does not tell its document", arn)
 	}
 	return nil
+}
+
+// into adds the policies that were read, beside those that files gave.
+func (r *reader) into(l *cases.Layers, boundary *types.AttachedPermissionsBoundary) error {
+	l.Identity = append(l.Identity, r.list...)
+	if l.Boundary == nil {
+		l.Boundary = r.boundary(boundary)
+	}
+	return r.err
 }
 
 func (r *reader) boundary(b *types.AttachedPermissionsBoundary) *cases.Policy {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +118,23 @@ func TestLive(t *testing.T) {
 				t.Errorf("%s %s: no %q in\n%s", c.asked.principal, c.asked.action, want, out.String())
 			}
 		}
+	}
+	// A new policy of a file beside those that the account has.
+	denied := filepath.Join(t.TempDir(), "deny.yaml")
+	if err := os.WriteFile(denied, []byte("Effect: Deny\nAction: s3:*\nResource: '*'\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := asked{principal: bob, action: "s3:GetObject", resource: "arn:aws:s3:::data/x"}
+	a.files.identity = []string{denied}
+	q, err := a.question()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.fill(q); err != nil {
+		t.Fatal(err)
+	}
+	if e := q.Explain(); e.Decision != cases.ExplicitDeny || e.DecidedBy.File != denied || len(e.Layers[0].Matched) != 2 {
+		t.Errorf("with a file: %+v", e)
 	}
 	for _, principal := range []string{"arn:aws:iam::111122223333:user/eve", "arn:aws:iam::111122223333:role/none", "arn:aws:sts::111122223333:federated-user/f"} {
 		p, err := cases.NewPrincipal(principal, "", "", nil)
