@@ -40,7 +40,8 @@
 //	scp, rcp        control policies: a list of levels from the organization's root
 //	                down, each a policy or a list of policies
 //	resourcePolicy  of the resource; trustPolicy of a role, keyPolicy of a KMS key,
-//	                which must allow in any case
+//	                which must allow in any case, and are asked by actions of sts
+//	                and of kms alone
 //	endpointPolicy  of the VPC endpoint that the request comes through
 //
 // sts actions on a role and kms actions on a key need the role's and the key's

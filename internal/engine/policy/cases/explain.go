@@ -81,7 +81,7 @@ func (q *Question) Explain() *Explanation {
 	for i := range e.Layers {
 		out.Layers = append(out.Layers, q.layer(&e.Layers[i]))
 	}
-	if q.Layers.Resource == nil && e.Layer == policy.ResourceLayer && !e.Allowed {
+	if q.resource() == nil && e.Layer == policy.ResourceLayer && !e.Allowed {
 		// A policy that must allow isn't there at all.
 		out.Layers = append(out.Layers, LayerAnswer{Layer: LayerName(e.Layer), Outcome: ImplicitDeny, Matched: []Statement{}, Missed: []Missed{}})
 	}

@@ -12,8 +12,8 @@ type ResourceKind uint8
 
 const (
 	PlainResource ResourceKind = iota
-	RoleTrust                  // must allow in any case
-	KeyPolicy                  // must allow in any case
+	RoleTrust                  // must allow in any case, and is asked by sts alone
+	KeyPolicy                  // must allow in any case, and is asked by kms alone
 )
 
 // Layers are the policies that apply to a request. Nil: there is no such layer.
@@ -71,29 +71,34 @@ func (q *Question) owner() string {
 	return q.Principal.Caller.Account
 }
 
-// both says whether the resource's policy must allow in any case: it is the
-// role's that is assumed, or the key's.
+// both says whether the resource's policy must allow in any case: it is that of
+// the role to be assumed, or of the key to be used.
 func (q *Question) both() bool {
-	if q.Layers.Kind != PlainResource {
+	if q.Layers.Kind != PlainResource && q.resource() != nil {
 		return true
 	}
-	return q.kind() != PlainResource
-}
-
-// kind is the kind of resource policy that a request meets, by its resource.
-func (q *Question) kind() ResourceKind {
+	service, _, _ := strings.Cut(strings.ToLower(q.Action), ":")
 	parts := strings.SplitN(q.Resource, ":", 6)
 	if len(parts) != 6 {
-		return PlainResource
+		return false
 	}
+	switch service {
+	case "sts":
+		return parts[2] == "iam" && strings.HasPrefix(parts[5], "role/")
+	case "kms":
+		return parts[2] == "kms" && strings.HasPrefix(parts[5], "key/")
+	}
+	return false
+}
+
+// resource is the resource's policy, if the action asks it: a role's trust policy
+// is about sts actions alone, a key's about those of kms.
+func (q *Question) resource() *Policy {
 	service, _, _ := strings.Cut(strings.ToLower(q.Action), ":")
-	switch {
-	case service == "sts" && parts[2] == "iam" && strings.HasPrefix(parts[5], "role/"):
-		return RoleTrust
-	case service == "kms" && parts[2] == "kms" && strings.HasPrefix(parts[5], "key/"):
-		return KeyPolicy
+	if q.Layers.Kind == RoleTrust && service != "sts" || q.Layers.Kind == KeyPolicy && service != "kms" {
+		return nil
 	}
-	return PlainResource
+	return q.Layers.Resource
 }
 
 // keys are the condition keys of the request: those given, over those that
@@ -117,7 +122,7 @@ func (q *Question) Applied() *policy.Applied {
 	l := &q.Layers
 	a := &policy.Applied{
 		Identity: program(l.Identity), Session: program(l.Session),
-		Boundary: alone(l.Boundary), Resource: alone(l.Resource), Endpoint: alone(l.Endpoint),
+		Boundary: alone(l.Boundary), Resource: alone(q.resource()), Endpoint: alone(l.Endpoint),
 		SCP: levels(l.SCP), RCP: levels(l.RCP),
 		Both: q.both(),
 	}
