@@ -37,13 +37,13 @@ condition keys that decided them then.
 
 Or decide a call not yet made, by policies in files, and tell what each layer says:
 the statements that match, with file and line, and of the others which of their
-parts does not. Neither a daemon nor root is needed.
+parts does not. With files, neither a daemon nor root is needed.
 
 A file holds one policy, JSON or YAML; the ARN of an AWS managed policy stands for
-its document. --identity and --session may be given
-several times, and take a folder for all policies in it. --scp and --rcp are given
-once for each level, from the organization's root down to the account; a level is
-a file, several with commas between, or a folder.
+its document. --identity and --session may be given several times, and take a folder
+for all policies in it. --scp and --rcp are given once for each level, from the
+organization's root down to the account; a level is a file, several with commas
+between, or a folder.
 
   eksact iam explain --principal arn:aws:iam::111122223333:role/app \
     --action s3:GetObject --resource arn:aws:s3:::data/x --context aws:SourceIp=10.0.0.1 \

@@ -29,8 +29,9 @@ type LayerAnswer struct {
 	Outcome Outcome `json:"outcome"`
 	// Delegates says that a resource's policy allows the whole account, so that the
 	// caller's own policies must allow too.
-	Delegates bool        `json:"delegates,omitempty"`
-	Matched   []Statement `json:"matched"`
+	Delegates bool `json:"delegates,omitempty"`
+	// Matched are the statements that apply, those that deny first.
+	Matched []Statement `json:"matched"`
 	// Missed are the statements that did not match, the nearest miss first.
 	Missed []Missed `json:"missed"`
 }
@@ -112,6 +113,7 @@ func (q *Question) layer(r *policy.LayerResult) LayerAnswer {
 			out.Missed = append(out.Missed, q.missed(p, s))
 		}
 	}
+	slices.SortStableFunc(out.Matched, func(a, b Statement) int { return -cmp.Compare(a.Effect, b.Effect) }) // Deny, Allow
 	return out
 }
 
