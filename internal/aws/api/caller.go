@@ -47,7 +47,8 @@ type Caller struct {
 	Referer   string
 	TLS       bool
 	RequestID string
-	Region    string // of the credential scope
+	Time      time.Time // when the request came; zero of what is no request
+	Region    string    // of the credential scope
 	// RequestedRegion is aws:RequestedRegion: that of the endpoint, which of the
 	// global services is us-east-1.
 	RequestedRegion string

@@ -183,7 +183,7 @@ func (p *passage) setCaller(who api.Caller) {
 	}
 	who.UserAgent, who.Referer = p.r.UserAgent(), p.r.Referer()
 	who.TLS = p.r.TLS != nil
-	who.RequestID = p.id
+	who.RequestID, who.Time = p.id, p.start
 	who.RequestedRegion = requestedRegion(p.wire.Signing(), who.Region)
 	p.caller = &who
 }

@@ -28,7 +28,7 @@ type conditions struct {
 	resource string
 	given    map[string][]string // in any spelling
 	call     api.Keys            // nil of what services ask themselves
-	now      time.Time           // when the call was begun to be decided
+	now      time.Time           // when the call came
 
 	// What a decision is made of, here because this is reused.
 	applied policy.Applied
@@ -148,9 +148,17 @@ func orAnonymous(c *api.Caller, value string) string {
 // time is the same for all that one decision asks.
 func (k *conditions) time() time.Time {
 	if k.now.IsZero() {
-		k.now = k.i.now()
+		k.now = k.i.timeOf(k.who)
 	}
 	return k.now
+}
+
+// timeOf is when a call came. Looking at the clock costs more than deciding.
+func (i *IAM) timeOf(who *api.Caller) time.Time {
+	if who.Time.IsZero() {
+		return i.now()
+	}
+	return who.Time
 }
 
 const dateLayout = "2006-01-02T15:04:05Z"

@@ -39,7 +39,7 @@ func (i *IAM) noteUse(who *api.Caller, action string) {
 		return
 	}
 	service, _, _ := strings.Cut(action, ":")
-	use := KeyUse{At: i.today(), Service: service, Region: who.Region}
+	use := KeyUse{At: i.timeOf(who).UTC().Truncate(time.Second), Service: service, Region: who.Region}
 	if !i.uses.renew(id, use) {
 		return
 	}
