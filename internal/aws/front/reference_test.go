@@ -224,6 +224,8 @@ func text(t reflect.Type, field string) string {
 		return "arn:aws:iam::" + number + ":user/" + thing
 	case field == "ResourceArn":
 		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
+	case strings.HasSuffix(field, "Arn"):
+		return "arn:aws:iam::" + number + ":role/" + thing
 	case field == "DeletionTaskId":
 		return "task/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS/4ae0e5c9-6a0c-4b8e-a8fd-1d8c7d0a2b11"
 	}
