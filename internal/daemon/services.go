@@ -18,6 +18,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
@@ -60,7 +61,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail,
-		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), history.Service()},
+		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
 		Log:      slog.Default(),
 	})
 	return err

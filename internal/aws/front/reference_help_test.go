@@ -21,6 +21,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -55,7 +56,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	}
 	door, err := front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service()},
+		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service(), iamtoolbox.New(accounts).Service()},
 	})
 	if err != nil {
 		t.Fatal(err)

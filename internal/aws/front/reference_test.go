@@ -24,6 +24,11 @@ var unlisted = map[string]string{
 	"iam:ListUsers":            "user/",
 }
 
+// newer are actions that the reference lacks.
+var newer = map[string]string{
+	"iam:GetRequestAuthorizationDetails": "of a preview; AWS documents it with the API itself",
+}
+
 // absent are keys that the reference lists and no call here has, by "action key"
 // or "key", with the reason.
 var absent = map[string]string{
@@ -48,7 +53,9 @@ func TestReference(t *testing.T) {
 		asked := operations[name](ctx, in)
 		table, action := actions.Look(asked.Action)
 		if action == nil {
-			t.Errorf("%s: there is no action %s", name, asked.Action)
+			if newer[asked.Action] == "" {
+				t.Errorf("%s: there is no action %s", name, asked.Action)
+			}
 			continue
 		}
 		if got := table.Prefix + ":" + action.Name; got != asked.Action {

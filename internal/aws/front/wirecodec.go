@@ -49,6 +49,8 @@ func (c wireCall) Signing() string {
 		return "monitoring"
 	case "eksauth":
 		return "eks-auth"
+	case "iamtoolbox":
+		return "iam-toolbox"
 	default:
 		return id
 	}
@@ -65,7 +67,7 @@ func (c wireCall) Family() Family {
 	switch c.Service() {
 	case "ec2":
 		return EC2
-	case "eks", "eksauth":
+	case "eks", "eksauth", "iamtoolbox":
 		return RESTJSON
 	case "s3", "route53":
 		return RESTXML

@@ -21,12 +21,13 @@ type Explanation struct {
 	UserAgent       string    `json:"userAgent,omitempty"`
 	AccessKeyID     string    `json:"accessKeyId,omitempty"`
 
-	Principal string `json:"principal"`
-	Action    string `json:"action"`
-	Resource  string `json:"resource"`
-	Decision  string `json:"decision"` // "explicitDeny", "implicitDeny"
-	Sentence  string `json:"sentence"`
-	Layer     string `json:"layer"`
+	PrincipalARN string `json:"principalArn"` // of the user or role behind it
+	Principal    string `json:"principal"`
+	Action       string `json:"action"`
+	Resource     string `json:"resource"`
+	Decision     string `json:"decision"` // "explicitDeny", "implicitDeny"
+	Sentence     string `json:"sentence"`
+	Layer        string `json:"layer"`
 	// DecidedBy is the statement that denied; nil when none allowed.
 	DecidedBy *ExplainedStatement `json:"decidedBy,omitempty"`
 	Layers    []ExplainedLayer    `json:"layers"`
@@ -86,7 +87,7 @@ func (d *Denial) Explain() *Explanation {
 	e := policy.Explain(&d.applied, &d.request)
 	out := &Explanation{
 		AuthorizationID: d.ID, RequestID: d.RequestID, Time: d.Time.UTC(), UserAgent: d.Who.UserAgent, AccessKeyID: d.Who.AccessKeyID,
-		Principal: d.Who.ARN, Action: d.request.Action, Resource: d.request.Resource,
+		PrincipalARN: d.Who.PrincipalARN, Principal: d.Who.ARN, Action: d.request.Action, Resource: d.request.Resource,
 		Decision: outcomeImplicit, Sentence: d.Decision.Sentence(d.Who.ARN, d.request.Action, d.request.Resource),
 		Layer: layerNames[d.Decision.Layer], Layers: []ExplainedLayer{}, Context: d.context(),
 	}

@@ -26,6 +26,7 @@ type denial struct {
 	SourceIP        string    `json:"sourceIp,omitempty"`
 	UserAgent       string    `json:"userAgent,omitempty"`
 	AccessKeyID     string    `json:"accessKeyId,omitempty"`
+	PrincipalARN    string    `json:"principalArn"`
 	cases.Explanation
 	Context map[string][]string `json:"context"`
 }

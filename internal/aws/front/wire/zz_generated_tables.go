@@ -25,6 +25,9 @@ var cloudwatchlogsTable string
 //go:embed tables/cloudtrail.txt
 var cloudtrailTable string
 
+//go:embed tables/iamtoolbox.txt
+var iamtoolboxTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -35,5 +38,6 @@ func tableTexts() []string {
 		elasticloadbalancingv2Table,
 		cloudwatchlogsTable,
 		cloudtrailTable,
+		iamtoolboxTable,
 	}
 }
