@@ -23,6 +23,9 @@ func TestEveryFieldIsReachable(t *testing.T) {
 	clients := sdkClients(nil)
 	for _, id := range codec.Services() {
 		client := reflect.ValueOf(clients[id])
+		if slices.Contains(noClient, id) {
+			continue
+		}
 		if !client.IsValid() {
 			t.Errorf("no client to check %s with: add it to sdkClients", id)
 			continue
