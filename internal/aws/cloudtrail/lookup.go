@@ -44,7 +44,7 @@ const (
 	mostRead    = 64 << 20            // bytes that one call looks through; the next page goes on
 )
 
-// LookupEvents finds events, the newest first, in the order in which the calls
+// LookupEvents finds management events, the newest first, in the order in which the calls
 // ended. A page that is not full has a token if there is more to look through.
 // https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 func (h *History) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsInput) (*cloudtrail.LookupEventsOutput, error) {
@@ -179,7 +179,7 @@ func (q *query) event(line []byte) (e types.Event, found, over bool, err error) 
 		return e, false, false, err
 	}
 	things := r.Things()
-	if !q.matches(&r, things) {
+	if !r.ManagementEvent || !q.matches(&r, things) {
 		return e, false, false, nil
 	}
 	e = types.Event{

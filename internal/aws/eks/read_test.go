@@ -199,8 +199,8 @@ func TestResourcesOfOperations(t *testing.T) {
 		"TagResource":             {&eks.TagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
 		"UntagResource":           {&eks.UntagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
 		"ListTagsForResource":     {&eks.ListTagsForResourceInput{ResourceArn: arn}, []string{"arn:x"}},
-		"ListClusters":            {&eks.ListClustersInput{}, nil},
-		"DescribeClusterVersions": {&eks.DescribeClusterVersionsInput{}, nil},
+		"ListClusters":            {&eks.ListClustersInput{}, []string{"arn:aws:eks:us-west-2:111122223333:cluster/*"}},
+		"DescribeClusterVersions": {&eks.DescribeClusterVersionsInput{}, []string{"arn:aws:eks:us-west-2:111122223333:*"}},
 	} {
 		o, ok := svc.Operations[op]
 		if !ok {

@@ -99,12 +99,14 @@ func New(d Deps) *Service {
 	}
 }
 
-// Service lists the operations for the front door.
+// Service lists the operations for the front door. The resources of those that are
+// about no cluster are as refusals name them
+// (https://github.com/aws/aws-cli/issues/5823, https://github.com/awslabs/idf-modules/pull/311).
 func (s *Service) Service() *api.Service {
 	svc := &api.Service{ID: "eks", Action: "eks", Resource: s.ofResource}
 	api.Add(svc, "CreateCluster", s.CreateCluster, func(_ context.Context, in *eks.CreateClusterInput) []string { return s.arns(in.Name) })
 	api.Add(svc, "DescribeCluster", s.DescribeCluster, func(_ context.Context, in *eks.DescribeClusterInput) []string { return s.arns(in.Name) })
-	api.Add(svc, "ListClusters", s.ListClusters, nil)
+	api.Add(svc, "ListClusters", s.ListClusters, func(context.Context, *eks.ListClustersInput) []string { return []string{s.ARN("*")} })
 	api.Add(svc, "DeleteCluster", s.DeleteCluster, func(_ context.Context, in *eks.DeleteClusterInput) []string { return s.arns(in.Name) })
 	api.Add(svc, "UpdateClusterConfig", s.UpdateClusterConfig, func(_ context.Context, in *eks.UpdateClusterConfigInput) []string { return s.arns(in.Name) })
 	api.Add(svc, "DescribeUpdate", s.DescribeUpdate, func(_ context.Context, in *eks.DescribeUpdateInput) []string { return s.arns(in.Name) })
@@ -112,7 +114,9 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "TagResource", s.TagResource, func(_ context.Context, in *eks.TagResourceInput) []string { return given(in.ResourceArn) })
 	api.Add(svc, "UntagResource", s.UntagResource, func(_ context.Context, in *eks.UntagResourceInput) []string { return given(in.ResourceArn) })
 	api.Add(svc, "ListTagsForResource", s.ListTagsForResource, func(_ context.Context, in *eks.ListTagsForResourceInput) []string { return given(in.ResourceArn) })
-	api.Add(svc, "DescribeClusterVersions", s.DescribeClusterVersions, nil)
+	api.Add(svc, "DescribeClusterVersions", s.DescribeClusterVersions, func(context.Context, *eks.DescribeClusterVersionsInput) []string {
+		return []string{strings.TrimSuffix(s.ARN("*"), "cluster/*") + "*"}
+	})
 	s.addKeys(svc)
 	return svc
 }

@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -83,6 +84,10 @@ func TestLookupEvents(t *testing.T) {
 	var record map[string]any
 	if err := json.Unmarshal([]byte(*e.CloudTrailEvent), &record); err != nil || record["errorCode"] != "AccessDenied" {
 		t.Errorf("the event reads %s (%v)", *e.CloudTrailEvent, err)
+	}
+	header, _ := record["additionalEventData"].(map[string]any)
+	if denial, ok := accounts.Denial(fmt.Sprint(header["authorizationId"])); !ok || denial.RequestID != record["requestID"] {
+		t.Errorf("the event says %v of the refusal", record["additionalEventData"])
 	}
 	if *e.Username != "someone" || *e.ReadOnly != "false" || len(e.Resources) != 1 || *e.Resources[0].ResourceName != thing || *e.EventId != record["eventID"] {
 		t.Errorf("the event is %+v", e)

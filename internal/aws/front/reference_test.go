@@ -16,12 +16,14 @@ import (
 // unlisted are actions that AWS asks with a resource though the reference lists
 // none: AWS's refusals name these, by the beginning of an ARN's last part.
 var unlisted = map[string]string{
-	"eks:CreateCluster":        "cluster/",
-	"iam:ListGroups":           "group/",
-	"iam:ListInstanceProfiles": "instance-profile/",
-	"iam:ListPolicies":         "policy/",
-	"iam:ListRoles":            "role/",
-	"iam:ListUsers":            "user/",
+	"eks:CreateCluster":           "cluster/",
+	"eks:ListClusters":            "cluster/*",
+	"eks:DescribeClusterVersions": "*",
+	"iam:ListGroups":              "group/",
+	"iam:ListInstanceProfiles":    "instance-profile/",
+	"iam:ListPolicies":            "policy/",
+	"iam:ListRoles":               "role/",
+	"iam:ListUsers":               "user/",
 }
 
 // newer are actions that the reference lacks.
