@@ -75,7 +75,7 @@ func (m maker) request() *Request {
 func TestProgramsFindAllThatMatches(t *testing.T) {
 	m := maker{rand.New(rand.NewPCG(1, 2))}
 	decided := map[bool]int{}
-	for range 3000 {
+	for range 1000 {
 		p := m.program([]Kind{Inline, Resource}[m.IntN(2)])
 		for range 10 {
 			var q query

@@ -136,7 +136,9 @@ func (c *Call) failXML(e said, b []byte, requestID string) (contentType string, 
 	w.open("Error", "")
 	w.text("Type", kind)
 	w.text("Code", e.code)
-	w.text("Message", e.message)
+	if e.message != "" {
+		w.text("Message", e.message) // CLIs show the element's absence as nothing, its emptiness as "None"
+	}
 	c.xmlMembers(&w, e)
 	w.close("Error")
 	w.text("RequestId", requestID)
