@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,11 +20,11 @@ func (b *bench) print(cases []policyCase, o *owned, others float64) {
 	o.print()
 }
 
-// printDecisions is the table of all peers and cases. What is wrong with a figure
-// stands below.
+// printDecisions is the table of all peers and cases; in brackets how many times
+// ours a figure is. What is wrong with one stands below.
 func (b *bench) printDecisions(cases []policyCase) {
 	var notes []string
-	fmt.Print("| ns a decision |")
+	fmt.Print("| a decision |")
 	for _, p := range b.peers {
 		fmt.Printf(" %s |", p.name)
 	}
@@ -48,7 +49,7 @@ func (b *bench) printDecisions(cases []policyCase) {
 	b.printAllocations(cases)
 }
 
-// cell is a figure and how many times ours it is.
+// cell is a figure of the table.
 func (b *bench) cell(p *peer, c *policyCase, r result) string {
 	switch {
 	case r.cut:
@@ -56,9 +57,9 @@ func (b *bench) cell(p *peer, c *policyCase, r result) string {
 	case r.Refused != "":
 		return "–"
 	case p.name == ours:
-		return thousands(r.Nanoseconds)
+		return duration(r.Nanoseconds)
 	}
-	return fmt.Sprintf("%s (%s ×)", thousands(r.Nanoseconds), thousands(r.Nanoseconds/b.nanoseconds(ours, c.Name)))
+	return fmt.Sprintf("%s (%s)", duration(r.Nanoseconds), thousands(rounded(r.Nanoseconds/b.nanoseconds(ours, c.Name), 2)))
 }
 
 func (b *bench) nanoseconds(peer, name string) float64 { return b.table[row{peer, name}].Nanoseconds }
@@ -74,6 +75,23 @@ func marked(notes *[]string, note string) string {
 }
 
 func superscript(n int) string { return string([]rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[n%10]) }
+
+// duration writes nanoseconds with three digits.
+func duration(ns float64) string {
+	for _, unit := range []string{"ns", "µs", "ms"} {
+		if ns < 999.5 {
+			return fmt.Sprintf("%.3g %s", ns, unit)
+		}
+		ns /= 1000
+	}
+	return fmt.Sprintf("%.3g s", ns)
+}
+
+// rounded keeps so many digits of a number.
+func rounded(x float64, digits int) float64 {
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', digits-1, 64), 64)
+	return x
+}
 
 // thousands writes a number with commas, small ones with a digit after the point.
 func thousands(x float64) string {
@@ -106,7 +124,7 @@ func (b *bench) printAllocations(cases []policyCase) {
 			}
 		}
 		if len(counts) > 0 {
-			list = append(list, fmt.Sprintf("%s %s to %s", p.name, thousands(slices.Min(counts)), thousands(slices.Max(counts))))
+			list = append(list, fmt.Sprintf("%s: %.0f to %.0f", p.name, slices.Min(counts), slices.Max(counts)))
 		}
 	}
 	fmt.Printf("\nAllocations a decision: %s.\n\n", strings.Join(list, "; "))
@@ -132,7 +150,7 @@ func (b *bench) printGoals(o *owned) {
 	}
 	nanoseconds := func(goal, name string, most float64) {
 		ns := b.nanoseconds(ours, name)
-		say(goal, thousands(ns)+" ns", ns < most)
+		say(goal, duration(ns), ns < most)
 	}
 	nanoseconds("10 × 20: under 1 µs", tenTwenty, 1000)
 	many := b.nanoseconds(ours, ofOneService) / b.nanoseconds(ours, tenTwenty)
@@ -145,7 +163,7 @@ func (b *bench) printGoals(o *owned) {
 			allocs = max(allocs, r.Allocs)
 		}
 	}
-	say("no allocations in all of them", thousands(allocs), allocs == 0)
+	say("no allocations in all of them", fmt.Sprint(allocs), allocs == 0)
 	compile := o.parse + o.compile + o.join
 	say("compiling: at most 20 µs a statement", fmt.Sprintf("%.1f µs (parse %.1f, compile %.1f, join %.1f)", compile, o.parse, o.compile, o.join), compile <= 20)
 	fmt.Println()
@@ -155,6 +173,6 @@ func (o *owned) print() {
 	fmt.Println("| policies | statements | from text to program | memory, parse trees and all | of the program alone |")
 	fmt.Println("| --- | --- | --- | --- | --- |")
 	for _, f := range o.sets {
-		fmt.Printf("| %s | %d | %s µs | %s kB | %s kB |\n", f.name, f.statements, thousands(f.prepare), thousands(f.all/1e3), thousands(f.program/1e3))
+		fmt.Printf("| %s | %d | %s | %s kB | %s kB |\n", f.name, f.statements, duration(1e3*f.prepare), thousands(f.all/1e3), thousands(f.program/1e3))
 	}
 }
