@@ -11,7 +11,7 @@
 //
 // What a file shares, at its top alone:
 //
-//	policies:    name: a policy, or {arn: …, document: a policy}
+//	policies:    name: a policy
 //	principals:  name: a principal
 //
 // What a case says:
@@ -62,10 +62,11 @@
 // A policy is written as a mapping; as JSON in a string; as the name of a shared
 // one; as the ARN of an AWS managed policy (arn:aws:iam::aws:policy/NAME); or as
 // the path of a file, relative to the file of cases, which ends in .json, .yaml or
-// .yml or begins with ./ or ../. A mapping with an Effect is a
-// policy of that one statement, in Version 2012-10-17. Policies are parsed as IAM
-// parses those of their layer; what IAM refuses is an error, with IAM's text and
-// the place in the file.
+// .yml or begins with ./ or ../. {arn: …, document: a policy} is a managed policy,
+// whose ARN refusals name. A mapping with an Effect is a policy of that one
+// statement, in Version 2012-10-17. Policies are parsed as IAM parses those of
+// their layer; what IAM refuses is an error, with IAM's text and the place in the
+// file.
 //
 // # Principals
 //

@@ -113,32 +113,45 @@ type library struct {
 	files  map[string]*draft
 }
 
-// define reads the shared part: name → policy, or {arn, document}.
+// define reads the shared part: name → policy.
 func (l *library) define(n *yaml.Node) error {
 	return l.src.pairs(n, "policies", func(key, value *yaml.Node) error {
-		var arn string
-		body := value
-		if value.Kind == yaml.MappingNode && has(value, "document") {
-			err := l.src.fields(value, "policy "+key.Value, map[string]func(*yaml.Node) error{
-				"arn":      l.src.str(&arn),
-				"document": func(n *yaml.Node) error { body = n; return nil },
-			})
-			if err != nil {
-				return err
-			}
-		}
-		d, err := l.draft(body, true)
+		d, err := l.draft(value, true)
 		if err != nil {
 			return err
 		}
-		copied := *d // a file's draft may have other names too
-		copied.name, copied.made = key.Value, nil
-		if arn != "" {
-			copied.arn = arn
-		}
-		l.shared[key.Value] = &copied
+		l.shared[key.Value] = d.renamed(key.Value, d.arn)
 		return nil
 	})
+}
+
+// renamed is a copy: a file's draft may have other names too.
+func (d *draft) renamed(name, arn string) *draft {
+	return &draft{name: name, arn: arn, text: d.text, place: d.place}
+}
+
+// managed reads {arn, document}.
+func (l *library) managed(n *yaml.Node, sharing bool) (*draft, error) {
+	var arn string
+	var body *yaml.Node
+	err := l.src.fields(n, "a policy", map[string]func(*yaml.Node) error{
+		"arn":      l.src.str(&arn),
+		"document": func(v *yaml.Node) error { body = v; return nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if arn == "" {
+		return nil, l.src.fail(n, "a policy with a document has an arn too")
+	}
+	if body.Kind == yaml.MappingNode && has(body, "document") {
+		return nil, l.src.fail(body, "a document is a policy itself")
+	}
+	d, err := l.draft(body, sharing)
+	if err != nil {
+		return nil, err
+	}
+	return d.renamed(arn, arn), nil
 }
 
 func has(n *yaml.Node, field string) bool {
@@ -154,6 +167,8 @@ func has(n *yaml.Node, field string) bool {
 // path of a file. In the shared part itself there are no names yet.
 func (l *library) draft(n *yaml.Node, sharing bool) (*draft, error) {
 	switch {
+	case n.Kind == yaml.MappingNode && has(n, "document"):
+		return l.managed(n, sharing)
 	case n.Kind == yaml.MappingNode:
 		return l.inline(n)
 	case n.Kind != yaml.ScalarNode || isNull(n):
