@@ -97,6 +97,8 @@
 //     (iam:PassRole) are cases of their own.
 //   - A name or ARN stands for itself in trust policies too: AWS stores users and
 //     roles there by unique id, which a principal's id can say.
+//   - Sentences name the resource by its ARN. S3 quotes it, which a reason may do,
+//     and IAM's reading actions name the entity (user bob), which it may not.
 //   - JSON's pairs of escapes beyond U+FFFF (\ud83d\ude00) are not read in files of
 //     cases; in files of policies they are.
 package cases
