@@ -97,6 +97,9 @@
 //     (iam:PassRole) are cases of their own.
 //   - A name or ARN stands for itself in trust policies too: AWS stores users and
 //     roles there by unique id, which a principal's id can say.
+//   - Service control policies are parsed as identity policies are, those of
+//     resources and endpoints as resource policies: what Organizations or a service
+//     refuses beyond that, and quotas of size, are not looked at.
 //   - Sentences name the resource by its ARN. S3 quotes it, which a reason may do,
 //     and IAM's reading actions name the entity (user bob), which it may not.
 //   - JSON's pairs of escapes beyond U+FFFF (\ud83d\ude00) are not read in files of
