@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,5 +255,3 @@ func (q *query) resume(token *string) error {
 	q.before = Position{segment, n}
 	return nil
 }
-
-func sorted(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -25,19 +25,21 @@ func (r *Record) AccessKeyID() string {
 // Thing is a resource that an event speaks of.
 type Thing struct{ Type, Name string }
 
-// named are the parameters that name a resource, by the service's event source
-// and the parameter. CloudTrail's own table is not public: these are as its events
-// show them.
-var named = map[string]map[string]string{
+// named are the parameters that name a resource, by the service's event source:
+// what the call is about first. CloudTrail's own table is not public: these are as
+// its events show them.
+var named = map[string][]struct{ parameter, kind string }{
 	"iam.amazonaws.com": {
-		"roleName": "AWS::IAM::Role", "userName": "AWS::IAM::User", "groupName": "AWS::IAM::Group", "policyArn": "AWS::IAM::Policy",
-		"policyName": "AWS::IAM::Policy", "instanceProfileName": "AWS::IAM::InstanceProfile", "accessKeyId": "AWS::IAM::AccessKey",
-		"openIDConnectProviderArn": "AWS::IAM::OIDCProvider",
+		{"roleName", "AWS::IAM::Role"}, {"userName", "AWS::IAM::User"}, {"groupName", "AWS::IAM::Group"},
+		{"instanceProfileName", "AWS::IAM::InstanceProfile"}, {"openIDConnectProviderArn", "AWS::IAM::OIDCProvider"},
+		{"policyArn", "AWS::IAM::Policy"}, {"policyName", "AWS::IAM::Policy"}, {"accessKeyId", "AWS::IAM::AccessKey"},
 	},
-	"sts.amazonaws.com":                  {"roleArn": "AWS::IAM::Role"},
-	"eks.amazonaws.com":                  {"name": "AWS::EKS::Cluster", "clusterName": "AWS::EKS::Cluster", "nodegroupName": "AWS::EKS::Nodegroup"},
-	"s3.amazonaws.com":                   {"bucketName": "AWS::S3::Bucket", "bucket": "AWS::S3::Bucket"},
-	"elasticloadbalancing.amazonaws.com": {"loadBalancerArn": "AWS::ElasticLoadBalancingV2::LoadBalancer", "targetGroupArn": "AWS::ElasticLoadBalancingV2::TargetGroup"},
+	"sts.amazonaws.com": {{"roleArn", "AWS::IAM::Role"}},
+	"eks.amazonaws.com": {{"name", "AWS::EKS::Cluster"}, {"clusterName", "AWS::EKS::Cluster"}, {"nodegroupName", "AWS::EKS::Nodegroup"}},
+	"s3.amazonaws.com":  {{"bucketName", "AWS::S3::Bucket"}, {"bucket", "AWS::S3::Bucket"}},
+	"elasticloadbalancing.amazonaws.com": {
+		{"loadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"}, {"targetGroupArn", "AWS::ElasticLoadBalancingV2::TargetGroup"},
+	},
 }
 
 // Things are the resources of an event, each once: those its parameters name, and
@@ -54,10 +56,9 @@ func (r *Record) Things() (things []Thing) {
 		}
 		things = append(things, Thing{kind, name})
 	}
-	names := named[r.EventSource]
-	for _, parameter := range sorted(names) {
-		name, _ := r.RequestParameters[parameter].(string)
-		add(names[parameter], name)
+	for _, n := range named[r.EventSource] {
+		name, _ := r.RequestParameters[n.parameter].(string)
+		add(n.kind, name)
 	}
 	key := func(in string) {
 		object, _ := r.ResponseElements[in].(map[string]any)
