@@ -14,6 +14,13 @@
 // unsigned, because they carry a proof of identity of their own. An operation
 // that no service registered is refused by name, also where the API knows it.
 //
+// The authorizer is asked with the action, the resources and the condition keys
+// that follow from the call: tags in its input, what the operation's own function
+// says of its parameters, what the service that has a resource says of it. Nothing
+// of it is worked out before a policy asks. A test walks all operations of all
+// services beside the service authorization reference (engine/actions). The id of a
+// refusal is in the answer's header X-Amzn-Authorization-Id.
+//
 // What went wrong is said as each protocol says it: the same bad signature is
 // SignatureDoesNotMatch to IAM's clients, InvalidSignatureException to EKS's,
 // AuthFailure to EC2's. Package errors here are chosen by Family.

@@ -82,6 +82,7 @@ func TestReference(t *testing.T) {
 				t.Errorf("%s lacks the key %s", name, key)
 			}
 		}
+		checkDependent(t, name, action, asked, ctx, in)
 		if asked.Op.Also != nil {
 			for _, need := range asked.Op.Also(ctx, in) {
 				table, action := actions.Look(need.Action)
@@ -96,6 +97,27 @@ func TestReference(t *testing.T) {
 	for why := range absent {
 		if !used[why] {
 			t.Errorf("no operation lists %s any more", why)
+		}
+	}
+}
+
+// inside are dependent actions that a service asks for by itself, because only it
+// knows when they are needed.
+var inside = map[string]string{
+	"iam:AddRoleToInstanceProfile iam:PassRole": "of the role, if it is there",
+}
+
+// checkDependent: the actions that the reference says a call needs too are asked.
+func checkDependent(t *testing.T, name string, action *actions.Action, asked front.Asked, ctx context.Context, in any) {
+	t.Helper()
+	dependent := slices.Clone(action.Dependent)
+	for _, u := range action.Resources {
+		dependent = append(dependent, u.Dependent...)
+	}
+	for _, d := range dependent {
+		also := asked.Op.Also != nil && slices.ContainsFunc(asked.Op.Also(ctx, in), func(n api.Need) bool { return n.Action == d })
+		if !also && inside[asked.Action+" "+d] == "" {
+			t.Errorf("%s does not ask for %s", name, d)
 		}
 	}
 }
