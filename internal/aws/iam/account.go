@@ -105,7 +105,7 @@ func (i *IAM) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput) (*
 		"AssumeRolePolicySizeQuota": trustQuota, "AccessKeysPerUserQuota": keysPerUser, "GroupsPerUserQuota": groupsPerUser,
 		"GlobalEndpointTokenVersion": 2,
 		"MFADevices":                 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0,
-		"Providers": 0, "ServerCertificates": 0, "ServerCertificatesQuota": 20,
+		"Providers": int32(i.issuers.Len()), "ServerCertificates": 0, "ServerCertificatesQuota": 20,
 		"SigningCertificatesPerUserQuota": 2, "AccountSigningCertificatesPresent": 0,
 	}}, nil
 }

@@ -97,8 +97,8 @@ func spoken(action, resource string) string {
 	switch {
 	case operation == "ListPolicies":
 		return "policy path /" + path
-	case name == "":
-		return resource // a list by path
+	case name == "", kind == "oidc-provider":
+		return resource // a list by path, or what has no name
 	case kind == "policy":
 		return "policy " + resource
 	case kind == "instance-profile":

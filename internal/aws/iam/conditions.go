@@ -249,6 +249,9 @@ func (i *IAM) tagsOf(arn string) []Tag {
 	case "instance-profile":
 		p, _ := i.profiles.Get(k)
 		return p.Tags
+	case "oidc-provider":
+		p, _ := i.issuers.Get(strings.TrimPrefix(rest, "oidc-provider/"))
+		return p.Tags
 	}
 	return nil
 }

@@ -44,6 +44,8 @@ func invalidInput(format string, args ...any) error {
 	return &types.InvalidInputException{Message: &text}
 }
 
+func validation(format string, args ...any) error { return api.ValidationError(format, args...) }
+
 func unmodifiable(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	return &types.UnmodifiableEntityException{Message: &text}

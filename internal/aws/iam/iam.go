@@ -22,6 +22,7 @@ type IAM struct {
 	roles     *store.Table[Role]
 	policies  *store.Table[Policy]
 	profiles  *store.Table[Profile]
+	issuers   *store.Table[OIDCProvider]
 	keys      *store.Table[AccessKey]
 	awsUses   *store.Table[Uses]
 	keyUses   *store.Table[KeyUse]
@@ -36,6 +37,8 @@ type IAM struct {
 	lastSecond atomic.Pointer[second]
 	uses       uses
 	refusals   denials
+
+	readThumbprint func(ctx context.Context, url string) (string, error) // nil: nobody does
 }
 
 // New makes the service over a store, registering its tables there.
@@ -54,6 +57,7 @@ func New(s *store.Store, place api.Place, now func() time.Time) (*IAM, error) {
 		roles:     store.NewTable[Role](s, "iam/role"),
 		policies:  store.NewTable[Policy](s, "iam/policy"),
 		profiles:  store.NewTable[Profile](s, "iam/profile"),
+		issuers:   store.NewTable[OIDCProvider](s, "iam/oidcprovider"),
 		keys:      store.NewTable[AccessKey](s, "iam/key"),
 		awsUses:   store.NewTable[Uses](s, "iam/awspolicy"),
 		keyUses:   store.NewTable[KeyUse](s, "iam/keyuse"),

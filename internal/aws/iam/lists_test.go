@@ -73,7 +73,7 @@ func populate(t *testing.T, a *account) map[string][]string {
 		"users": {"admin"}, "aliases": {"alias"}, "keys": nil, "versions": {"v3", "v2", "v1"},
 		"policies": nil, "entities": nil,
 	}
-	alpha := aws.String("Alpha")
+	alpha, provider := aws.String("Alpha"), a.provider(t, "https://idp.example")
 	for _, n := range names {
 		path := aws.String("/" + strings.ToLower(n[:1]) + "/")
 		ok(t)(a.admin.CreateUser(ctx, &awsiam.CreateUserInput{UserName: &n}))
@@ -99,12 +99,13 @@ func populate(t *testing.T, a *account) map[string][]string {
 		ok(t)(a.admin.TagRole(ctx, &awsiam.TagRoleInput{RoleName: alpha, Tags: tag}))
 		ok(t)(a.admin.TagPolicy(ctx, &awsiam.TagPolicyInput{PolicyArn: aws.String(arn("policy/a/Alpha")), Tags: tag}))
 		ok(t)(a.admin.TagInstanceProfile(ctx, &awsiam.TagInstanceProfileInput{InstanceProfileName: alpha, Tags: tag}))
+		ok(t)(a.admin.TagOpenIDConnectProvider(ctx, &awsiam.TagOpenIDConnectProviderInput{OpenIDConnectProviderArn: provider, Tags: tag}))
 		want["policies"] = append(want["policies"], arn("policy"+*path+n))
 		want["users"] = append(want["users"], n)
 	}
 	slices.SortFunc(want["users"], func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	for _, same := range []string{"roles", "groups", "profiles", "profiles of a role", "members", "groups of a user", "attached to a user", "attached to a role",
-		"attached to a group", "inline of a user", "inline of a role", "inline of a group", "tags of a user", "tags of a role", "tags of a policy", "tags of a profile"} {
+		"attached to a group", "inline of a user", "inline of a role", "inline of a group", "tags of a user", "tags of a role", "tags of a policy", "tags of a profile", "tags of a provider"} {
 		want[same] = names
 	}
 	for range 2 {
@@ -244,6 +245,11 @@ func lists(c *awsiam.Client) map[string]list {
 			o = or(o)
 			return pages(o.Tags, tagKey, o.Marker, o.IsTruncated, err)
 		},
+		"tags of a provider": func(ctx context.Context, m *string, n *int32) (page, error) {
+			o, err := c.ListOpenIDConnectProviderTags(ctx, &awsiam.ListOpenIDConnectProviderTagsInput{OpenIDConnectProviderArn: aws.String(arn("oidc-provider/idp.example")), Marker: m, MaxItems: n})
+			o = or(o)
+			return pages(o.Tags, tagKey, o.Marker, o.IsTruncated, err)
+		},
 		"keys": func(ctx context.Context, m *string, n *int32) (page, error) {
 			o, err := c.ListAccessKeys(ctx, &awsiam.ListAccessKeysInput{UserName: alpha, Marker: m, MaxItems: n})
 			o = or(o)
@@ -284,7 +290,8 @@ func TestEveryListIsTested(t *testing.T) {
 	a := open(t)
 	n := 1 // GetGroup, which lists members
 	for name := range a.iam.Service().Operations {
-		if strings.HasPrefix(name, "List") && name != "ListPoliciesGrantingServiceAccess" { // it takes no size of page
+		unpaged := name == "ListPoliciesGrantingServiceAccess" || name == "ListOpenIDConnectProviders"
+		if strings.HasPrefix(name, "List") && !unpaged { // which take no size of page
 			n++
 		}
 	}

@@ -20,6 +20,7 @@ func (i *IAM) Service() *api.Service {
 	i.addGroupOperations(s)
 	i.addPolicyOperations(s)
 	i.addProfileOperations(s)
+	i.addProviderOperations(s)
 	i.addAccountOperations(s)
 	i.addSimulationOperations(s)
 	return s
