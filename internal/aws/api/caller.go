@@ -73,6 +73,30 @@ type Session struct {
 	// Keys are condition keys that the credentials themselves carry, by their names
 	// in lower case: "ec2:sourceinstancearn" of an instance's role.
 	Keys map[string]string `json:",omitempty"`
+	// Federated is whose token the session was made for; nil of most.
+	Federated *Federated `json:",omitempty"`
+}
+
+// Federated is a web identity, as its provider's token named it.
+type Federated struct {
+	Provider    string   // ARN of the OIDC provider
+	Issuer      string   // HOST/PATH, with which its condition keys begin
+	Audience    string   // the client id
+	Subject     string   // whom
+	AuthMethods []string `json:",omitempty"` // amr
+}
+
+// Keys are the condition keys that a web identity has, at its call and in the
+// session that is made of it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+func (f *Federated) Keys() map[string][]string {
+	keys := map[string][]string{
+		"aws:FederatedProvider": {f.Provider}, f.Issuer + ":aud": {f.Audience}, f.Issuer + ":sub": {f.Subject},
+	}
+	if len(f.AuthMethods) > 0 {
+		keys[f.Issuer+":amr"] = f.AuthMethods
+	}
+	return keys
 }
 
 type callerKey struct{}

@@ -155,7 +155,10 @@ func (enc *encoder) identity(b []byte, e *Event, c *api.Caller) []byte {
 		b = append(b, `,"sessionContext":{`...)
 		if c.Type == api.AssumedRole || c.Type == api.FederatedUser {
 			issuer := "Role"
-			if c.Type == api.FederatedUser {
+			switch {
+			case c.Type == api.FederatedUser && c.PrincipalID == c.AccountID:
+				issuer = "Root"
+			case c.Type == api.FederatedUser:
 				issuer = "IAMUser"
 			}
 			b = append(b, `"sessionIssuer":{"type":"`...)
@@ -169,6 +172,11 @@ func (enc *encoder) identity(b []byte, e *Event, c *api.Caller) []byte {
 			b = append(b, `,"userName":`...)
 			b = appendString(b, c.Name)
 			b = append(b, `},`...)
+		}
+		if s.Federated != nil {
+			b = append(b, `"webIdFederationData":{"federatedProvider":`...)
+			b = appendString(b, s.Federated.Provider)
+			b = append(b, `,"attributes":{}},`...)
 		}
 		b = append(b, `"attributes":{"creationDate":"`...)
 		b = s.IssuedAt.UTC().AppendFormat(b, time.RFC3339)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/policy"
@@ -60,14 +61,18 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, give
 	return nil
 }
 
-// limitedSession refuses what credentials of GetSessionToken can't do without
-// MFA: calls to IAM, and to STS save AssumeRole and GetCallerIdentity.
+// limitedSession refuses what credentials of GetSessionToken can't do without MFA:
+// calls to IAM, and to STS save AssumeRole and GetCallerIdentity; and those of
+// GetFederationToken in no case, nor AssumeRole.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
 func limitedSession(who *api.Caller, action string) error {
-	if who.Session == nil || who.Type == api.AssumedRole || who.Session.MFA {
+	federated := who.Type == api.FederatedUser
+	if who.Session == nil || who.Type == api.AssumedRole || who.Session.MFA && !federated {
 		return nil
 	}
-	if strings.HasPrefix(action, "iam:") && action != "iam:PassRole" || strings.HasPrefix(action, "sts:") && action != "sts:AssumeRole" && action != "sts:GetCallerIdentity" {
+	open := action == "iam:PassRole" || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" && !federated
+	if !open && (strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:")) {
 		return api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid")
 	}
 	return nil
@@ -113,6 +118,11 @@ func (i *IAM) applied(who *api.Caller) (a policy.Applied, s *subject, ok bool) {
 	switch who.Type {
 	case api.Account:
 		return a, nil, who.AccountID == i.place.AccountID
+	case api.FederatedUser:
+		if who.PrincipalID == i.place.AccountID { // root's: limited by what was passed alone
+			a.Identity, a.Session = everythingAllowed(), i.passed(who.Session)
+			return a, nil, who.AccountID == i.place.AccountID && who.Session != nil
+		}
 	case api.User, api.AssumedRole:
 	default:
 		return a, nil, false
@@ -121,14 +131,16 @@ func (i *IAM) applied(who *api.Caller) (a policy.Applied, s *subject, ok bool) {
 		return a, nil, false
 	}
 	a.Identity, a.Boundary = s.identity, s.boundary
-	if who.Session != nil && len(who.Session.Policies)+len(who.Session.PolicyARNs) > 0 {
-		a.Session = i.sessionPolicies(who.Session)
-	}
+	a.Session = i.passed(who.Session)
 	return a, s, true
 }
 
-// sessionPolicies are those passed to AssumeRole, which checked them.
-func (i *IAM) sessionPolicies(s *api.Session) *policy.Program {
+// passed are the policies that were passed when the session was made, which was
+// when they were checked; nil if there are none.
+func (i *IAM) passed(s *api.Session) *policy.Program {
+	if s == nil || len(s.Policies)+len(s.PolicyARNs) == 0 {
+		return nil
+	}
 	list := make([]policy.Source, 0, len(s.Policies)+len(s.PolicyARNs))
 	for _, text := range s.Policies {
 		list = append(list, policy.Source{Policy: i.sessions.compiled(text)})
@@ -138,6 +150,11 @@ func (i *IAM) sessionPolicies(s *api.Session) *policy.Program {
 	}
 	return policy.NewProgram(list...)
 }
+
+// everythingAllowed are the rights of root, as a policy that others can limit.
+var everythingAllowed = sync.OnceValue(func() *policy.Program {
+	return policy.NewProgram(policy.Source{Policy: compileStored(policy.Inline, `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)})
+})
 
 func callerOf(who *api.Caller) policy.Caller {
 	c := policy.Caller{Account: who.AccountID, ARN: who.ARN, Entity: who.PrincipalARN, ID: who.PrincipalID, UserID: who.UserID}

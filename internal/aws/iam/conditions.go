@@ -64,6 +64,11 @@ func (k *conditions) Values(name string) policy.Values {
 	if v, ok := k.global(name); ok {
 		return policy.One(v)
 	}
+	if s := k.who.Session; s != nil && s.Federated != nil {
+		if v := federated(s.Federated, name); v.Len() > 0 {
+			return v
+		}
+	}
 	if k.call != nil {
 		if v := k.call.Values(k.resource, name); v.Len() > 0 {
 			return v
@@ -73,6 +78,26 @@ func (k *conditions) Values(name string) policy.Values {
 		return k.i.ofResource(k.resource, "aws:resourcetag/"+rest)
 	}
 	return k.i.ofResource(k.resource, name)
+}
+
+// federated answers for the keys of a web identity, in the session made of it.
+func federated(f *api.Federated, name string) policy.Values {
+	n := len(f.Issuer)
+	switch {
+	case name == "aws:federatedprovider":
+		return policy.One(f.Provider)
+	case len(name) <= n || name[n] != ':' || !strings.EqualFold(name[:n], f.Issuer):
+		return policy.Values{}
+	}
+	switch name[n+1:] {
+	case "aud":
+		return policy.One(f.Audience)
+	case "sub":
+		return policy.One(f.Subject)
+	case "amr":
+		return policy.Many(f.AuthMethods)
+	}
+	return policy.Values{}
 }
 
 // global answers for the keys that any call may have.
@@ -85,6 +110,9 @@ func (k *conditions) global(name string) (string, bool) {
 	case "aws:epochtime":
 		return k.i.clock(k.time()).epoch, true
 	case "aws:principalarn":
+		if c.Type == api.FederatedUser {
+			return c.ARN, true
+		}
 		return c.PrincipalARN, known
 	case "aws:principalaccount":
 		return orAnonymous(c, c.AccountID), c.Type != ""

@@ -2,6 +2,7 @@ package sts
 
 import (
 	"context"
+	"net/http"
 	"regexp"
 	"slices"
 	"time"
@@ -22,8 +23,11 @@ func (s *STS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 		return nil, err
 	}
 	who := api.CallerFrom(ctx)
-	if who.Type == api.Account {
+	switch who.Type {
+	case api.Account:
 		return nil, denied("Roles may not be assumed by root accounts.")
+	case api.FederatedUser:
+		return nil, api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid")
 	}
 	session, err := newSession(who, in)
 	if err != nil {
@@ -39,34 +43,28 @@ func (s *STS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 	if in.SerialNumber != nil || in.TokenCode != nil {
 		return nil, denied(unknownDevice)
 	}
-	length, err := assumedLength(who, &r, in.DurationSeconds)
+	length, err := assumedLength(session.Chained, &r, in.DurationSeconds)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkPolicies(&session); err != nil {
-		return nil, err
-	}
-	packed, err := packedSize(&session)
-	if err != nil {
-		return nil, err
-	}
-	session.IssuedAt = s.now().UTC().Truncate(time.Second)
-	session.Expires = session.IssuedAt.Add(length)
-	issued, err := s.issue(sealed{api.AssumedRole, r.ID, session})
+	issued, packed, err := s.open(sealed{api.AssumedRole, r.ID, session}, length, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err
 	}
 	out := &sts.AssumeRoleOutput{
 		Credentials:     show(issued),
-		AssumedRoleUser: &types.AssumedRoleUser{Arn: aws.String(s.sessionARN(r.Name, session.Name)), AssumedRoleId: aws.String(r.ID + ":" + session.Name)},
+		AssumedRoleUser: s.assumed(&r, &session),
 		//lint:ignore SA1019 what is to replace it, a share of the token's size, has no public measure
 		PackedPolicySize: packed,
-		SessionTokenSize: aws.Int32(int32(len(issued.SessionToken))),
-	}
-	if session.SourceIdentity != "" {
-		out.SourceIdentity = &session.SourceIdentity
+		SessionTokenSize: size(issued),
+		SourceIdentity:   orNil(session.SourceIdentity),
 	}
 	return out, nil
+}
+
+// assumed is a role session as answers have it.
+func (s *STS) assumed(r *iam.Role, session *api.Session) *types.AssumedRoleUser {
+	return &types.AssumedRoleUser{Arn: aws.String(s.sessionARN(r.Name, session.Name)), AssumedRoleId: aws.String(r.ID + ":" + session.Name)}
 }
 
 var (
@@ -75,7 +73,18 @@ var (
 )
 
 func checkAssume(in *sts.AssumeRoleInput) error {
-	name := aws.ToString(in.RoleSessionName)
+	if err := checkRole(in.RoleArn, in.RoleSessionName); err != nil {
+		return err
+	}
+	if len(in.ProvidedContexts) > 0 { // what is not there must not be taken for granted
+		return api.ValidationError("ProvidedContexts is not supported here")
+	}
+	return checkTokenSize(in.MinimumSessionTokenSize)
+}
+
+// checkRole checks which role is asked for, and the name of its session.
+func checkRole(role, session *string) error {
+	name := aws.ToString(session)
 	bad := func(must string) error {
 		return api.ValidationError(`1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must %s`, name, must)
 	}
@@ -86,10 +95,8 @@ func checkAssume(in *sts.AssumeRoleInput) error {
 		return bad("have length greater than or equal to 2")
 	case len(name) > 64:
 		return bad("have length less than or equal to 64")
-	case !roleARN.MatchString(aws.ToString(in.RoleArn)):
-		return api.ValidationError("%s is invalid", aws.ToString(in.RoleArn))
-	case len(in.ProvidedContexts) > 0: // what is not there must not be taken for granted
-		return api.ValidationError("ProvidedContexts is not supported here")
+	case !roleARN.MatchString(aws.ToString(role)):
+		return api.ValidationError("%s is invalid", aws.ToString(role))
 	}
 	return nil
 }
@@ -102,12 +109,7 @@ func newSession(who *api.Caller, in *sts.AssumeRoleInput) (api.Session, error) {
 		before = *who.Session
 	}
 	s := api.Session{Name: *in.RoleSessionName, SourceIdentity: before.SourceIdentity, Chained: who.Type == api.AssumedRole}
-	if in.Policy != nil {
-		s.Policies = []string{*in.Policy}
-	}
-	for _, p := range in.PolicyArns {
-		s.PolicyARNs = append(s.PolicyARNs, aws.ToString(p.Arn))
-	}
+	pass(&s, in.Policy, in.PolicyArns)
 	if in.SourceIdentity != nil {
 		if s.SourceIdentity != "" && s.SourceIdentity != *in.SourceIdentity {
 			return s, denied("The source identity is already set for this assume role session")
@@ -122,19 +124,12 @@ func newSession(who *api.Caller, in *sts.AssumeRoleInput) (api.Session, error) {
 // mayAssume decides sts:AssumeRole, and the actions that tags and a source
 // identity are, whether they are asked for or inherited.
 func (s *STS) mayAssume(who *api.Caller, r *iam.Role, in *sts.AssumeRoleInput, session *api.Session) error {
-	keys := tagKeys(in)
+	keys := tagKeys(in.Tags, in.TransitiveTagKeys)
 	keys["sts:RoleSessionName"] = []string{session.Name}
-	actions := []string{"sts:AssumeRole"}
 	if in.ExternalId != nil {
 		keys["sts:ExternalId"] = []string{*in.ExternalId}
 	}
-	if session.SourceIdentity != "" {
-		keys["sts:SourceIdentity"] = []string{session.SourceIdentity}
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	if len(session.Tags) > 0 {
-		actions = append(actions, "sts:TagSession")
-	}
+	actions := actionsOf("sts:AssumeRole", session, keys)
 	refused := slices.IndexFunc(actions, func(action string) bool {
 		d := s.iam.DecideAssume(who, action, r, keys)
 		return !d.Allowed
@@ -145,12 +140,26 @@ func (s *STS) mayAssume(who *api.Caller, r *iam.Role, in *sts.AssumeRoleInput, s
 	return nil
 }
 
+// actionsOf are all that making the session is; source identity and tags are actions
+// of their own, whether they are asked for or inherited.
+func actionsOf(action string, session *api.Session, keys map[string][]string) []string {
+	actions := []string{action}
+	if session.SourceIdentity != "" {
+		keys["sts:SourceIdentity"] = []string{session.SourceIdentity}
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	if len(session.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	return actions
+}
+
 func notAllowed(who *api.Caller, action, role string) error {
 	return denied("User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + role)
 }
 
-// assumedLength is how long a role session lasts.
-func assumedLength(who *api.Caller, r *iam.Role, asked *int32) (time.Duration, error) {
+// assumedLength is how long a role session lasts; shorter when chained.
+func assumedLength(chain bool, r *iam.Role, asked *int32) (time.Duration, error) {
 	seconds := int32(defaultAssumed)
 	if asked != nil {
 		seconds = *asked
@@ -160,7 +169,7 @@ func assumedLength(who *api.Caller, r *iam.Role, asked *int32) (time.Duration, e
 		return 0, outside(seconds, "greater", shortest)
 	case seconds > longestAssuming:
 		return 0, outside(seconds, "less", longestAssuming)
-	case who.Type == api.AssumedRole && seconds > chained:
+	case chain && seconds > chained:
 		return 0, api.ValidationError("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	case int(seconds) > r.MaxSession:
 		return 0, api.ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")

@@ -27,6 +27,7 @@ const (
 	chained         = 3600
 	defaultSession  = 43200
 	longestSession  = 129600
+	longestOfRoot   = 3600
 	longestAssuming = 43200
 )
 
@@ -37,8 +38,11 @@ const unknownDevice = "MultiFactorAuthentication failed, unable to validate MFA 
 // but a policy can deny it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
 func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput) (*sts.GetSessionTokenOutput, error) {
+	if err := checkTokenSize(in.MinimumSessionTokenSize); err != nil {
+		return nil, err
+	}
 	who := api.CallerFrom(ctx)
-	if who.Type != api.User || who.Session != nil {
+	if who.Session != nil || who.Type != api.User && who.Type != api.Account {
 		return nil, denied("Cannot call GetSessionToken with session credentials")
 	}
 	var refusal *iam.Denied
@@ -48,22 +52,15 @@ func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	if in.SerialNumber != nil || in.TokenCode != nil {
 		return nil, denied(unknownDevice)
 	}
-	seconds := int32(defaultSession)
-	if in.DurationSeconds != nil {
-		seconds = *in.DurationSeconds
-	}
-	if seconds < shortest {
-		return nil, outside(seconds, "greater", shortest)
-	}
-	if seconds > longestSession {
-		return nil, outside(seconds, "less", longestSession)
-	}
-	now := s.now().UTC().Truncate(time.Second)
-	issued, err := s.issue(sealed{api.User, who.PrincipalID, api.Session{IssuedAt: now, Expires: now.Add(time.Duration(seconds) * time.Second)}})
+	length, err := sessionLength(who, in.DurationSeconds)
 	if err != nil {
 		return nil, err
 	}
-	return &sts.GetSessionTokenOutput{Credentials: show(issued)}, nil
+	issued, _, err := s.open(sealed{who.Type, who.PrincipalID, api.Session{}}, length, in.MinimumSessionTokenSize)
+	if err != nil {
+		return nil, err
+	}
+	return &sts.GetSessionTokenOutput{Credentials: show(issued), SessionTokenSize: size(issued)}, nil
 }
 
 // GetAccessKeyInfo tells the account of an access key, from the key alone.
@@ -83,11 +80,20 @@ func (s *STS) InstanceSession(role *iam.Role, instance string, length time.Durat
 		return Keys{}, denied("EC2 cannot assume the role " + role.Name + ". Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.")
 	}
 	now := s.now().UTC().Truncate(time.Second)
-	return s.issue(sealed{api.AssumedRole, role.ID, api.Session{Name: instance, IssuedAt: now, Expires: now.Add(length), Keys: keys}})
+	return s.issue(sealed{api.AssumedRole, role.ID, api.Session{Name: instance, IssuedAt: now, Expires: now.Add(length), Keys: keys}}, 0)
 }
 
 func show(k Keys) *types.Credentials {
 	return &types.Credentials{AccessKeyId: &k.AccessKeyID, SecretAccessKey: &k.SecretAccessKey, SessionToken: &k.SessionToken, Expiration: &k.Expires}
+}
+
+// asDenied gives IAM's refusal the code that it has in STS's protocol.
+func asDenied(err error) error {
+	var refusal *iam.Denied
+	if errors.As(err, &refusal) {
+		return denied(refusal.Sentence)
+	}
+	return err
 }
 
 func denied(text string) error { return api.Errorf(http.StatusForbidden, "AccessDenied", "%s", text) }

@@ -5,11 +5,11 @@ import (
 	"compress/flate"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -18,6 +18,41 @@ import (
 
 // What is passed to a session: policies and tags.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+
+// pass notes the session policies that are asked for.
+func pass(s *api.Session, inline *string, managed []types.PolicyDescriptorType) {
+	if inline != nil {
+		s.Policies = []string{*inline}
+	}
+	for _, p := range managed {
+		s.PolicyARNs = append(s.PolicyARNs, aws.ToString(p.Arn))
+	}
+}
+
+// What a session's tags may be. Those of a call the front door has checked; those
+// of a web identity come in its token.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
+const mostTags = 50
+
+var (
+	tagKey   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
+	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+)
+
+func checkTags(list []types.Tag) error {
+	if len(list) > mostTags {
+		return api.ValidationError("1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to %d", mostTags)
+	}
+	for i, t := range list {
+		if !tagKey.MatchString(aws.ToString(t.Key)) {
+			return api.ValidationError(`1 validation error detected: Value at 'tags.%d.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+ and have length less than or equal to 128`, i+1)
+		}
+		if !tagValue.MatchString(aws.ToString(t.Value)) {
+			return api.ValidationError(`1 validation error detected: Value at 'tags.%d.member.value' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]* and have length less than or equal to 256`, i+1)
+		}
+	}
+	return nil
+}
 
 // sessionTags are the tags of a new session: those asked for, and the transitive
 // ones of the session before, which can't be set anew.
@@ -65,14 +100,14 @@ func containsKey(keys []string, key string) bool {
 }
 
 // tagKeys are the condition keys of the tags that are asked for.
-func tagKeys(in *sts.AssumeRoleInput) map[string][]string {
+func tagKeys(tags []types.Tag, transitive []string) map[string][]string {
 	keys := map[string][]string{}
-	for _, t := range in.Tags {
+	for _, t := range tags {
 		keys["aws:RequestTag/"+aws.ToString(t.Key)] = []string{aws.ToString(t.Value)}
 		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], aws.ToString(t.Key))
 	}
-	if len(in.TransitiveTagKeys) > 0 {
-		keys["sts:TransitiveTagKeys"] = slices.Clone(in.TransitiveTagKeys)
+	if len(transitive) > 0 {
+		keys["sts:TransitiveTagKeys"] = slices.Clone(transitive)
 	}
 	return keys
 }

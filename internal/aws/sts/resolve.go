@@ -25,7 +25,7 @@ func (s *STS) Resolve(_ context.Context, id, token string, now time.Time) (secre
 }
 
 func (s *STS) resolveSession(id, token string, now time.Time) (string, api.Caller, error) {
-	what, secret, err := s.open(id, token)
+	what, secret, err := s.read(id, token)
 	if err != nil {
 		return "", api.Caller{}, err
 	}
@@ -50,10 +50,27 @@ func (s *STS) resolveSession(id, token string, now time.Time) (string, api.Calle
 			return "", who, ErrUnknownKey
 		}
 		who.ARN, who.PrincipalARN, who.Name, who.UserID = arn, arn, name, what.ID
+	case api.FederatedUser:
+		who.ARN, who.UserID = s.federatedARN(what.Session.Name), s.federatedID(what.Session.Name)
+		if what.ID == s.place.AccountID {
+			who.PrincipalARN = s.rootARN()
+			break
+		}
+		name, arn, ok := s.iam.UserByID(what.ID)
+		if !ok {
+			return "", who, ErrUnknownKey
+		}
+		who.PrincipalARN, who.Name = arn, name
+	case api.Account:
+		who.ARN, who.PrincipalARN, who.UserID = s.rootARN(), s.rootARN(), what.ID
 	default:
 		return "", who, ErrBadToken
 	}
 	return secret, who, nil
+}
+
+func (s *STS) rootARN() string {
+	return "arn:" + s.place.Partition + ":iam::" + s.place.AccountID + ":root"
 }
 
 // sessionARN is a role session's: the role's path is not in it.

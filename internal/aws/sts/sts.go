@@ -15,13 +15,14 @@ import (
 
 // STS is the service of one account.
 type STS struct {
-	store  *store.Store
-	place  api.Place
-	iam    *iam.IAM
-	now    func() time.Time
-	secret *store.Table[sealing]
-	seal   cipher.AEAD
-	key    []byte // 32 bytes
+	store   *store.Store
+	place   api.Place
+	iam     *iam.IAM
+	now     func() time.Time
+	secret  *store.Table[sealing]
+	issuers Issuers
+	seal    cipher.AEAD
+	key     []byte // 32 bytes
 }
 
 // sealing is the record of the key that tokens are sealed with.
@@ -32,7 +33,7 @@ const sealingKey = "current"
 // New makes the service, registering its table. Call Open once the store is
 // loaded.
 func New(s *store.Store, place api.Place, i *iam.IAM, now func() time.Time) *STS {
-	return &STS{store: s, place: place, iam: i, now: now, secret: store.NewTable[sealing](s, "sts/sealing")}
+	return &STS{store: s, place: place, iam: i, now: now, issuers: noIssuers{}, secret: store.NewTable[sealing](s, "sts/sealing")}
 }
 
 // Open reads the sealing key, or makes it the first time.
@@ -71,13 +72,17 @@ func (s *STS) Service() *api.Service {
 	api.Add(svc, "AssumeRole", s.AssumeRole, nil)
 	api.Add(svc, "GetSessionToken", s.GetSessionToken, nil)
 	api.Add(svc, "GetAccessKeyInfo", s.GetAccessKeyInfo, nil)
-	open := svc.Operations["GetCallerIdentity"]
-	open.Open = true
-	svc.Operations["GetCallerIdentity"] = open
-	for _, name := range []string{"AssumeRole", "GetSessionToken"} {
+	api.Add(svc, "GetFederationToken", s.GetFederationToken, nil)
+	api.Add(svc, "AssumeRoleWithWebIdentity", s.AssumeRoleWithWebIdentity, nil)
+	mark := func(name string, how func(*api.Operation)) {
 		op := svc.Operations[name]
-		op.SelfAuthorized = true
+		how(&op)
 		svc.Operations[name] = op
+	}
+	mark("GetCallerIdentity", func(op *api.Operation) { op.Open = true })
+	mark("AssumeRoleWithWebIdentity", func(op *api.Operation) { op.Unsigned = true })
+	for _, name := range []string{"AssumeRole", "GetSessionToken", "GetFederationToken"} {
+		mark(name, func(op *api.Operation) { op.SelfAuthorized = true })
 	}
 	return svc
 }

@@ -32,11 +32,14 @@ type sealed struct {
 // tokenHead begins every token, so that a foreign one is known at once.
 const tokenHead = "EKSACT1"
 
-// issue makes credentials.
-func (s *STS) issue(what sealed) (Keys, error) {
+// issue makes credentials, with a token of at least so many bytes.
+func (s *STS) issue(what sealed, atLeast int) (Keys, error) {
 	text, err := json.Marshal(what)
 	if err != nil {
 		return Keys{}, err
+	}
+	if missing := base64.StdEncoding.DecodedLen(atLeast-len(tokenHead)) + 1 - s.seal.NonceSize() - len(text) - s.seal.Overhead(); missing > 0 {
+		text = append(text, strings.Repeat(" ", missing)...)
 	}
 	nonce := make([]byte, s.seal.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
@@ -58,8 +61,8 @@ func (s *STS) derive(token string) (id, secret string, err error) {
 	return id, strings.ToLower(base32.StdEncoding.EncodeToString(mac("secret "))[:8]) + base64.StdEncoding.EncodeToString(mac("secret "))[:32], err
 }
 
-// open reads a token and checks that the access key id is its own.
-func (s *STS) open(id, token string) (sealed, string, error) {
+// read reads a token and checks that the access key id is its own.
+func (s *STS) read(id, token string) (sealed, string, error) {
 	var what sealed
 	body, ok := strings.CutPrefix(token, tokenHead)
 	if !ok {
