@@ -21,6 +21,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/images"
@@ -54,6 +55,7 @@ type Daemon struct {
 
 	iam   *iam.IAM
 	sts   *sts.STS
+	idp   *idp.Issuers
 	eks   *eks.Service
 	ec2   *ec2.Service
 	elb   *elb.Service

@@ -19,6 +19,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
+	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
@@ -35,6 +36,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.sts = sts.New(d.store, place, d.iam, time.Now)
+	d.idp = idp.New(idp.Options{})
+	d.sts.UseIssuers(d.idp)
+	d.iam.ReadThumbprints(d.idp.Thumbprint)
 	var zones []string
 	for _, s := range d.network.Subnets {
 		zones = append(zones, s.Zone)
@@ -60,7 +64,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.front, err = front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail,
+		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
 		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
 		Log:      slog.Default(),
 	})

@@ -237,7 +237,7 @@ func (p *passage) ask(ctx context.Context, action string, resources []string) er
 	if errors.As(err, &said) {
 		return err // an error with a code of its own: a failure, not a refusal
 	}
-	return deniedError(p.wire.Family(), err.Error())
+	return p.f.refusal(p.wire.Family(), err)
 }
 
 // authorizationHeader tells the id under which a refusal is explained. AWS tells

@@ -170,6 +170,18 @@ func credentialsError(family Family, err error) *api.Error {
 	return internal(family)
 }
 
+// refusal says an Authorizer's refusal; EC2's with an encoded message of what
+// decided it.
+func (f *Front) refusal(family Family, err error) *api.Error {
+	sentence := err.Error()
+	if family == EC2 && f.Messages != nil {
+		if encoded := f.Messages.SealMessage(err); encoded != "" {
+			sentence += ". Encoded authorization failure message: " + encoded
+		}
+	}
+	return deniedError(family, sentence)
+}
+
 // deniedError says an Authorizer's refusal.
 func deniedError(family Family, sentence string) *api.Error {
 	if family == EC2 {

@@ -34,6 +34,12 @@ type Authorizer interface {
 	AuthorizeCall(ctx context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error
 }
 
+// Messages encodes what decided a refusal (package aws/sts).
+type Messages interface {
+	// SealMessage returns "" of a refusal that has none.
+	SealMessage(refusal error) string
+}
+
 // Recorder keeps events (package aws/cloudtrail).
 type Recorder interface {
 	Record(cloudtrail.Event)
@@ -42,7 +48,7 @@ type Recorder interface {
 	Err() error
 }
 
-// Config is what a Front is made of. All but the last four are required.
+// Config is what a Front is made of. All but the last five are required.
 type Config struct {
 	Place       api.Place
 	Codec       Codec
@@ -51,10 +57,11 @@ type Config struct {
 	Recorder    Recorder
 	Services    []*api.Service
 
-	Log     *slog.Logger     // discarded when nil
-	Now     func() time.Time // the clock; time.Now when nil
-	MaxBody int              // bytes of a signed request's body; 8 MiB when 0
-	Keys    int              // derived signing keys remembered; 1024 when 0
+	Messages Messages         // nil: EC2's refusals have no encoded message
+	Log      *slog.Logger     // discarded when nil
+	Now      func() time.Time // the clock; time.Now when nil
+	MaxBody  int              // bytes of a signed request's body; 8 MiB when 0
+	Keys     int              // derived signing keys remembered; 1024 when 0
 }
 
 // unsignedBody bounds the body of a request whose access key is not known.

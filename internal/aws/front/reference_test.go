@@ -253,6 +253,8 @@ func text(t reflect.Type, field string) string {
 		return "arn:aws:iam::" + number + ":policy/" + thing
 	case field == "PolicySourceArn", field == "Arn", field == "CallerArn":
 		return "arn:aws:iam::" + number + ":user/" + thing
+	case field == "OpenIDConnectProviderArn":
+		return "arn:aws:iam::" + number + ":oidc-provider/" + thing
 	case field == "ResourceArn":
 		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
 	case strings.HasSuffix(field, "Arn"):

@@ -15,6 +15,9 @@ import (
 type Denied struct {
 	Sentence string
 	Decision policy.Decision
+	// Message is the decision with its circumstances, as JSON, for refusals that are
+	// sent with an encoded message: EC2's. Nil of all others.
+	Message []byte
 }
 
 func (d *Denied) Error() string { return d.Sentence }
@@ -82,7 +85,7 @@ func limitedSession(who *api.Caller, action string) error {
 func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
 	i.refuse(k, d)
 	r := &k.request
-	return &Denied{Sentence: d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource)), Decision: d}
+	return &Denied{Sentence: d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource)), Decision: d, Message: k.failureMessage(d)}
 }
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity

@@ -208,3 +208,16 @@ func TestFederatedUsersEnd(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// keysOf are the ids of a user's access keys.
+func (a *account) keysOf(t *testing.T, user string) (ids []string) {
+	t.Helper()
+	out, err := a.iam.ListAccessKeys(a.admin, &awsiam.ListAccessKeysInput{UserName: &user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range out.AccessKeyMetadata {
+		ids = append(ids, *k.AccessKeyId)
+	}
+	return ids
+}

@@ -72,6 +72,7 @@ func (s *STS) Service() *api.Service {
 	api.Add(svc, "AssumeRole", s.AssumeRole, nil)
 	api.Add(svc, "GetSessionToken", s.GetSessionToken, nil)
 	api.Add(svc, "GetAccessKeyInfo", s.GetAccessKeyInfo, nil)
+	api.Add(svc, "DecodeAuthorizationMessage", s.DecodeAuthorizationMessage, nil)
 	api.Add(svc, "GetFederationToken", s.GetFederationToken, nil)
 	api.Add(svc, "AssumeRoleWithWebIdentity", s.AssumeRoleWithWebIdentity, nil)
 	mark := func(name string, how func(*api.Operation)) {
