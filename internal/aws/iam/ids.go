@@ -45,7 +45,7 @@ func NewID(prefix, account string, random []byte) (string, error) {
 
 // AccountOfKey reads the account's number out of an access key id.
 func AccountOfKey(id string) (account string, ok bool) {
-	if len(id) != 20 || id[1:4] != "KIA" && id[1:4] != "SIA" {
+	if len(id) != 20 || id[:4] != "AKIA" && id[:4] != "ASIA" {
 		return "", false
 	}
 	number, err := base32.StdEncoding.DecodeString(id[4:12])

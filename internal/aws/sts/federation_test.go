@@ -221,3 +221,5 @@ func (a *account) keysOf(t *testing.T, user string) (ids []string) {
 	}
 	return ids
 }
+
+func policyARN(arn string) *types.PolicyDescriptorType { return &types.PolicyDescriptorType{Arn: &arn} }

@@ -67,7 +67,7 @@ func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 func (s *STS) GetAccessKeyInfo(_ context.Context, in *sts.GetAccessKeyInfoInput) (*sts.GetAccessKeyInfoOutput, error) {
 	account, ok := iam.AccountOfKey(aws.ToString(in.AccessKeyId))
 	if !ok {
-		return nil, api.ValidationError("Invalid type for parameter AccessKeyId")
+		return nil, api.ValidationError("%s is not a valid access key id", aws.ToString(in.AccessKeyId))
 	}
 	return &sts.GetAccessKeyInfoOutput{Account: &account}, nil
 }

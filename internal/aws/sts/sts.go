@@ -75,6 +75,7 @@ func (s *STS) Service() *api.Service {
 	api.Add(svc, "DecodeAuthorizationMessage", s.DecodeAuthorizationMessage, nil)
 	api.Add(svc, "GetFederationToken", s.GetFederationToken, nil)
 	api.Add(svc, "AssumeRoleWithWebIdentity", s.AssumeRoleWithWebIdentity, nil)
+	s.addRefused(svc)
 	mark := func(name string, how func(*api.Operation)) {
 		op := svc.Operations[name]
 		how(&op)
