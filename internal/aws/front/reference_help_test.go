@@ -83,6 +83,7 @@ func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {
 	must(i.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: name, Tags: tags, PermissionsBoundary: boundary,
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}}`)}))
 	must(i.CreateUser(ctx, &awsiam.CreateUserInput{UserName: name, Tags: tags, PermissionsBoundary: boundary}))
+	must(i.CreateVirtualMFADevice(ctx, &awsiam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: name, Tags: tags}))
 	must(i.CreateOpenIDConnectProvider(ctx, &awsiam.CreateOpenIDConnectProviderInput{Url: aws.String("https://" + thing), ThumbprintList: []string{strings.Repeat("0", 40)}, Tags: tags}))
 	must(i.CreateInstanceProfile(ctx, &awsiam.CreateInstanceProfileInput{InstanceProfileName: name, Tags: tags}))
 	must(e.CreateCluster(ctx, &awseks.CreateClusterInput{

@@ -34,7 +34,11 @@ var newer = map[string]string{
 // absent are keys that the reference lists and no call here has, by "action key"
 // or "key", with the reason.
 var absent = map[string]string{
-	"iam:RoleTemplateARN": "there are no role templates, so no role is made from one",
+	"iam:FIDO-FIPS-140-2-certification": "MFA devices are virtual: there are no security keys",
+	"iam:FIDO-FIPS-140-3-certification": "MFA devices are virtual: there are no security keys",
+	"iam:FIDO-certification":            "MFA devices are virtual: there are no security keys",
+	"iam:RegisterSecurityKey":           "MFA devices are virtual: there are no security keys",
+	"iam:RoleTemplateARN":               "there are no role templates, so no role is made from one",
 }
 
 // TestReference walks all operations of all services: each is an action of the
@@ -253,6 +257,8 @@ func text(t reflect.Type, field string) string {
 		return "arn:aws:iam::" + number + ":policy/" + thing
 	case field == "PolicySourceArn", field == "Arn", field == "CallerArn":
 		return "arn:aws:iam::" + number + ":user/" + thing
+	case field == "SerialNumber":
+		return "arn:aws:iam::" + number + ":mfa/" + thing
 	case field == "OpenIDConnectProviderArn":
 		return "arn:aws:iam::" + number + ":oidc-provider/" + thing
 	case field == "ResourceArn":

@@ -81,8 +81,8 @@ func (i *IAM) ListAccountAliases(_ context.Context, in *iam.ListAccountAliasesIn
 	return &iam.ListAccountAliasesOutput{AccountAliases: page.items, Marker: page.marker, IsTruncated: page.more}, nil
 }
 
-// GetAccountSummary counts entities beside the quotas. What this IAM lacks (MFA,
-// providers, certificates) is counted as none.
+// GetAccountSummary counts entities beside the quotas. What this IAM lacks
+// (certificates, passwords) is counted as none.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
 func (i *IAM) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
 	used := 0 // a policy that somebody holds has one version in force
@@ -91,6 +91,12 @@ func (i *IAM) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput) (*
 	}
 	for _, u := range i.awsUses.List("") {
 		used += min(1, u.Attached+u.Boundaries)
+	}
+	inUse := 0
+	for _, d := range i.mfa.List("") {
+		if d.UserID != "" {
+			inUse++
+		}
 	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(i.users.Len()), "UsersQuota": usersQuota,
@@ -104,7 +110,7 @@ func (i *IAM) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput) (*
 		"UserPolicySizeQuota": userInlineQuota, "RolePolicySizeQuota": roleInlineQuota, "GroupPolicySizeQuota": groupInlineQuota,
 		"AssumeRolePolicySizeQuota": trustQuota, "AccessKeysPerUserQuota": keysPerUser, "GroupsPerUserQuota": groupsPerUser,
 		"GlobalEndpointTokenVersion": 2,
-		"MFADevices":                 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0,
+		"MFADevices":                 int32(i.mfa.Len()), "MFADevicesInUse": int32(inUse), "AccountMFAEnabled": 0, "AccountAccessKeysPresent": 0, "AccountPasswordPresent": 0,
 		"Providers": int32(i.issuers.Len()), "ServerCertificates": 0, "ServerCertificatesQuota": 20,
 		"SigningCertificatesPerUserQuota": 2, "AccountSigningCertificatesPresent": 0,
 	}}, nil

@@ -277,6 +277,8 @@ func (i *IAM) tagsOf(arn string) []Tag {
 	case "instance-profile":
 		p, _ := i.profiles.Get(k)
 		return p.Tags
+	case "mfa":
+		return i.deviceTags(arn)
 	case "oidc-provider":
 		p, _ := i.issuers.Get(strings.TrimPrefix(rest, "oidc-provider/"))
 		return p.Tags

@@ -23,6 +23,7 @@ type IAM struct {
 	policies  *store.Table[Policy]
 	profiles  *store.Table[Profile]
 	issuers   *store.Table[OIDCProvider]
+	mfa       *store.Table[MFADevice]
 	keys      *store.Table[AccessKey]
 	awsUses   *store.Table[Uses]
 	keyUses   *store.Table[KeyUse]
@@ -37,6 +38,8 @@ type IAM struct {
 	lastSecond atomic.Pointer[second]
 	uses       uses
 	refusals   denials
+
+	attempts attempts // with MFA codes
 
 	readThumbprint func(ctx context.Context, url string) (string, error) // nil: nobody does
 }
@@ -57,6 +60,7 @@ func New(s *store.Store, place api.Place, now func() time.Time) (*IAM, error) {
 		roles:     store.NewTable[Role](s, "iam/role"),
 		policies:  store.NewTable[Policy](s, "iam/policy"),
 		profiles:  store.NewTable[Profile](s, "iam/profile"),
+		mfa:       store.NewTable[MFADevice](s, "iam/mfa"),
 		issuers:   store.NewTable[OIDCProvider](s, "iam/oidcprovider"),
 		keys:      store.NewTable[AccessKey](s, "iam/key"),
 		awsUses:   store.NewTable[Uses](s, "iam/awspolicy"),

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/eksact/eksact/internal/engine/totp"
 )
 
 // page is what a list's answer has in common with all others.
@@ -99,13 +102,19 @@ func populate(t *testing.T, a *account) map[string][]string {
 		ok(t)(a.admin.TagRole(ctx, &awsiam.TagRoleInput{RoleName: alpha, Tags: tag}))
 		ok(t)(a.admin.TagPolicy(ctx, &awsiam.TagPolicyInput{PolicyArn: aws.String(arn("policy/a/Alpha")), Tags: tag}))
 		ok(t)(a.admin.TagInstanceProfile(ctx, &awsiam.TagInstanceProfileInput{InstanceProfileName: alpha, Tags: tag}))
+		seed, now := a.device(t, n), time.Now()
+		step := totp.Step(now)
+		ok(t)(a.admin.EnableMFADevice(ctx, &awsiam.EnableMFADeviceInput{UserName: alpha, SerialNumber: aws.String(arn("mfa/" + n)),
+			AuthenticationCode1: aws.String(totp.Code(seed, step-1)), AuthenticationCode2: aws.String(totp.Code(seed, step))}))
+		ok(t)(a.admin.TagMFADevice(ctx, &awsiam.TagMFADeviceInput{SerialNumber: aws.String(arn("mfa/Alpha")), Tags: tag}))
+		want["devices"] = append(want["devices"], arn("mfa/"+n))
 		ok(t)(a.admin.TagOpenIDConnectProvider(ctx, &awsiam.TagOpenIDConnectProviderInput{OpenIDConnectProviderArn: provider, Tags: tag}))
 		want["policies"] = append(want["policies"], arn("policy"+*path+n))
 		want["users"] = append(want["users"], n)
 	}
 	slices.SortFunc(want["users"], func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	for _, same := range []string{"roles", "groups", "profiles", "profiles of a role", "members", "groups of a user", "attached to a user", "attached to a role",
-		"attached to a group", "inline of a user", "inline of a role", "inline of a group", "tags of a user", "tags of a role", "tags of a policy", "tags of a profile", "tags of a provider"} {
+		"attached to a group", "inline of a user", "inline of a role", "inline of a group", "tags of a user", "tags of a role", "tags of a policy", "tags of a profile", "tags of a provider", "tags of a device"} {
 		want[same] = names
 	}
 	for range 2 {
@@ -117,6 +126,7 @@ func populate(t *testing.T, a *account) map[string][]string {
 		ok(t)(a.admin.CreatePolicyVersion(ctx, &awsiam.CreatePolicyVersionInput{PolicyArn: aws.String(arn("policy/a/Alpha")), PolicyDocument: aws.String(allow("s3:*"))}))
 	}
 	slices.Sort(want["keys"])
+	want["devices of a user"] = want["devices"]
 	ok(t)(a.admin.PutRolePermissionsBoundary(ctx, &awsiam.PutRolePermissionsBoundaryInput{RoleName: aws.String("beta"), PermissionsBoundary: aws.String(arn("policy/a/Alpha"))}))
 	want["entities"] = []string{"group Alpha", "role Alpha", "role beta", "user Alpha"}
 	ok(t)(a.admin.CreateAccountAlias(ctx, &awsiam.CreateAccountAliasInput{AccountAlias: aws.String("alias")}))
@@ -247,6 +257,21 @@ func lists(c *awsiam.Client) map[string]list {
 		},
 		"tags of a provider": func(ctx context.Context, m *string, n *int32) (page, error) {
 			o, err := c.ListOpenIDConnectProviderTags(ctx, &awsiam.ListOpenIDConnectProviderTagsInput{OpenIDConnectProviderArn: aws.String(arn("oidc-provider/idp.example")), Marker: m, MaxItems: n})
+			o = or(o)
+			return pages(o.Tags, tagKey, o.Marker, o.IsTruncated, err)
+		},
+		"devices": func(ctx context.Context, m *string, n *int32) (page, error) {
+			o, err := c.ListVirtualMFADevices(ctx, &awsiam.ListVirtualMFADevicesInput{Marker: m, MaxItems: n})
+			o = or(o)
+			return pages(o.VirtualMFADevices, func(d types.VirtualMFADevice) *string { return d.SerialNumber }, o.Marker, o.IsTruncated, err)
+		},
+		"devices of a user": func(ctx context.Context, m *string, n *int32) (page, error) {
+			o, err := c.ListMFADevices(ctx, &awsiam.ListMFADevicesInput{UserName: alpha, Marker: m, MaxItems: n})
+			o = or(o)
+			return pages(o.MFADevices, func(d types.MFADevice) *string { return d.SerialNumber }, o.Marker, o.IsTruncated, err)
+		},
+		"tags of a device": func(ctx context.Context, m *string, n *int32) (page, error) {
+			o, err := c.ListMFADeviceTags(ctx, &awsiam.ListMFADeviceTagsInput{SerialNumber: aws.String(arn("mfa/Alpha")), Marker: m, MaxItems: n})
 			o = or(o)
 			return pages(o.Tags, tagKey, o.Marker, o.IsTruncated, err)
 		},

@@ -28,6 +28,7 @@ type User struct {
 	Grants
 	Groups []string `json:",omitempty"` // keys of its groups
 	Keys   []string `json:",omitempty"` // ids of its access keys
+	MFA    []string `json:",omitempty"` // keys of its MFA devices
 }
 
 // Group is a set of users.

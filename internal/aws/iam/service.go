@@ -21,6 +21,7 @@ func (i *IAM) Service() *api.Service {
 	i.addPolicyOperations(s)
 	i.addProfileOperations(s)
 	i.addProviderOperations(s)
+	i.addMFAOperations(s)
 	i.addAccountOperations(s)
 	i.addSimulationOperations(s)
 	return s

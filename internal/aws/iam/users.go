@@ -148,6 +148,8 @@ func (i *IAM) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam.Del
 			return deleteConflict("delete access keys")
 		case len(u.Groups) > 0:
 			return deleteConflict("remove users from group")
+		case len(u.MFA) > 0:
+			return deleteConflict("delete MFA device")
 		}
 		if err := i.bound(tx, &u.Grants, ""); err != nil {
 			return err
