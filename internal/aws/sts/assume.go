@@ -33,15 +33,15 @@ func (s *STS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 	if err != nil {
 		return nil, err
 	}
+	if session.MFA, err = s.withMFA(ctx, who, in.SerialNumber, in.TokenCode); err != nil {
+		return nil, err
+	}
 	r, ok := s.iam.RoleByARN(*in.RoleArn)
 	if !ok {
 		return nil, notAllowed(who, "sts:AssumeRole", *in.RoleArn)
 	}
 	if err := s.mayAssume(who, &r, in, &session); err != nil {
 		return nil, err
-	}
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, denied(unknownDevice)
 	}
 	length, err := assumedLength(session.Chained, &r, in.DurationSeconds)
 	if err != nil {
@@ -126,6 +126,9 @@ func newSession(who *api.Caller, in *sts.AssumeRoleInput) (api.Session, error) {
 func (s *STS) mayAssume(who *api.Caller, r *iam.Role, in *sts.AssumeRoleInput, session *api.Session) error {
 	keys := tagKeys(in.Tags, in.TransitiveTagKeys)
 	keys["sts:RoleSessionName"] = []string{session.Name}
+	if session.MFA {
+		mfaKeys(keys)
+	}
 	if in.ExternalId != nil {
 		keys["sts:ExternalId"] = []string{*in.ExternalId}
 	}

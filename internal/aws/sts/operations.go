@@ -31,9 +31,6 @@ const (
 	longestAssuming = 43200
 )
 
-// unknownDevice is the answer to any MFA serial number: there are no devices.
-const unknownDevice = "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user."
-
 // GetSessionToken makes temporary credentials of a user. It needs no permission,
 // but a policy can deny it.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html
@@ -49,14 +46,15 @@ func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	if err := s.iam.Authorize(ctx, who, "sts:GetSessionToken", nil, nil); errors.As(err, &refusal) && refusal.Decision.Explicit {
 		return nil, denied(refusal.Sentence)
 	}
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, denied(unknownDevice)
-	}
 	length, err := sessionLength(who, in.DurationSeconds)
 	if err != nil {
 		return nil, err
 	}
-	issued, _, err := s.open(sealed{who.Type, who.PrincipalID, api.Session{}}, length, in.MinimumSessionTokenSize)
+	mfa, err := s.withMFA(ctx, who, in.SerialNumber, in.TokenCode)
+	if err != nil {
+		return nil, err
+	}
+	issued, _, err := s.open(sealed{who.Type, who.PrincipalID, api.Session{MFA: mfa}}, length, in.MinimumSessionTokenSize)
 	if err != nil {
 		return nil, err
 	}
