@@ -1,8 +1,6 @@
 package sts
 
 import (
-	"bytes"
-	"compress/flate"
 	"math"
 	"net/http"
 	"regexp"
@@ -142,9 +140,11 @@ func (s *STS) checkPolicies(session *api.Session) error {
 	return nil
 }
 
-// What policies and tags may take up together. AWS's packing is secret; ours
-// compresses policies, and counts tags so that the sizes come out that its users
-// report: nine tags of 250 characters as 498 %, Pod Identity's six as 74 %.
+// What policies and tags may take up together. AWS's packing is secret; ours writes
+// policies in a code that is shorter for what they often hold, and counts tags so
+// that the sizes come out that its users report: nine tags of 250 characters as
+// 498 %, Pod Identity's six as 74 %. Unlike a compressor's, its size never falls when
+// something is added.
 const (
 	policyRoom = 2048
 	tagRoom    = 487
@@ -156,7 +156,11 @@ func packedSize(s *api.Session) (*int32, error) {
 	if len(s.Policies)+len(s.PolicyARNs)+len(s.Tags) == 0 {
 		return nil, nil
 	}
-	policies, tags := compressed(s.Policies), 0
+	policies, tags := 0, 0
+	for _, text := range s.Policies {
+		policies += codedBits(text)
+	}
+	policies = (policies + 7) / 8
 	for _, arn := range s.PolicyARNs {
 		policies += len(arn)
 	}
@@ -175,17 +179,26 @@ func packedSize(s *api.Session) (*int32, error) {
 	return nil, api.Errorf(http.StatusBadRequest, "PackedPolicyTooLarge", text, size)
 }
 
-func compressed(texts []string) int {
-	if len(texts) == 0 {
-		return 0
+// codedBits is the length of a policy's text in a fixed code: JSON's own characters
+// and lower-case letters have short words, what policies seldom hold long ones.
+func codedBits(text string) (bits int) {
+	for _, c := range []byte(text) {
+		switch {
+		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+			bits++
+		case c == '"' || c == ':' || c == ',':
+			bits += 4
+		case c >= 'a' && c <= 'z':
+			bits += 5
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
+			bits += 6
+		case c >= 0x80:
+			bits += 10
+		default:
+			bits += 7
+		}
 	}
-	var out bytes.Buffer
-	w, _ := flate.NewWriter(&out, flate.BestCompression) // the level is one that there is
-	for _, t := range texts {
-		_, _ = w.Write([]byte(t)) // a Buffer takes everything
-	}
-	_ = w.Close()
-	return out.Len()
+	return bits
 }
 
 func malformed(text string) error {
