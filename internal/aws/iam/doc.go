@@ -1,7 +1,7 @@
 // Package iam is AWS Identity and Access Management: users, groups, roles, access
 // keys, managed policies with their versions, inline policies, permissions
-// boundaries, instance profiles, service-linked roles, tags and the account's
-// alias; what is told about all of them (authorization details, credential
+// boundaries, instance profiles, service-linked roles, OIDC identity providers,
+// virtual MFA devices, tags and the account's alias; what is told about all of them (authorization details, credential
 // reports, last uses) and about calls that nobody made (simulations); and the
 // authorizer that every call to any service passes.
 //
@@ -13,6 +13,8 @@
 // policy, which is why deleting it at the same time conflicts and sees it.
 //
 //	iam/user, iam/role, iam/group, iam/policy, iam/profile   by name in lower case: names are unique ignoring case
+//	iam/oidcprovider      by URL, without https://
+//	iam/mfa               by serial number in lower case
 //	iam/key               by access key id
 //	iam/keyuse            by access key id, or a role's unique id
 //	iam/awspolicy         by ARN: how often an AWS managed policy is used
@@ -67,7 +69,11 @@
 //   - Some texts are ours, AWS's being unknown: a boundary, alias or deletion task
 //     that isn't there, a role that is not service-linked, a change to a policy of
 //     AWS's.
-//   - What is missing (MFA devices, login profiles and their password policy,
-//     providers, SSH keys, certificates, service last accessed details, delegation
+//   - An OIDC provider that is made without a thumbprint has it read only from a
+//     server whose certificate this machine trusts; any other must be given one.
+//   - MFA devices are virtual, their seed is told as text (no QR code), and only users
+//     have them. After five wrong codes a device's are refused until the next is shown.
+//   - What is missing (login profiles and their password policy, SAML providers, security
+//     keys, SSH keys, certificates, service last accessed details, delegation
 //     requests) is not registered and is refused by name.
 package iam

@@ -25,7 +25,12 @@ func (i *IAM) DecideFederated(who *api.Caller, f *api.Federated, action string, 
 	k := i.borrow(anyone, nil, keys)
 	defer i.giveBack(k)
 	k.resource = i.roleARN(r)
-	return policy.Decide(&policy.Applied{Resource: role.trust, Both: true}, &policy.Request{
-		Caller: policy.Caller{Kind: policy.ProviderCaller, Name: f.Provider}, Action: action, Resource: k.resource, Keys: k,
-	})
+	k.applied = policy.Applied{Resource: role.trust, Both: true}
+	k.request = policy.Request{Caller: policy.Caller{Kind: policy.ProviderCaller, Name: f.Provider}, Action: action, Resource: k.resource, Keys: k}
+	d := policy.Decide(&k.applied, &k.request)
+	if !d.Allowed {
+		i.refuse(k, d)
+		who.AuthorizationID = anyone.AuthorizationID
+	}
+	return d
 }

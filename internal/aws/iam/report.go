@@ -112,8 +112,8 @@ const (
 	noInformation = "no_information"
 )
 
-// credentialReport is the report as it is now. Here nobody has a password, an MFA
-// device or a certificate, and the root user no access key.
+// credentialReport is the report as it is now. Here nobody has a password or a
+// certificate, and the root user neither an access key nor an MFA device.
 func (i *IAM) credentialReport() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -132,7 +132,7 @@ func (i *IAM) rootRow() []string {
 }
 
 func (i *IAM) userRow(u *User) []string {
-	row := []string{u.Name, i.userARN(u), reportDate(u.Created), "false", notApplicable, notApplicable, notApplicable, "false"}
+	row := []string{u.Name, i.userARN(u), reportDate(u.Created), "false", notApplicable, notApplicable, notApplicable, strconv.FormatBool(len(u.MFA) > 0)}
 	keys := i.keysOf(u)
 	for n := range keysPerUser {
 		if n < len(keys) {
