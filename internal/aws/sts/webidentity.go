@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -121,8 +122,11 @@ func (s *STS) verify(ctx context.Context, token *oidc.Token, p idp.Provider) err
 	return token.Verify(keys)
 }
 
-// longestSubject is of the subject, in characters.
-const longestSubject = 255
+// What a session remembers of its token, in characters.
+const (
+	longestSubject = 255
+	longestMethods = 1024 // of amr together
+)
 
 var sourceIdentity = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 
@@ -143,6 +147,8 @@ func federatedSession(in *sts.AssumeRoleWithWebIdentityInput, token *oidc.Token,
 		return session, nil, badToken("The claim https://aws.amazon.com/source_identity must have 2 to 64 characters of [\\w+=,.@-].")
 	case len([]rune(who.Subject)) > longestSubject:
 		return session, nil, badToken(fmt.Sprintf("The claim sub must have at most %d characters.", longestSubject))
+	case len(strings.Join(who.AuthMethods, " ")) > longestMethods:
+		return session, nil, badToken(fmt.Sprintf("The claim amr must have at most %d characters.", longestMethods))
 	}
 	asked := make([]types.Tag, len(tags))
 	for i := range tags {

@@ -187,6 +187,7 @@ func TestRefusalsOfWebIdentity(t *testing.T) {
 		"session name":          {i.token(t, now, nil), awssts.AssumeRoleWithWebIdentityInput{RoleSessionName: aws.String("a:b")}, "Value 'a:b' at 'roleSessionName'"},
 		"malformed policy":      {i.token(t, now, nil), awssts.AssumeRoleWithWebIdentityInput{Policy: aws.String("{")}, "MalformedPolicyDocument"},
 		"huge token size":       {i.token(t, now, nil), awssts.AssumeRoleWithWebIdentityInput{MinimumSessionTokenSize: aws.Int32(4097)}, "Value '4097' at 'minimumSessionTokenSize' failed to satisfy constraint: Member must have value less than or equal to 4096"},
+		"methods beyond bounds": {i.token(t, now, claims{"amr": []string{strings.Repeat("a", 1025)}}), awssts.AssumeRoleWithWebIdentityInput{}, "at most 1024 characters"},
 		"subject beyond bounds": {i.token(t, now, claims{"sub": strings.Repeat("a", 256)}), awssts.AssumeRoleWithWebIdentityInput{}, "at most 255 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {

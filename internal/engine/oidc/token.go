@@ -101,7 +101,7 @@ func object(part string) (map[string]any, error) {
 	}
 	var out map[string]any
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
+	d.SetNumberType(json.UnmarshalJSONNumber)
 	if err := d.Decode(&out); err != nil {
 		return nil, err
 	}
