@@ -55,6 +55,7 @@ import (
 	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	_ "k8s.io/kubernetes/cmd/kubelet/app"
 	_ "pgregory.net/rapid"
+	_ "rsc.io/qr"
 	_ "sigs.k8s.io/aws-iam-authenticator/pkg/arn"
 	_ "sigs.k8s.io/aws-iam-authenticator/pkg/mapper/configmap"
 	_ "sigs.k8s.io/yaml"

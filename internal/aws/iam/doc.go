@@ -71,8 +71,8 @@
 //     AWS's.
 //   - An OIDC provider that is made without a thumbprint has it read only from a
 //     server whose certificate this machine trusts; any other must be given one.
-//   - MFA devices are virtual, their seed is told as text (no QR code), and only users
-//     have them. After five wrong codes a device's are refused until the next is shown.
+//   - MFA devices are virtual, and only users have them. After five wrong codes a
+//     device's are refused until the next is shown.
 //   - What is missing (login profiles and their password policy, SAML providers, security
 //     keys, SSH keys, certificates, service last accessed details, delegation
 //     requests) is not registered and is refused by name.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"rsc.io/qr"
 
 	"github.com/eksact/eksact/internal/engine/totp"
 	"github.com/eksact/eksact/internal/store"
@@ -45,7 +47,7 @@ const (
 )
 
 // CreateVirtualMFADevice makes a device that belongs to nobody yet. Its seed is told
-// this once.
+// this once, as text and as a picture for authenticator apps.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateVirtualMFADevice.html
 func (i *IAM) CreateVirtualMFADevice(ctx context.Context, in *iam.CreateVirtualMFADeviceInput) (*iam.CreateVirtualMFADeviceOutput, error) {
 	var c check
@@ -67,8 +69,13 @@ func (i *IAM) CreateVirtualMFADevice(ctx context.Context, in *iam.CreateVirtualM
 	if err != nil {
 		return nil, err
 	}
+	text := base32.StdEncoding.EncodeToString(d.Seed)
+	picture, err := qr.Encode("otpauth://totp/"+url.PathEscape(*in.VirtualMFADeviceName+"@"+i.place.AccountID)+"?secret="+text, qr.L)
+	if err != nil {
+		return nil, err
+	}
 	return &iam.CreateVirtualMFADeviceOutput{VirtualMFADevice: &types.VirtualMFADevice{
-		SerialNumber: &d.Serial, Base32StringSeed: []byte(base32.StdEncoding.EncodeToString(d.Seed)), Tags: showTags(d.Tags),
+		SerialNumber: &d.Serial, Base32StringSeed: []byte(text), QRCodePNG: picture.PNG(), Tags: showTags(d.Tags),
 	}}, nil
 }
 

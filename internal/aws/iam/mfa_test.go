@@ -1,9 +1,11 @@
 package iam_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base32"
 	"fmt"
+	"image/png"
 	"testing"
 	"time"
 
@@ -25,6 +27,9 @@ func (a *account) device(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	seed, err := base32.StdEncoding.DecodeString(string(out.VirtualMFADevice.Base32StringSeed))
+	if _, e := png.Decode(bytes.NewReader(out.VirtualMFADevice.QRCodePNG)); e != nil {
+		t.Error(e)
+	}
 	if err != nil || len(seed) != 40 || *out.VirtualMFADevice.SerialNumber != arn("mfa/"+name) {
 		t.Fatalf("%+v, %v", out.VirtualMFADevice, err)
 	}
