@@ -19,7 +19,7 @@ func (i *IAM) DecideFederated(who *api.Caller, f *api.Federated, action string, 
 	keys := f.Keys()
 	maps.Copy(keys, given)
 	anyone := &api.Caller{
-		Type: api.Anonymous, SourceIP: who.SourceIP, UserAgent: who.UserAgent, TLS: who.TLS, RequestID: who.RequestID,
+		Type: api.Anonymous, ARN: f.Provider, SourceIP: who.SourceIP, UserAgent: who.UserAgent, TLS: who.TLS, RequestID: who.RequestID,
 		Region: who.Region, RequestedRegion: who.RequestedRegion,
 	}
 	k := i.borrow(anyone, nil, keys)

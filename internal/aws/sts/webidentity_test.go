@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -417,3 +418,33 @@ func BenchmarkAssumeRoleWithWebIdentity(b *testing.B) {
 }
 
 var _ sts.Issuers = (*idp.Issuers)(nil)
+
+// Why a web identity or a federated user was refused can be asked for by the refusal's
+// id, as of anybody.
+func TestRefusalsAreExplained(t *testing.T) {
+	a := open(t)
+	i := a.issuer(t, idpURL)
+	role := a.role(t, "r", trustsProvider(idpARN, asWebIdentity, `"StringEquals":{"`+idpURL+`:sub":"someone"}`))
+	ctx := stranger(t.Context())
+	_, err := a.sts.AssumeRoleWithWebIdentity(ctx, &awssts.AssumeRoleWithWebIdentityInput{RoleArn: &role, RoleSessionName: aws.String("me"), WebIdentityToken: i.token(t, a.now, nil)})
+	says(t, err, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	federated, _, err := a.federate(root(t.Context()), t, awssts.GetFederationTokenInput{Policy: aws.String(allows("s3:GetObject"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, a.may(federated, "s3:PutObject", "*"), "no session policy")
+	for id, want := range map[string]string{
+		api.CallerFrom(ctx).AuthorizationID:       idpURL + ":sub",
+		api.CallerFrom(federated).AuthorizationID: "111122223333:bob",
+	} {
+		d, ok := a.iam.Denial(id)
+		if !ok {
+			t.Errorf("no refusal %q", id)
+			continue
+		}
+		text, err := json.Marshal(d.Explain())
+		if err != nil || !strings.Contains(strings.ToLower(string(text)), strings.ToLower(want)) {
+			t.Errorf("%s, %v", text, err)
+		}
+	}
+}
