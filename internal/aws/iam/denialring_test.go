@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -41,4 +42,16 @@ func program(t *testing.T, size int) *policy.Program {
 	t.Helper()
 	text := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:s3:::` + strings.Repeat("x", size) + `"}}`
 	return policy.NewProgram(policy.Source{Policy: compileStored(policy.Inline, text)})
+}
+
+// BenchmarkDenied is a refused call, its record included.
+func BenchmarkDenied(b *testing.B) {
+	i, who := conditioned(b)
+	ctx, resources := context.Background(), []string{"arn:aws:iam::111122223333:role/r"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := i.AuthorizeCall(ctx, who, "iam:DeleteRole", resources, nothing{}); err == nil {
+			b.Fatal("it was allowed")
+		}
+	}
 }

@@ -52,6 +52,7 @@ func (i *IAM) refuse(k *conditions, d policy.Decision) {
 		ID: newAuthorizationID(), RequestID: k.who.RequestID, Time: k.time(), Who: *k.who, Decision: d,
 		applied: k.applied, request: k.request, keys: recorded{},
 	}
+	r.request.Resource = strings.Clone(r.request.Resource) // as keys' values
 	if k.s != nil {
 		r.names = k.s.names
 	}
@@ -67,10 +68,8 @@ func (r *Denial) record(k *conditions) {
 	asking := r.request
 	asking.Keys = keys
 	policy.Explain(&r.applied, &asking)
-	for _, key := range actions.Global() {
-		if !strings.Contains(key.Name, "${") {
-			keys.Values(strings.ToLower(key.Name))
-		}
+	for _, name := range usualKeys() {
+		keys.Values(name)
 	}
 	tags := keys.Values("aws:tagkeys")
 	for n := range tags.Len() {
@@ -84,7 +83,7 @@ func (r *Denial) record(k *conditions) {
 		}
 	}
 	r.request.Keys = r.keys
-	r.size = 1024
+	r.size = 1024 + len(r.request.Resource)
 	for name, values := range r.keys {
 		r.size += len(name) + 64
 		for _, v := range values {
@@ -92,6 +91,16 @@ func (r *Denial) record(k *conditions) {
 		}
 	}
 }
+
+// usualKeys are the global condition keys without a variable part, in lower case.
+var usualKeys = sync.OnceValue(func() (names []string) {
+	for _, key := range actions.Global() {
+		if !strings.Contains(key.Name, "${") {
+			names = append(names, strings.ToLower(key.Name))
+		}
+	}
+	return names
+})
 
 // recorder writes down what is asked, with the answers.
 type recorder struct {
@@ -106,7 +115,7 @@ func (r recorder) Values(name string) policy.Values {
 	}
 	list := make([]string, v.Len())
 	for i := range list {
-		list[i] = strings.Clone(v.At(i))
+		list[i] = strings.Clone(v.At(i)) // it may be a part of the request's whole body
 	}
 	r.into[name] = list
 	return v
