@@ -22,6 +22,7 @@ type Call struct {
 	form  []pair // of query services
 	query []pair // of REST services
 	route *route
+	path  string // escaped, with the bucket that the host named; of REST services
 }
 
 // Param returns a form parameter of a query call, "" without: "Version".
@@ -101,6 +102,9 @@ func (c *Call) Encode(w http.ResponseWriter, out any, requestID string) error {
 		c.Fail(w, err, requestID)
 		return err
 	}
+	if body, ok := n.streamed(v); ok {
+		return c.stream(w, n, v, body, requestID)
+	}
 	withBuffer(func(b []byte) []byte {
 		var status int
 		var contentType string
@@ -173,6 +177,9 @@ func (c *Call) namespace() string {
 	if c.Service == nil {
 		return ""
 	}
+	if c.Service.id == s3ID {
+		return s3Namespace
+	}
 	if c.proto == ec2Protocol && !strings.HasSuffix(c.Service.namespace, "/") {
 		return c.Service.namespace + "/" // so EC2 answers, whatever its model says
 	}
@@ -231,7 +238,7 @@ func (c *Call) encodeEC2(w *xmlWriter, n *node, v reflect.Value, requestID strin
 func (c *Call) write(w http.ResponseWriter, status int, contentType string, b []byte, requestID string) {
 	h := w.Header()
 	switch {
-	case c.Service != nil && c.Service.id == "s3":
+	case c.Service != nil && c.Service.id == s3ID:
 		h["x-amz-request-id"] = []string{requestID}
 	case c.proto == ec2Protocol:
 		h["x-amzn-requestid"] = []string{requestID}
@@ -244,7 +251,11 @@ func (c *Call) write(w http.ResponseWriter, status int, contentType string, b []
 	if c.proto == cborRPC {
 		h["smithy-protocol"] = []string{"rpc-v2-cbor"}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	if c.r != nil && c.r.Method == http.MethodHead && status < 300 {
+		// The length is of what a GET would answer.
+	} else if status != http.StatusNotModified && status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	}
 	w.WriteHeader(status)
 	if c.r == nil || c.r.Method != http.MethodHead {
 		_, _ = w.Write(b) // the caller left; there is nobody to tell

@@ -52,6 +52,9 @@ func (c *Call) unknownOperation(name, version string) error {
 	case restJSON:
 		return errorf(http.StatusNotFound, "UnknownOperationException", "Unknown operation")
 	case restXML:
+		if c.Service != nil && c.Service.id == s3ID {
+			return errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+		}
 		return errorf(http.StatusNotFound, "UnknownOperationException", "Unknown operation")
 	case cborRPC: // in it the operation is part of the path
 		return errorf(http.StatusNotFound, "UnknownOperationException", "The operation %s is not known", clip(name))
@@ -82,10 +85,7 @@ type said struct {
 func (c *Call) say(err error) said {
 	var own *api.Error
 	if errors.As(err, &own) {
-		status := own.Status
-		if status < 400 || status > 599 {
-			status = http.StatusBadRequest
-		}
+		status := statusOf(own.Status)
 		return said{status: status, code: own.Code, message: own.Message, fault: status >= 500}
 	}
 	var e apiError

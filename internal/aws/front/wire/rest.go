@@ -52,7 +52,7 @@ func (c *Call) readLabels(n *node, v reflect.Value) error {
 	if c.route == nil {
 		return nil
 	}
-	return c.route.labels(c.r.URL.EscapedPath(), func(name, value string) error {
+	return c.route.labels(c.path, func(name, value string) error {
 		for i := range n.fields {
 			f := &n.fields[i]
 			if f.m.location == "uri" && f.in == name {
@@ -252,9 +252,16 @@ func (c *Call) encodeREST(n *node, v reflect.Value, h http.Header, buf []byte) (
 			}
 		case "headers":
 			for _, k := range sortedKeys(fv) {
-				h[textproto.CanonicalMIMEHeaderKey(f.out+k.String())] = []string{headerText(fv.MapIndex(k).String())}
+				name := textproto.CanonicalMIMEHeaderKey(f.out + k.String())
+				if c.Service.id == s3ID {
+					name = strings.ToLower(name) // as S3 does: what follows the prefix is a name that clients show
+				}
+				h[name] = []string{headerText(fv.MapIndex(k).String())}
 			}
 		}
+	}
+	if c.Service.id == s3ID && len(h["Content-Range"]) > 0 {
+		status = http.StatusPartialContent
 	}
 	contentType = "application/json"
 	if c.proto == restXML {
@@ -276,7 +283,7 @@ func (c *Call) encodeREST(n *node, v reflect.Value, h http.Header, buf []byte) (
 			return status, orElse(h.Get("Content-Type"), "text/plain"), append(buf, fv.String()...), nil
 		case c.proto == restXML:
 			w := xmlWriter{b: append(buf, xmlDeclaration...), format: iso8601}
-			err := w.value(f.node, orElse(f.m.wire, orElse(f.shape.wire, f.shape.name)), fv, "", orElse(f.m.namespace, f.shape.namespace))
+			err := w.value(f.node, orElse(f.m.wire, orElse(f.shape.wire, f.shape.name)), fv, "", orElse(f.m.namespace, orElse(f.shape.namespace, c.namespace())))
 			return status, contentType, w.b, err
 		}
 		w := jsonWriter{buf}
@@ -289,6 +296,12 @@ func (c *Call) encodeREST(n *node, v reflect.Value, h http.Header, buf []byte) (
 		}
 		w := xmlWriter{b: append(buf, xmlDeclaration...), format: iso8601}
 		name := orElse(c.Operation.output.wire, orElse(n.shape.wire, n.shape.name))
+		if c.Service.id == s3ID {
+			if done, err := c.s3Answer(&w, n, v); done {
+				return status, contentType, w.b, err
+			}
+			name = orElse(s3Roots[c.Operation.Name], name)
+		}
 		w.open(name, c.namespace())
 		at := len(w.b)
 		err := w.structure(n, v)

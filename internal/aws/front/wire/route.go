@@ -2,7 +2,6 @@ package wire
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -35,7 +34,12 @@ func (c *Codec) Route(r *http.Request, body []byte, signingService string) (*Cal
 	}
 
 	if s := restService(candidates); s != nil {
-		return call.routeREST(s)
+		return call.routeService(s)
+	}
+	if s := c.services[s3ID]; s != nil && signingService == "" {
+		if _, named := bucketOfHost(r.Host); named {
+			return call.routeS3(s)
+		}
 	}
 	if err := call.readForm(); err != nil {
 		call.guess(candidates)
@@ -70,10 +74,13 @@ func (c *Codec) Route(r *http.Request, body []byte, signingService string) (*Cal
 	// are asked in the order of their IDs.
 	for _, id := range c.Services() {
 		if s := c.services[id]; s.protocols[0] == restJSON {
-			if found, err := call.routeREST(s); err == nil {
+			if found, err := call.routeREST(s, r.URL.EscapedPath()); err == nil {
 				return found, nil
 			}
 		}
+	}
+	if s := c.services[s3ID]; s != nil && signingService == "" && isAnonymousS3(r) {
+		return call.routeS3(s)
 	}
 	call.Service, call.Operation, call.proto = nil, nil, queryProtocol
 	return call, call.unknownOperation("", "")
@@ -161,6 +168,7 @@ type route struct {
 	segments []string // "{name}" and "{name+}" are labels
 	query    []pair   // literals that must be there
 	literals int      // the more, the more specific
+	needs    []need   // of S3
 }
 
 func (s *Service) restRoutes() []route {
@@ -170,6 +178,7 @@ func (s *Service) restRoutes() []route {
 			path, query, _ := strings.Cut(op.uri, "?")
 			rt := route{op: op, segments: strings.Split(strings.TrimPrefix(path, "/"), "/")}
 			rt.query, _ = parsePairs(query, nil)
+			rt.needs = needs(op)
 			for _, seg := range rt.segments {
 				if !strings.HasPrefix(seg, "{") && seg != "" {
 					rt.literals++
@@ -178,7 +187,7 @@ func (s *Service) restRoutes() []route {
 			s.routes = append(s.routes, rt)
 		}
 		slices.SortStableFunc(s.routes, func(a, b route) int {
-			if d := len(b.query) - len(a.query); d != 0 {
+			if d := len(b.query) + len(b.needs) - len(a.query) - len(a.needs); d != 0 {
 				return d
 			}
 			return b.literals - a.literals
@@ -187,21 +196,33 @@ func (s *Service) restRoutes() []route {
 	return s.routes
 }
 
+func (c *Call) routeService(s *Service) (*Call, error) {
+	if s.id == s3ID {
+		return c.routeS3(s)
+	}
+	return c.routeREST(s, c.r.URL.EscapedPath())
+}
+
 // routeREST matches method and escaped path: an ARN in a path comes with its
 // slashes escaped and stays one segment.
-func (c *Call) routeREST(s *Service) (*Call, error) {
-	c.Service, c.proto = s, s.protocols[0]
+func (c *Call) routeREST(s *Service, escaped string) (*Call, error) {
+	c.Service, c.proto, c.path = s, s.protocols[0], escaped
 	query, err := parsePairs(c.r.URL.RawQuery, nil)
 	if err != nil {
 		return c, errMalformedQuery
 	}
 	c.query = query
-	path := strings.TrimPrefix(c.r.URL.EscapedPath(), "/")
+	path := strings.TrimPrefix(escaped, "/")
 	routes := s.restRoutes()
 	for i := range routes {
 		rt := &routes[i]
-		if rt.op.method != c.r.Method || !matchPath(rt.segments, path) || !matchQuery(rt.query, query) {
+		if rt.op.method != c.r.Method || !matchPath(rt.segments, path) || !matchQuery(rt.query, query) || !rt.fits(c) {
 			continue
+		}
+		if s.id == s3ID {
+			if name := rt.unknownSubresource(query); name != "" {
+				return c, errorf(http.StatusNotImplemented, "NotImplemented", "The sub-resource %s is not implemented for this method and resource", clip(name))
+			}
 		}
 		c.Operation, c.route = rt.op, rt
 		return c, nil
@@ -267,7 +288,7 @@ func (rt *route) labels(path string, found func(name, value string) error) error
 				}
 				tail = ""
 			}
-			value, err := url.PathUnescape(head)
+			value, err := unescapePath(head)
 			if err != nil {
 				return err
 			}

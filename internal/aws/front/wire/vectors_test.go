@@ -194,7 +194,7 @@ func (s *suite) call(t *testing.T, svc *Service, v *vector, r *http.Request) *Ca
 	body := []byte(v.Serialized.Body)
 	call := &Call{Service: svc, r: r, body: body, proto: svc.protocols[0]}
 	if call.proto.rest() {
-		routed, err := call.routeREST(svc)
+		routed, err := call.routeREST(svc, r.URL.EscapedPath())
 		if err != nil {
 			t.Fatalf("%s %s does not match %s: %v", r.Method, r.URL, v.Given.HTTP.RequestURI, err)
 		}

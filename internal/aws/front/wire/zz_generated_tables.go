@@ -28,6 +28,9 @@ var cloudtrailTable string
 //go:embed tables/iamtoolbox.txt
 var iamtoolboxTable string
 
+//go:embed tables/s3.txt
+var s3Table string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -39,5 +42,6 @@ func tableTexts() []string {
 		cloudwatchlogsTable,
 		cloudtrailTable,
 		iamtoolboxTable,
+		s3Table,
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	cloudwatchlogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	iam "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	s3 "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // unionMembers lists the structs that implement a union's interface; reflection
@@ -19,6 +20,12 @@ func unionMembers(t reflect.Type) []reflect.Type {
 		return []reflect.Type{reflect.TypeFor[cloudwatchlogs.IntegrationDetailsMemberOpenSearchIntegrationDetails]()}
 	case reflect.TypeFor[cloudwatchlogs.ResourceConfig]():
 		return []reflect.Type{reflect.TypeFor[cloudwatchlogs.ResourceConfigMemberOpenSearchResourceConfig]()}
+	case reflect.TypeFor[s3.AnalyticsFilter]():
+		return []reflect.Type{reflect.TypeFor[s3.AnalyticsFilterMemberAnd](), reflect.TypeFor[s3.AnalyticsFilterMemberPrefix](), reflect.TypeFor[s3.AnalyticsFilterMemberTag]()}
+	case reflect.TypeFor[s3.MetricsFilter]():
+		return []reflect.Type{reflect.TypeFor[s3.MetricsFilterMemberAccessPointArn](), reflect.TypeFor[s3.MetricsFilterMemberAnd](), reflect.TypeFor[s3.MetricsFilterMemberPrefix](), reflect.TypeFor[s3.MetricsFilterMemberTag]()}
+	case reflect.TypeFor[s3.ObjectEncryption]():
+		return []reflect.Type{reflect.TypeFor[s3.ObjectEncryptionMemberSSEKMS]()}
 	}
 	return nil
 }

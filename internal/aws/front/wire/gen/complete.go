@@ -112,6 +112,7 @@ func (c *completion) structure(shapeName, goName string) error {
 		return fmt.Errorf("%s is the struct %s, but no structure in the model", shapeName, goName)
 	}
 	if union := c.sdk.members[goName]; union != nil {
+		sh.Union = true // S3's model doesn't say so
 		for _, m := range union {
 			name := strings.TrimPrefix(m, goName+"Member")
 			r := member(sh, name)
@@ -217,6 +218,11 @@ func (c *completion) reference(r *c2j.Ref, typ string) error {
 	typ = strings.TrimPrefix(typ, "*")
 	sh := c.m.Shapes[r.Shape]
 	switch {
+	case typ == "time.Time" && sh.Type == "string", typ == "string" && sh.Type == "integer":
+		// S3's Expires and part number markers: what the SDK makes of them stands.
+		name, err := c.shapeFor(typ)
+		r.Shape = name
+		return err
 	case typ == "[]byte":
 		return nil
 	case strings.HasPrefix(typ, "[]"):

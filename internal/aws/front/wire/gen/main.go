@@ -24,6 +24,7 @@ var services = []service{
 	{"cloudwatchlogs", "logs"},
 	{"cloudtrail", "cloudtrail"},
 	{"iamtoolbox", ""}, // written by hand, from its API reference: neither source has it
+	{"s3", "s3"},
 }
 
 func main() {
