@@ -56,6 +56,10 @@ type Caller struct {
 	// AuthorizationID names the record of the call's refusal. The authorizer sets
 	// it, before the call is over.
 	AuthorizationID string
+	// Presigned says that the signature came in the query; SignedAt is its time,
+	// zero without one.
+	Presigned bool
+	SignedAt  time.Time
 }
 
 // Session is what a session token carries.

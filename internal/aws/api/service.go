@@ -54,13 +54,17 @@ type Operation struct {
 	// condition keys: those that tag what is made. Nil: none.
 	Also func(ctx context.Context, in any) []Need
 	// Unsigned marks the calls that carry no signature
-	// (AssumeRoleWithWebIdentity).
+	// (AssumeRoleWithWebIdentity), or, if the service decides by itself, may come
+	// without one (S3's).
 	Unsigned bool
 	// Open marks the one call that no policy can refuse: GetCallerIdentity.
 	Open bool
 	// SelfAuthorized marks a call whose service decides by itself, because the
 	// decision is not the identity policy's alone (sts:AssumeRole).
 	SelfAuthorized bool
+	// Data marks a call on what a resource holds (S3's objects), which CloudTrail
+	// records as a data event.
+	Data bool
 }
 
 // Op makes an Operation from a typed handler and, optionally, a typed function

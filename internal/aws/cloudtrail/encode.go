@@ -53,7 +53,7 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 		b = appendString(b, e.ErrorMessage)
 	}
 	b = append(b, `,"requestParameters":`...)
-	b = enc.field(b, e.Input)
+	b = enc.parameters(b, e)
 	b = append(b, `,"responseElements":`...)
 	if e.ErrorCode != "" || !shown(e) {
 		b = append(b, "null"...)
@@ -74,9 +74,16 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	}
 	b = append(b, `","readOnly":`...)
 	b = strconv.AppendBool(b, readOnly)
-	b = append(b, `,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":`...)
+	b = resources(b, e)
+	b = append(b, `,"eventType":"AwsApiCall","managementEvent":`...)
+	b = strconv.AppendBool(b, !e.Data)
+	b = append(b, `,"recipientAccountId":`...)
 	b = appendString(b, e.Account)
-	b = append(b, `,"eventCategory":"Management"`...)
+	if e.Data {
+		b = append(b, `,"eventCategory":"Data"`...)
+	} else {
+		b = append(b, `,"eventCategory":"Management"`...)
+	}
 	if e.TLS != 0 {
 		b = append(b, `,"tlsDetails":{"tlsVersion":"`...)
 		b = append(b, tlsVersion(e.TLS)...)
@@ -217,7 +224,11 @@ func textField(v any, name string) string {
 	if p.Kind() != reflect.Pointer || p.IsNil() || p.Elem().Kind() != reflect.Struct {
 		return ""
 	}
-	if text, ok := p.Elem().FieldByName(name).Interface().(*string); ok && text != nil {
+	f := p.Elem().FieldByName(name)
+	if !f.IsValid() {
+		return ""
+	}
+	if text, ok := f.Interface().(*string); ok && text != nil {
 		return *text
 	}
 	return ""

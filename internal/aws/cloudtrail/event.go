@@ -21,6 +21,9 @@ type Event struct {
 	// goroutine, and must not change. Output is recorded of writes only.
 	Input, Output any
 
+	// Data says that it is a call on what a resource holds: a data event.
+	Data bool
+
 	ErrorCode, ErrorMessage string // "" when the call succeeded
 
 	Host    string // of the Host header

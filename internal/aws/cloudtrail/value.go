@@ -37,6 +37,8 @@ var leftOut = map[string]bool{
 	"UserData": true, "SecureString": true,
 
 	"ResultMetadata": true, // the SDK's own, not of the API
+	"Body":           true, // S3's: an object's bytes
+	"SSECustomerKey": true, "CopySourceSSECustomerKey": true,
 }
 
 func (enc *encoder) plan(t reflect.Type) *plan {
@@ -49,7 +51,7 @@ func (enc *encoder) plan(t reflect.Type) *plan {
 		if !f.IsExported() || f.Anonymous || leftOut[f.Name] {
 			continue
 		}
-		key := append(appendString(nil, lowerFirst(f.Name)), ':')
+		key := append(appendString(nil, keyOf(t, f.Name)), ':')
 		p.fields = append(p.fields, planField{index: i, key: string(key)})
 	}
 	enc.plans[t] = p

@@ -99,9 +99,12 @@ func (p *passage) route() error {
 		}
 	}
 
-	body, bodyErr := readBody(p.r, limit)
-	p.body = body
-	wire, routeErr := p.f.Codec.Route(p.r, *body, signed)
+	wire, routeErr, later := p.routeHead(signed)
+	var bodyErr error
+	if !later {
+		p.body, bodyErr = readBody(p.r, limit)
+		wire, routeErr = p.f.Codec.Route(p.r, *p.body, signed)
+	}
 	p.wire = wire
 	family := wire.Family()
 	if bodyErr != nil {
@@ -113,9 +116,9 @@ func (p *passage) route() error {
 	}
 
 	if parseErr != nil && missing(parseErr) && routeErr == nil {
-		if p.op = p.f.find(wire); p.op != nil && p.op.Unsigned && wire.Unsigned() {
+		if p.op = p.f.find(wire); p.op != nil && p.op.Unsigned && (wire.Unsigned() || p.op.SelfAuthorized) {
 			p.setCaller(api.Caller{Type: api.Anonymous, Region: p.f.Place.Region})
-			return nil
+			return p.takeBody(later, "")
 		}
 	}
 	switch {
@@ -128,10 +131,11 @@ func (p *passage) route() error {
 		p.wire = called
 		return signatureError(called.Family(), sig.Presigned, err)
 	}
-	if sig.Streaming() {
-		return api.Errorf(http.StatusNotImplemented, "NotImplemented", "A body sent in chunks (%s) is not implemented.", sig.Payload)
+	if claim.BodyLater = later; !later {
+		claim.BodySHA256 = sha256.Sum256(*p.body)
+	} else if err := checkDeclared(sig); err != nil {
+		return err
 	}
-	claim.BodySHA256 = sha256.Sum256(*body)
 	if err := p.f.verifier.Verify(&claim, sig, secret, sigv4.RulesFor(sig.Service), p.start); err != nil {
 		return signatureError(family, sig.Presigned, err)
 	}
@@ -143,7 +147,7 @@ func (p *passage) route() error {
 	if p.op = p.f.find(wire); p.op == nil {
 		return unknownOperation(wire)
 	}
-	return nil
+	return p.takeBody(later, secret)
 }
 
 func missing(err error) bool {
@@ -157,7 +161,7 @@ func missing(err error) bool {
 // that one is the called, in whose protocol the refusal is said.
 func (p *passage) checkScope(wire Call, routeErr error) (called Call, err error) {
 	called = wire
-	if routeErr != nil {
+	if routeErr != nil && p.body != nil {
 		if other, err := p.f.Codec.Route(p.r, *p.body, ""); err == nil && other.Signing() != p.sig.Service {
 			called = other
 		}
@@ -183,6 +187,9 @@ func (p *passage) setCaller(who api.Caller) {
 	}
 	who.UserAgent, who.Referer = p.r.UserAgent(), p.r.Referer()
 	who.TLS = p.r.TLS != nil
+	if p.sig != nil {
+		who.Presigned, who.SignedAt = p.sig.Presigned, p.sig.Time
+	}
 	who.RequestID, who.Time = p.id, p.start
 	who.RequestedRegion = requestedRegion(p.wire.Signing(), who.Region)
 	p.caller = &who
@@ -291,7 +298,7 @@ func (p *passage) record() {
 		Input: p.in, Output: p.out, Host: p.r.Host,
 	}
 	if p.op != nil {
-		e.Service = p.op.events
+		e.Service, e.Data = p.op.events, p.op.Data
 	}
 	if p.r.TLS != nil {
 		e.TLS, e.Cipher = p.r.TLS.Version, p.r.TLS.CipherSuite

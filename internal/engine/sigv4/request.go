@@ -29,6 +29,9 @@ type Request struct {
 	ContentLength int64
 	// BodySHA256 is the hash of the body as received.
 	BodySHA256 [32]byte
+	// BodyLater says that the body was not read yet: what the request declares of
+	// its hash is taken, and is for the caller to check at the body's end.
+	BodyLater bool
 }
 
 // Signature is what a request claims about itself; nothing of it is proven

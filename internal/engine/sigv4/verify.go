@@ -170,9 +170,13 @@ func payloadText(r *Request, sig *Signature, rules Rules) (string, error) {
 		if sig.Presigned && rules.UnsignedPayload {
 			return UnsignedPayload, nil
 		}
+		if r.BodyLater {
+			return "", refuse(BadPayload, "Missing required header for this request: x-amz-content-sha256")
+		}
 		return "", nil
 	case declared == UnsignedPayload, strings.HasPrefix(declared, streamingPrefix):
-		if !rules.UnsignedPayload {
+		known := declared == UnsignedPayload || declared == StreamingSigned || declared == StreamingSignedTrailer || declared == StreamingUnsignedTrailer
+		if !rules.UnsignedPayload || !known {
 			return "", refuse(BadPayload, "The value of x-amz-content-sha256 is invalid.")
 		}
 		return declared, nil
@@ -184,7 +188,7 @@ func payloadText(r *Request, sig *Signature, rules Rules) (string, error) {
 	if _, err := hex.Decode(sum[:], []byte(declared)); err != nil {
 		return "", refuse(BadPayload, "The value of x-amz-content-sha256 is invalid.")
 	}
-	if sum != r.BodySHA256 {
+	if !r.BodyLater && sum != r.BodySHA256 {
 		return "", refuse(BadPayload, textPayload)
 	}
 	return declared, nil
