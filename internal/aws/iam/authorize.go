@@ -90,8 +90,11 @@ func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity
 // by its kind and name ("role R", "instance profile P", "policy ARN"), all others
-// by its ARN.
+// by its ARN, S3 in quotes.
 func spoken(action, resource string) string {
+	if strings.HasPrefix(action, "s3:") {
+		return `"` + resource + `"`
+	}
 	operation, ok := strings.CutPrefix(action, "iam:")
 	if !ok || !strings.HasPrefix(operation, "Get") && !strings.HasPrefix(operation, "List") {
 		return resource

@@ -106,18 +106,7 @@ func (i *IAM) shownTrust(r *Role) *string {
 	if doc == nil {
 		return escaped(r.Trust)
 	}
-	text, _ := rewritten(doc, func(p policy.Principal) (string, error) { // fn has no errors
-		id, session, _ := strings.Cut(p.Value, ":")
-		s := i.index.subject(id)
-		switch {
-		case s == nil:
-			return p.Value, nil
-		case session != "":
-			return "arn:" + i.place.Partition + ":sts::" + i.place.AccountID + ":assumed-role/" + s.name + "/" + session, nil
-		}
-		return s.arn, nil
-	})
-	return escaped(text)
+	return escaped(i.ShownPolicy(doc))
 }
 
 // trustDocument is the parsed trust policy: the index has it, unless the record

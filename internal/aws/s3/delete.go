@@ -1,0 +1,79 @@
+package s3
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+func (s *S3) deleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
+	if _, err := s.onObject(ctx, "s3:DeleteObject", in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, nil); err != nil {
+		return nil, err
+	}
+	if in.MFA != nil || in.IfMatchLastModifiedTime != nil || in.IfMatchSize != nil {
+		return nil, notImplemented("A deletion by MFA, size or time")
+	}
+	defer s.sweep(ctx)
+	return &s3.DeleteObjectOutput{}, s.remove(ctx, *in.Bucket, *in.Key, in.IfMatch)
+}
+
+// remove deletes an object; that it isn't there is no error.
+func (s *S3) remove(ctx context.Context, bucket, key string, match *string) error {
+	if match == nil {
+		if _, ok := s.objects.Get(objectKey(bucket, key)); !ok {
+			return nil
+		}
+	}
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		if match != nil {
+			o, there := s.objects.In(tx).Get(objectKey(bucket, key))
+			if err := mayReplace(match, nil, &o, there); err != nil {
+				return err
+			}
+		}
+		s.objects.In(tx).Delete(objectKey(bucket, key))
+		return nil
+	})
+}
+
+// deleteObjects deletes what the caller may delete, and says of each of the others
+// why not.
+func (s *S3) deleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (*s3.DeleteObjectsOutput, error) {
+	if err := checkBucketName(*in.Bucket); err != nil {
+		return nil, err
+	}
+	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > pageSize {
+		return nil, errMalformedXML
+	}
+	if _, err := s.bucket(*in.Bucket, in.ExpectedBucketOwner); err != nil {
+		return nil, err
+	}
+	defer s.sweep(ctx)
+	out := &s3.DeleteObjectsOutput{}
+	for _, o := range in.Delete.Objects {
+		key := aws.ToString(o.Key)
+		_, err := s.onObject(ctx, "s3:DeleteObject", in.Bucket, &key, nil, o.VersionId, nil)
+		if err == nil {
+			err = s.remove(ctx, *in.Bucket, key, o.ETag)
+		}
+		var coded interface {
+			ErrorCode() string
+			ErrorMessage() string
+		}
+		switch {
+		case err == nil && !aws.ToBool(in.Delete.Quiet):
+			out.Deleted = append(out.Deleted, types.DeletedObject{Key: &key})
+		case err == nil:
+		case errors.As(err, &coded):
+			out.Errors = append(out.Errors, types.Error{Key: &key, Code: aws.String(coded.ErrorCode()), Message: aws.String(coded.ErrorMessage())})
+		default:
+			return nil, err
+		}
+	}
+	return out, nil
+}
