@@ -87,6 +87,9 @@ func (c wireCall) Decode(in any) error {
 	if err := c.call.Decode(in); err != nil {
 		return err
 	}
+	if c.Service() == "s3" {
+		return nil // whose words for what its model forbids are its own
+	}
 	if v, ok := any(c.call).(interface{ Validate(any) error }); ok {
 		return v.Validate(in)
 	}

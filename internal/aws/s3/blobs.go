@@ -26,6 +26,7 @@ import (
 // blobs keeps bytes by their SHA-256, as long as a record names them or someone
 // holds them.
 type blobs struct {
+	dir   string
 	store content.Store
 
 	mu      sync.Mutex
@@ -46,7 +47,7 @@ func openBlobs(dir string) (*blobs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the store of S3's objects at %s: %w", dir, err)
 	}
-	return &blobs{store: s, uses: map[string]int{}, orphans: map[string]bool{}}, nil
+	return &blobs{dir: dir, store: s, uses: map[string]int{}, orphans: map[string]bool{}}, nil
 }
 
 func named(d string) digest.Digest { return digest.NewDigestFromEncoded(digest.SHA256, d) }
@@ -165,6 +166,7 @@ func (b *blobs) write(ctx context.Context, r io.Reader, most int64) (w written, 
 	}
 	w.blobs = []Blob{{Digest: out.Digest().Encoded(), Size: w.size}}
 	b.hold(w.blobs)
+	b.replacing(w.blobs[0])
 	if err = out.Commit(ctx, w.size, ""); errdefs.IsAlreadyExists(err) {
 		err = nil
 	}
@@ -172,6 +174,15 @@ func (b *blobs) write(ctx context.Context, r io.Reader, most int64) (w written, 
 		b.release(w.blobs)
 	}
 	return w, err
+}
+
+// replacing removes what is in a blob's place and can't be it: a link, or a file of
+// another size.
+func (b *blobs) replacing(blob Blob) {
+	path := filepath.Join(b.dir, "blobs", "sha256", blob.Digest)
+	if i, err := os.Lstat(path); err == nil && (!i.Mode().IsRegular() || i.Size() != blob.Size) {
+		_ = os.Remove(path)
+	}
 }
 
 // Only reading or writing: no shortcut around the buffer.

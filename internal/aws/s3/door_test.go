@@ -115,6 +115,7 @@ func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (
 func (a *account) keys(id, secret string) aws.Config {
 	return aws.Config{
 		Region: place.Region, BaseEndpoint: &a.url, RetryMaxAttempts: 1, HTTPClient: a.client,
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	}
 }

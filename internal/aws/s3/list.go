@@ -42,7 +42,7 @@ func (s *S3) list(bucket string, l listing) page {
 		if l.delimiter != "" {
 			if i := strings.Index(key[len(l.prefix):], l.delimiter); i >= 0 {
 				common = key[:len(l.prefix)+i+len(l.delimiter)]
-				if common == l.after || strings.HasPrefix(l.after, common) && strings.HasSuffix(l.after, l.delimiter) {
+				if common == l.after {
 					continue
 				}
 				if !p.room(l.most) {

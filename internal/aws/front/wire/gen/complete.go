@@ -180,7 +180,9 @@ func (c *completion) member(shapeName, goName string, f goField) (*c2j.Ref, erro
 			}
 		}
 	} else if !c.query() {
-		name = uncapitalize(f.name)
+		if name = uncapitalize(f.name); f.name == "ExpiresString" { // S3's Expires, as it came
+			r.Location, r.LocationName = "header", "Expires"
+		}
 	} else if c.m.Metadata.Protocol == "ec2" {
 		in, out := c.sdk.in[goName][f.name], c.sdk.out[goName][f.name]
 		if out.name != "" {
