@@ -85,7 +85,11 @@ func limitedSession(who *api.Caller, action string) error {
 func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
 	i.refuse(k, d)
 	r := &k.request
-	return &Denied{Sentence: d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource)), Decision: d, Message: k.failureMessage(d)}
+	sentence := d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource))
+	if r.Action == "s3:ListAllMyBuckets" {
+		sentence = strings.Replace(sentence, ` on resource: "*"`, "", 1) // S3 names none where there is none
+	}
+	return &Denied{Sentence: sentence, Decision: d, Message: k.failureMessage(d)}
 }
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity

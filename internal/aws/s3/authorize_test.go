@@ -25,8 +25,10 @@ func calls(t *testing.T) map[string]struct {
 	id, part := aws.String("id"), aws.Int32(1)
 	tags := &types.Tagging{TagSet: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}
 	return map[string]one{
-		"ListBuckets":  {"s3:ListAllMyBuckets", "*", func(c *s3.Client) error { return second(c.ListBuckets(ctx, &s3.ListBucketsInput{})) }},
-		"CreateBucket": {"s3:CreateBucket", "arn:aws:s3:::new", func(c *s3.Client) error { return second(c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("new")})) }},
+		"ListBuckets": {"s3:ListAllMyBuckets", "*", func(c *s3.Client) error { return second(c.ListBuckets(ctx, &s3.ListBucketsInput{})) }},
+		"CreateBucket": {"s3:CreateBucket", "arn:aws:s3:::new", func(c *s3.Client) error {
+			return second(c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("new")}))
+		}},
 		"DeleteBucket": {"s3:DeleteBucket", bucket, func(c *s3.Client) error { return second(c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bkt})) }},
 		"GetBucketLocation": {"s3:GetBucketLocation", bucket, func(c *s3.Client) error {
 			return second(c.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: bkt}))
@@ -80,7 +82,9 @@ func calls(t *testing.T) map[string]struct {
 		"CopyObject": {"s3:PutObject", object, func(c *s3.Client) error {
 			return second(c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bkt, Key: key, CopySource: aws.String("bkt/k")}))
 		}},
-		"DeleteObject": {"s3:DeleteObject", object, func(c *s3.Client) error { return second(c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bkt, Key: key})) }},
+		"DeleteObject": {"s3:DeleteObject", object, func(c *s3.Client) error {
+			return second(c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bkt, Key: key}))
+		}},
 		"GetObjectTagging": {"s3:GetObjectTagging", object, func(c *s3.Client) error {
 			return second(c.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: bkt, Key: key}))
 		}},
@@ -125,14 +129,20 @@ func TestEveryCallIsAuthorized(t *testing.T) {
 	}
 	for name, tc := range calls(t) {
 		t.Run(name, func(t *testing.T) {
-			refused(t, tc.call(nobody), "AccessDenied", `User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: `+tc.action+` on resource: "`+tc.resource+`" because no identity-based policy allows the `+tc.action+` action`)
+			on := ` on resource: "` + tc.resource + `"`
+			if tc.resource == "*" {
+				on = ""
+			}
+			refused(t, tc.call(nobody), "AccessDenied", `User: arn:aws:iam::111122223333:user/nobody is not authorized to perform: `+tc.action+on+` because no identity-based policy allows the `+tc.action+` action`)
 			wrong := a.user(t, "wrong-"+name, document(statement("Allow", tc.action, "arn:aws:s3:::another,arn:aws:s3:::another/*")))
 			refused(t, tc.call(wrong), "AccessDenied", tc.action)
 			right := a.user(t, "right-"+name, document(statement("Allow", tc.action, tc.resource)))
-			if err := tc.call(right); err != nil && strings.Contains(err.Error(), "perform: "+tc.action+" on") {
+			if err := tc.call(right); err != nil && strings.Contains(err.Error(), "perform: "+tc.action+" ") {
 				t.Errorf("with the action: %v", err)
 			}
-			refused(t, tc.call(a.anonymous()), "AccessDenied", "Access Denied")
+			if tc.resource != "*" { // that S3 is called shows by the path
+				refused(t, tc.call(a.anonymous()), "AccessDenied", "Access Denied")
+			}
 		})
 	}
 	_, err := nobody.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("bkt")})

@@ -69,14 +69,14 @@ func (s *S3) completeMultipartUpload(ctx context.Context, in *s3.CompleteMultipa
 
 // chosen are the parts that the call lists, as they were uploaded.
 func (s *S3) chosen(tx *store.Tx, in *s3.CompleteMultipartUploadInput, u *Upload) ([]Part, error) {
+	if !slices.IsSortedFunc(in.MultipartUpload.Parts, func(a, b types.CompletedPart) int {
+		return cmp.Or(cmp.Compare(aws.ToInt32(a.PartNumber), aws.ToInt32(b.PartNumber)), -1) // nor twice the same
+	}) {
+		return nil, errPartOrder
+	}
 	var parts []Part
-	last := int32(0)
 	for i, want := range in.MultipartUpload.Parts {
 		n := aws.ToInt32(want.PartNumber)
-		if n <= last {
-			return nil, errPartOrder
-		}
-		last = n
 		p, ok := s.parts.In(tx).Get(partKey(*in.Bucket, *in.UploadId, n))
 		if !ok || strings.Trim(aws.ToString(want.ETag), `"`) != p.ETag {
 			return nil, errInvalidPart

@@ -73,7 +73,7 @@ func (s *S3) copyObject(ctx context.Context, in *s3.CopyObjectInput) (*s3.CopyOb
 		return nil, err
 	}
 	more := keys{}.set("s3:x-amz-copy-source", in.CopySource).set("s3:x-amz-metadata-directive", pointer(string(in.MetadataDirective)))
-	if err := s.mayWrite(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, a, tags, in.TaggingDirective == types.TaggingDirectiveReplace, more); err != nil {
+	if err := s.mayWrite(ctx, in.Bucket, in.Key, in.ExpectedBucketOwner, a, tags, in.TaggingDirective == types.TaggingDirectiveReplace && len(tags) > 0, more); err != nil {
 		return nil, err
 	}
 	src, old, err := s.from(ctx, *in.CopySource, in.ExpectedSourceBucketOwner,
