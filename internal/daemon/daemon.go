@@ -22,6 +22,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/images"
@@ -59,6 +60,7 @@ type Daemon struct {
 	eks   *eks.Service
 	ec2   *ec2.Service
 	elb   *elb.Service
+	s3    *s3.S3
 	trail *cloudtrail.Trail
 	front *front.Front
 
@@ -173,6 +175,9 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	}
 	if err := d.sts.Open(ctx); err != nil {
 		return err
+	}
+	if err := d.s3.Open(ctx); err != nil {
+		return fmt.Errorf("S3: %w", err)
 	}
 	if err := d.serveNames(ctx); err != nil {
 		return err

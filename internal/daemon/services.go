@@ -20,6 +20,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
@@ -55,6 +56,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, Now: time.Now, Log: slog.Default(),
 		PatchVersions: map[string]string{"1.37": "1.37.2"},
 	})
+	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
+		return err
+	}
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
-		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
+		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), d.s3.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
 		Log:      slog.Default(),
 	})
 	return err

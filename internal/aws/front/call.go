@@ -123,12 +123,16 @@ func (p *passage) route() error {
 	}
 	switch {
 	case parseErr != nil:
-		return signatureError(family, false, parseErr)
+		return signatureError(family, strings.Contains(claim.Query, "X-Amz-Signature="), parseErr)
 	case authErr != nil:
 		return p.resolveError(family, authErr)
 	}
 	if called, err := p.checkScope(wire, routeErr); err != nil {
 		p.wire = called
+		var said *api.Error
+		if errors.As(err, &said) {
+			return said
+		}
 		return signatureError(called.Family(), sig.Presigned, err)
 	}
 	if claim.BodyLater = later; !later {
@@ -167,6 +171,9 @@ func (p *passage) checkScope(wire Call, routeErr error) (called Call, err error)
 		}
 	}
 	signing := called.Signing()
+	if signing == "s3" && p.sig.Service == signing && !p.f.validRegion(signing, p.sig.Region) {
+		return called, wrongRegion(p.sig.Region, p.f.Place.Region)
+	}
 	if signing == "" {
 		return called, nil // not a service of ours: the route's error says so
 	}

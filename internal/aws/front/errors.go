@@ -154,6 +154,9 @@ func signatureError(family Family, presigned bool, err error) *api.Error {
 	case sigv4.BadExpires:
 		f = badExpires
 	}
+	if family == RESTXML && presigned && (f == incompleteSignature || f == badScope) {
+		f = badExpires // S3 says AuthorizationQueryParametersError of all parameters
+	}
 	return say(family, f, e.Message)
 }
 

@@ -175,3 +175,9 @@ func (w *patientWriter) Write(b []byte) (int, error) {
 }
 
 func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// wrongRegion is S3's answer to a signature for another region; its clients read
+// the right one from it.
+func wrongRegion(signed, here string) *api.Error {
+	return api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%s' is wrong; expecting '%s'", signed, here)
+}

@@ -94,19 +94,13 @@ func (b *blobs) sweep(ctx context.Context) error {
 	return failed
 }
 
-// clean deletes what an earlier process left unfinished or unnamed. The records
-// must have been loaded.
+// clean deletes what an earlier process left unfinished or unnamed, before anything
+// is written. The records must have been loaded.
 func (b *blobs) clean(ctx context.Context) error {
-	unfinished, err := b.store.ListStatuses(ctx)
-	if err != nil && !errdefs.IsNotFound(err) {
+	if err := os.RemoveAll(filepath.Join(b.dir, "ingest")); err != nil {
 		return err
 	}
-	for _, s := range unfinished {
-		if err := b.store.Abort(ctx, s.Ref); err != nil && !errdefs.IsNotFound(err) {
-			return err
-		}
-	}
-	err = b.store.Walk(ctx, func(i content.Info) error {
+	err := b.store.Walk(ctx, func(i content.Info) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if d := i.Digest.Encoded(); b.uses[d] == 0 {

@@ -56,7 +56,12 @@ func (a *account) sender(t *testing.T) *sender {
 // request is a PUT whose head is signed over payload; it returns the signature.
 func (s *sender) request(t *testing.T, key, payload string, headers map[string]string) (*http.Request, string) {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodPut, s.a.url+"/bkt/"+key, nil)
+	return s.signed(t, http.MethodPut, "/bkt/"+key, payload, headers)
+}
+
+func (s *sender) signed(t *testing.T, method, path, payload string, headers map[string]string) (*http.Request, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, s.a.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type account struct {
 	s3              *ours.S3
 	store           *store.Store
 	records         *cloudtrail.Trail
+	door            http.Handler
 }
 
 func open(t testing.TB) *account {
@@ -76,6 +77,7 @@ func open(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.door = door
 	server := httptest.NewServer(door)
 	t.Cleanup(func() {
 		a.client.CloseIdleConnections()
@@ -238,4 +240,16 @@ func (a *account) events(t testing.TB) string {
 		}
 	}
 	return all.String()
+}
+
+// orphan writes what a crash leaves: a blob that no record names, and one that was
+// not finished.
+func (a *account) orphan(t *testing.T) (files []string) {
+	t.Helper()
+	blob := filepath.Join(a.dir, "blobs/sha256", strings.Repeat("a", 64))
+	ingest := filepath.Join(a.dir, "ingest", strings.Repeat("b", 64))
+	if err := errors.Join(os.WriteFile(blob, []byte("x"), 0o600), os.MkdirAll(ingest, 0o700), os.WriteFile(filepath.Join(ingest, "data"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return []string{blob, ingest}
 }

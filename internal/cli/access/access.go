@@ -9,7 +9,6 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -130,54 +129,4 @@ func (a *answer) trust(vars map[string]string) {
 	for _, name := range []string{"AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
 		vars[name] = a.bundle
 	}
-}
-
-// services whose endpoint rules are written for botocore without
-// AWS_ENDPOINT_URL: those the front door answers for.
-var services = []string{"sts", "iam", "eks", "ec2", "elbv2", "logs"}
-
-// writeEndpointRules makes a folder for AWS_DATA_PATH in which every service's
-// endpoint is ours. See botocore's loaders and the endpoint rule set schema.
-func (a *answer) writeEndpointRules() (string, error) {
-	rules := map[string]any{
-		"version": "1.0",
-		"parameters": map[string]any{
-			"Region":            map[string]any{"builtIn": "AWS::Region", "required": false, "type": "String", "documentation": "region"},
-			"UseDualStack":      map[string]any{"builtIn": "AWS::UseDualStack", "required": true, "default": false, "type": "Boolean", "documentation": "dual stack"},
-			"UseFIPS":           map[string]any{"builtIn": "AWS::UseFIPS", "required": true, "default": false, "type": "Boolean", "documentation": "FIPS"},
-			"Endpoint":          map[string]any{"builtIn": "SDK::Endpoint", "required": false, "type": "String", "documentation": "endpoint"},
-			"UseGlobalEndpoint": map[string]any{"builtIn": "AWS::STS::UseGlobalEndpoint", "required": true, "default": false, "type": "Boolean", "documentation": "global STS"},
-		},
-		"rules": []any{
-			map[string]any{
-				"type": "endpoint", "conditions": []any{map[string]any{"fn": "isSet", "argv": []any{map[string]any{"ref": "Endpoint"}}}},
-				"endpoint": map[string]any{"url": map[string]any{"ref": "Endpoint"}, "properties": map[string]any{}, "headers": map[string]any{}},
-			},
-			map[string]any{
-				"type": "endpoint", "conditions": []any{},
-				"endpoint": map[string]any{"url": a.config.URL(), "properties": map[string]any{}, "headers": map[string]any{}},
-			},
-		},
-	}
-	data, err := json.MarshalIndent(rules, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Join(a.config.StateDir, "botocore")
-	for _, service := range services {
-		// botocore looks for the newest API version that it has a model of; the
-		// folder's date must be that one.
-		dir := filepath.Join(root, service, apiVersions[service])
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", err
-		}
-		if err := renameio.WriteFile(filepath.Join(dir, "endpoint-rule-set-1.json"), data, 0o644); err != nil {
-			return "", err
-		}
-	}
-	return root, nil
-}
-
-var apiVersions = map[string]string{
-	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "logs": "2014-03-28",
 }
