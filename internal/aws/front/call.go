@@ -83,6 +83,41 @@ func (p *passage) route() error {
 		limit   = unsignedBody
 		signed  string
 	)
+	claim := p.claim()
+	sig, parseErr := sigv4.Parse(&claim)
+	if parseErr == nil {
+		p.sig, signed = sig, sig.Service
+		if secret, who, authErr = p.f.Credentials.Resolve(p.r.Context(), sig.AccessKeyID, sig.SessionToken, p.start); authErr == nil {
+			limit = p.f.MaxBody
+		}
+	}
+	later, routeErr, err := p.arrive(signed, limit)
+	switch {
+	case err != nil:
+		return err
+	case parseErr != nil && p.anonymous(parseErr, routeErr):
+		return p.takeBody(later, "")
+	case parseErr != nil:
+		return signatureError(p.family(), strings.Contains(claim.Query, "X-Amz-Signature="), parseErr)
+	case authErr != nil:
+		return p.resolveError(p.family(), authErr)
+	}
+	if err := p.verify(&claim, secret, later, routeErr); err != nil {
+		return err
+	}
+	who.AccessKeyID, who.Region = sig.AccessKeyID, sig.Region
+	p.setCaller(who)
+	if routeErr != nil {
+		return routeErr
+	}
+	if p.op = p.f.find(p.wire); p.op == nil {
+		return unknownOperation(p.wire)
+	}
+	return p.takeBody(later, secret)
+}
+
+// claim is the request as a signature covers it.
+func (p *passage) claim() sigv4.Request {
 	claim := sigv4.Request{
 		Method: p.r.Method, Path: p.r.URL.EscapedPath(), Query: p.r.URL.RawQuery,
 		Host: p.r.Host, Header: p.r.Header, ContentLength: p.r.ContentLength,
@@ -91,67 +126,62 @@ func (p *passage) route() error {
 		// As on the wire: net/url may have spelled it anew.
 		claim.Path, _, _ = strings.Cut(target, "?")
 	}
-	sig, parseErr := sigv4.Parse(&claim)
-	if parseErr == nil {
-		p.sig, signed = sig, sig.Service
-		if secret, who, authErr = p.f.Credentials.Resolve(p.r.Context(), sig.AccessKeyID, sig.SessionToken, p.start); authErr == nil {
-			limit = p.f.MaxBody
-		}
-	}
+	return claim
+}
 
-	wire, routeErr, later := p.routeHead(signed)
+// arrive reads the body, unless it is to be read later, and routes the request.
+// That it can't be routed is said after its signature was checked.
+func (p *passage) arrive(signed string, limit int) (later bool, routeErr, err error) {
+	if p.wire, routeErr, later = p.routeHead(signed); later {
+		if isVersion2(p.r) {
+			err = errVersion2
+		}
+		return later, routeErr, err
+	}
 	var bodyErr error
-	if !later {
-		p.body, bodyErr = readBody(p.r, limit)
-		wire, routeErr = p.f.Codec.Route(p.r, *p.body, signed)
-	}
-	p.wire = wire
-	family := wire.Family()
-	if bodyErr != nil {
-		if errors.Is(bodyErr, errTooLarge) {
-			p.w.Header().Set("Connection", "close")
-			return tooLarge(family, limit)
-		}
-		return api.Errorf(http.StatusBadRequest, "RequestTimeout", "The request body did not arrive: %v", bodyErr)
-	}
-
-	if parseErr != nil && missing(parseErr) && routeErr == nil {
-		if p.op = p.f.find(wire); p.op != nil && p.op.Unsigned && (wire.Unsigned() || p.op.SelfAuthorized) {
-			p.setCaller(api.Caller{Type: api.Anonymous, Region: p.f.Place.Region})
-			return p.takeBody(later, "")
-		}
-	}
+	p.body, bodyErr = readBody(p.r, limit)
+	p.wire, routeErr = p.f.Codec.Route(p.r, *p.body, signed)
 	switch {
-	case parseErr != nil:
-		return signatureError(family, strings.Contains(claim.Query, "X-Amz-Signature="), parseErr)
-	case authErr != nil:
-		return p.resolveError(family, authErr)
+	case errors.Is(bodyErr, errTooLarge):
+		p.w.Header().Set("Connection", "close")
+		return later, routeErr, tooLarge(p.wire.Family(), limit)
+	case bodyErr != nil:
+		return later, routeErr, api.Errorf(http.StatusBadRequest, "RequestTimeout", "The request body did not arrive: %v", bodyErr)
 	}
-	if called, err := p.checkScope(wire, routeErr); err != nil {
+	return later, routeErr, nil
+}
+
+// anonymous takes a call without a signature, if its operation may come without.
+func (p *passage) anonymous(parseErr, routeErr error) bool {
+	if !missing(parseErr) || routeErr != nil {
+		return false
+	}
+	if p.op = p.f.find(p.wire); p.op == nil || !p.op.Unsigned || !p.wire.Unsigned() && !p.op.SelfAuthorized {
+		return false
+	}
+	p.setCaller(api.Caller{Type: api.Anonymous, Region: p.f.Place.Region})
+	return true
+}
+
+// verify checks the signature: its scope, then itself.
+func (p *passage) verify(claim *sigv4.Request, secret string, later bool, routeErr error) error {
+	if called, err := p.checkScope(p.wire, routeErr); err != nil {
 		p.wire = called
 		var said *api.Error
 		if errors.As(err, &said) {
 			return said
 		}
-		return signatureError(called.Family(), sig.Presigned, err)
+		return signatureError(called.Family(), p.sig.Presigned, err)
 	}
 	if claim.BodyLater = later; !later {
 		claim.BodySHA256 = sha256.Sum256(*p.body)
-	} else if err := checkDeclared(sig); err != nil {
+	} else if err := checkDeclared(p.sig); err != nil {
 		return err
 	}
-	if err := p.f.verifier.Verify(&claim, sig, secret, sigv4.RulesFor(sig.Service), p.start); err != nil {
-		return signatureError(family, sig.Presigned, err)
+	if err := p.f.verifier.Verify(claim, p.sig, secret, sigv4.RulesFor(p.sig.Service), p.start); err != nil {
+		return signatureError(p.family(), p.sig.Presigned, err)
 	}
-	who.AccessKeyID, who.Region = sig.AccessKeyID, sig.Region
-	p.setCaller(who)
-	if routeErr != nil {
-		return routeErr
-	}
-	if p.op = p.f.find(wire); p.op == nil {
-		return unknownOperation(wire)
-	}
-	return p.takeBody(later, secret)
+	return nil
 }
 
 func missing(err error) bool {

@@ -72,12 +72,16 @@ func (p *passage) takeBody(later bool, secret string) error {
 		p.r.Body = body
 		return nil
 	}
-	whole, err := io.ReadAll(io.LimitReader(body, int64(p.f.MaxBody)+1))
+	limit := p.f.MaxBody
+	if p.sig == nil {
+		limit = unsignedBody
+	}
+	whole, err := io.ReadAll(io.LimitReader(body, int64(limit)+1))
 	switch {
 	case err != nil:
 		return err
-	case len(whole) > p.f.MaxBody:
-		return tooLarge(p.family(), p.f.MaxBody)
+	case len(whole) > limit:
+		return tooLarge(p.family(), limit)
 	}
 	call.SetBody(whole)
 	return nil
@@ -180,4 +184,14 @@ func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // the right one from it.
 func wrongRegion(signed, here string) *api.Error {
 	return api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%s' is wrong; expecting '%s'", signed, here)
+}
+
+// errVersion2 is S3's answer to a signature of version 2, which no bucket made since
+// June 2020 takes
+// (https://aws.amazon.com/blogs/aws/amazon-s3-update-sigv2-deprecation-period-extended-modified/).
+var errVersion2 = api.Errorf(http.StatusBadRequest, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+
+// isVersion2 says whether a request carries such a signature.
+func isVersion2(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") || strings.Contains(r.URL.RawQuery, "AWSAccessKeyId=")
 }

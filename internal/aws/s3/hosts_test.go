@@ -145,6 +145,7 @@ func TestPresigned(t *testing.T) {
 		"another's key":  {"GET", edit("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20260101/us-west-2/s3/aws4_request"), 400, "AuthorizationQueryParametersError"},
 		"not allowed":    {"GET", forbidden.URL, 403, "AccessDenied"},
 		"anonymous":      {"GET", a.url + "/bkt/k", 403, "AccessDenied"},
+		"version 2":      {"GET", a.url + "/bkt/k?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=x&Expires=9999999999", 400, "InvalidRequest"},
 	} {
 		if status, body := do(t, a.client, tc.method, tc.url, ""); status != tc.status || !strings.Contains(body, "<Code>"+tc.code+"</Code>") {
 			t.Errorf("%s: %d %s, want %d %s", name, status, body, tc.status, tc.code)
