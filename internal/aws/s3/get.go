@@ -3,9 +3,11 @@ package s3
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -151,17 +153,25 @@ func (s *S3) getObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjec
 		ContentLength: &at.length, ContentRange: at.contentRange(o.Size), ETag: quoted(o.ETag), LastModified: &o.Modified,
 		ContentType: orElse(in.ResponseContentType, h.ContentType), CacheControl: orElse(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: orElse(in.ResponseContentDisposition, h.Disposition), ContentEncoding: orElse(in.ResponseContentEncoding, h.Encoding),
-		ContentLanguage: orElse(in.ResponseContentLanguage, h.Language), Expires: h.Expires, WebsiteRedirectLocation: pointer(h.Redirect),
+		ContentLanguage: orElse(in.ResponseContentLanguage, h.Language), ExpiresString: expires(h.Expires), WebsiteRedirectLocation: pointer(h.Redirect),
 		Metadata: h.Meta, TagCount: tagCount(o.Tags), PartsCount: partsCount(&o, in.PartNumber),
 	}
 	if in.ResponseExpires != nil {
-		out.Expires = in.ResponseExpires
+		out.ExpiresString = expires(in.ResponseExpires)
 	}
 	if c := o.Checksum; in.ChecksumMode == types.ChecksumModeEnabled && at.whole {
 		out.ChecksumType, out.ChecksumCRC32, out.ChecksumCRC32C = c.kind(), c.of(types.ChecksumAlgorithmCrc32), c.of(types.ChecksumAlgorithmCrc32c)
 		out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = c.of(types.ChecksumAlgorithmCrc64nvme), c.of(types.ChecksumAlgorithmSha1), c.of(types.ChecksumAlgorithmSha256)
 	}
 	return out, nil
+}
+
+// expires is the header of that name.
+func expires(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	return aws.String(t.UTC().Format(http.TimeFormat))
 }
 
 func tagCount(tags []Tag) *int32 {
@@ -194,7 +204,7 @@ func (s *S3) headObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.HeadOb
 		AcceptRanges: aws.String("bytes"), ContentLength: &at.length, ContentRange: at.contentRange(o.Size), ETag: quoted(o.ETag), LastModified: &o.Modified,
 		ContentType: orElse(in.ResponseContentType, h.ContentType), CacheControl: orElse(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: orElse(in.ResponseContentDisposition, h.Disposition), ContentEncoding: orElse(in.ResponseContentEncoding, h.Encoding),
-		ContentLanguage: orElse(in.ResponseContentLanguage, h.Language), Expires: h.Expires, WebsiteRedirectLocation: pointer(h.Redirect),
+		ContentLanguage: orElse(in.ResponseContentLanguage, h.Language), ExpiresString: expires(h.Expires), WebsiteRedirectLocation: pointer(h.Redirect),
 		Metadata: h.Meta, TagCount: tagCount(o.Tags), PartsCount: partsCount(&o, in.PartNumber),
 	}
 	if c := o.Checksum; in.ChecksumMode == types.ChecksumModeEnabled && at.whole {

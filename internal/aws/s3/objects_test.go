@@ -19,6 +19,7 @@ func TestObject(t *testing.T) {
 	out, err := a.admin.PutObject(t.Context(), &s3.PutObjectInput{
 		Bucket: aws.String("bkt"), Key: aws.String("dir/a b+c.txt"), Body: strings.NewReader("hello"),
 		ContentType: aws.String("text/plain"), CacheControl: aws.String("max-age=60"), ContentDisposition: aws.String("inline"),
+		Expires:         aws.Time(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)),
 		ContentLanguage: aws.String("en"), ContentEncoding: aws.String("identity"), Metadata: map[string]string{"Owner": "me", "x": "y"},
 		Tagging: aws.String("team=red&empty="),
 	})
@@ -39,6 +40,7 @@ func TestObject(t *testing.T) {
 		"type": {*head.ContentType, "text/plain"}, "cache": {*head.CacheControl, "max-age=60"}, "disposition": {*head.ContentDisposition, "inline"},
 		"language": {*head.ContentLanguage, "en"}, "encoding": {*head.ContentEncoding, "identity"}, "owner": {head.Metadata["owner"], "me"}, "x": {head.Metadata["x"], "y"},
 		"etag": {*head.ETag, `"5d41402abc4b2a76b9719d911017c592"`}, "ranges": {*head.AcceptRanges, "bytes"},
+		"expires": {aws.ToString(head.ExpiresString), "Wed, 02 Jan 2030 03:04:05 GMT"},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s is %q, want %q", name, pair[0], pair[1])
