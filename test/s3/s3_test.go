@@ -1,0 +1,78 @@
+package s3
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/eksact/eksact/test/lab"
+)
+
+// TestCommands types `aws s3` where users do.
+func TestCommands(t *testing.T) {
+	l := lab.Start(t, "--nodes", "0")
+	for name, at := range map[string]struct {
+		open func() lab.Terminal
+		cli  string
+	}{
+		"host-2":  {func() lab.Terminal { return l.Host(t) }, "2"},
+		"host-1":  {func() lab.Terminal { return l.Host(t) }, "1"},
+		"shell-2": {l.Shell, "2"},
+		"shell-1": {l.Shell, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := at.open().AWS(t, at.cli).After(`D=$(mktemp -d) && cd $D && trap "rm -rf $D" EXIT && export BUCKET=` + name)
+			files(t, sh)
+		})
+	}
+	t.Run("policies", func(t *testing.T) { policies(t, l.Host(t).AWS(t, "2")) })
+	t.Run("it is all there after a restart", func(t *testing.T) { restart(t, l) })
+}
+
+// files are the commands that move files. Each line begins in an empty folder.
+func files(t *testing.T, sh lab.Terminal) {
+	sh.Must(t, "aws s3 mb s3://$BUCKET && aws s3 ls", "make_bucket: ", t.Name()[len("TestCommands/"):])
+	sh.Must(t, "echo hello >a && aws s3 cp a s3://$BUCKET/dir/a && aws s3 cp s3://$BUCKET/dir/a b && cat b", "hello")
+	sh.Must(t, `K="s3://$BUCKET/a/b c+ü"; echo one | aws s3 cp - "$K" && aws s3 cp "$K" - && aws s3 rm "$K"`, "one", "delete: ")
+	sh.Must(t, `head -c 20000000 /dev/urandom >big && aws s3 cp big s3://$BUCKET/big --only-show-errors &&
+		aws s3 cp s3://$BUCKET/big s3://$BUCKET/copy --only-show-errors && aws s3 mv s3://$BUCKET/copy s3://$BUCKET/moved --only-show-errors &&
+		aws s3 cp s3://$BUCKET/moved got --only-show-errors && cmp big got && aws s3 ls s3://$BUCKET/ && echo same`, "PRE dir/", "20000000 big", "20000000 moved", "same")
+	sh.Must(t, `mkdir -p d/e && echo 1 >d/1 && echo 2 >d/e/2 && aws s3 sync d s3://$BUCKET/d && aws s3 sync d s3://$BUCKET/d && echo again &&
+		aws s3 sync s3://$BUCKET/d got && diff -r d got && echo same`, "upload: d/e/2", "again\n", "same")
+	sh.Must(t, "aws configure set default.s3.signature_version s3v4 && curl -sSf \"$(aws s3 presign s3://$BUCKET/dir/a --expires-in 60)\"", "hello")
+	sh.Refused(t, "aws s3 cp s3://$BUCKET/none x", "(404)")
+	sh.Refused(t, "aws s3 rb s3://$BUCKET", "BucketNotEmpty", "The bucket you tried to delete is not empty")
+	sh.Refused(t, "aws s3 mb s3://No_Bucket", "Invalid")
+	sh.Must(t, "aws s3 rb s3://$BUCKET --force", "remove_bucket: ")
+}
+
+// policies are what refuses and allows.
+func policies(t *testing.T, sh lab.Terminal) {
+	sh.Must(t, `aws s3 mb s3://guarded && echo secret | aws s3 cp - s3://guarded/k &&
+		aws iam create-user --user-name reader && aws iam create-access-key --user-name reader --query 'AccessKey.[AccessKeyId,SecretAccessKey]' --output text >~/keys`)
+	reader := sh.After("read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY <~/keys && export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")
+	get := "aws s3api get-object --bucket guarded --key k /dev/stdout"
+	reader.Refused(t, get, `User: arn:aws:iam::111122223333:user/reader is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::guarded/k" because no identity-based policy allows the s3:GetObject action`)
+	put := func(statement string) string {
+		return `aws s3api put-bucket-policy --bucket guarded --policy '{"Version":"2012-10-17","Statement":[` + statement + `]}'`
+	}
+	const allow = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/reader"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::guarded/*"}`
+	sh.Must(t, put(allow))
+	reader.Must(t, get, "secret")
+	reader.Refused(t, "aws s3 ls s3://guarded", "AccessDenied", "s3:ListBucket")
+	reader.Refused(t, "aws s3 rm s3://guarded/k", "AccessDenied", "s3:DeleteObject")
+	public := strings.Replace(allow, `{"AWS":"arn:aws:iam::111122223333:user/reader"}`, `"*"`, 1)
+	sh.Refused(t, put(public), "AccessDenied", "because public policies are blocked by the BlockPublicPolicy block public access setting.")
+	sh.Refused(t, "aws s3api get-object --no-sign-request --bucket guarded --key k /dev/stdout", "Access Denied")
+	sh.Must(t, "aws s3api delete-public-access-block --bucket guarded && "+put(public))
+	sh.Must(t, "aws s3api get-object --no-sign-request --bucket guarded --key k /dev/stdout", "secret")
+}
+
+// restart stops everything and starts it again.
+func restart(t *testing.T, l *lab.Lab) {
+	l.Down(t)
+	l.Up(t, "--nodes", "0")
+	sh := l.Host(t).AWS(t, "2")
+	sh.Must(t, "aws s3 cp s3://guarded/k -", "secret")
+	sh.Must(t, "aws s3api get-bucket-policy --bucket guarded --output text", `"Principal":"*"`)
+	sh.Must(t, "aws s3 rb s3://guarded --force", "remove_bucket: guarded")
+}
