@@ -21,6 +21,10 @@
 // services beside the service authorization reference (engine/actions). The id of a
 // refusal is in the answer's header X-Amzn-Authorization-Id.
 //
+// S3's bodies are read after the third station, as streams: they may be larger
+// than memory. Signature, hash and checksums are checked as they are read, and a
+// body ends well only if all are right (api.Body).
+//
 // What went wrong is said as each protocol says it: the same bad signature is
 // SignatureDoesNotMatch to IAM's clients, InvalidSignatureException to EKS's,
 // AuthFailure to EC2's. Package errors here are chosen by Family.

@@ -23,11 +23,14 @@ import (
 // what it sends to AWS, trailing checksums and all.
 func (a *account) named(t *testing.T, more func(*s3.Options)) (*s3.Client, *[]string) {
 	t.Helper()
-	server := httptest.NewTLSServer(a.door)
+	server := httptest.NewUnstartedServer(a.door)
+	server.EnableHTTP2 = true
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	var seen []string
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+		ForceAttemptHTTP2: true, // as the SDK's own client
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			seen = append(seen, address)
 			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())

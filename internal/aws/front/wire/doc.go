@@ -30,5 +30,6 @@
 // name look-ups by reflection nor parsing of tags.
 //
 // The codec knows nothing of particular operations: what it does not find in
-// its table it refuses.
+// its table it refuses. The exception is S3, whose rules no model tells (s3.go):
+// buckets named by the host, operations told apart by what they need, streams.
 package wire
