@@ -1,12 +1,15 @@
 package s3_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/eksact/eksact/internal/engine/actions"
 )
 
 // calls are all operations, with the action and the resource that each is asked
@@ -128,6 +131,12 @@ func TestEveryCallIsAuthorized(t *testing.T) {
 		}
 	}
 	for name, tc := range calls(t) {
+		table, action := actions.Look(tc.action)
+		if action == nil {
+			t.Errorf("%s: AWS's reference has no action %s", name, tc.action)
+		} else if !slices.ContainsFunc(action.Resources, func(u actions.Use) bool { return table.Resources[u.Type].Matches(tc.resource) }) && tc.resource != "*" {
+			t.Errorf("%s: in AWS's reference %s has no resource like %s", name, tc.action, tc.resource)
+		}
 		t.Run(name, func(t *testing.T) {
 			on := ` on resource: "` + tc.resource + `"`
 			if tc.resource == "*" {

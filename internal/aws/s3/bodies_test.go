@@ -147,6 +147,7 @@ func TestSignedChunks(t *testing.T) {
 		"cut off":           {signed, plain, func(seed string) string { return s.chunked(seed, data)[:60000] }, "IncompleteBody"},
 		"not chunked":       {signed, plain, func(string) string { return whole }, "InvalidRequest"},
 		"not signed":        {signed, plain, func(string) string { return unsignedBody("") }, "InvalidRequest"},
+		"too large":         {signed, map[string]string{"X-Amz-Decoded-Content-Length": "5368709121"}, func(seed string) string { return s.chunked(seed, data) }, "EntityTooLarge"},
 		"no length":         {signed, nil, func(seed string) string { return s.chunked(seed, data) }, "MissingContentLength"},
 		"a negative size":   {signed, plain, func(string) string { return "-5\r\nhello\r\n0\r\n\r\n" }, "InvalidRequest"},
 		"a huge size":       {signed, plain, func(string) string { return "ffffffffffffffff\r\nhello\r\n0\r\n\r\n" }, "InvalidRequest"},

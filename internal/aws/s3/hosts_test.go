@@ -90,6 +90,42 @@ func TestNamedHosts(t *testing.T) {
 	refused(t, err, "AuthorizationHeaderMalformed", "the region 'eu-west-1' is wrong; expecting 'us-west-2'")
 }
 
+// TestAnonymousWrite: a body without a signature is checked all the same.
+func TestAnonymousWrite(t *testing.T) {
+	a := open3(t)
+	must(t)(a.admin.DeletePublicAccessBlock(t.Context(), &s3.DeletePublicAccessBlockInput{Bucket: aws.String("bkt")}))
+	must(t)(nil, setPolicy(t, a.admin, document(statement("Allow", "s3:PutObject", "arn:aws:s3:::bkt/drop/*", anyone))))
+	c, _ := a.named(t, func(o *s3.Options) { o.Credentials = aws.AnonymousCredentials{} })
+	must(t)(c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bkt"), Key: aws.String("drop/k"), Body: strings.NewReader("dropped")}))
+	if got := get(t, a.admin, "bkt", "drop/k"); got != "dropped" {
+		t.Errorf("got %q", got)
+	}
+	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bkt"), Key: aws.String("k"), Body: strings.NewReader("dropped")})
+	refused(t, err, "AccessDenied", "Access Denied")
+	_, err = c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String("bkt"), Key: aws.String("drop/m")})
+	refused(t, err, "AccessDenied", "Access Denied")
+	for name, tc := range map[string]struct{ header, value, code string }{
+		"wrong hash":    {"X-Amz-Content-Sha256", sha("other"), "XAmzContentSHA256Mismatch"},
+		"signed chunks": {"X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "MissingContentLength"},
+		"wrong CRC32":   {"X-Amz-Checksum-Crc32", "AAAAAA==", "BadDigest"},
+	} {
+		r, _ := http.NewRequest("PUT", a.url+"/bkt/drop/k", strings.NewReader("changed"))
+		r.Header.Set(tc.header, tc.value)
+		res, err := a.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if res.StatusCode == 200 || !strings.Contains(string(data), "<Code>"+tc.code+"</Code>") {
+			t.Errorf("%s: %d %s", name, res.StatusCode, data)
+		}
+	}
+	if got := get(t, a.admin, "bkt", "drop/k"); got != "dropped" {
+		t.Errorf("after refusals it holds %q", got)
+	}
+}
+
 func do(t *testing.T, c *http.Client, method, url, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
