@@ -1,6 +1,7 @@
 package s3_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/eksact/eksact/internal/engine/actions"
 )
@@ -279,4 +281,26 @@ func TestConditionKeys(t *testing.T) {
 	refused(t, write(func(in *s3.PutObjectInput) { in.Tagging = aws.String("a=1") })(tagger), "AccessDenied", "s3:PutObjectTagging")
 	source := a.user(t, "target", document(statement("Allow", "s3:PutObject", "*")))
 	refused(t, copyOf("bkt/k")(source), "AccessDenied", `s3:GetObject on resource: "arn:aws:s3:::bkt/k"`)
+}
+
+// TestRefusalIsRecorded: a refusal of S3's names the record of it, as all others.
+func TestRefusalIsRecorded(t *testing.T) {
+	a := open3(t)
+	nobody := a.user(t, "nobody", "")
+	_, err := nobody.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bkt"), Key: aws.String("k")})
+	var answer *smithyhttp.ResponseError
+	if !errors.As(err, &answer) {
+		t.Fatal(err)
+	}
+	id := answer.Response.Header.Get("X-Amzn-Authorization-Id")
+	if id == "" {
+		t.Fatalf("the answer's headers are %v", answer.Response.Header)
+	}
+	d, ok := a.identities.Denial(id)
+	if !ok {
+		t.Fatalf("no record of %s", id)
+	}
+	if d.Who.Name != "nobody" || d.Decision.Allowed {
+		t.Errorf("the record is of %+v", d.Who)
+	}
 }

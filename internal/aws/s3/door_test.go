@@ -44,6 +44,7 @@ type account struct {
 	store           *store.Store
 	records         *cloudtrail.Trail
 	door            http.Handler
+	identities      *iam.IAM
 }
 
 func open(t testing.TB) *account {
@@ -77,7 +78,7 @@ func open(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.door = door
+	a.door, a.identities = door, i
 	server := httptest.NewServer(door)
 	t.Cleanup(func() {
 		a.client.CloseIdleConnections()
