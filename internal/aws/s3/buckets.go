@@ -168,26 +168,59 @@ func (s *S3) deleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*s3.De
 		return nil, err
 	}
 	defer s.sweep(ctx)
-	prefix := *in.Bucket + "/"
-	for range s.objects.Shared(prefix) {
+	for range s.objects.Shared(*in.Bucket + "/") {
 		return nil, errNotEmpty
 	}
-	return &s3.DeleteBucketOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
-		if _, ok := s.buckets.In(tx).Get(*in.Bucket); !ok {
+	// Uploads under way go with the bucket; one that begins meanwhile, too.
+	for {
+		if err := s.forgetUploads(ctx, *in.Bucket); err != nil {
+			return nil, err
+		}
+		again, err := s.deleteEmpty(ctx, *in.Bucket)
+		if err != nil || !again {
+			return &s3.DeleteBucketOutput{}, err
+		}
+	}
+}
+
+// deleteEmpty deletes a bucket that has neither objects nor uploads. Of one with
+// uploads it says that it is to be tried again.
+func (s *S3) deleteEmpty(ctx context.Context, name string) (again bool, err error) {
+	err = s.Store.Update(ctx, func(tx *store.Tx) error {
+		again = false
+		if _, ok := s.buckets.In(tx).Get(name); !ok {
 			return errNoSuchBucket
 		}
-		for range s.objects.In(tx).List(prefix) {
+		for range s.objects.In(tx).List(name + "/") {
 			return errNotEmpty
 		}
-		for key := range s.uploads.In(tx).List(prefix) {
-			s.uploads.In(tx).Delete(key)
+		for range s.uploads.In(tx).List(name + "/") {
+			again = true
+			return errNotEmpty
 		}
-		for key := range s.parts.In(tx).List(prefix) {
-			s.parts.In(tx).Delete(key)
-		}
-		s.buckets.In(tx).Delete(*in.Bucket)
+		s.buckets.In(tx).Delete(name)
 		return nil
 	})
+	if again {
+		return true, nil
+	}
+	return false, err
+}
+
+func (s *S3) forgetUploads(ctx context.Context, bucket string) error {
+	for key := range s.uploads.Shared(bucket + "/") {
+		err := s.Store.Update(ctx, func(tx *store.Tx) error {
+			s.uploads.In(tx).Delete(key)
+			return nil
+		})
+		if err == nil {
+			err = s.forgetParts(ctx, bucket, keyOf(bucket, key))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *S3) getBucketLocation(ctx context.Context, in *s3.GetBucketLocationInput) (*s3.GetBucketLocationOutput, error) {

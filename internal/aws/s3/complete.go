@@ -36,27 +36,23 @@ func (s *S3) completeMultipartUpload(ctx context.Context, in *s3.CompleteMultipa
 		return nil, errMalformedXML
 	}
 	defer s.sweep(ctx)
-	var o Object
-	err = s.Store.Update(ctx, func(tx *store.Tx) error {
-		if _, ok := s.uploads.In(tx).Get(uploadKey(*in.Bucket, *in.UploadId)); !ok {
-			return errNoSuchUpload
-		}
-		parts, err := s.chosen(tx, in, &u)
-		if err != nil {
-			return err
-		}
-		if o, err = assemble(&u, parts); err != nil {
-			return err
-		}
-		if err := matches(in, &o); err != nil {
-			return err
-		}
-		o.Modified = s.now()
-		s.forgetUpload(tx, *in.Bucket, *in.UploadId)
-		return s.putIn(tx, *in.Bucket, *in.Key, &o, in.IfMatch, in.IfNoneMatch)
-	})
+	parts, err := s.chosen(in, &u)
 	if err != nil {
 		return nil, err
+	}
+	defer s.release(parts)
+	o, err := assemble(&u, parts)
+	if err == nil {
+		err = matches(in, &o)
+	}
+	if err == nil {
+		err = s.complete(ctx, in, &o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.forgetParts(ctx, *in.Bucket, *in.UploadId); err != nil {
+		s.Log.Error("parts of a completed S3 upload stay until the next start", "bucket", *in.Bucket, "key", *in.Key, "error", err)
 	}
 	c := o.Checksum
 	location := "https://" + *in.Bucket + ".s3." + s.Place.Region + ".amazonaws.com/" + *spelling(types.EncodingTypeUrl).spell(*in.Key)
@@ -67,31 +63,74 @@ func (s *S3) completeMultipartUpload(ctx context.Context, in *s3.CompleteMultipa
 	}, nil
 }
 
-// chosen are the parts that the call lists, as they were uploaded.
-func (s *S3) chosen(tx *store.Tx, in *s3.CompleteMultipartUploadInput, u *Upload) ([]Part, error) {
+// complete puts the object in the place of the upload.
+func (s *S3) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput, o *Object) error {
+	o.Modified = s.now()
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		key := uploadKey(*in.Bucket, *in.UploadId)
+		if _, ok := s.uploads.In(tx).Get(key); !ok {
+			return errNoSuchUpload
+		}
+		s.uploads.In(tx).Delete(key)
+		return s.putIn(tx, *in.Bucket, *in.Key, o, in.IfMatch, in.IfNoneMatch)
+	})
+}
+
+// chosen are the parts that the call lists, as they were uploaded. Their bytes are
+// held, unless there is an error.
+func (s *S3) chosen(in *s3.CompleteMultipartUploadInput, u *Upload) (parts []Part, err error) {
+	defer func() {
+		if err != nil {
+			s.release(parts)
+		}
+	}()
 	if !slices.IsSortedFunc(in.MultipartUpload.Parts, func(a, b types.CompletedPart) int {
 		return cmp.Or(cmp.Compare(aws.ToInt32(a.PartNumber), aws.ToInt32(b.PartNumber)), -1) // nor twice the same
 	}) {
 		return nil, errPartOrder
 	}
-	var parts []Part
 	for i, want := range in.MultipartUpload.Parts {
 		n := aws.ToInt32(want.PartNumber)
-		p, ok := s.parts.In(tx).Get(partKey(*in.Bucket, *in.UploadId, n))
-		if !ok || strings.Trim(aws.ToString(want.ETag), `"`) != p.ETag {
-			return nil, errInvalidPart
-		}
-		if given := givenChecksum(want, p.Checksum.Algorithm); given != nil && *given != p.Checksum.Value {
-			return nil, errInvalidPart
-		} else if given == nil && u.Composite {
-			return nil, invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), n)
-		}
-		if i < len(in.MultipartUpload.Parts)-1 && p.Blob.Size < leastOfPart {
-			return nil, errEntityTooSmall
+		p, ok := s.heldPart(partKey(*in.Bucket, *in.UploadId, n))
+		if !ok {
+			return parts, errInvalidPart
 		}
 		parts = append(parts, p)
+		if strings.Trim(aws.ToString(want.ETag), `"`) != p.ETag {
+			return parts, errInvalidPart
+		}
+		if given := givenChecksum(want, p.Checksum.Algorithm); given != nil && *given != p.Checksum.Value {
+			return parts, errInvalidPart
+		} else if given == nil && u.Composite {
+			return parts, invalidRequest("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.", strings.ToLower(u.Algorithm), n)
+		}
+		if i < len(in.MultipartUpload.Parts)-1 && p.Blob.Size < leastOfPart {
+			return parts, errEntityTooSmall
+		}
 	}
 	return parts, nil
+}
+
+// heldPart is a part whose bytes are held: they were named by its record while they
+// were.
+func (s *S3) heldPart(key string) (Part, bool) {
+	for {
+		p, ok := s.parts.Get(key)
+		if !ok {
+			return p, false
+		}
+		s.blobs.hold(p.blobs())
+		if now, ok := s.parts.Get(key); ok && now.Blob == p.Blob {
+			return p, true
+		}
+		s.blobs.release(p.blobs())
+	}
+}
+
+func (s *S3) release(parts []Part) {
+	for i := range parts {
+		s.blobs.release(parts[i].blobs())
+	}
 }
 
 func givenChecksum(p types.CompletedPart, algorithm string) *string {

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -55,10 +56,15 @@ func (s *S3) deleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (*s3.
 	}
 	defer s.sweep(ctx)
 	out := &s3.DeleteObjectsOutput{}
+	var free []string // keys to be deleted without a condition
 	for _, o := range in.Delete.Objects {
 		key := aws.ToString(o.Key)
 		_, err := s.onObject(ctx, "s3:DeleteObject", in.Bucket, &key, nil, o.VersionId, nil)
-		if err == nil {
+		switch {
+		case err == nil && o.ETag == nil:
+			free = append(free, key)
+			continue
+		case err == nil:
 			err = s.remove(ctx, *in.Bucket, key, o.ETag)
 		}
 		var coded interface {
@@ -66,14 +72,40 @@ func (s *S3) deleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (*s3.
 			ErrorMessage() string
 		}
 		switch {
-		case err == nil && !aws.ToBool(in.Delete.Quiet):
-			out.Deleted = append(out.Deleted, types.DeletedObject{Key: &key})
 		case err == nil:
+			out.Deleted = append(out.Deleted, types.DeletedObject{Key: &key})
 		case errors.As(err, &coded):
 			out.Errors = append(out.Errors, types.Error{Key: &key, Code: aws.String(coded.ErrorCode()), Message: aws.String(coded.ErrorMessage())})
 		default:
 			return nil, err
 		}
 	}
+	if err := s.removeAll(ctx, *in.Bucket, free); err != nil {
+		return nil, err
+	}
+	for _, key := range free {
+		out.Deleted = append(out.Deleted, types.DeletedObject{Key: aws.String(key)})
+	}
+	if aws.ToBool(in.Delete.Quiet) {
+		out.Deleted = nil
+	}
 	return out, nil
+}
+
+// removeAll deletes objects, many in one transaction.
+func (s *S3) removeAll(ctx context.Context, bucket string, keys []string) error {
+	for some := range slices.Chunk(keys, batch) {
+		err := s.Store.Update(ctx, func(tx *store.Tx) error {
+			for _, key := range some {
+				if _, ok := s.objects.Get(objectKey(bucket, key)); ok {
+					s.objects.In(tx).Delete(objectKey(bucket, key))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

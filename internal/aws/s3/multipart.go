@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -227,17 +228,54 @@ func (s *S3) abortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUplo
 		return nil, err
 	}
 	defer s.sweep(ctx)
-	return &s3.AbortMultipartUploadOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
-		s.forgetUpload(tx, *in.Bucket, *in.UploadId)
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
+		s.uploads.In(tx).Delete(uploadKey(*in.Bucket, *in.UploadId))
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &s3.AbortMultipartUploadOutput{}, s.forgetParts(ctx, *in.Bucket, *in.UploadId)
 }
 
-func (s *S3) forgetUpload(tx *store.Tx, bucket, id string) {
-	for key := range s.parts.In(tx).List(uploadKey(bucket, id) + "/") {
-		s.parts.In(tx).Delete(key)
+// batch is how many records one transaction changes: etcd takes 128 operations, and
+// as many conditions (--max-txn-ops).
+const batch = 100
+
+// forgetParts deletes the parts of an upload that is gone: none can be added any
+// more. A crash in between leaves them to Open.
+func (s *S3) forgetParts(ctx context.Context, bucket, id string) error {
+	var keys []string
+	for key := range s.parts.Shared(uploadKey(bucket, id) + "/") {
+		keys = append(keys, key)
 	}
-	s.uploads.In(tx).Delete(uploadKey(bucket, id))
+	return s.deleteParts(ctx, keys)
+}
+
+func (s *S3) deleteParts(ctx context.Context, keys []string) error {
+	for some := range slices.Chunk(keys, batch) {
+		err := s.Store.Update(ctx, func(tx *store.Tx) error {
+			for _, key := range some {
+				s.parts.In(tx).Delete(key)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteStrayParts deletes parts whose upload is gone.
+func (s *S3) deleteStrayParts(ctx context.Context) error {
+	var stray []string
+	for key := range s.parts.Shared("") {
+		if _, ok := s.uploads.Get(key[:strings.LastIndexByte(key, '/')]); !ok {
+			stray = append(stray, key)
+		}
+	}
+	return s.deleteParts(ctx, stray)
 }
 
 func (s *S3) listParts(ctx context.Context, in *s3.ListPartsInput) (*s3.ListPartsOutput, error) {

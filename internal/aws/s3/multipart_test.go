@@ -238,3 +238,39 @@ func TestUploadPartCopy(t *testing.T) {
 		t.Errorf("CRC32 %s, want %s", *out.ChecksumCRC32, base64of(sum))
 	}
 }
+
+// TestManyParts: more parts, uploads and objects than one transaction takes.
+func TestManyParts(t *testing.T) {
+	a := open(t)
+	a.bucket(t, "bkt")
+	bucket, key, ctx := aws.String("bkt"), aws.String("k"), t.Context()
+	begin := func() *string {
+		u, err := a.admin.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range int32(230) {
+			must(t)(a.admin.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key, UploadId: u.UploadId, PartNumber: aws.Int32(n + 1), Body: strings.NewReader(strings.Repeat("x", int(n)))}))
+		}
+		return u.UploadId
+	}
+	must(t)(a.admin.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: bucket, Key: key, UploadId: begin()}))
+	if n := a.blobs(t); n != 0 {
+		t.Errorf("an aborted upload left %d files", n)
+	}
+	begin()
+	var some []types.ObjectIdentifier
+	for n := range 230 {
+		k := strings.Repeat("k", n+1)
+		put(t, a.admin, "bkt", k, k)
+		some = append(some, types.ObjectIdentifier{Key: &k})
+	}
+	out, err := a.admin.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: some}})
+	if err != nil || len(out.Deleted) != 230 || len(out.Errors) != 0 {
+		t.Errorf("%d deleted, errors %v, %v", len(out.Deleted), out.Errors, err)
+	}
+	must(t)(a.admin.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket})) // with the upload
+	if n := a.blobs(t); n != 0 {
+		t.Errorf("a deleted bucket left %d files", n)
+	}
+}

@@ -89,7 +89,12 @@ func blobsOf[T any, P interface {
 }
 
 // Open removes what a crash left behind.
-func (s *S3) Open(ctx context.Context) error { return s.blobs.clean(ctx) }
+func (s *S3) Open(ctx context.Context) error {
+	if err := s.deleteStrayParts(ctx); err != nil {
+		return err
+	}
+	return s.blobs.clean(ctx)
+}
 
 // Close stops following the store.
 func (s *S3) Close() {
