@@ -1,8 +1,15 @@
 package s3
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/eksact/eksact/test/lab"
 )
@@ -25,6 +32,7 @@ func TestCommands(t *testing.T) {
 		})
 	}
 	t.Run("policies", func(t *testing.T) { policies(t, l.Host(t).AWS(t, "2")) })
+	t.Run("many parts", func(t *testing.T) { manyParts(t, l.Host(t)) })
 	t.Run("it is all there after a restart", func(t *testing.T) { restart(t, l) })
 }
 
@@ -65,6 +73,43 @@ func policies(t *testing.T, sh lab.Terminal) {
 	sh.Refused(t, "aws s3api get-object --no-sign-request --bucket guarded --key k /dev/stdout", "Access Denied")
 	sh.Must(t, "aws s3api delete-public-access-block --bucket guarded && "+put(public))
 	sh.Must(t, "aws s3api get-object --no-sign-request --bucket guarded --key k /dev/stdout", "secret")
+}
+
+// manyParts makes an object of more parts, and deletes more keys, than one
+// transaction of etcd takes.
+func manyParts(t *testing.T, sh lab.Terminal) {
+	env := strings.Fields(sh.Must(t, "echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY"))
+	c := s3.New(s3.Options{
+		Region: "us-west-2", BaseEndpoint: &env[0], UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider(env[1], env[2], ""),
+	})
+	bucket, key, ctx := aws.String("parts"), aws.String("k"), t.Context()
+	sh.Must(t, "aws s3 mb s3://parts")
+	u, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many, size = 140, 5 << 20
+	var parts []types.CompletedPart
+	for n := range int32(many) {
+		out, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key, UploadId: u.UploadId, PartNumber: aws.Int32(n + 1), Body: bytes.NewReader(make([]byte, size))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(n + 1), ETag: out.ETag})
+	}
+	if _, err := c.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: bucket, Key: key, UploadId: u.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
+		t.Fatal(err)
+	}
+	head, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key})
+	if err != nil || *head.ContentLength != many*size || !strings.HasSuffix(*head.ETag, `-140"`) {
+		t.Errorf("%+v, %v", head, err)
+	}
+	for n := range many {
+		if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String(fmt.Sprint("n/", n))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh.Must(t, "aws s3 rb s3://parts --force", "remove_bucket: parts")
 }
 
 // restart stops everything and starts it again.
