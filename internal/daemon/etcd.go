@@ -87,6 +87,7 @@ func (d *Daemon) etcdSpec() (supervise.Spec, error) {
 			"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers,
 			"--initial-cluster=eksact=" + peers,
 			"--quota-backend-bytes=8589934592",
+			"--max-txn-ops=4096", // renaming a group changes each of its members
 			"--log-level=warn",
 		},
 		Env:       append(os.Environ(), gc.Env(gc.Default)),

@@ -23,6 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
+	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -51,13 +52,17 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { trail.Close() })
+	buckets, err := s3.New(s3.Config{Store: records, Place: place, Dir: t.TempDir(), IAM: accounts})
+	if err != nil {
+		t.Fatal(err)
+	}
 	codec, err := wire.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	door, err := front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service(), iamtoolbox.New(accounts).Service()},
+		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service(), buckets.Service(), iamtoolbox.New(accounts).Service()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -75,7 +75,7 @@ func TestFederatedUsers(t *testing.T) {
 		t.Errorf("%+v", who)
 	}
 	says(t, a.may(ctx, "s3:GetObject", "arn:aws:s3:::b/x"), "")
-	says(t, a.may(ctx, "s3:PutObject", "arn:aws:s3:::b/x"), "User: "+arn+" is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::b/x because no session policy allows the s3:PutObject action")
+	says(t, a.may(ctx, "s3:PutObject", "arn:aws:s3:::b/x"), "User: "+arn+" is not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::b/x\" because no session policy allows the s3:PutObject action")
 }
 
 // Without a policy passed, they may do nothing; with one, never more than the user.
