@@ -94,7 +94,7 @@ func (a *asked) run(ctx context.Context, w io.Writer, g *global.Options) error {
 		case err != nil:
 			return err
 		}
-		if err := account.fill(q); err != nil {
+		if err := account.fill(ctx, q); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/cli/global"
@@ -27,6 +30,12 @@ type details struct {
 	roles    map[string]types.RoleDetail          // by ARN
 	groups   map[string]types.GroupDetail         // by name
 	policies map[string]types.ManagedPolicyDetail // by ARN
+	buckets  bucketPolicies
+}
+
+// bucketPolicies is what is needed of S3.
+type bucketPolicies interface {
+	GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...func(*s3.Options)) (*s3.GetBucketPolicyOutput, error)
 }
 
 // readAccount asks the IAM of the eksact that runs here for everything it has.
@@ -44,15 +53,19 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 	if err := control.Dial(g.RunDir).Call(ctx, "/credentials", nil, &admin); err != nil {
 		return nil, err
 	}
-	return readDetails(ctx, awsiam.NewFromConfig(aws.Config{
+	config := aws.Config{
 		Region: c.Region, BaseEndpoint: aws.String(c.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
-	}))
+	}
+	return readDetails(ctx, awsiam.NewFromConfig(config), s3.NewFromConfig(config, pathStyle))
 }
 
+// pathStyle names buckets in the path: the AWS API's address has no names for them.
+func pathStyle(o *s3.Options) { o.UsePathStyle = true }
+
 // readDetails pages through the account.
-func readDetails(ctx context.Context, client *awsiam.Client) (*details, error) {
-	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}}
+func readDetails(ctx context.Context, client *awsiam.Client, buckets bucketPolicies) (*details, error) {
+	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}, buckets}
 	for p := awsiam.NewGetAccountAuthorizationDetailsPaginator(client, nil); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -76,7 +89,7 @@ func readDetails(ctx context.Context, client *awsiam.Client) (*details, error) {
 
 // fill gives a question the account's policies, and its principal what the account
 // knows of it: unique id, path, tags.
-func (d *details) fill(q *cases.Question) error {
+func (d *details) fill(ctx context.Context, q *cases.Question) error {
 	switch c := &q.Principal.Caller; c.Kind {
 	case policy.UserCaller:
 		u, ok := d.users[c.ARN]
@@ -96,6 +109,9 @@ func (d *details) fill(q *cases.Question) error {
 		}
 	case policy.FederatedCaller:
 		return hint.New("what a federated user may do is decided by the policies of its session, which only the session has", "name their files with --session, and the user's with --identity")
+	}
+	if err := d.fillBucket(ctx, q); err != nil {
+		return err
 	}
 	return d.fillTrust(q)
 }
@@ -148,6 +164,27 @@ func (d *details) fillTrust(q *cases.Question) error {
 	r := reader{d: d}
 	q.Layers.Resource, q.Layers.Kind = r.read(policy.Trust, "trust policy of role "+aws.ToString(role.RoleName), "", role.AssumeRolePolicyDocument), cases.RoleTrust
 	return r.err
+}
+
+// fillBucket adds the policy of the bucket that the call is about.
+func (d *details) fillBucket(ctx context.Context, q *cases.Question) error {
+	name, ok := strings.CutPrefix(q.Resource, "arn:aws:s3:::")
+	if !ok || q.Layers.Resource != nil {
+		return nil
+	}
+	name, _, _ = strings.Cut(name, "/")
+	if name == "" || strings.ContainsAny(name, "*?") {
+		return nil
+	}
+	out, err := d.buckets.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &name})
+	if refusal := smithy.APIError(nil); errors.As(err, &refusal) && strings.HasPrefix(refusal.ErrorCode(), "NoSuchBucket") {
+		return nil // no bucket, or none with a policy
+	}
+	if err != nil {
+		return hint.New(fmt.Sprintf("the policy of bucket %s can't be read: %v", name, err), "name a file of it with --resource-policy")
+	}
+	q.Layers.Resource, err = cases.StoredPolicy(policy.Resource, "policy of bucket "+name, "", aws.ToString(out.Policy))
+	return err
 }
 
 // tagsOf are an entity's tags, and over them those that the question gave.

@@ -15,12 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/store"
@@ -37,8 +40,8 @@ func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (
 	return secret, who, err
 }
 
-// account is IAM behind a front door, for the official SDK.
-func account(t *testing.T) *awsiam.Client {
+// account is IAM and S3 behind a front door, for the official SDK.
+func account(t *testing.T) (*awsiam.Client, *awss3.Client) {
 	t.Helper()
 	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
 	s := store.NewMemory()
@@ -52,6 +55,10 @@ func account(t *testing.T) *awsiam.Client {
 	if err := errors.Join(i.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
 		t.Fatal(err)
 	}
+	buckets, err := s3.New(s3.Config{Store: s, Place: place, Dir: t.TempDir(), IAM: i})
+	if err != nil {
+		t.Fatal(err)
+	}
 	codec, err := wire.New()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +70,7 @@ func account(t *testing.T) *awsiam.Client {
 	t.Cleanup(func() { _ = trail.Close() })
 	door, err := front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: keyring{tokens}, Authorizer: i, Recorder: trail,
-		Services: []*api.Service{i.Service(), tokens.Service()},
+		Services: []*api.Service{i.Service(), tokens.Service(), buckets.Service()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,17 +81,19 @@ func account(t *testing.T) *awsiam.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return awsiam.NewFromConfig(aws.Config{
+	config := aws.Config{
 		Region: "us-west-2", BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
-	})
+	}
+	return awsiam.NewFromConfig(config), awss3.NewFromConfig(config, pathStyle)
 }
 
 // TestLive explains calls by the policies of an account, read by its own API.
 func TestLive(t *testing.T) {
-	client := account(t)
+	client, buckets := account(t)
 	furnish(t, client)
-	d, err := readDetails(t.Context(), client)
+	furnishBucket(t, buckets)
+	d, err := readDetails(t.Context(), client, buckets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,13 +111,16 @@ func TestLive(t *testing.T) {
 		{asked{principal: bob, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/team/app"}, []string{"may perform", "trust policy of role app"}},
 		{asked{principal: app, action: "s3:ListAllMyBuckets", resource: "*"}, []string{"may perform", "AmazonS3ReadOnlyAccess"}},
 		{asked{principal: app, action: "sts:AssumeRole", resource: "arn:aws:iam::111122223333:role/team/app"}, []string{"because no role trust policy allows", "Principal is arn:aws:iam::111122223333:user/bob"}},
+		{asked{principal: app, action: "s3:PutObject", resource: "arn:aws:s3:::shared/x"}, []string{"may perform", "Allow Drop of policy of bucket shared"}},
+		{asked{principal: bob, action: "s3:GetObject", resource: "arn:aws:s3:::shared/secret"}, []string{"with an explicit deny in a resource-based policy"}},
+		{asked{principal: bob, action: "s3:GetObject", resource: "arn:aws:s3:::nobucket/x"}, []string{"may perform"}},
 		{asked{principal: "arn:aws:iam::111122223333:root", action: "s3:GetObject", resource: "arn:aws:s3:::data/x"}, []string{"may perform", "needs no policy"}},
 	} {
 		q, err := c.asked.question()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.fill(q); err != nil {
+		if err := d.fill(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
@@ -130,7 +142,7 @@ func TestLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.fill(q); err != nil {
+	if err := d.fill(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}
 	if e := q.Explain(); e.Decision != cases.ExplicitDeny || e.DecidedBy.File != denied || len(e.Layers[0].Matched) != 2 {
@@ -141,9 +153,23 @@ func TestLive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.fill(&cases.Question{Principal: p, Action: "s3:GetObject", Resource: "*"}); err == nil {
+		if err := d.fill(t.Context(), &cases.Question{Principal: p, Action: "s3:GetObject", Resource: "*"}); err == nil {
 			t.Errorf("%s is explained, though unknown", principal)
 		}
+	}
+}
+
+// furnishBucket makes a bucket that lets a role in, and nobody at one object.
+func furnishBucket(t *testing.T, client *awss3.Client) {
+	t.Helper()
+	name := aws.String("shared")
+	if _, err := client.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "us-west-2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutBucketPolicy(t.Context(), &awss3.PutBucketPolicyInput{Bucket: name, Policy: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Sid":"Drop","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/team/app"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::shared/*"},
+		{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::shared/secret"}]}`)}); err != nil {
+		t.Fatal(err)
 	}
 }
 
