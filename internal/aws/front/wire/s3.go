@@ -72,6 +72,9 @@ func isAnonymousS3(r *http.Request) bool {
 	if _, named := bucketOfHost(r.Host); named {
 		return true
 	}
+	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-") {
+		return false // signed, for a service that does not know the request
+	}
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
