@@ -10,6 +10,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 )
 
 // TestDenialsAreExplained: refusals of the front door and of services that decide
@@ -34,7 +36,7 @@ func TestDenialsAreExplained(t *testing.T) {
 		name            string
 		call            func() error
 		action, layer   string
-		decision        string
+		decision        answer.Outcome
 		decidedBy       string // policy
 		outcomes        string // of the layers
 		missed, matched string // an element of the nearest miss, and a policy that matched
@@ -76,7 +78,7 @@ func TestDenialsAreExplained(t *testing.T) {
 			var outcomes []string
 			missed, matched := "", false
 			for _, l := range e.Layers {
-				outcomes = append(outcomes, l.Layer+"="+l.Outcome)
+				outcomes = append(outcomes, l.Layer+"="+string(l.Outcome))
 				if len(l.Missed) > 0 {
 					missed = l.Missed[0].Element
 				}

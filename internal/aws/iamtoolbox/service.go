@@ -10,6 +10,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 )
 
 // Denials are the refusals that are known.
@@ -84,9 +85,9 @@ type collector struct {
 	one  *Evaluation
 }
 
-func (c *collector) layer(l *iam.ExplainedLayer) {
+func (c *collector) layer(l *answer.Layer) {
 	for i := range l.Missed {
-		c.uri(l, &l.Missed[i].ExplainedStatement)
+		c.uri(l, &l.Missed[i].Statement)
 	}
 	matched := map[*string]int{}
 	for i := range l.Matched {
@@ -111,7 +112,7 @@ func (c *collector) layer(l *iam.ExplainedLayer) {
 }
 
 // uri names the policy of a statement, and lists the policy the first time.
-func (c *collector) uri(l *iam.ExplainedLayer, s *iam.ExplainedStatement) *string {
+func (c *collector) uri(l *answer.Layer, s *answer.Statement) *string {
 	key := l.Layer + " " + s.ARN + " " + s.Policy
 	if uri, ok := c.uris[key]; ok {
 		return uri

@@ -11,25 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	awsaccount "github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
-	"github.com/eksact/eksact/internal/engine/policy/cases"
 )
-
-// denial is a refused call as the daemon explains it: who called when, what its
-// condition keys were, and what the layers said.
-type denial struct {
-	AuthorizationID string    `json:"authorizationId"`
-	RequestID       string    `json:"requestId"`
-	Time            time.Time `json:"time"`
-	SourceIP        string    `json:"sourceIp,omitempty"`
-	UserAgent       string    `json:"userAgent,omitempty"`
-	AccessKeyID     string    `json:"accessKeyId,omitempty"`
-	PrincipalARN    string    `json:"principalArn"`
-	cases.Explanation
-	Context map[string][]string `json:"context"`
-}
 
 // explainDenial asks the daemon about a call that was refused: by its authorization
 // id or request id, or the last one.
@@ -44,10 +30,11 @@ func explainDenial(cmd *cobra.Command, g *global.Options, args []string) error {
 func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, asJSON bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	var d denial
+	var d awsaccount.Explanation
 	if err := c.Call(ctx, "/denial", id, &d); err != nil {
 		return err
 	}
+	d.DeniesFirst()
 	if asJSON {
 		return global.Print(w, d)
 	}
@@ -55,7 +42,7 @@ func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, a
 	return nil
 }
 
-func showDenial(w io.Writer, d *denial) {
+func showDenial(w io.Writer, d *awsaccount.Explanation) {
 	showExplanation(w, "", &d.Explanation)
 	if d.DecidedBy != nil {
 		fmt.Fprintf(w, "decided by: %s\n", statementText(d.DecidedBy))

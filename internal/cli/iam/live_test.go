@@ -25,6 +25,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -145,7 +146,7 @@ func TestLive(t *testing.T) {
 	if err := d.fill(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}
-	if e := q.Explain(); e.Decision != cases.ExplicitDeny || e.DecidedBy.File != denied || len(e.Layers[0].Matched) != 2 {
+	if e := q.Explain(); e.Decision != answer.ExplicitDeny || e.DecidedBy.File != denied || len(e.Layers[0].Matched) != 2 {
 		t.Errorf("with a file: %+v", e)
 	}
 	for _, principal := range []string{"arn:aws:iam::111122223333:user/eve", "arn:aws:iam::111122223333:role/none", "arn:aws:sts::111122223333:federated-user/f"} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 )
 
@@ -45,16 +46,16 @@ type testReport struct {
 }
 
 type testCase struct {
-	Name     string        `json:"name"`
-	File     string        `json:"file"`
-	Line     int           `json:"line"`
-	Holds    bool          `json:"holds"`
-	Known    string        `json:"known,omitempty"`
-	Expected cases.Outcome `json:"expected"`
-	Got      cases.Outcome `json:"got"`
-	Problems []string      `json:"problems"`
+	Name     string         `json:"name"`
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	Holds    bool           `json:"holds"`
+	Known    string         `json:"known,omitempty"`
+	Expected answer.Outcome `json:"expected"`
+	Got      answer.Outcome `json:"got"`
+	Problems []string       `json:"problems"`
 	// Explanation is there of cases that do not hold.
-	Explanation *cases.Explanation `json:"explanation,omitempty"`
+	Explanation *answer.Explanation `json:"explanation,omitempty"`
 }
 
 func summary(files []*loaded, failed int) testReport {

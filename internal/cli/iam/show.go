@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 )
 
@@ -25,7 +26,7 @@ func showFailure(w io.Writer, r *cases.Result) {
 }
 
 // showExplanation tells what was decided, by what, and what each layer said.
-func showExplanation(w io.Writer, indent string, e *cases.Explanation) {
+func showExplanation(w io.Writer, indent string, e *answer.Explanation) {
 	fmt.Fprintf(w, "%s%s\n", indent, sentence(e))
 	for i := range e.Layers {
 		l := &e.Layers[i]
@@ -43,7 +44,7 @@ func showExplanation(w io.Writer, indent string, e *cases.Explanation) {
 	}
 }
 
-func sentence(e *cases.Explanation) string {
+func sentence(e *answer.Explanation) string {
 	if e.Sentence != "" {
 		return e.Sentence
 	}
@@ -55,32 +56,32 @@ func sentence(e *cases.Explanation) string {
 }
 
 // layerTitle is the layer as AWS's refusals call it.
-func layerTitle(l *cases.LayerAnswer) string {
-	title := cases.Layer(l.Layer).String()
+func layerTitle(l *answer.Layer) string {
+	title := answer.LayerNames()[l.Layer].String()
 	if l.Level != nil {
 		title += fmt.Sprintf(", level %d", *l.Level)
 	}
 	return title
 }
 
-func layerSays(l *cases.LayerAnswer, e *cases.Explanation) string {
+func layerSays(l *answer.Layer, e *answer.Explanation) string {
 	switch {
-	case l.Outcome == cases.ExplicitDeny:
+	case l.Outcome == answer.ExplicitDeny:
 		return "denies"
 	case l.Delegates:
 		return "allows the account, so that the caller's own policies must allow too"
-	case l.Outcome == cases.Allowed:
+	case l.Outcome == answer.Allowed:
 		return "allows"
 	case len(l.Matched)+len(l.Missed) == 0:
 		return "there is none, so nothing is allowed"
-	case e.Decision == cases.Allowed:
+	case e.Decision == answer.Allowed:
 		return "does not allow, and need not"
 	}
 	return "does not allow"
 }
 
 // statementText is "Allow [Sid] of policy P (file:line)".
-func statementText(s *cases.Statement) string {
+func statementText(s *answer.Statement) string {
 	name := fmt.Sprintf("Statement[%d]", s.Index)
 	if s.Sid != "" {
 		name = s.Sid
@@ -100,7 +101,7 @@ func statementText(s *cases.Statement) string {
 }
 
 // missText says which part of a statement did not match.
-func missText(m *cases.Missed) string {
+func missText(m *answer.Miss) string {
 	switch m.Miss {
 	case "condition":
 		got := "the key is absent"

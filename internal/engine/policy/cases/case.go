@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/eksact/eksact/internal/engine/policy"
+	"github.com/eksact/eksact/internal/engine/policy/answer"
 )
 
 // Case is one request and what is expected of it.
@@ -21,30 +22,13 @@ type Case struct {
 	Expect       Expectation
 }
 
-// Outcome of a decision.
-type Outcome string
-
-const (
-	Allowed      Outcome = "allowed"
-	ExplicitDeny Outcome = "explicitDeny"
-	ImplicitDeny Outcome = "implicitDeny"
-	denied       Outcome = "deny" // either
-)
-
-func outcomeOf(d *policy.Decision) Outcome {
-	switch {
-	case d.Allowed:
-		return Allowed
-	case d.Explicit:
-		return ExplicitDeny
-	}
-	return ImplicitDeny
-}
+// denied expects either kind of refusal.
+const denied answer.Outcome = "deny"
 
 // Expectation is what a case expects. Empty fields expect nothing.
 type Expectation struct {
-	Outcome   Outcome
-	Layer     string // as LayerName
+	Outcome   answer.Outcome
+	Layer     string // as answer.LayerName
 	Reason    string // AWS's sentence, or a part of it
 	Policy    string // by name, or by ARN
 	Statement string // by Sid, or by index from 0
@@ -58,8 +42,8 @@ func (e *Expectation) fields(s *source, known map[string]func(*yaml.Node) error)
 		if err := s.str(&text)(n); err != nil {
 			return err
 		}
-		outcomes := map[string]Outcome{
-			"allowed": Allowed, "allow": Allowed, "explicitDeny": ExplicitDeny, "implicitDeny": ImplicitDeny, "deny": denied, "denied": denied,
+		outcomes := map[string]answer.Outcome{
+			"allowed": answer.Allowed, "allow": answer.Allowed, "explicitDeny": answer.ExplicitDeny, "implicitDeny": answer.ImplicitDeny, "deny": denied, "denied": denied,
 		}
 		o, ok := outcomes[text]
 		if !ok {
@@ -72,8 +56,8 @@ func (e *Expectation) fields(s *source, known map[string]func(*yaml.Node) error)
 		if err := s.str(&e.Layer)(n); err != nil {
 			return err
 		}
-		if _, ok := layerNames()[e.Layer]; !ok && e.Layer != "" {
-			return s.fail(n, "there is no layer %q; %s", e.Layer, suggest(e.Layer, layerNames()))
+		if _, ok := answer.LayerNames()[e.Layer]; !ok && e.Layer != "" {
+			return s.fail(n, "there is no layer %q; %s", e.Layer, suggest(e.Layer, answer.LayerNames()))
 		}
 		return nil
 	}
@@ -82,31 +66,10 @@ func (e *Expectation) fields(s *source, known map[string]func(*yaml.Node) error)
 	known["statement"] = s.str(&e.Statement)
 }
 
-func layerNames() map[string]policy.Layer {
-	return map[string]policy.Layer{
-		"identity": policy.IdentityLayer, "resource": policy.ResourceLayer, "boundary": policy.BoundaryLayer,
-		"session": policy.SessionLayer, "trust": policy.TrustLayer, "scp": policy.SCPLayer, "rcp": policy.RCPLayer,
-		"endpoint": policy.EndpointLayer,
-	}
-}
-
-// LayerName is the name of a layer in files and output.
-func LayerName(l policy.Layer) string {
-	for name, layer := range layerNames() {
-		if layer == l {
-			return name
-		}
-	}
-	return ""
-}
-
-// Layer is the layer of a name; LayerName is its inverse.
-func Layer(name string) policy.Layer { return layerNames()[name] }
-
 // Result is what came of a case.
 type Result struct {
 	Case     *Case
-	Outcome  Outcome
+	Outcome  answer.Outcome
 	Decision policy.Decision
 	Sentence string  // AWS's, of a refusal; "" when allowed
 	Policy   *Policy // that decided; nil if none did
@@ -129,7 +92,7 @@ func (r *Result) Statement() string {
 // Run decides the case.
 func (c *Case) Run() *Result {
 	d := policy.Decide(c.Question.Applied(), c.Question.Request())
-	r := &Result{Case: c, Outcome: outcomeOf(&d), Decision: d, Policy: c.Question.Layers.Find(d.Source)}
+	r := &Result{Case: c, Outcome: answer.OutcomeOf(d.Allowed, d.Explicit), Decision: d, Policy: c.Question.Layers.Find(d.Source)}
 	if !d.Allowed {
 		r.Sentence = c.Question.Sentence(&d)
 	}
@@ -153,12 +116,12 @@ func (r *Result) compare() {
 		}
 		r.Problems = append(r.Problems, fmt.Sprintf("%s: expected %s, got %s", what, want, got))
 	}
-	if e.Outcome != r.Outcome && !(e.Outcome == denied && r.Outcome != Allowed) {
+	if e.Outcome != r.Outcome && !(e.Outcome == denied && r.Outcome != answer.Allowed) {
 		wrong("decision", string(e.Outcome), string(r.Outcome))
 	}
 	layer := ""
 	if r.decided() {
-		layer = LayerName(r.Decision.Layer)
+		layer = answer.LayerName(r.Decision.Layer)
 	}
 	if e.Layer != "" && e.Layer != layer {
 		wrong("layer", e.Layer, layer)

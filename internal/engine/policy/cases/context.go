@@ -26,8 +26,6 @@ func NewContext(keys map[string][]string) Context {
 
 func (c Context) set(key string, values ...string) { c[strings.ToLower(key)] = values }
 
-func (c Context) get(key string) []string { return c[strings.ToLower(key)] }
-
 // over lays c over a base: a key that is there with no values is absent.
 func (c Context) over(base Context) Context {
 	out := Context{}
