@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,12 +16,8 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/eksact/eksact/internal/aws/api"
-	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
-	"github.com/eksact/eksact/internal/aws/iam"
-	"github.com/eksact/eksact/internal/aws/sts"
-	"github.com/eksact/eksact/internal/store"
 )
 
 // BenchmarkCall is the whole way through the front door, without the network:
@@ -55,29 +50,15 @@ func BenchmarkCall(b *testing.B) {
 
 // account is a front door to an account with an admin and some roles.
 func account(b *testing.B, roles int) (*front.Front, aws.Credentials) {
-	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
-	records := store.NewMemory()
-	b.Cleanup(records.Close)
-	accounts, err := iam.New(records, place, time.Now)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(accounts.Close)
-	tokens := sts.New(records, place, accounts, time.Now)
-	if err := errors.Join(accounts.Bootstrap(b.Context()), tokens.Open(b.Context())); err != nil {
-		b.Fatal(err)
-	}
-	key, err := accounts.Admin()
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, who, err := tokens.Resolve(b.Context(), key.AccessKeyID, "", time.Now())
+	a := doortest.New(b)
+	key := a.AdminKey(b)
+	_, who, err := a.STS.Resolve(b.Context(), key.AccessKeyID, "", time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx := api.WithCaller(b.Context(), &who)
 	for i := range roles {
-		_, err := accounts.CreateRole(ctx, &awsiam.CreateRoleInput{
+		_, err := a.IAM.CreateRole(ctx, &awsiam.CreateRoleInput{
 			RoleName: aws.String(fmt.Sprintf("role-%02d", i)), Description: aws.String("what an application may do"),
 			AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`),
 		})
@@ -85,23 +66,7 @@ func account(b *testing.B, roles int) (*front.Front, aws.Credentials) {
 			b.Fatal(err)
 		}
 	}
-	trail, err := cloudtrail.Open(b.TempDir(), cloudtrail.Options{TotalBytes: 64 << 20})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { trail.Close() })
-	codec, err := wire.New()
-	if err != nil {
-		b.Fatal(err)
-	}
-	door, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service()},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return door, aws.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey}
+	return a.Front(b), key
 }
 
 // request is a signed call as a server sees it.

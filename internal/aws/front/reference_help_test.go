@@ -2,7 +2,6 @@ package front_test
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -16,58 +15,28 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/s3"
-	"github.com/eksact/eksact/internal/aws/sts"
-	"github.com/eksact/eksact/internal/store"
 )
 
 // everyService is a front door with all the services that the daemon has, and one
 // tagged and bounded thing of each kind.
 func everyService(t testing.TB) (*front.Front, *iam.IAM) {
-	place := api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
-	records := store.NewMemory()
-	t.Cleanup(records.Close)
-	accounts, err := iam.New(records, place, time.Now)
+	a := doortest.New(t)
+	clusters := eks.New(eks.Deps{Store: a.Store, Place: doortest.Place, Runtime: idle{}, Roles: trusting{}, Network: flat{}, Now: time.Now})
+	makeThings(t, a.IAM, clusters)
+	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(accounts.Close)
-	tokens := sts.New(records, place, accounts, time.Now)
-	clusters := eks.New(eks.Deps{Store: records, Place: place, Runtime: idle{}, Roles: trusting{}, Network: flat{}, Now: time.Now})
-	machines, balancers := ec2.New(records, place), elb.New(records, place)
-	if err := errors.Join(accounts.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	makeThings(t, accounts, clusters)
-	dir := t.TempDir()
-	trail, err := cloudtrail.Open(dir, cloudtrail.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { trail.Close() })
-	buckets, err := s3.New(s3.Config{Store: records, Place: place, Dir: t.TempDir(), IAM: accounts})
-	if err != nil {
-		t.Fatal(err)
-	}
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	door, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service(), clusters.Service(), machines.Service(), balancers.Service(), cloudtrail.NewHistory(trail, dir, time.Now).Service(), buckets.Service(), iamtoolbox.New(accounts).Service()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return door, accounts
+	return a.Front(t, clusters.Service(), ec2.New(a.Store, doortest.Place).Service(), elb.New(a.Store, doortest.Place).Service(),
+		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }
 
 func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {

@@ -117,7 +117,7 @@ func TestAccessKeysAreCountedAndSwitched(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	id := list.AccessKeyMetadata[0].AccessKeyId
-	a.keys(t, "u")
+	a.Keys(t, "u")
 	_, err = a.admin.CreateAccessKey(ctx, &awsiam.CreateAccessKeyInput{UserName: aws.String("u")})
 	refused(t, err, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2")
 

@@ -18,7 +18,7 @@ func (a *account) assume(t *testing.T, cfg aws.Config, role string) aws.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return a.Config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
 }
 
 // The four corners of identity policy and boundary, for a user and for a role.
@@ -35,7 +35,7 @@ func TestABoundaryLimits(t *testing.T) {
 		client *awsiam.Client
 		arn    string
 	}{
-		"user": {awsiam.NewFromConfig(a.keys(t, "u")), arn("user/u")},
+		"user": {awsiam.NewFromConfig(a.Keys(t, "u")), arn("user/u")},
 		"role": {awsiam.NewFromConfig(a.assume(t, a.root, arn("role/r"))), "arn:aws:sts::" + number + ":assumed-role/r/me"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func TestDenialsAreExplained(t *testing.T) {
 	ok(t)(a.admin.PutUserPolicy(t.Context(), &awsiam.PutUserPolicyInput{UserName: aws.String("carol"), PolicyName: aws.String("p"),
 		PolicyDocument: aws.String(allow("iam:DeleteRole,iam:AddRoleToInstanceProfile,iam:GetRole", `"Resource":"*"`, `"Condition":{"StringEquals":{"aws:username":"carol"}}`))}))
 	ok(t)(a.admin.AttachUserPolicy(t.Context(), &awsiam.AttachUserPolicyInput{UserName: aws.String("carol"), PolicyArn: managed}))
-	config := a.keys(t, "carol")
+	config := a.Keys(t, "carol")
 	carol, session := awsiam.NewFromConfig(config), awssts.NewFromConfig(config)
 	_, allowed := carol.GetRole(t.Context(), &awsiam.GetRoleInput{RoleName: aws.String("app")})
 	if allowed != nil {

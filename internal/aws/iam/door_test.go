@@ -1,137 +1,57 @@
 package iam_test
 
 import (
-	"context"
-	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/eksact/eksact/internal/aws/api"
-	"github.com/eksact/eksact/internal/aws/cloudtrail"
-	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/store"
 )
 
-const number = "111122223333"
+const number = doortest.Number
 
-var place = api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
+var (
+	place   = doortest.Place
+	refused = doortest.Refused
+	ok      = doortest.Must
+)
 
-// account is an account behind a real front door: signed, authorized and encoded
-// as in the product, for the official SDK's clients.
+// account is an account behind a real front door, for the official SDK's clients.
 type account struct {
-	store  *store.Store
-	iam    *iam.IAM
-	sts    *sts.STS
-	url    string
-	client *http.Client
-	admin  *awsiam.Client
-	root   aws.Config    // the admin's
-	ahead  time.Duration // of the clock is IAM
+	*doortest.Door
+	store *store.Store
+	iam   *iam.IAM
+	sts   *sts.STS
+	admin *awsiam.Client
+	root  aws.Config    // the admin's
+	ahead time.Duration // of the clock is IAM
 }
 
 func open(t testing.TB, more ...func(*account) *api.Service) *account {
 	t.Helper()
-	// A large buffer, for the SDK gives up a connection whose server answers before
-	// it has looked for the end of what it sent: what has not been read by then is
-	// lost.
-	a := &account{store: store.NewMemory(), client: &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20}}}
-	var err error
-	if a.iam, err = iam.New(a.store, place, func() time.Time { return time.Now().Add(a.ahead) }); err != nil {
-		t.Fatal(err)
-	}
-	a.sts = sts.New(a.store, place, a.iam, time.Now)
-	if err := errors.Join(a.iam.Bootstrap(t.Context()), a.sts.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	services := []*api.Service{a.iam.Service(), a.sts.Service()}
+	a := &account{}
+	base := doortest.NewAt(t, func() time.Time { return time.Now().Add(a.ahead) }, time.Now)
+	a.store, a.iam, a.sts = base.Store, base.IAM, base.STS
+	var services []*api.Service
 	for _, make := range more {
 		services = append(services, make(a))
 	}
-	door, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: keyring{a.sts}, Authorizer: a.iam, Recorder: trail, Services: services,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(door)
-	t.Cleanup(func() {
-		a.client.CloseIdleConnections()
-		server.Close()
-		a.iam.Close()
-		if err := trail.Close(); err != nil {
-			t.Error(err)
-		}
-		a.store.Close()
-	})
-	a.url = server.URL
-	admin, err := a.iam.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.root = a.config(admin.AccessKeyID, admin.SecretAccessKey, "")
-	a.admin = awsiam.NewFromConfig(a.root)
+	a.Door = base.Open(t, services...)
+	a.root, a.admin = a.Admin, awsiam.NewFromConfig(a.Admin)
 	return a
-}
-
-// keyring shows STS's keys to the front door, as the daemon does.
-type keyring struct{ sts *sts.STS }
-
-func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
-	secret, who, err := k.sts.Resolve(ctx, id, token, now)
-	switch {
-	case errors.Is(err, sts.ErrUnknownKey):
-		err = front.ErrUnknownKey
-	case errors.Is(err, sts.ErrBadToken):
-		err = front.ErrBadToken
-	case errors.Is(err, sts.ErrExpiredToken):
-		err = front.ErrExpiredToken
-	}
-	return secret, who, err
-}
-
-func (a *account) config(id, secret, token string) aws.Config {
-	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &a.url, RetryMaxAttempts: 1, HTTPClient: a.client,
-		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
-	}
-}
-
-// keys gives a user an access key.
-func (a *account) keys(t *testing.T, user string) aws.Config {
-	t.Helper()
-	out, err := a.admin.CreateAccessKey(t.Context(), &awsiam.CreateAccessKeyInput{UserName: &user})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.config(*out.AccessKey.AccessKeyId, *out.AccessKey.SecretAccessKey, "")
 }
 
 // user makes a user with an access key and, unless it is empty, an inline policy.
 func (a *account) user(t *testing.T, name, document string) *awsiam.Client {
 	t.Helper()
-	ok(t)(a.admin.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: &name}))
-	if document != "" {
-		ok(t)(a.admin.PutUserPolicy(t.Context(), &awsiam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: &document}))
-	}
-	return awsiam.NewFromConfig(a.keys(t, name))
+	return awsiam.NewFromConfig(a.User(t, name, document))
 }
 
 func (a *account) role(t *testing.T, name, trust string) string {
@@ -166,33 +86,6 @@ func statement(effect, actions string, more ...string) string {
 		elements = strings.Join(more, ",")
 	}
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Action":["` + strings.ReplaceAll(actions, ",", `","`) + `"],` + elements + `}]}`
-}
-
-// ok is for calls that must succeed and whose answer doesn't matter.
-func ok(t *testing.T) func(any, error) {
-	return func(_ any, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// refused checks code and text of an error; of the text, that it contains want.
-func refused(t *testing.T, err error, code, want string) {
-	t.Helper()
-	var e interface {
-		ErrorCode() string
-		ErrorMessage() string
-	}
-	switch {
-	case err == nil:
-		t.Errorf("it succeeded, want %s: %s", code, want)
-	case !errors.As(err, &e):
-		t.Errorf("got %v, want %s: %s", err, code, want)
-	case e.ErrorCode() != code || !strings.Contains(e.ErrorMessage(), want):
-		t.Errorf("got  %s: %s\nwant %s: %s", e.ErrorCode(), e.ErrorMessage(), code, want)
-	}
 }
 
 // denied checks AWS's sentence.

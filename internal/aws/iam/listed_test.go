@@ -6,28 +6,19 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/iam"
-	"github.com/eksact/eksact/internal/store"
 )
 
 // listedAccount is an account with an admin, who asks.
 func listedAccount(t testing.TB) (*iam.IAM, context.Context) {
 	t.Helper()
-	records := store.NewMemory()
-	t.Cleanup(records.Close)
-	i, err := iam.New(records, api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := i.Bootstrap(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	i := doortest.New(t).IAM
 	u, _ := i.UserByName("admin")
 	return i, api.WithCaller(t.Context(), &api.Caller{
 		Type: api.User, Partition: "aws", AccountID: "111122223333", ARN: i.UserARN(&u), PrincipalARN: i.UserARN(&u), PrincipalID: u.ID, UserID: u.ID, Name: u.Name,

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/engine/totp"
-	"github.com/eksact/eksact/internal/store"
 )
 
 // device makes a virtual MFA device and returns its seed.
@@ -160,14 +160,8 @@ func TestMFADevicesAreAuthorized(t *testing.T) {
 // Codes are taken once, in their order and their time, of the device's owner alone,
 // and not after many wrong ones.
 func TestMFACodes(t *testing.T) {
-	s := store.NewMemory()
-	t.Cleanup(s.Close)
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	i, err := iam.New(s, place, func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(i.Close)
+	i := doortest.NewAt(t, func() time.Time { return now }, time.Now).IAM
 	ctx := context.Background()
 	user, err := i.CreateUser(ctx, &awsiam.CreateUserInput{UserName: aws.String("u")})
 	if err != nil {

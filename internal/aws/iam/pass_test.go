@@ -91,7 +91,7 @@ func TestCreatingAClusterNeedsPassRole(t *testing.T) {
 	role := a.role(t, "cluster", strings.Replace(trustEC2, "ec2.", "eks.", 1))
 	create := func(user, document, role string) error {
 		a.user(t, user, document)
-		_, err := awseks.NewFromConfig(a.keys(t, user)).CreateCluster(ctx, &awseks.CreateClusterInput{
+		_, err := awseks.NewFromConfig(a.Keys(t, user)).CreateCluster(ctx, &awseks.CreateClusterInput{
 			Name: &user, RoleArn: &role, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-a", "subnet-b"}},
 		})
 		return err

@@ -125,7 +125,7 @@ func TestRoleLastUsed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return awsiam.NewFromConfig(a.config(*o.Credentials.AccessKeyId, *o.Credentials.SecretAccessKey, *o.Credentials.SessionToken))
+		return awsiam.NewFromConfig(a.Config(*o.Credentials.AccessKeyId, *o.Credentials.SecretAccessKey, *o.Credentials.SessionToken))
 	}
 	session := assume()
 	if u := used(); u == nil || u.LastUsedDate != nil || u.Region != nil {
@@ -181,7 +181,7 @@ func TestAccessKeyLastUsed(t *testing.T) {
 	if got := used(); got != "u iam us-east-1 true" {
 		t.Errorf("used elsewhere: %s", got)
 	}
-	_, err = awssts.NewFromConfig(a.keys(t, "u")).GetSessionToken(ctx, nil)
+	_, err = awssts.NewFromConfig(a.Keys(t, "u")).GetSessionToken(ctx, nil)
 	ok(t)(nil, err)
 	if got := used(); got != "u iam us-east-1 true" {
 		t.Errorf("another key was used: %s", got)

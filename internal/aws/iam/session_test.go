@@ -31,7 +31,7 @@ func TestASessionThroughTheDoor(t *testing.T) {
 	if *out.AssumedRoleUser.Arn != "arn:aws:sts::"+number+":assumed-role/r/me" || *out.SourceIdentity != "alice" || *out.SessionTokenSize != int32(len(*out.Credentials.SessionToken)) {
 		t.Errorf("%+v", out)
 	}
-	session := awsiam.NewFromConfig(a.config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken))
+	session := awsiam.NewFromConfig(a.Config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken))
 	ok(t)(session.ListUsers(ctx, nil))
 	_, err = session.ListRoles(ctx, nil)
 	denied(t, err, "User: arn:aws:sts::"+number+":assumed-role/r/me is not authorized to perform: iam:ListRoles on resource: "+arn("role/")+
@@ -51,7 +51,7 @@ func TestASessionThroughTheDoor(t *testing.T) {
 
 	// Another's token, and none.
 	for _, token := range []string{"", "IQoJb3JpZ2luX2VjE", strings.ToLower(*out.Credentials.SessionToken)} {
-		_, err := awssts.NewFromConfig(a.config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, token)).GetCallerIdentity(ctx, nil)
+		_, err := awssts.NewFromConfig(a.Config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, token)).GetCallerIdentity(ctx, nil)
 		refused(t, err, "InvalidClientTokenId", "The security token included in the request is invalid")
 	}
 }

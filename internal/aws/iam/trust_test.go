@@ -32,7 +32,7 @@ func (a *account) trust(t *testing.T, role string) string {
 func TestANamesakeIsNotTrusted(t *testing.T) {
 	a, ctx := open(t), t.Context()
 	a.user(t, "eve", "")
-	before := a.keys(t, "eve")
+	before := a.Keys(t, "eve")
 	role := a.role(t, "r", trusting(arn("user/eve")))
 	if got := a.trust(t, "r"); got != trusting(arn("user/eve")) {
 		t.Errorf("shown as %s", got)
@@ -55,7 +55,7 @@ func TestANamesakeIsNotTrusted(t *testing.T) {
 	if got := a.trust(t, "r"); got != trusting(*gone.User.UserId) {
 		t.Errorf("shown as %s, want the id %s", got, *gone.User.UserId)
 	}
-	_, err = awssts.NewFromConfig(a.keys(t, "eve")).AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("me")})
+	_, err = awssts.NewFromConfig(a.Keys(t, "eve")).AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("me")})
 	denied(t, err, "User: "+arn("user/eve")+" is not authorized to perform: sts:AssumeRole on resource: "+role)
 	// The id of one who is gone can't be named anew.
 	_, err = a.admin.UpdateAssumeRolePolicy(ctx, &awsiam.UpdateAssumeRolePolicyInput{RoleName: aws.String("r"), PolicyDocument: aws.String(trusting(*gone.User.UserId))})

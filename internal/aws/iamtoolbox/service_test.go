@@ -5,10 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,17 +15,11 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/eksact/eksact/internal/aws/api"
-	"github.com/eksact/eksact/internal/aws/cloudtrail"
-	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
-	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
-	"github.com/eksact/eksact/internal/aws/sts"
-	"github.com/eksact/eksact/internal/store"
 )
 
-const account = "111122223333"
+const account = doortest.Number
 
 // TestDetails asks about a refusal as a client does, over HTTP: the SDK for Go has
 // none, so the request is written out.
@@ -96,45 +88,12 @@ func TestDetails(t *testing.T) {
 
 // door is an account whose admin may not delete bob.
 func door(t *testing.T) (string, aws.Credentials) {
-	place := api.Place{Partition: "aws", AccountID: account, Region: "us-west-2"}
-	records := store.NewMemory()
-	t.Cleanup(records.Close)
-	accounts, err := iam.New(records, place, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(accounts.Close)
-	tokens := sts.New(records, place, accounts, time.Now)
-	if err := errors.Join(accounts.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := accounts.PutUserPolicy(context.Background(), &awsiam.PutUserPolicyInput{UserName: aws.String("admin"), PolicyName: aws.String("p"),
+	a := doortest.New(t)
+	if _, err := a.IAM.PutUserPolicy(context.Background(), &awsiam.PutUserPolicyInput{UserName: aws.String("admin"), PolicyName: aws.String("p"),
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Sid":"KeepBob","Effect":"Deny","Action":"iam:Delete*","Resource":"*"}}`)}); err != nil {
 		t.Fatal(err)
 	}
-	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { trail.Close() })
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: tokens, Authorizer: accounts, Recorder: trail,
-		Services: []*api.Service{accounts.Service(), tokens.Service(), iamtoolbox.New(accounts).Service()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
-	key, err := accounts.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server.URL, aws.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey}
+	return a.Open(t, iamtoolbox.New(a.IAM).Service()).URL, a.AdminKey(t)
 }
 
 func call(t *testing.T, method, url, service, region, body string, who aws.Credentials) (*http.Response, []byte) {

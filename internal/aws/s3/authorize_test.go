@@ -296,7 +296,7 @@ func TestRefusalIsRecorded(t *testing.T) {
 	if id == "" {
 		t.Fatalf("the answer's headers are %v", answer.Response.Header)
 	}
-	d, ok := a.identities.Denial(id)
+	d, ok := a.IAM.Denial(id)
 	if !ok {
 		t.Fatalf("no record of %s", id)
 	}

@@ -46,7 +46,7 @@ type sender struct {
 }
 
 func (a *account) sender(t *testing.T) *sender {
-	keys, err := a.config.Credentials.Retrieve(t.Context())
+	keys, err := a.Admin.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func (s *sender) request(t *testing.T, key, payload string, headers map[string]s
 
 func (s *sender) signed(t *testing.T, method, path, payload string, headers map[string]string) (*http.Request, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, s.a.url+path, nil)
+	r, err := http.NewRequest(method, s.a.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (s *sender) signed(t *testing.T, method, path, payload string, headers map[
 func (s *sender) send(t *testing.T, r *http.Request, body string) (status int, answer string) {
 	t.Helper()
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-	res, err := s.a.client.Do(r)
+	res, err := s.a.Client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestCutDownload(t *testing.T) {
 	}
 	_, _ = io.CopyN(io.Discard, out.Body, 10)
 	out.Body.Close()
-	a.client.CloseIdleConnections()
+	a.Client.CloseIdleConnections()
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		must(t)(a.admin.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("bkt"), Key: aws.String("k")}))
 		if a.blobs(t) == 0 {

@@ -1,11 +1,8 @@
 package s3_test
 
 import (
-	"context"
 	"errors"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,114 +10,45 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/eksact/eksact/internal/aws/api"
-	"github.com/eksact/eksact/internal/aws/cloudtrail"
-	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
-	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	ours "github.com/eksact/eksact/internal/aws/s3"
-	"github.com/eksact/eksact/internal/aws/sts"
-	"github.com/eksact/eksact/internal/store"
 )
 
-const number = "111122223333"
+const number = doortest.Number
 
-var place = api.Place{Partition: "aws", AccountID: number, Region: "us-west-2"}
+var (
+	place   = doortest.Place
+	refused = doortest.Refused
+	must    = doortest.Must
+)
 
-// account is S3 behind a real front door: signed, authorized and encoded as in the
-// product, for the official SDK's clients.
+// account is S3 behind a real front door, for the official SDK's clients.
 type account struct {
-	url, dir, trail string
-	client          *http.Client
-	iam             *awsiam.Client
-	config          aws.Config // the admin's
-	admin           *s3.Client
-	s3              *ours.S3
-	store           *store.Store
-	records         *cloudtrail.Trail
-	door            http.Handler
-	identities      *iam.IAM
+	*doortest.Door
+	dir   string
+	iam   *awsiam.Client
+	admin *s3.Client
+	s3    *ours.S3
 }
 
 func open(t testing.TB) *account {
 	t.Helper()
-	a := &account{
-		store: store.NewMemory(), dir: t.TempDir(), trail: t.TempDir(),
-		client: &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20}},
-	}
-	i, err := iam.New(a.store, place, time.Now)
+	base, dir := doortest.New(t), t.TempDir()
+	service, err := ours.New(ours.Config{Store: base.Store, Place: place, Dir: dir, IAM: base.IAM})
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := sts.New(a.store, place, i, time.Now)
-	if a.s3, err = ours.New(ours.Config{Store: a.store, Place: place, Dir: a.dir, IAM: i}); err != nil {
+	if err := service.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(i.Bootstrap(t.Context()), keys.Open(t.Context()), a.s3.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.records, err = cloudtrail.Open(a.trail, cloudtrail.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	door, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: keyring{keys}, Authorizer: i, Recorder: a.records,
-		Services: []*api.Service{i.Service(), keys.Service(), a.s3.Service()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.door, a.identities = door, i
-	server := httptest.NewServer(door)
-	t.Cleanup(func() {
-		a.client.CloseIdleConnections()
-		server.Close()
-		a.s3.Close()
-		i.Close()
-		if err := a.records.Close(); err != nil {
-			t.Error(err)
-		}
-		a.store.Close()
-	})
-	a.url = server.URL
-	admin, err := i.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.config = a.keys(admin.AccessKeyID, admin.SecretAccessKey)
-	a.iam, a.admin = awsiam.NewFromConfig(a.config), a.s3As(a.config)
+	t.Cleanup(service.Close)
+	a := &account{Door: base.Open(t, service.Service()), dir: dir, s3: service}
+	a.iam, a.admin = awsiam.NewFromConfig(a.Admin), a.s3As(a.Admin)
 	return a
-}
-
-type keyring struct{ sts *sts.STS }
-
-func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
-	secret, who, err := k.sts.Resolve(ctx, id, token, now)
-	switch {
-	case errors.Is(err, sts.ErrUnknownKey):
-		err = front.ErrUnknownKey
-	case errors.Is(err, sts.ErrBadToken):
-		err = front.ErrBadToken
-	case errors.Is(err, sts.ErrExpiredToken):
-		err = front.ErrExpiredToken
-	}
-	return secret, who, err
-}
-
-func (a *account) keys(id, secret string) aws.Config {
-	return aws.Config{
-		Region: place.Region, BaseEndpoint: &a.url, RetryMaxAttempts: 1, HTTPClient: a.client,
-		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
-		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
-	}
 }
 
 func (a *account) s3As(c aws.Config) *s3.Client {
@@ -130,20 +58,12 @@ func (a *account) s3As(c aws.Config) *s3.Client {
 // user makes a user with an inline policy, unless it is empty.
 func (a *account) user(t *testing.T, name, document string) *s3.Client {
 	t.Helper()
-	must(t)(a.iam.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: &name}))
-	if document != "" {
-		must(t)(a.iam.PutUserPolicy(t.Context(), &awsiam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: &document}))
-	}
-	k, err := a.iam.CreateAccessKey(t.Context(), &awsiam.CreateAccessKeyInput{UserName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.s3As(a.keys(*k.AccessKey.AccessKeyId, *k.AccessKey.SecretAccessKey))
+	return a.s3As(a.User(t, name, document))
 }
 
 // anonymous is a client without credentials.
 func (a *account) anonymous() *s3.Client {
-	c := a.config
+	c := a.Admin
 	c.Credentials = aws.AnonymousCredentials{}
 	return a.s3As(c)
 }
@@ -188,32 +108,6 @@ func (a *account) blobs(t testing.TB) int {
 	return n
 }
 
-func must(t testing.TB) func(any, error) {
-	return func(_ any, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// refused checks code and text of an error; of the text, that it contains want.
-func refused(t testing.TB, err error, code, want string) {
-	t.Helper()
-	var e interface {
-		ErrorCode() string
-		ErrorMessage() string
-	}
-	switch {
-	case err == nil:
-		t.Errorf("it succeeded, want %s: %s", code, want)
-	case !errors.As(err, &e):
-		t.Errorf("got %v, want %s: %s", err, code, want)
-	case e.ErrorCode() != code || !strings.Contains(e.ErrorMessage(), want):
-		t.Errorf("got  %s: %s\nwant %s: %s", e.ErrorCode(), e.ErrorMessage(), code, want)
-	}
-}
-
 func statement(effect, actions, resources string, more ...string) string {
 	elements := append([]string{
 		`"Effect":"` + effect + `"`, `"Action":["` + strings.ReplaceAll(actions, ",", `","`) + `"]`, `"Resource":["` + strings.ReplaceAll(resources, ",", `","`) + `"]`,
@@ -231,7 +125,7 @@ func (a *account) events(t testing.TB) string {
 	var all strings.Builder
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		all.Reset()
-		files, _ := filepath.Glob(filepath.Join(a.trail, "*"))
+		files, _ := filepath.Glob(filepath.Join(a.TrailDir, "*"))
 		for _, f := range files {
 			data, _ := os.ReadFile(f)
 			all.Write(data)

@@ -23,7 +23,7 @@ import (
 // what it sends to AWS, trailing checksums and all.
 func (a *account) named(t *testing.T, more func(*s3.Options)) (*s3.Client, *[]string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(a.door)
+	server := httptest.NewUnstartedServer(a.Handler)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -37,7 +37,7 @@ func (a *account) named(t *testing.T, more func(*s3.Options)) (*s3.Client, *[]st
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	c := a.config
+	c := a.Admin
 	c.BaseEndpoint, c.HTTPClient = nil, &http.Client{Transport: transport}
 	return s3.NewFromConfig(c, func(o *s3.Options) {
 		if more != nil {
@@ -109,9 +109,9 @@ func TestAnonymousWrite(t *testing.T) {
 		"signed chunks": {"X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "MissingContentLength"},
 		"wrong CRC32":   {"X-Amz-Checksum-Crc32", "AAAAAA==", "BadDigest"},
 	} {
-		r, _ := http.NewRequest("PUT", a.url+"/bkt/drop/k", strings.NewReader("changed"))
+		r, _ := http.NewRequest("PUT", a.URL+"/bkt/drop/k", strings.NewReader("changed"))
 		r.Header.Set(tc.header, tc.value)
-		res, err := a.client.Do(r)
+		res, err := a.Client.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,14 +149,14 @@ func TestPresigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := do(t, a.client, "GET", read.URL, ""); status != 200 || body != "x" {
+	if status, body := do(t, a.Client, "GET", read.URL, ""); status != 200 || body != "x" {
 		t.Errorf("%d %s", status, body)
 	}
 	write, err := sign.PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bkt"), Key: aws.String("by url")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := do(t, a.client, "PUT", write.URL, "written"); status != 200 || get(t, a.admin, "bkt", "by url") != "written" {
+	if status, body := do(t, a.Client, "PUT", write.URL, "written"); status != 200 || get(t, a.admin, "bkt", "by url") != "written" {
 		t.Errorf("%d %s", status, body)
 	}
 	nobody := a.user(t, "nobody", "")
@@ -183,23 +183,23 @@ func TestPresigned(t *testing.T) {
 		"another answer": {"GET", edit("response-content-type", "text/html"), 403, "SignatureDoesNotMatch"},
 		"another's key":  {"GET", edit("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20260101/us-west-2/s3/aws4_request"), 400, "AuthorizationQueryParametersError"},
 		"not allowed":    {"GET", forbidden.URL, 403, "AccessDenied"},
-		"anonymous":      {"GET", a.url + "/bkt/k", 403, "AccessDenied"},
-		"version 2":      {"GET", a.url + "/bkt/k?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=x&Expires=9999999999", 400, "InvalidRequest"},
+		"anonymous":      {"GET", a.URL + "/bkt/k", 403, "AccessDenied"},
+		"version 2":      {"GET", a.URL + "/bkt/k?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=x&Expires=9999999999", 400, "InvalidRequest"},
 	} {
-		if status, body := do(t, a.client, tc.method, tc.url, ""); status != tc.status || !strings.Contains(body, "<Code>"+tc.code+"</Code>") {
+		if status, body := do(t, a.Client, tc.method, tc.url, ""); status != tc.status || !strings.Contains(body, "<Code>"+tc.code+"</Code>") {
 			t.Errorf("%s: %d %s, want %d %s", name, status, body, tc.status, tc.code)
 		}
 	}
-	keys, err := a.config.Credentials.Retrieve(t.Context())
+	keys, err := a.Admin.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, _ := http.NewRequest("GET", a.url+"/bkt/k?X-Amz-Expires=60", nil)
+	r, _ := http.NewRequest("GET", a.URL+"/bkt/k?X-Amz-Expires=60", nil)
 	old, _, err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).PresignHTTP(t.Context(), keys, r, "UNSIGNED-PAYLOAD", "s3", place.Region, time.Now().Add(-61*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := do(t, a.client, "GET", old, ""); status != 403 || !strings.Contains(body, "<Message>Request has expired</Message>") {
+	if status, body := do(t, a.Client, "GET", old, ""); status != 403 || !strings.Contains(body, "<Message>Request has expired</Message>") {
 		t.Errorf("expired: %d %s", status, body)
 	}
 }
@@ -212,7 +212,7 @@ func TestWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := do(t, a.client, "HEAD", u.URL, ""); status != 404 || body != "" {
+	if status, body := do(t, a.Client, "HEAD", u.URL, ""); status != 404 || body != "" {
 		t.Errorf("HEAD of nothing: %d %q", status, body)
 	}
 	s := a.sender(t)

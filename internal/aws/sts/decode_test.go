@@ -50,7 +50,7 @@ func TestAuthorizationMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d.config(id, secret, "")
+		return d.Config(id, secret, "")
 	}
 	bob := as("bob", "")
 	_, err := awsec2.NewFromConfig(bob).DescribeInstances(t.Context(), nil)

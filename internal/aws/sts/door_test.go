@@ -1,98 +1,38 @@
 package sts_test
 
 import (
-	"context"
-	"errors"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
-	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
-	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/aws/doortest"
 )
 
 // door is the account behind a real front door, for the official SDK's clients.
 type door struct {
 	*account
-	url   string
-	trail *cloudtrail.Trail
-	dir   string
-}
-
-// keyring shows STS's keys to the front door, as the daemon does.
-type keyring struct{ *sts.STS }
-
-func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
-	secret, who, err := k.STS.Resolve(ctx, id, token, now)
-	switch {
-	case errors.Is(err, sts.ErrUnknownKey):
-		err = front.ErrUnknownKey
-	case errors.Is(err, sts.ErrBadToken):
-		err = front.ErrBadToken
-	case errors.Is(err, sts.ErrExpiredToken):
-		err = front.ErrExpiredToken
-	}
-	return secret, who, err
+	*doortest.Door
 }
 
 func behindDoor(t *testing.T, more ...*api.Service) *door {
 	t.Helper()
-	d := &door{account: open(t), dir: t.TempDir()}
-	d.now = time.Now()
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d.trail, err = cloudtrail.Open(d.dir, cloudtrail.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	handler, err := front.New(front.Config{
-		Place: api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}, Codec: front.Wire(codec),
-		Credentials: keyring{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts, Services: append(more, d.iam.Service(), d.sts.Service()),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	d.url = server.URL
-	return d
-}
-
-func (d *door) config(id, secret, token string) aws.Config {
-	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &d.url, RetryMaxAttempts: 1,
-		HTTPClient:  &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20, DisableKeepAlives: true}},
-		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
-	}
-}
-
-// adminConfig is the admin's.
-func (d *door) adminConfig(t *testing.T) aws.Config {
-	t.Helper()
-	admin, err := d.iam.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d.config(admin.AccessKeyID, admin.SecretAccessKey, "")
+	a := open(t)
+	a.now = time.Now()
+	return &door{a, a.base.Open(t, more...)}
 }
 
 // identities are the userIdentity of all recorded calls of that name.
 func (d *door) identities(t *testing.T, call string) (list []map[string]any) {
 	t.Helper()
-	if err := d.trail.Close(); err != nil {
+	if err := d.Trail.Close(); err != nil {
 		t.Fatal(err)
 	}
-	records, err := cloudtrail.Read(d.dir, time.Time{})
+	records, err := cloudtrail.Read(d.TrailDir, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +59,14 @@ func TestWebIdentityThroughTheDoor(t *testing.T) {
 	i := d.issuer(t, idpURL)
 	role := d.role(t, "app", trustsProvider(idpARN, asWebIdentity, `"StringEquals":{"`+idpURL+`:sub":"system:serviceaccount:default:app"}`))
 	d.grant(t, "app", allows("iam:ListUsers", `"Resource":"*"`, `"Condition":{"StringEquals":{"aws:FederatedProvider":"`+idpARN+`"}}`))
-	anyone := awssts.New(awssts.Options{Region: "us-west-2", BaseEndpoint: &d.url, Credentials: aws.AnonymousCredentials{}})
+	anyone := awssts.New(awssts.Options{Region: "us-west-2", BaseEndpoint: &d.URL, Credentials: aws.AnonymousCredentials{}})
 	in := &awssts.AssumeRoleWithWebIdentityInput{RoleArn: &role, RoleSessionName: aws.String("pod"), WebIdentityToken: i.token(t, d.now, nil)}
 	out, err := anyone.AssumeRoleWithWebIdentity(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := out.Credentials
-	pod := d.config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	pod := d.Config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 	if _, err := awsiam.NewFromConfig(pod).ListUsers(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
@@ -134,7 +74,7 @@ func TestWebIdentityThroughTheDoor(t *testing.T) {
 	_, err = anyone.AssumeRoleWithWebIdentity(t.Context(), in)
 	says(t, err, "InvalidIdentityToken: The ID Token provided is not a valid JWT.")
 	in.WebIdentityToken = i.token(t, d.now, map[string]any{"sub": "other"})
-	_, err = awssts.NewFromConfig(d.adminConfig(t)).AssumeRoleWithWebIdentity(t.Context(), in)
+	_, err = awssts.NewFromConfig(d.Admin).AssumeRoleWithWebIdentity(t.Context(), in)
 	says(t, err, "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity")
 
 	calls := d.identities(t, "AssumeRoleWithWebIdentity")
@@ -151,7 +91,7 @@ func TestWebIdentityThroughTheDoor(t *testing.T) {
 			}
 		}
 	}
-	records, err := cloudtrail.Read(d.dir, time.Time{})
+	records, err := cloudtrail.Read(d.TrailDir, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,12 +107,12 @@ func TestWebIdentityThroughTheDoor(t *testing.T) {
 
 func TestFederatedUsersThroughTheDoor(t *testing.T) {
 	d := behindDoor(t)
-	out, err := awssts.NewFromConfig(d.adminConfig(t)).GetFederationToken(t.Context(), &awssts.GetFederationTokenInput{Name: aws.String("bob"), Policy: aws.String(allows("*"))})
+	out, err := awssts.NewFromConfig(d.Admin).GetFederationToken(t.Context(), &awssts.GetFederationTokenInput{Name: aws.String("bob"), Policy: aws.String(allows("*"))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := out.Credentials
-	bob := d.config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	bob := d.Config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 	id, err := awssts.NewFromConfig(bob).GetCallerIdentity(t.Context(), nil)
 	if err != nil || *id.Arn != "arn:aws:sts::111122223333:federated-user/bob" {
 		t.Errorf("%+v, %v", id, err)

@@ -19,7 +19,7 @@ import (
 func TestEveryOperationOfTheModel(t *testing.T) {
 	offered := []string{"AssumeRole", "AssumeRoleWithWebIdentity", "DecodeAuthorizationMessage", "GetAccessKeyInfo", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"}
 	d := behindDoor(t)
-	c := awssts.NewFromConfig(d.adminConfig(t))
+	c := awssts.NewFromConfig(d.Admin)
 	ctx, arn := t.Context(), aws.String("arn:aws:iam::111122223333:role/a-role")
 	refused := map[string]struct {
 		err  error
@@ -52,7 +52,7 @@ func TestEveryOperationOfTheModel(t *testing.T) {
 	// Without a signature, those that AWS takes so.
 	for name, want := range map[string]string{"AssumeRoleWithSAML": "InvalidAction", "AssumeRoot": "MissingAuthenticationToken", "GetWebIdentityToken": "MissingAuthenticationToken", "GetFederationToken": "MissingAuthenticationToken"} {
 		form := url.Values{"Action": {name}, "Version": {"2011-06-15"}, "RoleArn": {*arn}, "PrincipalArn": {*arn}, "SAMLAssertion": {"PHNhbWw+"}}
-		answer, err := http.PostForm(d.url, form)
+		answer, err := http.PostForm(d.URL, form)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,13 +12,14 @@ import (
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/sts"
-	"github.com/eksact/eksact/internal/store"
 )
 
 type account struct {
+	base  *doortest.Account
 	iam   *iam.IAM
 	sts   *sts.STS
 	now   time.Time
@@ -29,25 +30,11 @@ type account struct {
 
 func open(t testing.TB) *account {
 	t.Helper()
-	s := store.NewMemory()
-	t.Cleanup(s.Close)
 	a := &account{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
-	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
 	clock := func() time.Time { return a.now }
-	var err error
-	if a.iam, err = iam.New(s, place, clock); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.iam.Close)
-	a.sts = sts.New(s, place, a.iam, clock)
-	if err := errors.Join(a.iam.Bootstrap(t.Context()), a.sts.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	admin, err := a.iam.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.admin = a.as(t, admin.AccessKeyID, "")
+	a.base = doortest.NewAt(t, clock, clock)
+	a.iam, a.sts = a.base.IAM, a.base.STS
+	a.admin = a.as(t, a.base.AdminKey(t).AccessKeyID, "")
 	return a
 }
 
