@@ -9,16 +9,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	awsaccount "github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/hint"
-	"github.com/eksact/eksact/internal/store"
 )
 
 // TestDenial: what IAM keeps of a refusal, over the daemon's socket, as people and
@@ -82,13 +81,7 @@ func TestDenial(t *testing.T) {
 // refusedCall is an account in which a call of alice's was refused.
 func refusedCall(t *testing.T) (*awsaccount.IAM, *api.Caller) {
 	t.Helper()
-	records := store.NewMemory()
-	t.Cleanup(records.Close)
-	i, err := awsaccount.New(records, api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(i.Close)
+	i := doortest.New(t).IAM
 	name := aws.String("alice")
 	made, err := i.CreateUser(t.Context(), &awsiam.CreateUserInput{UserName: name})
 	if err != nil {

@@ -2,90 +2,32 @@ package iam
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/eksact/eksact/internal/aws/api"
-	"github.com/eksact/eksact/internal/aws/cloudtrail"
-	"github.com/eksact/eksact/internal/aws/front"
-	"github.com/eksact/eksact/internal/aws/front/wire"
-	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/s3"
-	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
-	"github.com/eksact/eksact/internal/store"
 )
-
-// keyring shows STS's keys to the front door, as the daemon does.
-type keyring struct{ sts *sts.STS }
-
-func (k keyring) Resolve(ctx context.Context, id, token string, now time.Time) (string, api.Caller, error) {
-	secret, who, err := k.sts.Resolve(ctx, id, token, now)
-	if errors.Is(err, sts.ErrUnknownKey) {
-		err = front.ErrUnknownKey
-	}
-	return secret, who, err
-}
 
 // account is IAM and S3 behind a front door, for the official SDK.
 func account(t *testing.T) (*awsiam.Client, *awss3.Client) {
 	t.Helper()
-	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
-	s := store.NewMemory()
-	t.Cleanup(func() { s.Close() })
-	i, err := iam.New(s, place, time.Now)
+	a := doortest.New(t)
+	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(i.Close)
-	tokens := sts.New(s, place, i, time.Now)
-	if err := errors.Join(i.Bootstrap(t.Context()), tokens.Open(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	buckets, err := s3.New(s3.Config{Store: s, Place: place, Dir: t.TempDir(), IAM: i})
-	if err != nil {
-		t.Fatal(err)
-	}
-	codec, err := wire.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trail, err := cloudtrail.Open(t.TempDir(), cloudtrail.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = trail.Close() })
-	door, err := front.New(front.Config{
-		Place: place, Codec: front.Wire(codec), Credentials: keyring{tokens}, Authorizer: i, Recorder: trail,
-		Services: []*api.Service{i.Service(), tokens.Service(), buckets.Service()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(door)
-	t.Cleanup(server.Close)
-	admin, err := i.Admin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := aws.Config{
-		Region: "us-west-2", BaseEndpoint: &server.URL,
-		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
-	}
+	config := a.Open(t, buckets.Service()).Admin
 	return awsiam.NewFromConfig(config), awss3.NewFromConfig(config, pathStyle)
 }
 
