@@ -146,6 +146,9 @@ func TestImportsPointDown(t *testing.T) {
 			if isOurs && !allowed(p.path(), to) {
 				t.Errorf("%s must not import %s", p.path(), to)
 			}
+			if isOurs && to == "internal/aws/doortest" {
+				t.Errorf("%s imports %s, which is for tests", p.path(), to)
+			}
 		}
 	}
 }
