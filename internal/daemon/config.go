@@ -68,6 +68,10 @@ func (c Config) Place() api.Place {
 // URL is the front door's, plain HTTP.
 func (c Config) URL() string { return "http://" + c.Listen }
 
+// SecureURL is the same by TLS, for users' clients: policies that refuse what comes
+// without it (aws:SecureTransport) are not to bite here more than on AWS.
+func (c Config) SecureURL() string { return "https://" + c.Listen }
+
 func (c Config) file() string             { return filepath.Join(c.StateDir, "config.json") }
 func (c Config) state(path string) string { return filepath.Join(c.StateDir, path) }
 func (c Config) keeper() supervise.Client { return supervise.Client{Path: keep.Socket(c.RunDir)} }

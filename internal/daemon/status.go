@@ -32,7 +32,7 @@ type StatusQuestion struct {
 func (d *Daemon) status(ctx context.Context, q StatusQuestion) (control.Status, error) {
 	s := control.Status{
 		Version: version.Version, Kubernetes: version.Kubernetes,
-		Account: d.config.Account, Region: d.config.Region, Endpoint: d.config.URL(), StateDir: d.config.StateDir, Started: d.started,
+		Account: d.config.Account, Region: d.config.Region, Endpoint: d.config.SecureURL(), StateDir: d.config.StateDir, Started: d.started,
 		Processes: d.processes(),
 	}
 	if q.Memory {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/eksact/eksact/internal/engine/token"
+	"github.com/eksact/eksact/test/lab"
 )
 
 // newCallers makes clients from what `eksact env -o json` says.
@@ -32,7 +33,7 @@ func newCallers(m *machine, mark string) *callers {
 	c := &callers{mark: mark}
 	cfg := aws.Config{
 		Region:       vars["AWS_REGION"],
-		BaseEndpoint: aws.String(vars["AWS_ENDPOINT_URL"]),
+		BaseEndpoint: aws.String(lab.Plain(vars["AWS_ENDPOINT_URL"])),
 		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
 		HTTPClient:   &http.Client{Transport: observed{c, awsAPI, wholeBody{http.DefaultTransport.(*http.Transport).Clone()}}},
 	}

@@ -39,7 +39,7 @@ func TestRefusals(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Eksact(t, "env", "-o", "json")), &env); err != nil {
 		t.Fatal(err)
 	}
-	p.door = env["AWS_ENDPOINT_URL"]
+	p.door = lab.Plain(env["AWS_ENDPOINT_URL"])
 	p.admin = aws.Credentials{AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretAccessKey: env["AWS_SECRET_ACCESS_KEY"]}
 	p.host.AWS(t, "2").Must(t, `aws iam create-role --role-name guest --assume-role-policy-document `+
 		`'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com","AWS":"`+account+`"},"Action":"sts:AssumeRole"}]}'`)

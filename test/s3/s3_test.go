@@ -80,7 +80,7 @@ func policies(t *testing.T, sh lab.Terminal) {
 func manyParts(t *testing.T, sh lab.Terminal) {
 	env := strings.Fields(sh.Must(t, "echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY"))
 	c := s3.New(s3.Options{
-		Region: "us-west-2", BaseEndpoint: &env[0], UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider(env[1], env[2], ""),
+		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env[0])), UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider(env[1], env[2], ""),
 	})
 	bucket, key, ctx := aws.String("parts"), aws.String("k"), t.Context()
 	sh.Must(t, "aws s3 mb s3://parts")

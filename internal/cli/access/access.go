@@ -29,7 +29,7 @@ func Host(ctx context.Context, stateDir, runDir string) (map[string]string, erro
 	}
 	vars := a.credentials()
 	a.trust(vars)
-	vars["AWS_ENDPOINT_URL"] = a.config.URL()
+	vars["AWS_ENDPOINT_URL"] = a.config.SecureURL()
 	if vars["PATH"], err = linkPrograms(stateDir); err != nil {
 		return nil, err
 	}

@@ -23,9 +23,9 @@ var apiVersions = map[string]string{
 func (a *answer) writeEndpointRules() (string, error) {
 	root := filepath.Join(a.config.StateDir, "botocore")
 	for service, version := range apiVersions {
-		rules := endpointRules(a.config.URL())
+		rules := endpointRules(a.config.SecureURL())
 		if service == "s3" {
-			rules = bucketRules(a.config.URL())
+			rules = bucketRules(a.config.SecureURL())
 		}
 		data, err := json.MarshalIndent(rules, "", "  ")
 		if err != nil {
