@@ -13,7 +13,11 @@ type Error struct {
 	Status  int    // HTTP status
 	Code    string // as the wire shows it: "AccessDenied"
 	Message string
+	Members []Member // of S3's error document, beside these
 }
+
+// Member is one more element of an error's document.
+type Member struct{ Name, Value string }
 
 func (e *Error) Error() string        { return e.Code + ": " + e.Message }
 func (e *Error) ErrorCode() string    { return e.Code }

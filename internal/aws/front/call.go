@@ -202,6 +202,7 @@ func (p *passage) checkScope(wire Call, routeErr error) (called Call, err error)
 	}
 	signing := called.Signing()
 	if signing == "s3" && p.sig.Service == signing && !p.f.validRegion(signing, p.sig.Region) {
+		p.w.Header().Set("X-Amz-Bucket-Region", p.f.Place.Region) // for answers without a document
 		return called, wrongRegion(p.sig.Region, p.f.Place.Region)
 	}
 	if signing == "" {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -164,6 +165,11 @@ func requestedRegion(signing, region string) string {
 
 // ServeHTTP answers one call.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// net/http sends it for a body that is to come alone, and botocore takes the
+		// next answer on the connection for the one it waits for.
+		w.WriteHeader(http.StatusContinue)
+	}
 	c := f.begin(w, r)
 	defer c.end()
 	if err := c.run(); err != nil {

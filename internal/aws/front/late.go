@@ -22,6 +22,8 @@ type lateCall interface {
 	Streams() bool
 	// SetBody hands over the body of an operation that doesn't.
 	SetBody([]byte)
+	// SetStream hands over the body of one that does.
+	SetStream(io.ReadCloser)
 }
 
 // routeHead routes a request by its head alone, if it is one to S3.
@@ -69,7 +71,7 @@ func (p *passage) takeBody(later bool, secret string) error {
 		if body.size < 0 {
 			return api.Errorf(http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header.")
 		}
-		p.r.Body = body
+		call.SetStream(body)
 		return nil
 	}
 	limit := p.f.MaxBody
@@ -183,7 +185,9 @@ func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // wrongRegion is S3's answer to a signature for another region; its clients read
 // the right one from it.
 func wrongRegion(signed, here string) *api.Error {
-	return api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%s' is wrong; expecting '%s'", signed, here)
+	e := api.Errorf(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%s' is wrong; expecting '%s'", signed, here)
+	e.Members = []api.Member{{Name: "Region", Value: here}}
+	return e
 }
 
 // errVersion2 is S3's answer to a signature of version 2, which no bucket made since

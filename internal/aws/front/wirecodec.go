@@ -1,6 +1,7 @@
 package front
 
 import (
+	"io"
 	"net/http"
 	"strings"
 
@@ -79,9 +80,11 @@ func (c wireCall) Family() Family {
 
 func (c wireCall) Unsigned() bool { return c.call.Operation != nil && c.call.Operation.Unsigned }
 
-// Streams and SetBody make it a lateCall.
+// Streams, SetBody and SetStream make it a lateCall.
 func (c wireCall) Streams() bool       { return c.call.Streams() }
 func (c wireCall) SetBody(body []byte) { c.call.SetBody(body) }
+
+func (c wireCall) SetStream(body io.ReadCloser) { c.call.SetStream(body) }
 
 func (c wireCall) Decode(in any) error {
 	if err := c.call.Decode(in); err != nil {

@@ -65,7 +65,7 @@ func (d *Denial) name(source policy.Source) string {
 	case policy.Session:
 		return "the session policy"
 	case policy.Resource:
-		return "the policy of " + d.request.Resource
+		return "the policy of " + ownerOfPolicy(d.request.Resource)
 	}
 	return "an inline policy"
 }
@@ -87,4 +87,12 @@ func (d *Denial) context() map[string][]string {
 		out[spelled] = d.keys[name]
 	}
 	return out
+}
+
+// ownerOfPolicy is the resource that has the policy: of an object, its bucket.
+func ownerOfPolicy(resource string) string {
+	if strings.Contains(resource, ":s3:::") {
+		resource, _, _ = strings.Cut(resource, "/")
+	}
+	return resource
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -63,20 +64,24 @@ func (s *S3) listBuckets(ctx context.Context, in *s3.ListBucketsInput) (*s3.List
 	return out, nil
 }
 
+// tokenMark begins all of our tokens, which tells them from made-up ones.
+const tokenMark = "after:"
+
 // token makes a continuation token of the last name shown.
 func token(last string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(last)))
+	return aws.String(base64.RawURLEncoding.EncodeToString([]byte(tokenMark + last)))
 }
 
 func readToken(t *string) (string, error) {
 	if t == nil {
 		return "", nil
 	}
-	last, err := base64.RawURLEncoding.DecodeString(*t)
-	if err != nil || len(last) == 0 {
+	text, err := base64.RawURLEncoding.DecodeString(*t)
+	last, ours := strings.CutPrefix(string(text), tokenMark)
+	if err != nil || !ours || last == "" {
 		return "", invalidArgument("The continuation token provided is incorrect")
 	}
-	return string(last), nil
+	return last, nil
 }
 
 // owner is the account as ACLs and lists know it, by a canonical id.

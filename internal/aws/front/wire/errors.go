@@ -78,6 +78,7 @@ type said struct {
 	fault         bool // the service's own
 	shape         *shape
 	value         any // the modelled error's struct, or nil
+	members       []api.Member
 }
 
 // say finds status, code and message of an error. What carries no AWS code is
@@ -86,7 +87,7 @@ func (c *Call) say(err error) said {
 	var own *api.Error
 	if errors.As(err, &own) {
 		status := statusOf(own.Status)
-		return said{status: status, code: own.Code, message: own.Message, fault: status >= 500}
+		return said{status: status, code: own.Code, message: own.Message, fault: status >= 500, members: own.Members}
 	}
 	var e apiError
 	if errors.As(err, &e) && c.Service != nil {

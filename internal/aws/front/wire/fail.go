@@ -123,6 +123,9 @@ func (c *Call) failXML(e said, b []byte, requestID string) (contentType string, 
 		w.open("Error", "")
 		w.text("Code", e.code)
 		w.text("Message", e.message)
+		for _, m := range e.members {
+			w.text(m.Name, m.Value)
+		}
 		c.xmlMembers(&w, e)
 		w.text("RequestId", requestID)
 		w.text("HostId", requestID)

@@ -163,6 +163,15 @@ func (c *Call) Streams() bool {
 // SetBody gives the call the body that was not read before Route.
 func (c *Call) SetBody(body []byte) { c.body = body }
 
+// SetStream gives the call the stream that its operation reads. The server's own
+// request keeps its body, by which the server knows what the client still waits to
+// send.
+func (c *Call) SetStream(body io.ReadCloser) {
+	r := *c.r
+	r.Body = body
+	c.r = &r
+}
+
 // streamed is the output's body, if it is a stream.
 func (n *node) streamed(v reflect.Value) (io.ReadCloser, bool) {
 	if n.payload < 0 || n.fields[n.payload].kind != blobKind || n.fields[n.payload].bytes {

@@ -231,13 +231,25 @@ func (w *xmlWriter) element(n *node, name string, v reflect.Value, namespace str
 			fv = fv.Elem()
 		}
 		w.b = append(w.b[:len(w.b)-1], ' ')
-		if f.m.namespace != "" {
+		if prefix, namespace := attributeNamespace(n, f); namespace != "" {
 			// The model's own prefix, as S3 writes xsi:type.
-			w.b = append(w.b, "xmlns:"+f.m.nsPrefix+`="`+f.m.namespace+`" `...)
+			w.b = append(w.b, "xmlns:"+prefix+`="`+namespace+`" `...)
 		}
 		w.b = append(append(w.b, f.out...), `="`...)
 		w.b = append(appendXMLText(w.b, fv.String()), `">`...)
 	}
+}
+
+// attributeNamespace is the prefix of an attribute and what it stands for. S3's
+// model has it on the structure, of which the attribute's name has the prefix.
+func attributeNamespace(n *node, f *field) (prefix, namespace string) {
+	if f.m.namespace != "" {
+		return f.m.nsPrefix, f.m.namespace
+	}
+	if prefix, _, ok := strings.Cut(f.out, ":"); ok && n.shape != nil {
+		return prefix, n.shape.namespace
+	}
+	return "", ""
 }
 
 // endElement closes an element, as <name/> if nothing was written since at.
