@@ -30,6 +30,8 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/opened", d.whenOpen)
 	handle(mux, "/hosts", afterOpen(d, d.setHosts))
 	handle(mux, "/credentials", afterOpen(d, d.credentials))
+	handle(mux, "/root", afterOpen(d, d.rootCredentials))
+	handle(mux, "/clusters", afterOpen(d, d.listClusters))
 	handle(mux, "/connections", afterOpen(d, d.connections))
 	handle(mux, "/nodes", afterOpen(d, d.launch))
 	handle(mux, "/terminate", afterOpen(d, d.terminateByID))
@@ -71,6 +73,13 @@ func (d *Daemon) whenOpen(ctx context.Context, _ struct{}) (struct{}, error) {
 func (d *Daemon) credentials(context.Context, struct{}) (control.Credentials, error) {
 	admin, err := d.iam.Admin()
 	return control.Credentials{AccessKeyID: admin.AccessKeyID, SecretAccessKey: admin.SecretAccessKey, ARN: admin.ARN}, err
+}
+
+// rootCredentials are a session's of the account's root user, whom no policy in the
+// account limits: with them an account is mended whose admin can do nothing more.
+func (d *Daemon) rootCredentials(context.Context, struct{}) (control.Credentials, error) {
+	keys, arn, err := d.sts.RootSession()
+	return control.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken, ARN: arn}, err
 }
 
 // ShellPlace says where a shell is to stand.

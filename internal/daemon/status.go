@@ -45,17 +45,29 @@ func (d *Daemon) status(ctx context.Context, q StatusQuestion) (control.Status, 
 	default:
 		return s, nil // still starting: the clusters are not known yet
 	}
-	for name, c := range d.eks.Clusters() {
-		s.Clusters = append(s.Clusters, control.Cluster{
-			Name: name, Status: string(c.Status), Version: c.Version, Endpoint: "https://" + c.Host, Nodes: d.nodesOf(name),
-		})
-	}
+	s.Clusters, _ = d.listClusters(ctx, struct{}{})
 	var wg sync.WaitGroup
 	for i := range s.Clusters {
 		wg.Go(func() { d.markReady(ctx, &s.Clusters[i]) })
 	}
 	wg.Wait()
 	return s, nil
+}
+
+// listClusters tells of the clusters what the records know of them, which asks none
+// of them.
+func (d *Daemon) listClusters(context.Context, struct{}) (all []control.Cluster, _ error) {
+	for name, c := range d.eks.Clusters() {
+		var issues []string
+		for _, issue := range c.Issues {
+			issues = append(issues, issue.Message)
+		}
+		all = append(all, control.Cluster{
+			Name: name, Status: string(c.Status), Version: c.Version, Endpoint: "https://" + c.Host, Nodes: d.nodesOf(name),
+			Issues: strings.Join(issues, ": "),
+		})
+	}
+	return all, nil
 }
 
 func (d *Daemon) nodesOf(cluster string) []control.Node {

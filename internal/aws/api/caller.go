@@ -74,6 +74,9 @@ type Session struct {
 	TransitiveTags []string
 	SourceIdentity string
 	Chained        bool // assumed with a role session's credentials
+	// SignedIn says that the session is of somebody who signed in, as on the console:
+	// it may do what those of GetSessionToken may not.
+	SignedIn bool `json:",omitempty"`
 	// Keys are condition keys that the credentials themselves carry, by their names
 	// in lower case: "ec2:sourceinstancearn" of an instance's role.
 	Keys map[string]string `json:",omitempty"`

@@ -71,7 +71,7 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, give
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
 func limitedSession(who *api.Caller, action string) error {
 	federated := who.Type == api.FederatedUser
-	if who.Session == nil || who.Type == api.AssumedRole || who.Session.MFA && !federated {
+	if who.Session == nil || who.Type == api.AssumedRole || who.Session.SignedIn || who.Session.MFA && !federated {
 		return nil
 	}
 	open := action == "iam:PassRole" || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" && !federated

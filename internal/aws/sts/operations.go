@@ -81,6 +81,15 @@ func (s *STS) InstanceSession(role *iam.Role, instance string, length time.Durat
 	return s.issue(sealed{api.AssumedRole, role.ID, api.Session{Name: instance, IssuedAt: now, Expires: now.Add(length), Keys: keys}}, 0)
 }
 
+// RootSession makes credentials of the account's root user, for the machine's owner:
+// whoever has the machine has the account's mailbox, with which root signs in. They
+// last as long as root's may.
+func (s *STS) RootSession() (keys Keys, arn string, err error) {
+	now := s.now().UTC().Truncate(time.Second)
+	keys, err = s.issue(sealed{api.Account, s.place.AccountID, api.Session{SignedIn: true, IssuedAt: now, Expires: now.Add(longestOfRoot * time.Second)}}, 0)
+	return keys, s.rootARN(), err
+}
+
 func show(k Keys) *types.Credentials {
 	return &types.Credentials{AccessKeyId: &k.AccessKeyID, SecretAccessKey: &k.SecretAccessKey, SessionToken: &k.SessionToken, Expiration: &k.Expires}
 }

@@ -22,8 +22,8 @@ import (
 
 // Host returns the variables for a shell on the host. PATH is what to put before
 // the shell's own.
-func Host(ctx context.Context, stateDir, runDir string) (map[string]string, error) {
-	a, err := ask(ctx, stateDir, runDir)
+func Host(ctx context.Context, stateDir, runDir string, as Identity) (map[string]string, error) {
+	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,8 @@ func Host(ctx context.Context, stateDir, runDir string) (map[string]string, erro
 
 // Shell returns the variables for a shell of ours, inside the VPC or beside it,
 // whose resolver knows AWS's names.
-func Shell(ctx context.Context, stateDir, runDir string) (map[string]string, error) {
-	a, err := ask(ctx, stateDir, runDir)
+func Shell(ctx context.Context, stateDir, runDir string, as Identity) (map[string]string, error) {
+	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,16 @@ type answer struct {
 	bundle      string
 }
 
-func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
+// Identity is whose credentials the tools get: the daemon's call that tells them.
+type Identity string
+
+// Who one can be.
+const (
+	Admin Identity = "/credentials" // the user admin, by its access key
+	Root  Identity = "/root"        // the account's root user, in a session
+)
+
+func ask(ctx context.Context, stateDir, runDir string, as Identity) (*answer, error) {
 	if err := daemon.Reach(runDir); err != nil {
 		return nil, err
 	}
@@ -99,7 +108,7 @@ func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
 	}
 	a := &answer{config: c, bundle: filepath.Join(stateDir, "trust.pem")}
 	client := control.Dial(runDir)
-	if err := client.Call(ctx, "/credentials", nil, &a.keys); err != nil {
+	if err := client.Call(ctx, string(as), nil, &a.keys); err != nil {
 		return nil, err
 	}
 	return a, client.Call(ctx, "/connections", nil, &a.connections)
@@ -111,7 +120,7 @@ func ask(ctx context.Context, stateDir, runDir string) (*answer, error) {
 var Foreign = []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 
 func (a *answer) credentials() map[string]string {
-	return map[string]string{
+	vars := map[string]string{
 		"AWS_ACCESS_KEY_ID":     a.keys.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": a.keys.SecretAccessKey,
 		// CLI v1 reads only AWS_DEFAULT_REGION, SDKs only AWS_REGION.
@@ -121,6 +130,10 @@ func (a *answer) credentials() map[string]string {
 		// No tool is to ask the real metadata service for anything.
 		"AWS_EC2_METADATA_DISABLED": "true",
 	}
+	if a.keys.SessionToken != "" {
+		vars["AWS_SESSION_TOKEN"] = a.keys.SessionToken
+	}
+	return vars
 }
 
 // trust names the bundle of the system's authorities and ours in every variable

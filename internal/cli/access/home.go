@@ -24,8 +24,8 @@ var environment embed.FS
 // Home makes the home folder of a shell, if it is not there, and returns its
 // path: the workshop's files, a kubeconfig as aws eks update-kubeconfig writes
 // it, a prompt. What its user changed stays.
-func Home(ctx context.Context, stateDir, runDir string, laptop bool) (string, error) {
-	a, err := ask(ctx, stateDir, runDir)
+func Home(ctx context.Context, stateDir, runDir string, laptop bool, as Identity) (string, error) {
+	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return "", err
 	}

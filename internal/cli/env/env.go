@@ -17,12 +17,18 @@ import (
 
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "env",
+	var root bool
+	cmd := &cobra.Command{
+		Use:   "env [--root]",
 		Short: `Print exports for aws, eksctl, SDKs and kubectl: eval "$(eksact env)"`,
-		Args:  cobra.NoArgs,
+		Long: `Print exports that point aws, eksctl, SDKs and kubectl at this account, as its user
+admin: eval "$(eksact env)".
+
+With --root the tools are the account's root user for an hour, whom no policy in the
+account limits: so that an account can be mended whose admin can do nothing more.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir)
+			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir, as(root))
 			if err != nil {
 				return err
 			}
@@ -35,6 +41,15 @@ func New(g *global.Options) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&root, "root", false, "as the account's root user, for an hour")
+	return cmd
+}
+
+func as(root bool) access.Identity {
+	if root {
+		return access.Root
+	}
+	return access.Admin
 }
 
 func show(w io.Writer, vars map[string]string) {

@@ -24,7 +24,7 @@ func New(g *global.Options) *cobra.Command {
 				return err
 			}
 			// Whatever the caller's own kubeconfig leads to, this is about clusters here.
-			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir)
+			vars, err := access.Host(cmd.Context(), g.StateDir, g.RunDir, access.Admin)
 			if err != nil {
 				return err
 			}

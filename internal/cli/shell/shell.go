@@ -26,15 +26,17 @@ import (
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
 	var laptop bool
+	as := access.Admin
 	cmd := &cobra.Command{
-		Use:   "shell [--laptop] [-- COMMAND ARGS…]",
+		Use:   "shell [--laptop] [--root] [-- COMMAND ARGS…]",
 		Short: "Open a terminal in the VPC (or outside it), or run one command there",
 		Long: `Open a terminal on a machine inside the VPC, as the workshop's Cloud9 is: with
 the VPC's resolver, so that AWS's own names lead to this account, with trust in
 its certificates, the admin's credentials, kubectl, and a HOME of its own whose
 environment folder holds the workshop's files. Nothing of yours is touched.
 
-With --laptop the terminal is outside the VPC: it sees the public side.`,
+With --laptop the terminal is outside the VPC: it sees the public side. With --root
+its tools are the account's root user for an hour, whom no policy limits.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := daemon.Reach(g.RunDir); err != nil {
@@ -45,19 +47,23 @@ With --laptop the terminal is outside the VPC: it sees the public side.`,
 			if err := control.Dial(g.RunDir).Call(cmd.Context(), "/shell", place, &at); err != nil {
 				return err
 			}
-			return enter(cmd.Context(), g, at, laptop, args)
+			return enter(cmd.Context(), g, at, laptop, as, args)
 		},
 	}
 	cmd.Flags().BoolVar(&laptop, "laptop", false, "stand outside the VPC")
+	cmd.Flags().BoolFunc("root", "as the account's root user, for an hour", func(string) error {
+		as = access.Root
+		return nil
+	})
 	return cmd
 }
 
-func enter(ctx context.Context, g *global.Options, at control.Attachment, laptop bool, args []string) error {
-	vars, err := access.Shell(ctx, g.StateDir, g.RunDir)
+func enter(ctx context.Context, g *global.Options, at control.Attachment, laptop bool, as access.Identity, args []string) error {
+	vars, err := access.Shell(ctx, g.StateDir, g.RunDir, as)
 	if err != nil {
 		return err
 	}
-	home, err := access.Home(ctx, g.StateDir, g.RunDir, laptop)
+	home, err := access.Home(ctx, g.StateDir, g.RunDir, laptop, as)
 	if err != nil {
 		return err
 	}
@@ -132,7 +138,9 @@ func merge(environment []string, vars map[string]string, home, host string) []st
 		delete(all, name)
 	}
 	for _, name := range access.Foreign {
-		delete(all, name)
+		if vars[name] == "" {
+			delete(all, name)
+		}
 	}
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,38 +38,32 @@ func dial(keys control.Credentials, url, region string) account {
 }
 
 // firstCluster makes a cluster with nodes when the account has none. One whose
-// making was cut short is gone on with, and given the nodes that it lacks.
+// making was cut short is gone on with, and given the nodes that it lacks. Only what
+// is made is asked of the AWS API, as the admin: a policy may forbid the admin
+// anything, and an account that is whole must come up all the same.
 func firstCluster(ctx context.Context, client *control.Client, o options) error {
-	var keys control.Credentials
-	if err := client.Call(ctx, "/credentials", nil, &keys); err != nil {
+	var clusters []control.Cluster
+	if err := client.Call(ctx, "/clusters", nil, &clusters); err != nil {
 		return err
 	}
-	a := dial(keys, o.config.URL(), o.config.Region)
-	names, err := a.eks.ListClusters(ctx, &eks.ListClustersInput{})
-	if err != nil {
-		return err
-	}
-	if len(names.Clusters) > 0 && (len(names.Clusters) > 1 || names.Clusters[0] != o.config.Cluster) {
+	if len(clusters) > 0 && (len(clusters) > 1 || clusters[0].Name != o.config.Cluster) {
 		return nil
 	}
-	if len(names.Clusters) == 0 {
-		if err := a.createCluster(ctx, o.config.Cluster); err != nil {
+	if len(clusters) == 0 {
+		err := asAdmin(ctx, client, o, func(a account) error { return a.createCluster(ctx, o.config.Cluster) })
+		if err != nil {
 			return err
 		}
 	}
-	if err := a.awaitActive(ctx, o.config.Cluster); err != nil {
+	cluster, err := awaitActive(ctx, client, o.config.Cluster)
+	if err != nil || len(cluster.Nodes) >= o.config.Nodes {
 		return err
 	}
-	var status control.Status
-	if err := client.Call(ctx, "/status", struct{}{}, &status); err != nil {
+	var profile string
+	err = asAdmin(ctx, client, o, func(a account) (err error) {
+		profile, err = a.nodeProfile(ctx, o.config.Cluster)
 		return err
-	}
-	for _, c := range status.Clusters {
-		if c.Name == o.config.Cluster && len(c.Nodes) >= o.config.Nodes {
-			return nil
-		}
-	}
-	profile, err := a.nodeProfile(ctx, o.config.Cluster)
+	})
 	if err != nil {
 		return err
 	}
@@ -103,36 +98,37 @@ func (a account) createCluster(ctx context.Context, name string) error {
 	return err
 }
 
-func (a account) awaitActive(ctx context.Context, name string) error {
+// awaitActive waits until a cluster is made.
+func awaitActive(ctx context.Context, client *control.Client, name string) (control.Cluster, error) {
 	for {
-		out, err := a.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &name})
-		if err != nil {
-			return err
+		var all []control.Cluster
+		if err := client.Call(ctx, "/clusters", nil, &all); err != nil {
+			return control.Cluster{}, err
 		}
-		switch status := out.Cluster.Status; status {
+		i := slices.IndexFunc(all, func(c control.Cluster) bool { return c.Name == name })
+		if i < 0 {
+			return control.Cluster{}, fmt.Errorf("cluster %q was deleted while it was waited for", name)
+		}
+		switch c := all[i]; ekstypes.ClusterStatus(c.Status) {
 		case ekstypes.ClusterStatusActive, ekstypes.ClusterStatusUpdating:
-			return nil
+			return c, nil
 		case ekstypes.ClusterStatusCreating:
 		default:
-			return fmt.Errorf("cluster %q is %s%s", name, status, issues(out.Cluster.Health))
+			return c, fmt.Errorf("cluster %q is %s%s", name, c.Status, issues(c))
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return control.Cluster{}, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func issues(h *ekstypes.ClusterHealth) string {
-	if h == nil {
+func issues(c control.Cluster) string {
+	if c.Issues == "" {
 		return ""
 	}
-	text := ""
-	for _, issue := range h.Issues {
-		text += ": " + aws.ToString(issue.Message)
-	}
-	return text
+	return ": " + c.Issues
 }
 
 // nodeProfile makes the role and instance profile of the nodes, as eksctl names

@@ -140,7 +140,7 @@ func run(ctx context.Context, o options) (*summary, error) {
 	progress := ui.New(os.Stderr)
 	defer progress.Close()
 	err = begin(ctx, o, running, progress)
-	if err != nil && !running {
+	if err != nil && !running && !errors.Is(err, errAdmin) {
 		// What never served leaves nothing behind but its data and logs.
 		err = errors.Join(err, daemon.TearDown(context.WithoutCancel(ctx), o.config, false, progress.Do))
 	}

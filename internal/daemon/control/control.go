@@ -55,6 +55,7 @@ type Cluster struct {
 	Version  string `json:"version"`
 	Endpoint string `json:"endpoint"`
 	Nodes    []Node `json:"nodes"`
+	Issues   string `json:"issues,omitempty"` // of its health
 }
 
 // Node is an instance that is, or is to be, a node.
@@ -74,10 +75,11 @@ type Step struct {
 	Error   string        `json:"error,omitempty"`
 }
 
-// Credentials are the admin user's.
+// Credentials are the admin user's, or a session's of the root user.
 type Credentials struct {
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
+	SessionToken    string `json:"sessionToken,omitempty"`
 	ARN             string `json:"arn"`
 }
 
