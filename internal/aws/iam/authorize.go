@@ -43,6 +43,7 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, give
 		resources = everything
 	}
 	if err := limitedSession(who, action); err != nil {
+		i.Refuse(who, action, resources[0], err.Error(), "credentials of GetSessionToken without MFA, and those of GetFederationToken, can't make this call, whatever policies say")
 		return err
 	}
 	i.noteUse(who, action)

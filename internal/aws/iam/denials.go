@@ -27,6 +27,9 @@ type Denial struct {
 	Time      time.Time
 	Who       api.Caller
 	Decision  policy.Decision
+	// Said is AWS's text where no policy decided, and Because what the machine's owner
+	// may know of it; Said is "" of what policies decided.
+	Said, Because string
 
 	applied policy.Applied
 	request policy.Request // its Keys are the record's
@@ -48,8 +51,24 @@ func (i *IAM) refuse(k *conditions, d policy.Decision) {
 	if k.request.Action == "sts:GetSessionToken" && !d.Explicit {
 		return // it needs no permission
 	}
+	i.keep(k, &Denial{Decision: d})
+}
+
+// Refuse keeps a record of a refusal that no policy decided: what the caller was told,
+// and why, which is only the machine's owner's to know.
+func (i *IAM) Refuse(who *api.Caller, action, resource, said, because string) {
+	k := i.borrow(who, nil, nil)
+	defer i.giveBack(k)
+	k.applied, k.s, _ = i.applied(who)
+	k.resource = resource
+	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: resource, Keys: k}
+	i.keep(k, &Denial{Said: said, Because: because})
+}
+
+func (i *IAM) keep(k *conditions, told *Denial) {
 	r := &Denial{
-		ID: newAuthorizationID(), RequestID: k.who.RequestID, Time: k.time(), Who: *k.who, Decision: d,
+		ID: newAuthorizationID(), RequestID: k.who.RequestID, Time: k.time(), Who: *k.who,
+		Decision: told.Decision, Said: told.Said, Because: told.Because,
 		applied: k.applied, request: k.request, keys: recorded{},
 	}
 	r.request.Resource = strings.Clone(r.request.Resource) // as keys' values
@@ -83,7 +102,7 @@ func (r *Denial) record(k *conditions) {
 		}
 	}
 	r.request.Keys = r.keys
-	r.size = 1024 + len(r.request.Resource)
+	r.size = 1024 + len(r.request.Resource) + len(r.Said) + len(r.Because)
 	for name, values := range r.keys {
 		r.size += len(name) + 64
 		for _, v := range values {

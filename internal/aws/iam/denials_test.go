@@ -114,6 +114,49 @@ func TestDenialsAreExplained(t *testing.T) {
 	}
 }
 
+// TestRefusalsWithoutPoliciesAreExplained: what no policy decided is the last refusal
+// too, and tells the machine's owner what the caller is not told.
+func TestRefusalsWithoutPoliciesAreExplained(t *testing.T) {
+	a := open(t)
+	a.user(t, "carol", allow("*"))
+	ok(t)(a.admin.CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: aws.String("app"), Path: aws.String("/team/"), AssumeRolePolicyDocument: aws.String(trustEC2)}))
+	client := awssts.NewFromConfig(a.Keys(t, "carol"))
+	assume := func(in awssts.AssumeRoleInput) func() error {
+		return func() error {
+			in.RoleSessionName = aws.String("me")
+			_, err := client.AssumeRole(t.Context(), &in)
+			return err
+		}
+	}
+	roles := "arn:aws:iam::" + number + ":role/"
+	for name, c := range map[string]struct {
+		call          func() error
+		said, because string
+	}{
+		"another path":    {assume(awssts.AssumeRoleInput{RoleArn: aws.String(roles + "app")}), "on resource: " + roles + "app", "the role of that name is " + roles + "team/app"},
+		"no such role":    {assume(awssts.AssumeRoleInput{RoleArn: aws.String(roles + "none")}), "on resource: " + roles + "none", "nor one of that name"},
+		"another account": {assume(awssts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::999999999999:role/app")}), "999999999999", "account 999999999999 is not this account"},
+		"no device": {assume(awssts.AssumeRoleInput{RoleArn: aws.String(roles + "app"), SerialNumber: aws.String("arn:aws:iam::" + number + ":mfa/none"), TokenCode: aws.String("123456")}),
+			"unable to validate MFA code", "no MFA device arn:aws:iam::" + number + ":mfa/none"},
+		"half of it": {assume(awssts.AssumeRoleInput{RoleArn: aws.String(roles + "app"), TokenCode: aws.String("123456")}), "must provide both", "one of the two"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := c.call()
+			if err == nil || !strings.Contains(err.Error(), c.said) || strings.Contains(err.Error(), c.because) {
+				t.Errorf("the caller is told %v", err)
+			}
+			d, found := a.iam.Denial("")
+			if !found || d.ID != authorizationID(t, err) {
+				t.Fatal("it is not the last refusal")
+			}
+			e := d.Explain()
+			if !strings.Contains(e.Sentence, c.said) || !strings.Contains(e.Because, c.because) || len(e.Layers) != 0 || e.Decision != answer.ImplicitDeny || e.Context["aws:username"][0] != "carol" {
+				t.Errorf("explained as %+v", e)
+			}
+		})
+	}
+}
+
 // authorizationID is in the answer's header; a message says nothing of it.
 func authorizationID(t *testing.T, err error) string {
 	t.Helper()

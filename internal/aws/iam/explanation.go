@@ -21,6 +21,8 @@ type Explanation struct {
 	UserAgent       string    `json:"userAgent,omitempty"`
 	AccessKeyID     string    `json:"accessKeyId,omitempty"`
 
+	// Because is why, of a refusal that no policy decided.
+	Because      string `json:"because,omitempty"`
 	PrincipalARN string `json:"principalArn"` // of the user or role behind it
 	answer.Explanation
 	// Context are the condition keys that the call had, of those that the policies
@@ -31,16 +33,27 @@ type Explanation struct {
 // Explain tells why: it decides again, on what was recorded, and looks at every
 // statement.
 func (d *Denial) Explain() *Explanation {
-	e := policy.Explain(&d.applied, &d.request)
-	e.Decision = d.Decision
 	out := &Explanation{
 		AuthorizationID: d.ID, RequestID: d.RequestID, Time: d.Time.UTC(), UserAgent: d.Who.UserAgent, AccessKeyID: d.Who.AccessKeyID,
-		PrincipalARN: d.Who.PrincipalARN, Explanation: *answer.Of(e, &d.request, d.Who.ARN, d.named), Context: d.context(),
+		PrincipalARN: d.Who.PrincipalARN, Explanation: *d.answer(), Because: d.Because, Context: d.context(),
 	}
 	if d.Who.SourceIP.IsValid() {
 		out.SourceIP = d.Who.SourceIP.String()
 	}
 	return out
+}
+
+// answer is what each layer of policies says; nothing where none was asked.
+func (d *Denial) answer() *answer.Explanation {
+	if d.Said != "" {
+		return &answer.Explanation{
+			Principal: d.Who.ARN, Action: d.request.Action, Resource: d.request.Resource,
+			Decision: answer.ImplicitDeny, Sentence: d.Said, Layers: []answer.Layer{},
+		}
+	}
+	e := policy.Explain(&d.applied, &d.request)
+	e.Decision = d.Decision
+	return answer.Of(e, &d.request, d.Who.ARN, d.named)
 }
 
 // named is an answer.Namer.

@@ -1,5 +1,7 @@
 package iam
 
+import "strings"
+
 // What other packages ask about entities.
 
 // AccessKey returns an active access key with its owner, while both live.
@@ -22,6 +24,19 @@ func (i *IAM) RoleByName(name string) (Role, bool) {
 func (i *IAM) RoleByARN(arn string) (Role, bool) {
 	r, ok := i.RoleByName(lastOf(arn))
 	return r, ok && i.roleARN(&r) == arn
+}
+
+// NoRole says why RoleByARN finds none, for the machine's owner.
+func (i *IAM) NoRole(arn string) string {
+	r, ok := i.roles.Get(key(lastOf(arn)))
+	parts := strings.SplitN(arn, ":", 6)
+	switch {
+	case len(parts) == 6 && parts[4] != i.place.AccountID:
+		return "account " + parts[4] + " is not this account, " + i.place.AccountID + ": here are no roles of others"
+	case ok:
+		return "there is no role by that ARN: the role of that name is " + i.roleARN(&r)
+	}
+	return "there is no role by that ARN, nor one of that name"
 }
 
 // RoleByID returns the role of a unique id while it lives.

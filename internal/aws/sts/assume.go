@@ -25,20 +25,21 @@ func (s *STS) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 	who := api.CallerFrom(ctx)
 	switch who.Type {
 	case api.Account:
-		return nil, denied("Roles may not be assumed by root accounts.")
+		return nil, s.refuse(who, "sts:AssumeRole", "Roles may not be assumed by root accounts.", "a user or role that the role trusts can assume it")
 	case api.FederatedUser:
 		return nil, api.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid")
 	}
-	session, err := newSession(who, in)
+	session, err := s.newSession(who, in)
 	if err != nil {
 		return nil, err
 	}
-	if session.MFA, err = s.withMFA(ctx, who, in.SerialNumber, in.TokenCode); err != nil {
+	if session.MFA, err = s.withMFA(ctx, who, "sts:AssumeRole", in.SerialNumber, in.TokenCode); err != nil {
 		return nil, err
 	}
 	r, ok := s.iam.RoleByARN(*in.RoleArn)
 	if !ok {
-		return nil, notAllowed(who, "sts:AssumeRole", *in.RoleArn)
+		s.iam.Refuse(who, "sts:AssumeRole", *in.RoleArn, notAllowed(who, "sts:AssumeRole", *in.RoleArn), s.iam.NoRole(*in.RoleArn))
+		return nil, denied(notAllowed(who, "sts:AssumeRole", *in.RoleArn))
 	}
 	if err := s.mayAssume(who, &r, in, &session); err != nil {
 		return nil, err
@@ -103,22 +104,22 @@ func checkRole(role, session *string) error {
 
 // newSession is what is asked for, and what persists of the caller's session: its
 // source identity and its transitive tags.
-func newSession(who *api.Caller, in *sts.AssumeRoleInput) (api.Session, error) {
+func (s *STS) newSession(who *api.Caller, in *sts.AssumeRoleInput) (api.Session, error) {
 	var before api.Session
 	if who.Session != nil {
 		before = *who.Session
 	}
-	s := api.Session{Name: *in.RoleSessionName, SourceIdentity: before.SourceIdentity, Chained: who.Type == api.AssumedRole}
-	pass(&s, in.Policy, in.PolicyArns)
+	session := api.Session{Name: *in.RoleSessionName, SourceIdentity: before.SourceIdentity, Chained: who.Type == api.AssumedRole}
+	pass(&session, in.Policy, in.PolicyArns)
 	if in.SourceIdentity != nil {
-		if s.SourceIdentity != "" && s.SourceIdentity != *in.SourceIdentity {
-			return s, denied("The source identity is already set for this assume role session")
+		if session.SourceIdentity != "" && session.SourceIdentity != *in.SourceIdentity {
+			return session, s.refuse(who, "sts:AssumeRole", "The source identity is already set for this assume role session", "it is "+session.SourceIdentity)
 		}
-		s.SourceIdentity = *in.SourceIdentity
+		session.SourceIdentity = *in.SourceIdentity
 	}
 	var err error
-	s.Tags, s.TransitiveTags, err = sessionTags(&before, in.Tags, in.TransitiveTagKeys)
-	return s, err
+	session.Tags, session.TransitiveTags, err = sessionTags(&before, in.Tags, in.TransitiveTagKeys)
+	return session, err
 }
 
 // mayAssume decides sts:AssumeRole, and the actions that tags and a source
@@ -138,7 +139,7 @@ func (s *STS) mayAssume(who *api.Caller, r *iam.Role, in *sts.AssumeRoleInput, s
 		return !d.Allowed
 	})
 	if refused >= 0 {
-		return notAllowed(who, actions[refused], s.iam.RoleARN(r))
+		return denied(notAllowed(who, actions[refused], s.iam.RoleARN(r)))
 	}
 	return nil
 }
@@ -157,8 +158,8 @@ func actionsOf(action string, session *api.Session, keys map[string][]string) []
 	return actions
 }
 
-func notAllowed(who *api.Caller, action, role string) error {
-	return denied("User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + role)
+func notAllowed(who *api.Caller, action, role string) string {
+	return "User: " + who.ARN + " is not authorized to perform: " + action + " on resource: " + role
 }
 
 // assumedLength is how long a role session lasts; shorter when chained.

@@ -18,7 +18,7 @@ import (
 func (s *STS) GetFederationToken(ctx context.Context, in *sts.GetFederationTokenInput) (*sts.GetFederationTokenOutput, error) {
 	who := api.CallerFrom(ctx)
 	if who.Session != nil || who.Type != api.User && who.Type != api.Account {
-		return nil, denied("Cannot call GetFederationToken with session credentials")
+		return nil, s.refuse(who, "sts:GetFederationToken", "Cannot call GetFederationToken with session credentials", onlyLongTerm)
 	}
 	if err := checkFederation(in); err != nil {
 		return nil, err

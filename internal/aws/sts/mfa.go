@@ -13,19 +13,20 @@ import (
 // withMFA says whether the caller shows to have one of its MFA devices, which only a
 // user can; an error if it tries in vain. The code is used up, whatever becomes of
 // the call.
-func (s *STS) withMFA(ctx context.Context, who *api.Caller, serial, code *string) (bool, error) {
+func (s *STS) withMFA(ctx context.Context, who *api.Caller, action string, serial, code *string) (bool, error) {
 	if serial == nil && code == nil {
 		return false, nil
 	}
 	if serial == nil || code == nil {
-		return false, denied("MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.")
+		return false, s.refuse(who, action, "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.", "one of the two was given")
 	}
 	err := s.iam.UseMFACode(ctx, who, aws.ToString(serial), aws.ToString(code))
 	switch {
 	case errors.Is(err, iam.ErrMFADevice):
-		return false, denied("MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
+		return false, s.refuse(who, action, "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.",
+			"the caller has no MFA device "+aws.ToString(serial))
 	case errors.Is(err, iam.ErrMFACode):
-		return false, denied("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
+		return false, s.refuse(who, action, "MultiFactorAuthentication failed with invalid MFA one time pass code. ", "the code is not one of the device's, of this time, or was used already")
 	}
 	return err == nil, err
 }

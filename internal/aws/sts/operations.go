@@ -40,7 +40,7 @@ func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	}
 	who := api.CallerFrom(ctx)
 	if who.Session != nil || who.Type != api.User && who.Type != api.Account {
-		return nil, denied("Cannot call GetSessionToken with session credentials")
+		return nil, s.refuse(who, "sts:GetSessionToken", "Cannot call GetSessionToken with session credentials", onlyLongTerm)
 	}
 	var refusal *iam.Denied
 	if err := s.iam.Authorize(ctx, who, "sts:GetSessionToken", nil, nil); errors.As(err, &refusal) && refusal.Decision.Explicit {
@@ -50,7 +50,7 @@ func (s *STS) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	if err != nil {
 		return nil, err
 	}
-	mfa, err := s.withMFA(ctx, who, in.SerialNumber, in.TokenCode)
+	mfa, err := s.withMFA(ctx, who, "sts:GetSessionToken", in.SerialNumber, in.TokenCode)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,15 @@ func asDenied(err error) error {
 		return denied(refusal.Sentence)
 	}
 	return err
+}
+
+// onlyLongTerm is why sessions can't make more of themselves.
+const onlyLongTerm = "only a user's access key, or root's, can make such credentials"
+
+// refuse is denied, kept to be explained with what only the machine's owner is to know.
+func (s *STS) refuse(who *api.Caller, action, said, because string) error {
+	s.iam.Refuse(who, action, "*", said, because)
+	return denied(said)
 }
 
 func denied(text string) error { return api.Errorf(http.StatusForbidden, "AccessDenied", "%s", text) }

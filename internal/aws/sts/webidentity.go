@@ -46,7 +46,9 @@ func (s *STS) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeRoleW
 	}
 	r, ok := s.iam.RoleByARN(*in.RoleArn)
 	if !ok {
-		return nil, notFederated("sts:AssumeRoleWithWebIdentity")
+		const action = "sts:AssumeRoleWithWebIdentity"
+		s.iam.Refuse(api.CallerFrom(ctx), action, *in.RoleArn, "Not authorized to perform "+action, s.iam.NoRole(*in.RoleArn))
+		return nil, notFederated(action)
 	}
 	for _, action := range actionsOf("sts:AssumeRoleWithWebIdentity", &session, keys) {
 		if d := s.iam.DecideFederated(api.CallerFrom(ctx), who, action, &r, keys); !d.Allowed {

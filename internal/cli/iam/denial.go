@@ -44,6 +44,9 @@ func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, a
 
 func showDenial(w io.Writer, d *awsaccount.Explanation) {
 	showExplanation(w, "", &d.Explanation)
+	if d.Because != "" {
+		fmt.Fprintf(w, "because: %s\n", d.Because)
+	}
 	if d.DecidedBy != nil {
 		fmt.Fprintf(w, "decided by: %s\n", statementText(d.DecidedBy))
 	}
