@@ -51,7 +51,7 @@ func (i *IAM) linkedARN(service string, suffix *string) string {
 	if kind, ok := linkedRoles()[service]; ok {
 		name = kind.called(suffix)
 	}
-	return i.arn("role", "/aws-service-role/"+service+"/", name)
+	return i.arn("role", linkedPath+service+"/", name)
 }
 
 // CreateServiceLinkedRole makes the role of a service, with its policy.
@@ -98,7 +98,7 @@ func (i *IAM) CreateServiceLinkedRole(ctx context.Context, in *iam.CreateService
 
 func (i *IAM) newLinked(service string, kind *linkedRole, suffix *string) Role {
 	r := Role{
-		Name: kind.called(suffix), Path: "/aws-service-role/" + service + "/", ID: i.entityID(rolePrefix), Created: i.today(),
+		Name: kind.called(suffix), Path: linkedPath + service + "/", ID: i.entityID(rolePrefix), Created: i.today(),
 		Description: kind.description, MaxSession: defaultSession, Service: service,
 		Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`,
 	}

@@ -9,6 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
+// TestPathOfLinkedRoles: no other role may have it.
+func TestPathOfLinkedRoles(t *testing.T) {
+	a := open(t)
+	for _, path := range []string{"/aws-service-role/", "/aws-service-role/eks.amazonaws.com/"} {
+		_, err := a.admin.CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: aws.String("fake"), Path: &path, AssumeRolePolicyDocument: aws.String(trustEC2)})
+		refused(t, err, "InvalidInput", "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles")
+	}
+	ok(t)(a.admin.CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: aws.String("real"), Path: aws.String("/aws-service-roles/"), AssumeRolePolicyDocument: aws.String(trustEC2)}))
+}
+
 func TestServiceLinkedRoles(t *testing.T) {
 	a, ctx := open(t), t.Context()
 	for service, name := range map[string]string{

@@ -17,6 +17,9 @@ const (
 	defaultSession = 3600
 )
 
+// linkedPath begins the paths of service-linked roles, and of no others.
+const linkedPath = "/aws-service-role/"
+
 // CreateRole makes a role.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.CreateRoleOutput, error) {
@@ -30,6 +33,9 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	tags := c.tags(in.Tags)
 	if err := c.err(); err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(path, linkedPath) {
+		return nil, invalidInput("Path prefix '%s' can only be used for AWS Service linked Roles", linkedPath)
 	}
 	r := Role{
 		Name: *in.RoleName, Path: path, ID: i.entityID(rolePrefix), Created: i.today(),
