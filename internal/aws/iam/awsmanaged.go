@@ -98,7 +98,7 @@ func (p *awsPolicy) attachable() bool { return !strings.HasPrefix(p.Path, "/aws-
 // compileStored compiles a document that was accepted when it was written. One
 // that can't be read any more denies everything: it may have held a Deny.
 func compileStored(kind policy.Kind, text string) *policy.Policy {
-	doc, err := policy.Parse(kind, text)
+	doc, err := policy.ParseStored(kind, text)
 	if err != nil {
 		doc = denyAll()
 	}

@@ -115,6 +115,7 @@ func TestMalformedIdentityPolicies(t *testing.T) {
 			"no date":                  {with(good + `,"Condition":{"DateGreaterThan":{"aws:CurrentTime":"yesterday"}}`), "The policy failed legacy parsing"},
 			"a Sid twice": {`{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow",` + good + `},{"Sid":"a","Effect":"Deny",` + good + `}]}`,
 				"Statement IDs (SID) in a single policy must be unique."},
+			"a Sid with a space":    {with(good + `,"Sid":"a sid"`), "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"},
 			"no action":             {with(`"Resource":"*"`), "Policy statement must contain actions."},
 			"no resource":           {with(`"Action":"s3:*"`), "Policy statement must contain resources."},
 			"a name for a resource": {with(`"Action":"s3:*","Resource":"bucket"`), `Resource bucket must be in ARN format or "*".`},

@@ -97,7 +97,7 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			"s3:PutObject on *: allowed PolicyInputList.1(IAM Policy 1:41-1:113)\n" +
 				"s3:GetObjectVersion on *: implicitDeny"},
 		"several lines": {awsiam.SimulateCustomPolicyInput{ActionNames: []string{"codecommit:ListRepositories"}, PolicyInputList: []string{
-			"{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Sid\": \"é\",\n            \"Effect\": \"Allow\",\n            \"Action\": \"codecommit:ListRepositories\",\n            \"Resource\": \"*\"\n        }\n    ]\n}"}},
+			"{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Sid\": \"e\",\n            \"Effect\": \"Allow\",\n            \"Action\": \"codecommit:ListRepositories\",\n            \"Resource\": [\"*\", \"arn:aws:s3:::é\"]\n        }\n    ]\n}"}},
 			"codecommit:ListRepositories on *: allowed PolicyInputList.1(IAM Policy 3:19-9:10)"},
 		"a resource's policy": {awsiam.SimulateCustomPolicyInput{PolicyInputList: []string{role}, ResourcePolicy: &bucket, CallerArn: aws.String(anyone),
 			ActionNames: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, ResourceArns: key, ContextEntries: tim("true")},

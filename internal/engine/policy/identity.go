@@ -13,6 +13,7 @@ const (
 	hasPrincipal     = "Policy document should not specify a principal."
 	legacyParsing    = "The policy failed legacy parsing"
 	sidsNotUnique    = "Statement IDs (SID) in a single policy must be unique."
+	sidForm          = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	withoutActions   = "Policy statement must contain actions."
 	withoutResources = "Policy statement must contain resources."
 	withoutVendor    = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
@@ -30,7 +31,7 @@ func (p *parser) identityPolicy() (*Document, error) {
 		return nil, p.fail(pr.at, syntaxErrors, "%s", pr.detail)
 	}
 	for _, check := range []func() *Error{
-		p.identityVersion, p.noPrincipals, p.legacy, p.uniqueSids, p.someActions,
+		p.identityVersion, p.noPrincipals, p.legacy, p.uniqueSids, p.plainSids, p.someActions,
 		p.resourceFormats, p.actionFormats, p.someResources,
 	} {
 		if err := check(); err != nil {
@@ -96,6 +97,22 @@ func (p *parser) legacy() *Error {
 func (p *parser) uniqueSids() *Error {
 	if at := p.repeatedSid(); at >= 0 {
 		return p.fail(at, sidsNotUnique, "")
+	}
+	return nil
+}
+
+// plainSids: letters and digits, of identity and session policies.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
+func (p *parser) plainSids() *Error {
+	if p.accepted {
+		return nil
+	}
+	for _, s := range p.doc.Statements {
+		if strings.ContainsFunc(s.Sid, func(c rune) bool {
+			return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9')
+		}) {
+			return p.fail(s.Start, sidForm, "the Sid %q has other characters", s.Sid)
+		}
 	}
 	return nil
 }

@@ -9,7 +9,17 @@ import (
 // document, the first that AWS would give, and the place in the text. Whatever
 // the evaluator would not evaluate is refused here.
 func Parse(kind Kind, text string) (*Document, error) {
-	p := &parser{doc: &Document{Kind: kind, Text: text, Version: Version2008}}
+	return parse(kind, text, false)
+}
+
+// ParseStored is Parse for a document that was accepted before: it may break those
+// rules of form that say nothing of what it means.
+func ParseStored(kind Kind, text string) (*Document, error) {
+	return parse(kind, text, true)
+}
+
+func parse(kind Kind, text string, accepted bool) (*Document, error) {
+	p := &parser{doc: &Document{Kind: kind, Text: text, Version: Version2008}, accepted: accepted}
 	if kind == Trust || kind == Resource {
 		return p.resourcePolicy()
 	}
@@ -22,6 +32,8 @@ type parser struct {
 	doc  *Document
 	root node
 	raw  []rawStatement
+	// accepted says that the document was accepted before.
+	accepted bool
 }
 
 // rawStatement is a statement before the checks: which elements it has.

@@ -46,6 +46,33 @@ func TestIdentityTexts(t *testing.T) {
 	}
 }
 
+// TestSids: those of policies that say who is theirs are freer, and what was accepted
+// once stays readable.
+func TestSids(t *testing.T) {
+	const form = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+	text := func(sid, principal string) string {
+		return `{"Version":"2012-10-17","Statement":{"Sid":"` + sid + `",` + principal + `"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}`
+	}
+	for _, sid := range []string{"a b", "a-b", "a_b", "é", "a.b"} {
+		for _, kind := range []policy.Kind{policy.Managed, policy.Inline, policy.Session} {
+			if _, err := policy.Parse(kind, text(sid, "")); err == nil || err.Error() != form {
+				t.Errorf("%q, kind %d: %v", sid, kind, err)
+			}
+			if _, err := policy.ParseStored(kind, text(sid, "")); err != nil {
+				t.Errorf("%q, accepted before: %v", sid, err)
+			}
+		}
+		if _, err := policy.Parse(policy.Resource, text(sid, `"Principal":"*",`)); err != nil {
+			t.Errorf("%q of a resource: %v", sid, err)
+		}
+	}
+	for _, sid := range []string{"", "A1b"} {
+		if _, err := policy.Parse(policy.Inline, text(sid, "")); err != nil {
+			t.Errorf("%q: %v", sid, err)
+		}
+	}
+}
+
 func TestInlineVersions(t *testing.T) {
 	const statement = `"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`
 	for text, want := range map[string]string{

@@ -111,7 +111,7 @@ cases:
       Resource: "*"
 - identity: |
     {"Version": "2012-10-17",
-     "Statement": [{"Sid": "é", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+     "Statement": [{"Sid": "e", "Effect": "Allow", "Action": "*", "Resource": ["*", "arn:aws:s3:::é"]}]}
 - identity: '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 `, nil)
 	if err != nil {
