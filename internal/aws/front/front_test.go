@@ -642,6 +642,26 @@ func TestARNInPath(t *testing.T) {
 	}
 }
 
+// answersLongHeaders: headers beyond the door's limit get an answer that can be read to
+// its end, not a connection that breaks.
+func answersLongHeaders(t *testing.T, client *http.Client, url string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Amz-Security-Token", strings.Repeat("x", 200<<10))
+	resp, err := client.Do(request)
+	if err != nil {
+		t.Errorf("%s: %v", url, err)
+		return
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%s: %s, %v", url, resp.Status, err)
+	}
+}
+
 // TestBothOnOnePort: TLS, with h2 and HTTP/1.1, and plain HTTP on one listener.
 func TestBothOnOnePort(t *testing.T) {
 	d := open(t)
@@ -680,6 +700,9 @@ func TestBothOnOnePort(t *testing.T) {
 		resp.Body.Close()
 		if resp.Proto != c.want || resp.StatusCode != 403 {
 			t.Errorf("%+v: %s %d", c, resp.Proto, resp.StatusCode)
+		}
+		if !c.h2 { // whose clients know the limit, and send none
+			answersLongHeaders(t, client, url)
 		}
 		transport.CloseIdleConnections()
 	}

@@ -157,6 +157,16 @@ type firstByte struct {
 	served bool
 }
 
+// CloseWrite lets net/http end what it sends before it closes: a client that is
+// refused for its headers has more to send, and a connection closed with that unread
+// is reset, which takes the answer back.
+func (c *firstByte) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c *firstByte) Read(p []byte) (int, error) {
 	if c.served || len(p) == 0 {
 		return c.Conn.Read(p)
