@@ -34,6 +34,8 @@
 //     (Google, Facebook, Amazon, Cognito) need one too, and OAuth access tokens are not
 //     taken. Of a token's claims aud, sub, amr and, with azp, oaud are condition keys.
 //     They are in the session that is made, too.
+//   - RootSession gives the machine's owner the account's root user for an hour; on AWS
+//     root signs in with a mailbox and a password.
 //   - A session that was made without an MFA code has none, whatever the session had
 //     that made it.
 //   - Encoded messages don't expire.
