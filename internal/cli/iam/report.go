@@ -16,7 +16,7 @@ import (
 // report writes the results for programs, where that was asked for.
 func (t *tester) report(out io.Writer, files []*loaded, failed int) error {
 	if t.g.JSON() {
-		if err := global.Print(out, summary(files, failed)); err != nil {
+		if err := global.Print(out, t.summary(files, failed)); err != nil {
 			return err
 		}
 	}
@@ -43,6 +43,8 @@ type testReport struct {
 	Failed int        `json:"failed"`
 	NotRun int        `json:"notRun"`
 	Cases  []testCase `json:"cases"`
+	// Warnings are of names that could not be checked.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 type testCase struct {
@@ -58,8 +60,8 @@ type testCase struct {
 	Explanation *answer.Explanation `json:"explanation,omitempty"`
 }
 
-func summary(files []*loaded, failed int) testReport {
-	s := testReport{Failed: failed, Cases: []testCase{}}
+func (t *tester) summary(files []*loaded, failed int) testReport {
+	s := testReport{Failed: failed, Cases: []testCase{}, Warnings: t.warnings}
 	for _, f := range files {
 		s.Total += len(f.cases)
 		s.NotRun += len(f.cases) - len(f.results)

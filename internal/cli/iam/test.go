@@ -24,6 +24,7 @@ type tester struct {
 	keepGoing bool
 	verbose   bool
 	junit     string
+	warnings  []string
 }
 
 func newTest(g *global.Options) *cobra.Command {
@@ -45,7 +46,9 @@ keyPolicy, endpointPolicy. For instance:
 Neither a daemon nor root is needed. It ends with 0 when all cases hold, 1 at the
 first that does not, 3 when a file has an error: then none is run.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, files []string) error { return t.run(cmd.OutOrStdout(), files) },
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return t.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
+		},
 	}
 	cmd.Flags().BoolVar(&t.keepGoing, "keep-going", false, "run all cases, also after one that fails")
 	cmd.Flags().BoolVarP(&t.verbose, "verbose", "v", false, "name the cases that hold, too")
@@ -60,7 +63,7 @@ type loaded struct {
 	results []*cases.Result
 }
 
-func (t *tester) run(out io.Writer, paths []string) error {
+func (t *tester) run(out, notes io.Writer, paths []string) error {
 	var files []*loaded
 	for _, path := range paths {
 		list, err := loadCases(path)
@@ -69,6 +72,8 @@ func (t *tester) run(out io.Writer, paths []string) error {
 		}
 		files = append(files, &loaded{path: path, cases: list})
 	}
+	t.warnings = uncheckable(files)
+	warn(notes, t.warnings)
 	shown := out
 	if t.g.JSON() || t.junit == "-" {
 		shown = io.Discard

@@ -18,6 +18,7 @@ type Case struct {
 	Line, Column int
 	Source       string // where the expectation comes from, such as a page of AWS's documentation
 	Known        string // why the case is known to fail
+	Unchecked    bool   // action and condition keys may be unknown ones
 	Question     Question
 	Expect       Expectation
 }

@@ -34,12 +34,13 @@ func (c Context) over(base Context) Context {
 	return out
 }
 
-// contexts reads one set of keys, or a list of them.
-func (s *source) contexts(into *[]Context) func(*yaml.Node) error {
+// contexts reads one set of keys, or a list of them. Checked are keys and values
+// that AWS has.
+func (s *source) contexts(into *[]Context, checked bool) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		*into = []Context{}
 		return s.list(n, func(item *yaml.Node) error {
-			c, err := s.context(item)
+			c, err := s.context(item, checked)
 			*into = append(*into, c)
 			return err
 		})
@@ -48,7 +49,7 @@ func (s *source) contexts(into *[]Context) func(*yaml.Node) error {
 
 // context reads key → value or values. Null says that the key is absent, which
 // an empty list means too.
-func (s *source) context(n *yaml.Node) (Context, error) {
+func (s *source) context(n *yaml.Node, checked bool) (Context, error) {
 	c := Context{}
 	if isNull(n) {
 		return c, nil
@@ -68,6 +69,9 @@ func (s *source) context(n *yaml.Node) (Context, error) {
 			return s.fail(key, "condition key %q has no prefix, such as aws: or s3:", key.Value)
 		}
 		c[name] = values
+		if checked {
+			return s.checkKey(key, value)
+		}
 		return nil
 	})
 }

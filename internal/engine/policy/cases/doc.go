@@ -27,6 +27,12 @@
 //	context    condition keys: a string, number, boolean or a list of them; null or
 //	           [] says that the key is absent. Keys are added to the group's.
 //	known      why the case is known to fail; when it holds, that is a failure
+//	unchecked  true: the action and the condition keys may be ones that AWS doesn't
+//	           have, the keys' values of another type
+//
+// Else an action of a service whose actions are known here (package actions) must
+// be one of them, condition keys likewise, and the values of a key have its type:
+// a deny that is expected of a misspelt action would hold whatever policies say.
 //
 // Principal, action, resource and context may be lists: each is tried with each,
 // and all must turn out as expected.

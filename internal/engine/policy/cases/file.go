@@ -79,12 +79,16 @@ type group struct {
 	layers     Layers
 	expect     Expectation
 	known      string
+	unchecked  bool // actions and condition keys may be unknown ones
 }
 
 // group reads a mapping and the cases inside it.
 func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
 	if f.seen++; depth > maxDepth || f.seen > maxGroups {
 		return f.src.fail(n, "cases are nested too deep, or too many")
+	}
+	if err := f.src.unchecked(n, &g.unchecked); err != nil {
+		return err
 	}
 	var name string
 	var contexts []Context
@@ -94,11 +98,12 @@ func (f *file) group(n *yaml.Node, g group, depth int, top bool) error {
 		"about":     func(*yaml.Node) error { return nil },
 		"source":    f.src.str(&g.source),
 		"principal": func(v *yaml.Node) error { return f.callers(v, &g.principals) },
-		"action":    f.src.strs(&g.actions),
+		"action":    f.src.checkedActions(&g),
 		"resource":  f.src.strs(&g.resources),
 		"owner":     f.src.strOrNull(&g.owner),
-		"context":   f.src.contexts(&contexts),
+		"context":   f.src.contexts(&contexts, !g.unchecked),
 		"known":     f.src.str(&g.known),
+		"unchecked": func(*yaml.Node) error { return nil }, // read before the others
 		"cases":     func(v *yaml.Node) error { inside = v; return nil },
 	}
 	f.layerFields(known, &g)
@@ -253,7 +258,7 @@ func (f *file) expand(n *yaml.Node, g *group) error {
 			for _, resource := range orNone(g.resources) {
 				for i, context := range contexts {
 					c := &Case{
-						File: f.src.name, Line: n.Line, Column: n.Column, Source: g.source, Known: g.known, Expect: g.expect,
+						File: f.src.name, Line: n.Line, Column: n.Column, Source: g.source, Known: g.known, Unchecked: g.unchecked, Expect: g.expect,
 						Question: Question{Principal: who, Action: action, Resource: resource, Owner: g.owner, Context: context, Layers: g.layers},
 					}
 					if err := c.Question.Check(); err != nil {

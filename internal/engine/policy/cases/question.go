@@ -40,13 +40,12 @@ type Question struct {
 
 // Check says what is wrong with the form of the request.
 func (q *Question) Check() error {
-	vendor, name, ok := strings.Cut(q.Action, ":")
 	switch {
 	case q.Principal == nil:
 		return fmt.Errorf("no principal is given")
 	case q.Action == "":
 		return fmt.Errorf("no action is given")
-	case !ok || vendor == "" || name == "" || strings.ContainsAny(q.Action, "*? ") || strings.Contains(name, ":"):
+	case !isAction(q.Action):
 		return fmt.Errorf("action %q is not one action: say SERVICE:Action, such as s3:GetObject", q.Action)
 	case q.Resource == "":
 		return fmt.Errorf(`no resource is given; it is "*" for actions without one`)
@@ -56,6 +55,12 @@ func (q *Question) Check() error {
 		return fmt.Errorf("owner %q is not an account of twelve digits", q.Owner)
 	}
 	return nil
+}
+
+// isAction recognises the form of one action, SERVICE:Action.
+func isAction(s string) bool {
+	vendor, name, ok := strings.Cut(s, ":")
+	return ok && vendor != "" && name != "" && !strings.ContainsAny(s, "*? ") && !strings.Contains(name, ":")
 }
 
 func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
