@@ -15,15 +15,19 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/hint"
 )
 
 // explainDenial asks the daemon about a call that was refused: by its authorization
 // id or request id, or the last one.
 func explainDenial(cmd *cobra.Command, g *global.Options, args []string) error {
+	id := strings.Join(args, "")
+	if len(args) > 0 && id == "" {
+		return hint.New("the id of a refused call is empty", "eksact trail --errors shows them; without one, the last refusal is explained")
+	}
 	if err := daemon.Reach(g.RunDir); err != nil {
 		return err
 	}
-	id := strings.Join(args, "")
 	return askDenial(cmd.Context(), control.Dial(g.RunDir), cmd.OutOrStdout(), id, g.JSON())
 }
 

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/actions"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/hint"
 )
@@ -60,11 +64,14 @@ anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
 request brings along is given by --context.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			described := cmd.LocalNonPersistentFlags().Changed
-			if len(args) > 0 || a.principal == "" && !described("action") && !described("resource") {
+			given := described(cmd)
+			switch {
+			case len(given) == 0:
 				return explainDenial(cmd, g, args)
+			case len(args) > 0:
+				return hint.New(fmt.Sprintf("%s names a call that was refused, and --%s describes one not yet made", quoted(args), given[0]), "leave out one of them")
 			}
-			return a.run(cmd.Context(), cmd.OutOrStdout(), g)
+			return a.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), g)
 		},
 	}
 	f := cmd.Flags()
@@ -73,7 +80,7 @@ request brings along is given by --context.`,
 	f.StringVar(&a.id, "principal-id", "", "unique id of the user or role, where policies name it (AIDA…, AROA…)")
 	f.StringArrayVar(&a.tags, "principal-tag", nil, "KEY=VALUE of the principal; several times")
 	f.StringVar(&a.action, "action", "", "what it would do, as in s3:GetObject")
-	f.StringVar(&a.resource, "resource", "*", "ARN of what it would be done to")
+	f.StringVar(&a.resource, "resource", "", `ARN of what it would be done to, or "*"; needed if the action has resources`)
 	f.StringVar(&a.owner, "owner", "", "account of the resource, when its ARN does not say")
 	f.StringArrayVar(&a.context, "context", nil, "KEY=VALUE of the request; several times, also for one key")
 	f.BoolVar(&a.live, "live", false, "beside the files, ask the account that runs here")
@@ -81,7 +88,17 @@ request brings along is given by --context.`,
 	return cmd
 }
 
-func (a *asked) run(ctx context.Context, w io.Writer, g *global.Options) error {
+// described are the flags given that describe a call.
+func described(cmd *cobra.Command) (names []string) {
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
+func (a *asked) run(ctx context.Context, w, notes io.Writer, g *global.Options) error {
 	q, err := a.question()
 	if err != nil {
 		return err
@@ -99,6 +116,8 @@ func (a *asked) run(ctx context.Context, w io.Writer, g *global.Options) error {
 		}
 	}
 	e := q.Explain()
+	e.Warnings = doubts(q)
+	warn(notes, e.Warnings)
 	if g.JSON() {
 		return global.Print(w, e)
 	}
@@ -114,8 +133,15 @@ func (a *asked) question() (*cases.Question, error) {
 		return nil, err
 	}
 	q := &cases.Question{Action: a.action, Resource: a.resource, Owner: a.owner}
-	if a.principal == "" {
+	switch {
+	case a.principal == "":
 		return nil, hint.New("no principal is given", "say who would call with --principal; "+form)
+	case a.action == "":
+		return nil, hint.New("no action is given", "say what would be called with --action; "+form)
+	case a.resource == "":
+		if q.Resource, err = resourceOf(a.action); err != nil {
+			return nil, err
+		}
 	}
 	if q.Principal, err = cases.NewPrincipal(a.principal, a.id, a.role, single(tags)); err != nil {
 		return nil, hint.Wrap(err, form)
@@ -124,11 +150,33 @@ func (a *asked) question() (*cases.Question, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		for _, value := range given[key] {
+			if err := cases.CheckValue(key, value); err != nil {
+				return nil, hint.Wrap(fmt.Errorf("--context: %w", err), form)
+			}
+		}
+	}
 	q.Context = cases.NewContext(given)
 	if err := q.Check(); err != nil {
 		return nil, hint.Wrap(err, form)
 	}
 	return q, a.files.load(&q.Layers)
+}
+
+// resourceOf is the resource of an action that has none: of others, one must be
+// said, for what is decided of "*" is not what the call will meet.
+func resourceOf(action string) (string, error) {
+	t, known := actions.Look(action)
+	if t == nil || len(known.Resources) == 0 {
+		return "*", nil
+	}
+	lines := []string{"say what it is done to with --resource ARN, or --resource '*' to ask about a right on all"}
+	for _, use := range known.Resources {
+		r := t.Resources[use.Type]
+		lines = append(lines, r.Name+": "+r.ARN)
+	}
+	return "", hint.New(action+" is decided by its resource, and none is given", lines...)
 }
 
 // pairs reads KEY=VALUE, where a key may come several times.

@@ -43,3 +43,13 @@ func uncheckable(files []*loaded) []string {
 	}
 	return out
 }
+
+// doubts are the names in a question, and the actions in its policies, that AWS
+// does not have.
+func doubts(q *cases.Question) []string {
+	var out []string
+	for _, d := range q.Doubts() {
+		out = append(out, d.Text)
+	}
+	return append(out, q.Layers.Idle()...)
+}

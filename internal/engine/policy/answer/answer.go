@@ -61,6 +61,8 @@ type Explanation struct {
 	// to.
 	DecidedBy *Statement `json:"decidedBy,omitempty"`
 	Layers    []Layer    `json:"layers"`
+	// Warnings are of names that AWS doesn't have, in the request or in policies.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Layer is what one layer says.
