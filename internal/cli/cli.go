@@ -59,5 +59,6 @@ func Root() *cobra.Command {
 	}
 	g.AddTo(root.PersistentFlags())
 	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), trail.New(g), serve.New(g), version.New(g))
+	refuseUnknown(root)
 	return root
 }
