@@ -11,6 +11,7 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
+	"github.com/eksact/eksact/internal/hint"
 )
 
 // report writes the results for programs, where that was asked for.
@@ -23,10 +24,27 @@ func (t *tester) report(out io.Writer, files []*loaded, failed int) error {
 	if t.junit == "" {
 		return nil
 	}
-	text, err := junit(files)
-	if err != nil {
-		return err
+	return t.writeJunit(out, suitesOf(files))
+}
+
+// reportBroken reports a file with an error as JUnit does, so that no older report
+// is taken for this run's.
+func (t *tester) reportBroken(out io.Writer, path string, fault error) error {
+	if t.junit == "" {
+		return nil
 	}
+	message := &junitMessage{Message: fault.Error(), Text: strings.Join(hint.Lines(fault), "\n")}
+	return t.writeJunit(out, junitSuites{Suites: []junitSuite{{
+		Name: path, Tests: 1, Errors: 1, Cases: []junitCase{{Name: "the file is read", Class: path, File: path, Error: message}},
+	}}})
+}
+
+func (t *tester) writeJunit(out io.Writer, all junitSuites) error {
+	marked, err := xml.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return fmt.Errorf("JUnit XML: %w", err)
+	}
+	text := append([]byte(xml.Header), append(marked, '\n')...)
 	if t.junit == "-" {
 		_, err = out.Write(text)
 		return err
@@ -100,6 +118,7 @@ type junitCase struct {
 	File    string        `xml:"file,attr"`
 	Line    int           `xml:"line,attr"`
 	Failure *junitMessage `xml:"failure"`
+	Error   *junitMessage `xml:"error"`
 	Skipped *junitMessage `xml:"skipped"`
 }
 
@@ -108,10 +127,9 @@ type junitMessage struct {
 	Text    string `xml:",chardata"`
 }
 
-// junit is the report as XML: a suite for each file. Cases that were not run, or
+// suitesOf are the results: a suite for each file. Cases that were not run, or
 // are known to fail, count as skipped.
-func junit(files []*loaded) ([]byte, error) {
-	var all junitSuites
+func suitesOf(files []*loaded) (all junitSuites) {
 	for _, f := range files {
 		s := junitSuite{Name: f.path, Tests: len(f.cases)}
 		for i, c := range f.cases {
@@ -131,11 +149,7 @@ func junit(files []*loaded) ([]byte, error) {
 		}
 		all.Suites = append(all.Suites, s)
 	}
-	text, err := xml.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("JUnit XML: %w", err)
-	}
-	return append([]byte(xml.Header), append(text, '\n')...), nil
+	return all
 }
 
 func failure(r *cases.Result) *junitMessage {

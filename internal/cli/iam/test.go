@@ -64,11 +64,14 @@ type loaded struct {
 }
 
 func (t *tester) run(out, notes io.Writer, paths []string) error {
+	if t.g.JSON() && t.junit == "-" {
+		return hint.New("-o json and --junit - both write to standard output", "name a file with --junit, or leave out one of them")
+	}
 	var files []*loaded
 	for _, path := range paths {
 		list, err := loadCases(path)
 		if err != nil {
-			return err
+			return errors.Join(err, t.reportBroken(out, path, err))
 		}
 		files = append(files, &loaded{path: path, cases: list})
 	}

@@ -83,7 +83,7 @@ func (d *draft) refused(err error) error {
 	case "":
 		out.File = d.name
 	default:
-		out.Text = "policy " + d.name + ": " + out.Text
+		out.Text = "policy " + strings.TrimPrefix(d.name, "the policy ") + ": " + out.Text
 	}
 	return out
 }
@@ -204,7 +204,7 @@ func isAWSPolicy(s string) bool {
 }
 
 // here names a policy that stands where it is used.
-func (l *library) here(n *yaml.Node) string { return fmt.Sprintf("at line %d", n.Line) }
+func (l *library) here(n *yaml.Node) string { return fmt.Sprintf("the policy at line %d", n.Line) }
 
 // inline reads a policy written as YAML. A statement alone is a policy of that
 // one statement, in today's version of the language.
