@@ -1,6 +1,10 @@
 package iam
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // awsDocuments is the library for those who have no account.
 var awsDocuments = sync.OnceValue(func() *library {
@@ -21,3 +25,6 @@ func AWSPolicy(arn string) (document string, ok bool) {
 	}
 	return p.Versions[0].Document, true
 }
+
+// AWSPolicyARNs lists the AWS managed policies that are here, sorted.
+func AWSPolicyARNs() []string { return slices.Sorted(maps.Keys(awsDocuments().byARN)) }

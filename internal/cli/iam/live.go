@@ -30,6 +30,7 @@ type details struct {
 	roles    map[string]types.RoleDetail          // by ARN
 	groups   map[string]types.GroupDetail         // by name
 	policies map[string]types.ManagedPolicyDetail // by ARN
+	account  string
 	buckets  bucketPolicies
 }
 
@@ -57,15 +58,15 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 		Region: c.Region, BaseEndpoint: aws.String(c.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
 	}
-	return readDetails(ctx, awsiam.NewFromConfig(config), s3.NewFromConfig(config, pathStyle))
+	return readDetails(ctx, c.Account, awsiam.NewFromConfig(config), s3.NewFromConfig(config, pathStyle))
 }
 
 // pathStyle names buckets in the path: the AWS API's address has no names for them.
 func pathStyle(o *s3.Options) { o.UsePathStyle = true }
 
 // readDetails pages through the account.
-func readDetails(ctx context.Context, client *awsiam.Client, buckets bucketPolicies) (*details, error) {
-	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}, buckets}
+func readDetails(ctx context.Context, account string, client *awsiam.Client, buckets bucketPolicies) (*details, error) {
+	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}, account, buckets}
 	for p := awsiam.NewGetAccountAuthorizationDetailsPaginator(client, nil); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {
@@ -90,7 +91,11 @@ func readDetails(ctx context.Context, client *awsiam.Client, buckets bucketPolic
 // fill gives a question the account's policies, and its principal what the account
 // knows of it: unique id, path, tags.
 func (d *details) fill(ctx context.Context, q *cases.Question) error {
-	switch c := &q.Principal.Caller; c.Kind {
+	c := &q.Principal.Caller
+	if c.Account != "" && c.Account != d.account {
+		return hint.New(fmt.Sprintf("%s is of account %s, and the account here is %s", q.Principal.Name, c.Account, d.account), "name a principal of this account, or the files of the other's policies, without --live")
+	}
+	switch c.Kind {
 	case policy.UserCaller:
 		u, ok := d.users[c.ARN]
 		if !ok {
@@ -102,13 +107,15 @@ func (d *details) fill(ctx context.Context, q *cases.Question) error {
 	case policy.RoleCaller:
 		r, ok := d.roleBehind(c)
 		if !ok {
-			return hint.New("the account has no role of "+c.ARN, "aws iam list-roles shows those it has")
+			return hint.New("the account has no role of "+q.Principal.Name, "aws iam list-roles shows those it has")
 		}
 		if err := d.fillRole(q, r); err != nil {
 			return err
 		}
 	case policy.FederatedCaller:
-		return hint.New("what a federated user may do is decided by the policies of its session, which only the session has", "name their files with --session, and the user's with --identity")
+		if err := d.fillFederated(q); err != nil {
+			return err
+		}
 	}
 	if err := d.fillBucket(ctx, q); err != nil {
 		return err
@@ -134,6 +141,24 @@ func (d *details) fillUser(q *cases.Question, u types.UserDetail) (err error) {
 	if q.Principal, err = cases.NewPrincipal(aws.ToString(u.Arn), aws.ToString(u.UserId), "", tagsOf(u.Tags, q)); err != nil {
 		return err
 	}
+	return d.userPolicies(q, u)
+}
+
+// fillFederated adds the policies of the user behind a federated user. The session's
+// own no account tells.
+func (d *details) fillFederated(q *cases.Question) error {
+	if q.Layers.Session == nil {
+		return hint.New("what a federated user may do is decided by the policies of its session, which only the session has", "name their files with --session, and the user's ARN with --role")
+	}
+	u, ok := d.users[q.Principal.Caller.Entity]
+	if !ok {
+		return hint.New(fmt.Sprintf("the account has no user %s behind %s", quoted([]string{q.Principal.Caller.Entity}), q.Principal.Name), "name with --role the ARN of the user who called GetFederationToken")
+	}
+	return d.userPolicies(q, u)
+}
+
+// userPolicies adds the policies of a user and its groups.
+func (d *details) userPolicies(q *cases.Question, u types.UserDetail) error {
 	r := reader{d: d}
 	r.inline("user "+aws.ToString(u.UserName), u.UserPolicyList)
 	r.attached(u.AttachedManagedPolicies)
@@ -157,8 +182,14 @@ func (d *details) fillRole(q *cases.Question, role types.RoleDetail) (err error)
 
 // fillTrust adds the trust policy of a role that is the resource of a call to STS.
 func (d *details) fillTrust(q *cases.Question) error {
+	if !strings.HasPrefix(strings.ToLower(q.Action), "sts:") || q.Layers.Resource != nil {
+		return nil
+	}
 	role, ok := d.roles[q.Resource]
-	if !ok || !strings.HasPrefix(q.Action, "sts:") || q.Layers.Resource != nil {
+	if !ok {
+		if strings.Contains(q.Resource, ":iam::"+d.account+":role/") {
+			return hint.New("the account has no role "+q.Resource, "aws iam list-roles shows those it has")
+		}
 		return nil
 	}
 	r := reader{d: d}

@@ -16,7 +16,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/engine/policy/answer"
-	"github.com/eksact/eksact/internal/engine/policy/cases"
 )
 
 // account is IAM and S3 behind a front door, for the official SDK.
@@ -36,7 +35,7 @@ func TestLive(t *testing.T) {
 	client, buckets := account(t)
 	furnish(t, client)
 	furnishBucket(t, buckets)
-	d, err := readDetails(t.Context(), client, buckets)
+	d, err := readDetails(t.Context(), doortest.Place.AccountID, client, buckets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,13 +90,39 @@ func TestLive(t *testing.T) {
 	if e := q.Explain(); e.Decision != answer.ExplicitDeny || e.DecidedBy.File != denied || len(e.Layers[0].Matched) != 2 {
 		t.Errorf("with a file: %+v", e)
 	}
-	for _, principal := range []string{"arn:aws:iam::111122223333:user/eve", "arn:aws:iam::111122223333:role/none", "arn:aws:sts::111122223333:federated-user/f"} {
-		p, err := cases.NewPrincipal(principal, "", "", nil)
+	// The user's own policies, of a federated one.
+	f := asked{principal: "arn:aws:sts::111122223333:federated-user/f", role: bob, action: "s3:GetObject", resource: "arn:aws:s3:::data/x"}
+	f.files.session = []string{denied}
+	if q, err = f.question(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.fill(t.Context(), q); err != nil || len(q.Layers.Identity) == 0 {
+		t.Errorf("of a federated user: %d policies, %v", len(q.Layers.Identity), err)
+	}
+}
+
+// TestLiveUnknown: what the account doesn't have is said by the name that was given.
+func TestLiveUnknown(t *testing.T) {
+	client, buckets := account(t)
+	furnish(t, client)
+	d, err := readDetails(t.Context(), doortest.Place.AccountID, client, buckets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const read, bob = "s3:GetObject", "arn:aws:iam::111122223333:user/bob"
+	for _, c := range []struct{ principal, action, resource, want string }{
+		{"arn:aws:iam::111122223333:user/eve", read, "*", "the account has no user arn:aws:iam::111122223333:user/eve"},
+		{"arn:aws:iam::111122223333:role/none", read, "*", "the account has no role of arn:aws:iam::111122223333:role/none"},
+		{"arn:aws:sts::111122223333:federated-user/f", read, "*", "what a federated user may do"},
+		{"arn:aws:iam::999999999999:user/bob", read, "*", "arn:aws:iam::999999999999:user/bob is of account 999999999999, and the account here is 111122223333"},
+		{bob, "sts:AssumeRole", "arn:aws:iam::111122223333:role/none", "the account has no role arn:aws:iam::111122223333:role/none"},
+	} {
+		q, err := (&asked{principal: c.principal, action: c.action, resource: c.resource}).question()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.fill(t.Context(), &cases.Question{Principal: p, Action: "s3:GetObject", Resource: "*"}); err == nil {
-			t.Errorf("%s is explained, though unknown", principal)
+		if err := d.fill(t.Context(), q); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s %s: %v, want %q", c.principal, c.action, err, c.want)
 		}
 	}
 }

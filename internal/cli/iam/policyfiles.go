@@ -140,7 +140,7 @@ func filesOf(path string) ([]string, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return []string{path}, nil // reading it says why not
 	}
 	if !info.IsDir() {
 		return []string{path}, nil

@@ -156,7 +156,7 @@ func loadCases(path string) ([]*cases.Case, error) {
 		if document, ok := iam.AWSPolicy(name); ok {
 			return []byte(document), nil
 		}
-		if !filepath.IsAbs(name) {
+		if !filepath.IsAbs(name) && !strings.HasPrefix(name, "arn:") {
 			name = filepath.Join(filepath.Dir(path), name)
 		}
 		text, err := readFile(name)
@@ -175,6 +175,9 @@ const largest = 64 << 20
 func readFile(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
+	case err != nil && strings.HasPrefix(path, "arn:") && strings.Contains(path, ":iam::aws:policy/"):
+		err := fmt.Errorf("not among the AWS managed policies that eksact carries%s", cases.Near(path, iam.AWSPolicyARNs()))
+		return "", hint.Wrap(fmt.Errorf("%s: %w", path, err), "write its document to a file, and name that")
 	case err != nil:
 		return "", unreadable(path, err)
 	case info.IsDir():

@@ -35,7 +35,7 @@ func DoubtAction(action string) *Doubt {
 		for i := range actions.Services() {
 			prefixes = append(prefixes, actions.ByNumber(i).Prefix)
 		}
-		return &Doubt{Text: fmt.Sprintf("the actions of %s are not known here, so %s is not checked%s", service, action, near(service, prefixes))}
+		return &Doubt{Text: fmt.Sprintf("the actions of %s are not known here, so %s is not checked%s", service, action, Near(service, prefixes))}
 	}
 	if _, ok := t.Action(name); ok {
 		return nil
@@ -44,7 +44,7 @@ func DoubtAction(action string) *Doubt {
 	for i := range t.Actions {
 		names = append(names, t.Actions[i].Name)
 	}
-	return &Doubt{Text: fmt.Sprintf("no such action in %s: %s%s", t.Prefix, name, near(name, names)), Sure: true}
+	return &Doubt{Text: fmt.Sprintf("no such action in %s: %s%s", t.Prefix, name, Near(name, names)), Sure: true}
 }
 
 // DoubtKey looks a condition key up; nil when it is there, or is one of a provider
@@ -63,7 +63,7 @@ func DoubtKey(name string) *Doubt {
 		for _, k := range actions.Global() {
 			known = append(known, k.Name)
 		}
-		return &Doubt{Text: fmt.Sprintf("no such global condition key: %s%s", name, near(name, known)), Sure: true}
+		return &Doubt{Text: fmt.Sprintf("no such global condition key: %s%s", name, Near(name, known)), Sure: true}
 	}
 	t, ok := actions.Service(prefix)
 	if !ok {
@@ -72,7 +72,7 @@ func DoubtKey(name string) *Doubt {
 	for _, k := range t.Keys {
 		known = append(known, k.Name)
 	}
-	return &Doubt{Text: fmt.Sprintf("no such condition key in %s: %s%s", t.Prefix, name, near(name, known)), Sure: true}
+	return &Doubt{Text: fmt.Sprintf("no such condition key in %s: %s%s", t.Prefix, name, Near(name, known)), Sure: true}
 }
 
 // findKey finds a key among the global ones, and those of all services.
@@ -97,8 +97,9 @@ func tagged(known, name string) bool {
 	return ok && len(name) > len(fixed) && strings.EqualFold(name[:len(fixed)], fixed)
 }
 
-// near proposes the name that differs in the fewest letters, if few.
-func near(wrong string, names []string) string {
+// Near proposes the name that differs in the fewest letters, if few:
+// ": is it NAME?", or nothing.
+func Near(wrong string, names []string) string {
 	best, least := "", 1+min(2, len(wrong)/2)
 	for _, name := range names {
 		if abs(len(name)-len(wrong)) >= least {
