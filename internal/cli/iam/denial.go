@@ -2,9 +2,11 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +38,7 @@ func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, a
 	defer cancel()
 	var d awsaccount.Explanation
 	if err := c.Call(ctx, "/denial", id, &d); err != nil {
-		return err
+		return unreached(err)
 	}
 	d.DeniesFirst()
 	if asJSON {
@@ -44,6 +46,19 @@ func askDenial(ctx context.Context, c *control.Client, w io.Writer, id string, a
 	}
 	showDenial(w, &d)
 	return nil
+}
+
+// unreached is the error of a call to the daemon: when none came back, without what
+// only the socket's two ends care about.
+func unreached(err error) error {
+	var broken *url.Error
+	switch {
+	case !errors.As(err, &broken):
+		return err
+	case broken.Timeout():
+		return hint.New("the daemon does not answer", "eksact status shows what runs")
+	}
+	return hint.New("the daemon went away before it answered", "eksact status shows whether it runs, eksact up starts it")
 }
 
 func showDenial(w io.Writer, d *awsaccount.Explanation) {

@@ -78,6 +78,29 @@ func TestDenial(t *testing.T) {
 	}
 }
 
+// TestDenialWithoutDaemon: a daemon that goes down is said in a line, with a hint.
+func TestDenialWithoutDaemon(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("unix", control.Socket(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	err = askDenial(t.Context(), control.Dial(dir), &bytes.Buffer{}, "", false)
+	if err == nil || err.Error() != "the daemon went away before it answered" || len(hint.Lines(err)) != 1 {
+		t.Errorf("%v, hints %q", err, hint.Lines(err))
+	}
+}
+
 // refusedCall is an account in which a call of alice's was refused.
 func refusedCall(t *testing.T) (*awsaccount.IAM, *api.Caller) {
 	t.Helper()

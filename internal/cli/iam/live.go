@@ -52,7 +52,7 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 	defer cancel()
 	var admin control.Credentials
 	if err := control.Dial(g.RunDir).Call(ctx, "/credentials", nil, &admin); err != nil {
-		return nil, err
+		return nil, unreached(err)
 	}
 	config := aws.Config{
 		Region: c.Region, BaseEndpoint: aws.String(c.URL()),
