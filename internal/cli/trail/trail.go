@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ func New(g *global.Options) *cobra.Command {
 		Example: "  eksact trail --errors --since 1h\n  eksact trail --service eks --user admin -f\n  eksact trail --event 'Create*' -o json | jq .requestParameters",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if tail < 0 {
+				return hint.New(fmt.Sprintf("-n %d is less than no calls", tail), "-n 0 shows all")
+			}
 			if f.since, err = parseSince(since, time.Now()); err != nil {
 				return err
 			}
@@ -58,7 +62,7 @@ func New(g *global.Options) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.user, "user", "", "calls of this user, role session or role")
 	flags.StringVar(&f.event, "event", "", "calls of this operation; * stands for any text")
-	flags.StringVar(&f.service, "service", "", "calls to this service: iam, eks, …")
+	flags.StringVar(&f.service, "service", "", "calls to this service: iam or iam.amazonaws.com, eks, …")
 	flags.BoolVar(&f.errors, "errors", false, "calls that failed or were refused")
 	flags.StringVar(&since, "since", "", "calls since then: a duration such as 90m, or a time such as 2026-11-26T12:00:00Z")
 	flags.StringVar(&f.id, "id", "", "the call with this event id, request id or authorization id")
@@ -75,12 +79,19 @@ func none(err error, stateDir string) error {
 	return hint.New("no such call was recorded in "+stateDir, "leave a filter out, or make the time longer with --since")
 }
 
+// inTime has the form of a duration, which time.ParseDuration refuses of one that is
+// too long.
+var inTime = regexp.MustCompile(`^-?(\d+(\.\d*)?(h|m|s|ms))+$`)
+
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
 		return now.Add(-d.Abs()), nil
+	}
+	if inTime.MatchString(text) {
+		return time.Time{}, hint.New(fmt.Sprintf("--since %s is longer than 292 years", text), "leave --since out for all calls")
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
@@ -174,7 +185,7 @@ func (f *filter) passes(r *cloudtrail.Record) bool {
 	switch {
 	case r.EventTime.Before(f.since.Truncate(time.Second)):
 	case f.event != "" && !match:
-	case f.service != "" && r.EventSource != cloudtrail.Source(f.service) && r.EventSource != f.service:
+	case f.service != "" && r.EventSource != cloudtrail.Source(strings.ToLower(f.service)) && !strings.EqualFold(r.EventSource, f.service):
 	case f.errors && r.ErrorCode == "":
 	case f.user != "" && !f.isBy(r):
 	case f.id != "" && f.id != r.EventID && f.id != r.RequestID && f.id != r.AuthorizationID():

@@ -74,6 +74,7 @@ func TestFilters(t *testing.T) {
 		"json --errors":                      "denied",
 		"json --service iam":                 "old made",
 		"json --service eks.amazonaws.com":   "denied",
+		"json --service IAM.amazonaws.com":   "old made",
 		"json --since 1h":                    "made denied",
 		"json --event create*":               "made",
 		"json --event createrole --user bob": "",
@@ -96,9 +97,14 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", args, got, err, want)
 		}
 	}
-	for _, args := range []string{"--since yesterday", "extra"} {
-		if err := run(t.Context(), stateDir, &buffer{}, strings.Fields(args)...); err == nil {
-			t.Errorf("%s was taken", args)
+	for args, want := range map[string]string{
+		"--since yesterday": `--since "yesterday" is neither a duration nor a time`,
+		"--since 9999999h":  "--since 9999999h is longer than 292 years",
+		"-n -1":             "-n -1 is less than no calls",
+		"extra":             "unknown command",
+	} {
+		if err := run(t.Context(), stateDir, &buffer{}, strings.Fields(args)...); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
 		}
 	}
 	if err := run(t.Context(), t.TempDir(), &buffer{}); len(hint.Lines(err)) == 0 {
