@@ -61,7 +61,11 @@ tried, control policies.
 The principal is the ARN of a user, a role, a session or an account's root; or
 anonymous, a service (ec2.amazonaws.com) or a provider of identities. Its keys
 (aws:PrincipalArn, aws:username and so on) are set; aws:CurrentTime and what else a
-request brings along is given by --context.`,
+request brings along is given by --context.
+
+It ends with 0 whatever was decided, and with 3 when the question can't be asked.
+Names that AWS doesn't have, of actions and condition keys, are warned of on
+standard error, and with -o json in warnings.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given := described(cmd)
@@ -103,8 +107,9 @@ func (a *asked) run(ctx context.Context, w, notes io.Writer, g *global.Options) 
 	if err != nil {
 		return err
 	}
+	var account *details
 	if a.live || a.files.none() {
-		account, err := readAccount(ctx, g)
+		account, err = readAccount(ctx, g)
 		switch {
 		case err != nil && !a.live:
 			return hint.Wrap(fmt.Errorf("no policies are given, and %w", err), "name their files with --identity, --boundary, --session, --scp, --rcp, --resource-policy, --trust-policy, --key-policy or --endpoint-policy")
@@ -116,12 +121,18 @@ func (a *asked) run(ctx context.Context, w, notes io.Writer, g *global.Options) 
 		}
 	}
 	e := q.Explain()
+	if account != nil {
+		e.Account, e.StateDir = account.account, account.stateDir
+	}
 	e.Warnings = doubts(q)
 	warn(notes, e.Warnings)
 	if g.JSON() {
 		return global.Print(w, e)
 	}
 	showExplanation(w, "", e)
+	if account != nil {
+		fmt.Fprintf(w, "asked: account %s in %s\n", e.Account, e.StateDir)
+	}
 	return nil
 }
 

@@ -31,6 +31,7 @@ type details struct {
 	groups   map[string]types.GroupDetail         // by name
 	policies map[string]types.ManagedPolicyDetail // by ARN
 	account  string
+	stateDir string // of the daemon that was asked
 	buckets  bucketPolicies
 }
 
@@ -58,7 +59,16 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 		Region: c.Region, BaseEndpoint: aws.String(c.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
 	}
-	return readDetails(ctx, c.Account, awsiam.NewFromConfig(config), s3.NewFromConfig(config, pathStyle))
+	var status control.Status
+	if err := control.Dial(g.RunDir).Call(ctx, "/status", daemon.StatusQuestion{}, &status); err != nil {
+		return nil, unreached(err)
+	}
+	d, err := readDetails(ctx, status.Account, awsiam.NewFromConfig(config), s3.NewFromConfig(config, pathStyle))
+	if err != nil {
+		return nil, err
+	}
+	d.stateDir = status.StateDir
+	return d, nil
 }
 
 // pathStyle names buckets in the path: the AWS API's address has no names for them.
@@ -66,7 +76,7 @@ func pathStyle(o *s3.Options) { o.UsePathStyle = true }
 
 // readDetails pages through the account.
 func readDetails(ctx context.Context, account string, client *awsiam.Client, buckets bucketPolicies) (*details, error) {
-	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}, account, buckets}
+	d := &details{map[string]types.UserDetail{}, map[string]types.RoleDetail{}, map[string]types.GroupDetail{}, map[string]types.ManagedPolicyDetail{}, account, "", buckets}
 	for p := awsiam.NewGetAccountAuthorizationDetailsPaginator(client, nil); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		if err != nil {

@@ -58,7 +58,11 @@ func sentence(e *answer.Explanation) string {
 // layerTitle is the layer as AWS's refusals call it.
 func layerTitle(l *answer.Layer) string {
 	title := answer.LayerNames()[l.Layer].String()
-	if l.Level != nil {
+	switch {
+	case l.Level == nil:
+	case *l.Level == 0:
+		title += ", root"
+	default:
 		title += fmt.Sprintf(", level %d", *l.Level)
 	}
 	return title

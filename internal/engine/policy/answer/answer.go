@@ -60,7 +60,12 @@ type Explanation struct {
 	// DecidedBy is the statement that decided; nil when none allowed, or none needed
 	// to.
 	DecidedBy *Statement `json:"decidedBy,omitempty"`
-	Layers    []Layer    `json:"layers"`
+	// Layers stand in one order: control policies of resources and of accounts, the
+	// endpoint, the resource, and the caller's identity, boundary and session.
+	Layers []Layer `json:"layers"`
+	// Account and StateDir are where policies were read; empty of files.
+	Account  string `json:"account,omitempty"`
+	StateDir string `json:"stateDir,omitempty"`
 	// Warnings are of names that AWS doesn't have, in the request or in policies.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -131,16 +136,26 @@ func Of(e *policy.Explanation, r *policy.Request, who string, name Namer) *Expla
 		s := t.statement(e.Source, e.Statement)
 		out.DecidedBy = &s
 	}
-	asked := false
-	for i := range e.Layers {
-		asked = asked || e.Layers[i].Layer == policy.ResourceLayer
-		out.Layers = append(out.Layers, t.layer(&e.Layers[i]))
+	layers := e.Layers
+	if e.Layer == policy.ResourceLayer && !e.Allowed && !slices.ContainsFunc(layers, isResource) {
+		// A policy that must allow isn't there at all: it is asked before those of the
+		// caller, which come last.
+		own := slices.IndexFunc(layers, isOwn)
+		if own < 0 {
+			own = len(layers)
+		}
+		layers = slices.Insert(slices.Clone(layers), own, policy.LayerResult{Layer: e.Layer})
 	}
-	if e.Layer == policy.ResourceLayer && !e.Allowed && !asked {
-		// A policy that must allow isn't there at all.
-		out.Layers = append(out.Layers, t.layer(&policy.LayerResult{Layer: e.Layer}))
+	for i := range layers {
+		out.Layers = append(out.Layers, t.layer(&layers[i]))
 	}
 	return out
+}
+
+func isResource(l policy.LayerResult) bool { return l.Layer == policy.ResourceLayer }
+
+func isOwn(l policy.LayerResult) bool {
+	return l.Layer == policy.IdentityLayer || l.Layer == policy.BoundaryLayer || l.Layer == policy.SessionLayer
 }
 
 // DeniesFirst sorts the statements that match, which are in the order of their

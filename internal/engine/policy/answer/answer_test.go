@@ -46,7 +46,7 @@ func TestOf(t *testing.T) {
 			"implicitDeny by identity; identity implicitDeny: no condition StringEquals aws:RequestedRegion at 5 [us-east-1] [], no resource NotResource at 3 [arn:aws:s3:::b/*] [arn:aws:s3:::b/k], no action Action at 2 [s3:Get*] [s3:PutObject]"},
 		// The resource's policy must allow too, and there is none.
 		{"s3:GetObject", "arn:aws:s3:::b/k", "2", nil,
-			"implicitDeny by resource; identity allowed: Allow 0 at 2, no condition StringEquals aws:RequestedRegion at 5 [us-east-1] [], no resource NotResource at 3 [arn:aws:s3:::b/*] [arn:aws:s3:::b/k]; resource implicitDeny:"},
+			"implicitDeny by resource; resource implicitDeny:; identity allowed: Allow 0 at 2, no condition StringEquals aws:RequestedRegion at 5 [us-east-1] [], no resource NotResource at 3 [arn:aws:s3:::b/*] [arn:aws:s3:::b/k]"},
 	} {
 		a := &policy.Applied{Identity: policy.NewProgram(source), CrossAccount: c.account != "1"}
 		r := &policy.Request{Caller: policy.Caller{Kind: policy.UserCaller, Account: "1"}, Action: c.action, Resource: c.resource, Keys: c.keys}
