@@ -32,20 +32,8 @@ func newTest(g *global.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test FILE…",
 		Short: "Run files of cases: who may do what, by which policies",
-		Long: `Decide the cases of each file, and compare with what they expect. A case names
-principal, action, resource and condition keys, and the policies of every layer
-that applies: identity, boundary, session, scp, rcp, resourcePolicy, trustPolicy,
-keyPolicy, endpointPolicy. For instance:
-
-  principal: arn:aws:iam::111122223333:user/bob
-  identity: policies/bob.json
-  cases:
-  - {name: reads, action: s3:GetObject, resource: "arn:aws:s3:::data/x", expect: allowed}
-  - {name: deletes nothing, action: s3:DeleteObject, resource: "arn:aws:s3:::data/x", expect: deny}
-
-Neither a daemon nor root is needed. It ends with 0 when all cases hold, 1 at the
-first that does not, 3 when a file has an error: then none is run.`,
-		Args: cobra.MinimumNArgs(1),
+		Long:  testHelp,
+		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return t.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
 		},
