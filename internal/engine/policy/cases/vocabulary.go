@@ -23,7 +23,7 @@ type Doubt struct {
 // laterGlobal are global condition keys that the reference is silent about. Source:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 var laterGlobal = []string{
-	"aws:AssumedRoot", "aws:ChatbotSourceArn", "aws:SignInSessionArn", "aws:SourceVpcArn", "aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths",
+	"aws:AssumedRoot", "aws:ChatbotSourceArn", "aws:SignInSessionArn", "aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths",
 }
 
 // DoubtAction looks an action up in the reference; nil when it is there.
