@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 )
@@ -51,13 +52,27 @@ func who(r *cloudtrail.Record) string {
 	return or(r.Username(), "-")
 }
 
-// call is the service and the operation, with the first resource that it names.
+// call is the service and the operation, with the first resource that it names; of
+// an object in a bucket, both.
 func call(r *cloudtrail.Record) string {
 	text := strings.TrimSuffix(r.EventSource, ".amazonaws.com") + ":" + r.EventName
 	if things := r.Things(); len(things) > 0 {
 		text += " " + things[0].Name
 	}
-	return text
+	if key, ok := r.RequestParameters["key"].(string); ok && r.EventSource == cloudtrail.Source("s3") {
+		text += "/" + key
+	}
+	return printable(text)
+}
+
+// printable replaces what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // result is the error, with the id that eksact iam explain takes.

@@ -175,3 +175,16 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// Keys may hold anything: what a terminal would obey is not printed as it is.
+func TestCallsOfObjects(t *testing.T) {
+	for key, want := range map[string]string{"a/b": "s3:PutObject box/a/b", "": "s3:PutObject box", "a\x1b[2J\nb": "s3:PutObject box/a�[2J�b"} {
+		r := &cloudtrail.Record{EventSource: "s3.amazonaws.com", EventName: "PutObject", RequestParameters: map[string]any{"bucketName": "box"}}
+		if key != "" {
+			r.RequestParameters["key"] = key
+		}
+		if got := call(r); got != want {
+			t.Errorf("%q: %q, want %q", key, got, want)
+		}
+	}
+}
