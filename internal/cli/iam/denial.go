@@ -64,14 +64,14 @@ func unreached(err error) error {
 func showDenial(w io.Writer, d *awsaccount.Explanation) {
 	showExplanation(w, "", &d.Explanation)
 	if d.Because != "" {
-		fmt.Fprintf(w, "because: %s\n", d.Because)
+		line(w, "because: %s", d.Because)
 	}
 	if d.DecidedBy != nil {
-		fmt.Fprintf(w, "decided by: %s\n", statementText(d.DecidedBy))
+		line(w, "decided by: %s", statementText(d.DecidedBy))
 	}
-	fmt.Fprintf(w, "when: %s, request %s, authorization %s\n", d.Time.Local().Format(time.DateTime), d.RequestID, d.AuthorizationID)
+	line(w, "when: %s, request %s, authorization %s", d.Time.Local().Format(time.DateTime), d.RequestID, d.AuthorizationID)
 	fmt.Fprintln(w, "the call's condition keys:")
 	for _, key := range slices.Sorted(maps.Keys(d.Context)) {
-		fmt.Fprintf(w, "  %s = %s\n", key, quoted(d.Context[key]))
+		line(w, "  %s = %s", key, quoted(d.Context[key]))
 	}
 }

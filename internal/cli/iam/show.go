@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 )
@@ -12,34 +13,40 @@ import (
 // nearest is how many statements that did not match are shown of a layer.
 const nearest = 3
 
+// line writes one line; what a terminal would obey in names that callers chose is
+// replaced.
+func line(w io.Writer, form string, args ...any) {
+	fmt.Fprintln(w, global.Printable(fmt.Sprintf(form, args...)))
+}
+
 // showFailure tells of a case that does not hold, and why it was decided so.
 func showFailure(w io.Writer, r *cases.Result) {
-	fmt.Fprintf(w, "FAIL  %s:%d: %s\n", r.Case.File, r.Case.Line, r.Case.Name)
+	line(w, "FAIL  %s:%d: %s", r.Case.File, r.Case.Line, r.Case.Name)
 	if len(r.Problems) == 0 {
-		fmt.Fprintf(w, "      it holds, though known to fail: remove its known (%s)\n", r.Case.Known)
+		line(w, "      it holds, though known to fail: remove its known (%s)", r.Case.Known)
 		return
 	}
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "      %s\n", p)
+		line(w, "      %s", p)
 	}
 	showExplanation(w, "      ", r.Case.Question.Explain())
 }
 
 // showExplanation tells what was decided, by what, and what each layer said.
 func showExplanation(w io.Writer, indent string, e *answer.Explanation) {
-	fmt.Fprintf(w, "%s%s\n", indent, sentence(e))
+	line(w, "%s%s", indent, sentence(e))
 	for i := range e.Layers {
 		l := &e.Layers[i]
-		fmt.Fprintf(w, "%s%s: %s\n", indent, layerTitle(l), layerSays(l, e))
+		line(w, "%s%s: %s", indent, layerTitle(l), layerSays(l, e))
 		for _, s := range l.Matched {
-			fmt.Fprintf(w, "%s  %s matches\n", indent, statementText(&s))
+			line(w, "%s  %s matches", indent, statementText(&s))
 		}
 		for i, m := range l.Missed {
 			if i == nearest {
-				fmt.Fprintf(w, "%s  and %d further from matching\n", indent, len(l.Missed)-nearest)
+				line(w, "%s  and %d further from matching", indent, len(l.Missed)-nearest)
 				break
 			}
-			fmt.Fprintf(w, "%s  %s does not: %s\n", indent, statementText(&m.Statement), missText(&m))
+			line(w, "%s  %s does not: %s", indent, statementText(&m.Statement), missText(&m))
 		}
 	}
 }

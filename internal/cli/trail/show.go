@@ -5,9 +5,9 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/cli/global"
 )
 
 // raw writes events as they were recorded, one a line.
@@ -62,17 +62,7 @@ func call(r *cloudtrail.Record) string {
 	if key, ok := r.RequestParameters["key"].(string); ok && r.EventSource == cloudtrail.Source("s3") {
 		text += "/" + key
 	}
-	return printable(text)
-}
-
-// printable replaces what a terminal would obey.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+	return global.Printable(text)
 }
 
 // result is the error, with the id that eksact iam explain takes.
