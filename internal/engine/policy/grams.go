@@ -69,7 +69,7 @@ func (e *entry) longestLiteral() int {
 	return n
 }
 
-// eachGram calls f for all grams that an entry demands.
+// each calls f for all grams that an entry demands.
 func (g *grams) each(e *entry, f func(gram uint64)) {
 	e.literals(func(lit string) {
 		for i := 0; i+g.width <= len(lit); i++ {

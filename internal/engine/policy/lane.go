@@ -23,7 +23,7 @@ type lane struct {
 type entry struct {
 	*statement
 	source int32  // index of the program's sources
-	set    bitset // actions of the lane's service; nil: all of them, or in general lanes whatever the statement says
+	set    bitset // actions of the lane's service; nil in general lanes: what the statement says
 	rest   glob   // what follows the literal beginning of the resource
 	vars   *template
 	form   entryForm
@@ -48,7 +48,7 @@ type branch struct {
 	label    string
 }
 
-// crowded is how many entries of a node are looked at one by one.
+// crowded is how many entries of a branch are looked at one by one.
 const crowded = 16
 
 // add puts a statement into the lane, once for each of its resources.
@@ -115,7 +115,7 @@ func (t *template) split() (begin string, rest glob) {
 // insert puts an entry where begin ends.
 func (n *branch) insert(begin string, e entry) {
 	for begin != "" {
-		at := strings.IndexByte(string(n.first), begin[0])
+		at := indexByte(n.first, begin[0])
 		if at < 0 {
 			child := &branch{label: begin}
 			n.first, n.children = append(n.first, begin[0]), append(n.children, child)
@@ -153,7 +153,7 @@ func (n *branch) finish(size int) {
 		n.rows = make([]bitset, size)
 		for i := range n.entries {
 			for action := range size {
-				if set := n.entries[i].set; set == nil || set.has(action) {
+				if n.entries[i].set.has(action) {
 					if n.rows[action] == nil {
 						n.rows[action] = newBitset(len(n.entries))
 					}

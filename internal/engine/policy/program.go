@@ -41,16 +41,18 @@ func NewProgram(sources ...Source) *Program {
 			p.add(&source.Policy.statements[j], int32(i))
 		}
 	}
-	p.general.deny.root.finish(0)
-	p.general.allow.root.finish(0)
-	for n, l := range p.services {
+	p.general.finish()
+	for _, l := range p.services {
 		if l != nil {
-			size := len(actions.ByNumber(n).Actions)
-			l.deny.root.finish(size)
-			l.allow.root.finish(size)
+			l.finish()
 		}
 	}
 	return p
+}
+
+func (l *lanes) finish() {
+	l.deny.root.finish(l.deny.size)
+	l.allow.root.finish(l.allow.size)
 }
 
 func (p *Program) add(s *statement, source int32) {
