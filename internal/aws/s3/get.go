@@ -21,6 +21,7 @@ type span struct {
 	offset, length int64
 	part           bool // asked for: the answer says which range it is
 	whole          bool
+	beyond         bool // its last byte, as asked for, is none of the object's
 }
 
 // contentRange is the header of an answer with a part.
@@ -34,7 +35,7 @@ func (r span) contentRange(size int64) *string {
 // parseRange reads a Range header. What is no single range of bytes asks for the
 // whole object, as on S3.
 func parseRange(header *string, size int64) (span, error) {
-	whole := span{0, size, false, true}
+	whole := span{length: size, whole: true}
 	if header == nil {
 		return whole, nil
 	}
@@ -45,6 +46,7 @@ func parseRange(header *string, size int64) (span, error) {
 	from, to, ok := strings.Cut(spec, "-")
 	first, err1 := strconv.ParseInt(from, 10, 64)
 	last, err2 := strconv.ParseInt(to, 10, 64)
+	beyond := from != "" && to != "" && last >= size
 	switch {
 	case !ok, from == "" && (err2 != nil || last < 0), from != "" && (err1 != nil || first < 0), to != "" && err2 != nil, from != "" && to != "" && last < first:
 		return whole, nil
@@ -55,7 +57,7 @@ func parseRange(header *string, size int64) (span, error) {
 	case to == "" || last >= size:
 		last = size - 1
 	}
-	return span{first, last - first + 1, true, false}, nil
+	return span{offset: first, length: last - first + 1, part: true, beyond: beyond}, nil
 }
 
 // partRange is the range of one part of an object that was uploaded in parts.
@@ -64,7 +66,7 @@ func partRange(o *Object, number int32) (span, error) {
 		return span{}, invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
 	}
 	if o.Parts == 0 && number == 1 {
-		return span{0, o.Size, o.Size > 0, true}, nil
+		return span{length: o.Size, part: o.Size > 0, whole: true}, nil
 	}
 	if int(number) > len(o.Blobs) || int(number) > o.Parts {
 		return span{}, errInvalidRange

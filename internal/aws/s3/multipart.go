@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -202,7 +201,7 @@ func (s *S3) uploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (*s
 		s.blobs.release(o.Blobs)
 		return nil, invalidArgument("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
 	}
-	if beyond(in.CopySourceRange, o.Size) {
+	if at.beyond {
 		s.blobs.release(o.Blobs)
 		return nil, invalidArgument("Range specified is not valid for source object of size: %d", o.Size)
 	}
@@ -223,17 +222,6 @@ func (s *S3) uploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (*s
 		ETag: quoted(p.ETag), LastModified: &p.Modified, ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c),
 		ChecksumCRC64NVME: c.of(types.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(types.ChecksumAlgorithmSha1), ChecksumSHA256: c.of(types.ChecksumAlgorithmSha256),
 	}}, nil
-}
-
-// beyond says whether a range's last byte is none of the source's, which a copy must
-// name exactly.
-func beyond(header *string, size int64) bool {
-	if header == nil {
-		return false
-	}
-	_, to, _ := strings.Cut(*header, "-")
-	last, err := strconv.ParseInt(to, 10, 64)
-	return err == nil && last >= size
 }
 
 func (s *S3) abortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) (*s3.AbortMultipartUploadOutput, error) {
