@@ -159,7 +159,7 @@ func (i *IAM) passed(s *api.Session) *policy.Program {
 	for _, arn := range s.PolicyARNs {
 		list = append(list, policy.Source{ARN: arn, Policy: i.index.managedPolicy(arn)})
 	}
-	return policy.NewProgram(list...)
+	return i.sessions.joined(list)
 }
 
 // everythingAllowed are the rights of root, as a policy that others can limit.

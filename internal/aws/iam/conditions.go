@@ -289,10 +289,38 @@ func (i *IAM) tagsOf(arn string) []Tag {
 // maxCompiled bounds how many session policies are remembered.
 const maxCompiled = 1024
 
-// texts remembers compiled session policies by their text.
+// texts remembers compiled session policies by their text, and the programs that they
+// and managed ones make, so that a session's calls join nothing anew.
 type texts struct {
-	mu     sync.Mutex
-	byText map[string]*policy.Policy
+	mu       sync.Mutex
+	byText   map[string]*policy.Policy
+	programs map[passedPolicies]*policy.Program
+}
+
+// passedPolicies are the compiled policies of a session: at most a text and ten
+// managed ones. A managed policy that changes is another.
+type passedPolicies [11]*policy.Policy
+
+// joined is the program of a session's policies.
+func (t *texts) joined(list []policy.Source) *policy.Program {
+	var key passedPolicies
+	if len(list) > len(key) {
+		return policy.NewProgram(list...)
+	}
+	for n, source := range list {
+		key[n] = source.Policy
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p, ok := t.programs[key]
+	if !ok {
+		p = policy.NewProgram(list...)
+		if t.programs == nil || len(t.programs) >= maxCompiled {
+			t.programs = map[passedPolicies]*policy.Program{}
+		}
+		t.programs[key] = p
+	}
+	return p
 }
 
 func (t *texts) compiled(text string) *policy.Policy {
