@@ -29,16 +29,17 @@ var everything = []string{"*"}
 // the action on every resource, otherwise a *Denied. Keys answers for the
 // condition keys that follow from the call; those of the caller are known here.
 func (i *IAM) AuthorizeCall(_ context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error {
-	return i.authorize(who, action, resources, nil, keys)
+	return i.authorize(who, action, resources, nil, nil, keys)
 }
 
 // Authorize is AuthorizeCall for what a service asks by itself. Given are condition
 // keys, in any spelling.
 func (i *IAM) Authorize(_ context.Context, who *api.Caller, action string, resources []string, given map[string][]string) error {
-	return i.authorize(who, action, resources, given, nil)
+	return i.authorize(who, action, resources, nil, given, nil)
 }
 
-func (i *IAM) authorize(who *api.Caller, action string, resources []string, given map[string][]string, keys api.Keys) error {
+// authorize decides for all of these. Own is the resources' own policy, nil without.
+func (i *IAM) authorize(who *api.Caller, action string, resources []string, own *policy.Program, given map[string][]string, keys api.Keys) error {
 	if len(resources) == 0 {
 		resources = everything
 	}
@@ -52,6 +53,7 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, give
 	var ok bool
 	k.call = keys
 	k.applied, k.s, ok = i.applied(who)
+	k.applied.Resource = own
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Keys: k}
 	for _, resource := range resources {
 		k.request.Resource, k.resource = resource, resource

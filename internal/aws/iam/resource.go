@@ -9,32 +9,25 @@ import (
 )
 
 // AuthorizeOn is Authorize for one resource that may have a policy of its own,
-// nil without: both sides are asked, and anonymous callers too, of whom only the
-// resource's policy can speak. Of their refusals no record is kept: anyone could
-// push the others out.
+// nil without: both sides are asked, and anonymous callers too.
 func (i *IAM) AuthorizeOn(who *api.Caller, action, resource string, own *policy.Program, given map[string][]string) error {
-	if err := limitedSession(who, action); err != nil {
-		return err
+	if who.Type == api.Anonymous {
+		return i.authorizeAnyone(who, action, resource, own, given)
 	}
-	i.noteUse(who, action)
+	return i.authorize(who, action, []string{resource}, own, given, nil)
+}
+
+// authorizeAnyone decides for anonymous callers, of whom only the resource's policy
+// can speak. Of their refusals no record is kept: anyone could push the others out.
+func (i *IAM) authorizeAnyone(who *api.Caller, action, resource string, own *policy.Program, given map[string][]string) error {
 	k := i.borrow(who, nil, given)
 	defer i.giveBack(k)
-	var ok bool
-	k.applied, k.s, ok = i.applied(who)
 	k.applied.Resource, k.resource = own, resource
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: resource, Keys: k}
-	anonymous := who.Type == api.Anonymous
-	if !ok && !anonymous {
-		return i.denied(k, policy.Decision{})
-	}
-	d := policy.Decide(&k.applied, &k.request)
-	switch {
-	case d.Allowed:
-		return nil
-	case anonymous:
+	if d := policy.Decide(&k.applied, &k.request); !d.Allowed {
 		return &Denied{Sentence: "Access Denied", Decision: d}
 	}
-	return i.denied(k, d)
+	return nil
 }
 
 // ErrNoPrincipal is a principal that isn't there.
