@@ -90,7 +90,11 @@ func (d *Daemon) serveCluster(ctx context.Context, k *cluster) error {
 	if err := k.plane.WaitReady(ctx, nil); err != nil {
 		return err
 	}
-	return d.timeline.Do("Objects of "+k.record.Name, func() error { return k.plane.Bootstrap(ctx, build.CoreDNS) })
+	var dns *controlplane.CoreDNS
+	if k.record.Facts == nil { // it is new; later its DNS is the user's, or an add-on
+		dns = &controlplane.CoreDNS{Image: build.CoreDNS}
+	}
+	return d.timeline.Do("Objects of "+k.record.Name, func() error { return k.plane.Bootstrap(ctx, dns) })
 }
 
 // prepareCluster gives the control plane its place, its files and its processes.

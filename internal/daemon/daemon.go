@@ -69,6 +69,8 @@ type Daemon struct {
 	nodes    map[string]*node    // that were started, by instance id
 	hosts    hostsBlock
 
+	policySwitches policySwitches
+
 	open    chan struct{} // closed when the front door is open
 	failed  chan struct{} // closed when it will not open, for the reason failure
 	failure error

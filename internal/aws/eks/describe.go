@@ -72,40 +72,42 @@ func (s *Service) DeleteCluster(ctx context.Context, in *eks.DeleteClusterInput)
 	return &eks.DeleteClusterOutput{Cluster: s.view(c)}, nil
 }
 
-// DescribeUpdate shows one update of a cluster.
+// DescribeUpdate shows one update of a cluster or of one of its add-ons.
 func (s *Service) DescribeUpdate(_ context.Context, in *eks.DescribeUpdateInput) (*eks.DescribeUpdateOutput, error) {
 	c, err := s.find(in.Name)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSubject(c.Name, in.NodegroupName, in.AddonName, in.CapabilityName); err != nil {
+	if err := s.checkSubject(c.Name, in.NodegroupName, in.AddonName, in.CapabilityName); err != nil {
 		return nil, err
 	}
 	id := aws.ToString(in.UpdateId)
 	u, ok := s.updates.Get(updateKey(c.Name, id))
-	if !ok {
+	if !ok || u.Addon != aws.ToString(in.AddonName) {
 		return nil, notFound(c.Name, "No update found for ID: %s", id)
 	}
 	return &eks.DescribeUpdateOutput{Update: updateView(u)}, nil
 }
 
-// ListUpdates lists the ids of a cluster's updates, oldest first.
+// ListUpdates lists the ids of a cluster's or add-on's updates, oldest first.
 func (s *Service) ListUpdates(_ context.Context, in *eks.ListUpdatesInput) (*eks.ListUpdatesOutput, error) {
 	c, err := s.find(in.Name)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSubject(c.Name, in.NodegroupName, in.AddonName, in.CapabilityName); err != nil {
+	if err := s.checkSubject(c.Name, in.NodegroupName, in.AddonName, in.CapabilityName); err != nil {
 		return nil, err
 	}
 	// The keys sort by time; the id follows after the last space.
 	const stamp = "2006-01-02T15:04:05.000000000Z"
 	var keys []string
 	for _, u := range s.updates.List(c.Name + "/") {
-		keys = append(keys, u.CreatedAt.UTC().Format(stamp)+" "+u.ID)
+		if u.Addon == aws.ToString(in.AddonName) {
+			keys = append(keys, u.CreatedAt.UTC().Format(stamp)+" "+u.ID)
+		}
 	}
 	slices.Sort(keys)
-	cut, next, err := page(keys, digestOf([]any{"ListUpdates", c.ID}), in.MaxResults, in.NextToken)
+	cut, next, err := page(keys, digestOf([]any{"ListUpdates", c.ID, in.AddonName}), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +118,14 @@ func (s *Service) ListUpdates(_ context.Context, in *eks.ListUpdatesInput) (*eks
 	return &eks.ListUpdatesOutput{UpdateIds: ids, NextToken: next}, nil
 }
 
-// checkSubject refuses to look for updates of what a cluster here can't have.
-func checkSubject(cluster string, nodegroup, addon, capability *string) error {
+// checkSubject refuses to look for updates of what the cluster doesn't have.
+func (s *Service) checkSubject(cluster string, nodegroup, addon, capability *string) error {
 	switch {
 	case nodegroup != nil:
 		return notFound(cluster, "No node group found for name: %s.", *nodegroup)
 	case addon != nil:
-		return notFound(cluster, "No addon: %s found in cluster: %s", *addon, cluster)
+		_, err := s.findAddon(&cluster, addon)
+		return err
 	case capability != nil:
 		return notFound(cluster, "No capability: %s found in cluster: %s", *capability, cluster)
 	}

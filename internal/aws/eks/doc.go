@@ -1,5 +1,5 @@
-// Package eks is Amazon EKS's API for clusters: create, describe, list, update,
-// tag and delete them. Behaviour and error texts are EKS's own, from its API
+// Package eks is Amazon EKS's API for clusters and their add-ons: create, describe,
+// list, update, tag and delete them. Behaviour and error texts are EKS's own, from its API
 // reference and from what it was seen to answer.
 //
 // A handler validates, writes the cluster's record and answers at once, as EKS
@@ -10,6 +10,9 @@
 //	ACTIVE    → Runtime.Start once in the life of the daemon, again until it works
 //	UPDATING  → the update that is in progress is carried out → ACTIVE
 //	DELETING  → Runtime.Stop → the record is gone
+//
+// Once a cluster serves, the same goroutine sets up, changes and removes its add-ons,
+// one after another.
 //
 // The record is the only state: a daemon that starts again goes on where the
 // last one stopped.
@@ -24,6 +27,10 @@
 //     and restricted endpoints, customer keys, Auto Mode, IPv6, Outposts, hybrid
 //     nodes, zonal shift, scaling tiers, control plane settings, and clusters
 //     without the default add-ons.
+//   - Add-ons are vpc-cni, coredns and kube-proxy, each in one version. What can be
+//     set of them is what DescribeAddonConfiguration shows; EKS's other values are
+//     refused as values are that its schema does not know. An add-on is ACTIVE once
+//     its objects are applied: DEGRADED is never seen.
 //   - upgradePolicy is recorded and shown, but no cluster is ever upgraded unasked.
 //   - DescribeClusterVersions always lists version 1.14, as unsupported, because
 //     eksctl refuses a manifest of a version that isn't listed, and the workshop's

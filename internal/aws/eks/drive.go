@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,11 @@ func (d *driver) nudge() {
 func (d *driver) run(ctx context.Context) {
 	defer d.s.setServing(d.id, false)
 	defer d.end()
+	defer d.s.addons.Watch(func(key string, _, _ *Addon) {
+		if strings.HasPrefix(key, d.name+"/") {
+			d.nudge()
+		}
+	})()
 	pause := firstRetry
 	for ctx.Err() == nil {
 		c, ok := d.s.clusters.Get(d.name)
@@ -122,7 +128,10 @@ func (d *driver) step(ctx context.Context, c Cluster) error {
 	case Creating:
 		return d.create(ctx, c)
 	case Active:
-		return d.serve(ctx, c)
+		if err := d.serve(ctx, c); err != nil || !d.s.Serving(d.name) {
+			return err
+		}
+		return d.addons(ctx, c)
 	case Updating:
 		return d.update(ctx, c)
 	case Deleting:
@@ -269,6 +278,9 @@ func (d *driver) remove(ctx context.Context, c Cluster) error {
 		}
 		for key := range d.s.updates.In(tx).List(d.name + "/") {
 			d.s.updates.In(tx).Delete(key)
+		}
+		for key := range d.s.addons.In(tx).List(d.name + "/") {
+			d.s.addons.In(tx).Delete(key)
 		}
 		d.s.clusters.In(tx).Delete(d.name)
 		return nil

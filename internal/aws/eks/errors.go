@@ -21,6 +21,14 @@ func invalidParameter(cluster, format string, args ...any) error {
 	return &types.InvalidParameterException{ClusterName: named(cluster), Message: text(format, args)}
 }
 
+func invalidAddon(cluster, addon, format string, args ...any) error {
+	return &types.InvalidParameterException{ClusterName: named(cluster), AddonName: named(addon), Message: text(format, args)}
+}
+
+func noAddon(cluster, addon string) error {
+	return &types.ResourceNotFoundException{ClusterName: named(cluster), AddonName: named(addon), Message: aws.String("No addon: " + addon + " found in cluster: " + cluster)}
+}
+
 func invalidRequest(cluster, format string, args ...any) error {
 	return &types.InvalidRequestException{ClusterName: named(cluster), Message: text(format, args)}
 }

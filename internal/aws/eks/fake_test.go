@@ -54,7 +54,7 @@ func settle() {
 
 func newWorld() *world {
 	w := &world{
-		runtime: &runtime{running: map[string]Cluster{}},
+		runtime: &runtime{running: map[string]Cluster{}, addons: map[string]AddonWish{}},
 		roles:   &roles{},
 		network: &network{groups: map[string]string{"sg-mine": "vpc-1", "sg-other": "vpc-2"}},
 	}
@@ -81,6 +81,8 @@ type runtime struct {
 	calls    []string
 	startErr error
 	logErr   error
+	addons   map[string]AddonWish // by CLUSTER/NAME
+	addonErr error
 	stopErr  error
 	hold     chan struct{} // Start and SetLogging wait for it to be closed
 }
@@ -128,6 +130,30 @@ func (r *runtime) SetLogging(ctx context.Context, c Cluster, types []string) err
 		r.running[c.ID] = c
 	}
 	return r.logErr
+}
+
+func (r *runtime) SetAddon(ctx context.Context, c Cluster, a AddonWish) error {
+	if err := r.wait(ctx, r.note("addon "+a.Name+" of "+c.Name)); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.addonErr == nil {
+		r.addons[c.Name+"/"+a.Name] = a
+	}
+	return r.addonErr
+}
+
+func (r *runtime) RemoveAddon(ctx context.Context, c Cluster, name string) error {
+	if err := r.wait(ctx, r.note("remove "+name+" of "+c.Name)); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.addonErr == nil {
+		delete(r.addons, c.Name+"/"+name)
+	}
+	return r.addonErr
 }
 
 func (r *runtime) Stop(_ context.Context, c Cluster) error {

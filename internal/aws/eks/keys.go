@@ -34,6 +34,12 @@ func (s *Service) addKeys(svc *api.Service) {
 		}
 		return []api.Need{{Action: "eks:TagResource", Resources: s.arns(in.Name)}}
 	})
+	api.WithNeeds(svc, "CreateAddon", func(_ context.Context, in *eks.CreateAddonInput) []api.Need {
+		if len(in.Tags) == 0 {
+			return nil
+		}
+		return []api.Need{{Action: "eks:TagResource", Resources: s.addonARNs(in.ClusterName, in.AddonName)}}
+	})
 }
 
 func creationKey(in *eks.CreateClusterInput, key string) policy.Values {
@@ -163,13 +169,13 @@ func keyARNs(list []types.EncryptionConfig) policy.Values {
 	return policy.Many(arns)
 }
 
-// ofResource answers for the condition keys of a cluster: its tags.
+// ofResource answers for the condition keys of a cluster or add-on: its tags.
 func (s *Service) ofResource(arn, key string) policy.Values {
 	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
-	name, isCluster := strings.CutPrefix(arn, s.ARN(""))
-	if !isTag || !isCluster {
+	r, err := s.resourceOf(&arn)
+	if !isTag || err != nil {
 		return policy.Values{}
 	}
-	c, _ := s.clusters.Get(name)
-	return api.TagValue(c.Tags, tag)
+	tags, _ := r.tags(s)
+	return api.TagValue(tags, tag)
 }

@@ -185,22 +185,30 @@ func TestResourcesOfOperations(t *testing.T) {
 	defer w.Store.Close()
 	svc := w.Service.Service()
 	cluster := []string{"arn:aws:eks:us-west-2:111122223333:cluster/c"}
+	addon := []string{"arn:aws:eks:us-west-2:111122223333:addon/c/a/*"}
 	name, arn := aws.String("c"), aws.String("arn:x")
 	for op, test := range map[string]struct {
 		in   any
 		want []string
 	}{
-		"CreateCluster":           {&eks.CreateClusterInput{Name: name}, cluster},
-		"DescribeCluster":         {&eks.DescribeClusterInput{Name: name}, cluster},
-		"DeleteCluster":           {&eks.DeleteClusterInput{Name: name}, cluster},
-		"UpdateClusterConfig":     {&eks.UpdateClusterConfigInput{Name: name}, cluster},
-		"DescribeUpdate":          {&eks.DescribeUpdateInput{Name: name}, cluster},
-		"ListUpdates":             {&eks.ListUpdatesInput{Name: name}, cluster},
-		"TagResource":             {&eks.TagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
-		"UntagResource":           {&eks.UntagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
-		"ListTagsForResource":     {&eks.ListTagsForResourceInput{ResourceArn: arn}, []string{"arn:x"}},
-		"ListClusters":            {&eks.ListClustersInput{}, []string{"arn:aws:eks:us-west-2:111122223333:cluster/*"}},
-		"DescribeClusterVersions": {&eks.DescribeClusterVersionsInput{}, []string{"arn:aws:eks:us-west-2:111122223333:*"}},
+		"CreateCluster":              {&eks.CreateClusterInput{Name: name}, cluster},
+		"DescribeCluster":            {&eks.DescribeClusterInput{Name: name}, cluster},
+		"DeleteCluster":              {&eks.DeleteClusterInput{Name: name}, cluster},
+		"UpdateClusterConfig":        {&eks.UpdateClusterConfigInput{Name: name}, cluster},
+		"DescribeUpdate":             {&eks.DescribeUpdateInput{Name: name}, cluster},
+		"ListUpdates":                {&eks.ListUpdatesInput{Name: name}, cluster},
+		"TagResource":                {&eks.TagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
+		"UntagResource":              {&eks.UntagResourceInput{ResourceArn: arn}, []string{"arn:x"}},
+		"ListTagsForResource":        {&eks.ListTagsForResourceInput{ResourceArn: arn}, []string{"arn:x"}},
+		"ListClusters":               {&eks.ListClustersInput{}, []string{"arn:aws:eks:us-west-2:111122223333:cluster/*"}},
+		"DescribeClusterVersions":    {&eks.DescribeClusterVersionsInput{}, []string{"arn:aws:eks:us-west-2:111122223333:*"}},
+		"CreateAddon":                {&eks.CreateAddonInput{ClusterName: name, AddonName: aws.String("a")}, cluster},
+		"ListAddons":                 {&eks.ListAddonsInput{ClusterName: name}, cluster},
+		"DescribeAddon":              {&eks.DescribeAddonInput{ClusterName: name, AddonName: aws.String("a")}, addon},
+		"UpdateAddon":                {&eks.UpdateAddonInput{ClusterName: name, AddonName: aws.String("a")}, addon},
+		"DeleteAddon":                {&eks.DeleteAddonInput{ClusterName: name, AddonName: aws.String("a")}, addon},
+		"DescribeAddonVersions":      {&eks.DescribeAddonVersionsInput{}, nil},
+		"DescribeAddonConfiguration": {&eks.DescribeAddonConfigurationInput{}, nil},
 	} {
 		o, ok := svc.Operations[op]
 		if !ok {
@@ -215,7 +223,7 @@ func TestResourcesOfOperations(t *testing.T) {
 			t.Errorf("%s touches %v, want %v", op, got, test.want)
 		}
 	}
-	if len(svc.Operations) != 11 {
+	if len(svc.Operations) != 18 {
 		t.Errorf("%d operations are registered", len(svc.Operations))
 	}
 }

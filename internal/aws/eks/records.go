@@ -55,6 +55,10 @@ type Cluster struct {
 	DeletionProtection bool
 	Tags               map[string]string
 
+	// NetworkPolicyOff is what vpc-cni was last told, if that was not to enforce
+	// NetworkPolicies.
+	NetworkPolicyOff bool `json:",omitempty"`
+
 	// Facts are nil until the control plane has served once.
 	Facts  *Facts
 	Issues []Issue
@@ -85,10 +89,11 @@ type Issue struct {
 	ResourceIDs []string
 }
 
-// Update is the record of one UpdateClusterConfig.
+// Update is the record of one UpdateClusterConfig or UpdateAddon.
 type Update struct {
 	ID        string // UUID
 	Cluster   string
+	Addon     string `json:",omitempty"` // "" of the cluster itself
 	Type      string // a types.UpdateType
 	Status    string // a types.UpdateStatus
 	CreatedAt time.Time
@@ -99,6 +104,9 @@ type Update struct {
 	Logging            []string
 	DeletionProtection bool
 	SupportType        string
+	AddonVersion       string `json:",omitempty"`
+	Configuration      string `json:",omitempty"`
+	Conflicts          string `json:",omitempty"`
 
 	Token  string
 	Digest string

@@ -108,8 +108,10 @@ type quick struct{}
 func (quick) Start(context.Context, eks.Cluster) (eks.Facts, error) {
 	return eks.Facts{CertificateAuthority: []byte("pem"), PlatformVersion: "eks.1"}, nil
 }
-func (quick) Stop(context.Context, eks.Cluster) error                 { return nil }
-func (quick) SetLogging(context.Context, eks.Cluster, []string) error { return nil }
+func (quick) Stop(context.Context, eks.Cluster) error                    { return nil }
+func (quick) SetLogging(context.Context, eks.Cluster, []string) error    { return nil }
+func (quick) SetAddon(context.Context, eks.Cluster, eks.AddonWish) error { return nil }
+func (quick) RemoveAddon(context.Context, eks.Cluster, string) error     { return nil }
 
 type anyRole struct{}
 

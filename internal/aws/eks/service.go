@@ -29,6 +29,10 @@ type Runtime interface {
 	Stop(ctx context.Context, c Cluster) error
 	// SetLogging makes types the log types that are exported.
 	SetLogging(ctx context.Context, c Cluster, types []string) error
+	// SetAddon makes the software of an add-on what a says, and returns when it is.
+	SetAddon(ctx context.Context, c Cluster, a AddonWish) error
+	// RemoveAddon removes the software of an add-on, if it is there.
+	RemoveAddon(ctx context.Context, c Cluster, name string) error
 }
 
 // Roles is what EKS asks of IAM.
@@ -78,6 +82,7 @@ type Service struct {
 	Deps
 	clusters *store.Table[Cluster]
 	updates  *store.Table[Update]
+	addons   *store.Table[Addon]
 
 	mu      sync.Mutex
 	serving map[string]bool // by cluster ID: Start has returned in this process
@@ -94,6 +99,7 @@ func New(d Deps) *Service {
 		Deps:     d,
 		clusters: store.NewTable[Cluster](d.Store, "eks/cluster"),
 		updates:  store.NewTable[Update](d.Store, "eks/update"),
+		addons:   store.NewTable[Addon](d.Store, "eks/addon"),
 		serving:  map[string]bool{},
 		changed:  make(chan struct{}),
 	}
@@ -117,8 +123,25 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "DescribeClusterVersions", s.DescribeClusterVersions, func(context.Context, *eks.DescribeClusterVersionsInput) []string {
 		return []string{strings.TrimSuffix(s.ARN("*"), "cluster/*") + "*"}
 	})
+	s.addAddons(svc)
 	s.addKeys(svc)
 	return svc
+}
+
+func (s *Service) addAddons(svc *api.Service) {
+	api.Add(svc, "CreateAddon", s.CreateAddon, func(_ context.Context, in *eks.CreateAddonInput) []string { return s.arns(in.ClusterName) })
+	api.Add(svc, "DescribeAddon", s.DescribeAddon, func(_ context.Context, in *eks.DescribeAddonInput) []string {
+		return s.addonARNs(in.ClusterName, in.AddonName)
+	})
+	api.Add(svc, "ListAddons", s.ListAddons, func(_ context.Context, in *eks.ListAddonsInput) []string { return s.arns(in.ClusterName) })
+	api.Add(svc, "UpdateAddon", s.UpdateAddon, func(_ context.Context, in *eks.UpdateAddonInput) []string {
+		return s.addonARNs(in.ClusterName, in.AddonName)
+	})
+	api.Add(svc, "DeleteAddon", s.DeleteAddon, func(_ context.Context, in *eks.DeleteAddonInput) []string {
+		return s.addonARNs(in.ClusterName, in.AddonName)
+	})
+	api.Add(svc, "DescribeAddonVersions", s.DescribeAddonVersions, nil)
+	api.Add(svc, "DescribeAddonConfiguration", s.DescribeAddonConfiguration, nil)
 }
 
 // Cluster returns the record of a cluster.
@@ -144,6 +167,13 @@ func (s *Service) arns(name *string) []string {
 		return nil
 	}
 	return []string{s.ARN(*name)}
+}
+
+func (s *Service) addonARNs(cluster, name *string) []string {
+	if cluster == nil || name == nil {
+		return nil
+	}
+	return []string{s.addonARN(*cluster, *name)}
 }
 
 func given(arn *string) []string {

@@ -12,7 +12,7 @@ import (
 	"github.com/eksact/eksact/internal/store"
 )
 
-// TagResource adds tags to a cluster, and replaces the values of those it has.
+// TagResource adds tags to a cluster or add-on, and replaces the values of those it has.
 func (s *Service) TagResource(ctx context.Context, in *eks.TagResourceInput) (*eks.TagResourceOutput, error) {
 	if len(in.Tags) == 0 {
 		return nil, badRequest("At least one tag must be given.")
@@ -26,7 +26,7 @@ func (s *Service) TagResource(ctx context.Context, in *eks.TagResourceInput) (*e
 	})
 }
 
-// UntagResource removes tags from a cluster; keys it doesn't have are no error.
+// UntagResource removes tags from a cluster or add-on; keys it doesn't have are no error.
 func (s *Service) UntagResource(ctx context.Context, in *eks.UntagResourceInput) (*eks.UntagResourceOutput, error) {
 	if len(in.TagKeys) == 0 {
 		return nil, badRequest("At least one tag key must be given.")
@@ -39,52 +39,79 @@ func (s *Service) UntagResource(ctx context.Context, in *eks.UntagResourceInput)
 	})
 }
 
-// ListTagsForResource shows a cluster's tags.
+// ListTagsForResource shows the tags of a cluster or add-on.
 func (s *Service) ListTagsForResource(_ context.Context, in *eks.ListTagsForResourceInput) (*eks.ListTagsForResourceOutput, error) {
-	name, err := s.clusterOf(in.ResourceArn)
+	r, err := s.resourceOf(in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	c, ok := s.clusters.Get(name)
+	have, ok := r.tags(s)
 	if !ok {
 		return nil, noResource(in.ResourceArn)
 	}
 	tags := map[string]string{}
-	maps.Copy(tags, c.Tags)
+	maps.Copy(tags, have)
 	return &eks.ListTagsForResourceOutput{Tags: tags}, nil
 }
 
 func (s *Service) retag(ctx context.Context, arn *string, change func(map[string]string) error) error {
-	name, err := s.clusterOf(arn)
+	r, err := s.resourceOf(arn)
 	if err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, func(tx *store.Tx) error {
-		c, ok := s.clusters.In(tx).Get(name)
+	changed := func(have map[string]string) (map[string]string, error) {
+		tags := map[string]string{}
+		maps.Copy(tags, have)
+		return tags, change(tags)
+	}
+	return s.Store.Update(ctx, func(tx *store.Tx) (err error) {
+		if r.addon != "" {
+			a, ok := s.addons.In(tx).Get(addonKey(r.cluster, r.addon))
+			if !ok || a.ID != r.id {
+				return noResource(arn)
+			}
+			a.Tags, err = changed(a.Tags)
+			s.addons.In(tx).Put(addonKey(r.cluster, r.addon), a)
+			return err
+		}
+		c, ok := s.clusters.In(tx).Get(r.cluster)
 		if !ok {
 			return noResource(arn)
 		}
-		tags := map[string]string{}
-		maps.Copy(tags, c.Tags)
-		if err := change(tags); err != nil {
-			return err
-		}
-		c.Tags = tags
-		s.clusters.In(tx).Put(name, c)
-		return nil
+		c.Tags, err = changed(c.Tags)
+		s.clusters.In(tx).Put(r.cluster, c)
+		return err
 	})
 }
 
-// clusterOf is the name in a cluster's ARN of this account and region.
-func (s *Service) clusterOf(arn *string) (string, error) {
-	name, ok := strings.CutPrefix(aws.ToString(arn), s.ARN(""))
-	if ok && checkName("name", name) == nil {
-		return name, nil
+// resource is what an ARN names: a cluster, or an add-on of it.
+type resource struct{ cluster, addon, id string }
+
+func (r resource) tags(s *Service) (tags map[string]string, ok bool) {
+	if r.addon == "" {
+		c, ok := s.clusters.Get(r.cluster)
+		return c.Tags, ok
 	}
-	if strings.HasPrefix(aws.ToString(arn), strings.TrimSuffix(s.ARN(""), "cluster/")) {
-		return "", noResource(arn)
+	a, ok := s.addons.Get(addonKey(r.cluster, r.addon))
+	return a.Tags, ok && a.ID == r.id
+}
+
+// resourceOf reads an ARN of this account and region.
+func (s *Service) resourceOf(arn *string) (resource, error) {
+	ours := strings.TrimSuffix(s.ARN(""), "cluster/")
+	rest, ok := strings.CutPrefix(aws.ToString(arn), ours)
+	if !ok {
+		return resource{}, badRequest("Invalid resourceArn: " + aws.ToString(arn))
 	}
-	return "", badRequest("Invalid resourceArn: " + aws.ToString(arn))
+	kind, name, _ := strings.Cut(rest, "/")
+	parts := strings.Split(name, "/")
+	switch {
+	case kind == "cluster" && checkName("name", name) == nil:
+		return resource{cluster: name}, nil
+	case kind == "addon" && len(parts) == 3:
+		return resource{parts[0], parts[1], parts[2]}, nil
+	}
+	return resource{}, noResource(arn)
 }
 
 func badRequest(message string) error {

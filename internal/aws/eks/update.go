@@ -3,6 +3,7 @@ package eks
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,15 +44,11 @@ func (s *Service) UpdateClusterConfig(ctx context.Context, in *eks.UpdateCluster
 		if !ok {
 			return noCluster(c.Name)
 		}
-		for _, old := range updates.List(c.Name + "/") {
-			if u.Token == "" || old.Token != u.Token {
-				continue
+		if old, err := repeated(updates.List(c.Name+"/"), u); old != nil || err != nil {
+			if old != nil {
+				u = *old
 			}
-			if old.Digest != u.Digest {
-				return invalidParameter(c.Name, "The clientRequestToken was already used by a request with different parameters.")
-			}
-			u = old
-			return nil
+			return err
 		}
 		switch c.Status {
 		case Active:
@@ -72,6 +69,21 @@ func (s *Service) UpdateClusterConfig(ctx context.Context, in *eks.UpdateCluster
 		return nil, err
 	}
 	return &eks.UpdateClusterConfigOutput{Update: updateView(u)}, nil
+}
+
+// repeated finds the update that an earlier call with u's token started. A token
+// that came with other parameters is an error.
+func repeated(updates iter.Seq2[string, Update], u Update) (*Update, error) {
+	for _, old := range updates {
+		if u.Token == "" || old.Token != u.Token {
+			continue
+		}
+		if old.Digest != u.Digest {
+			return nil, invalidParameter(u.Cluster, "The clientRequestToken was already used by a request with different parameters.")
+		}
+		return &old, nil
+	}
+	return nil, nil
 }
 
 // updateType is the one type of update that the request asks for.

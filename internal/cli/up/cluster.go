@@ -56,15 +56,18 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 		}
 	}
 	cluster, err := awaitActive(ctx, client, o.config.Cluster)
-	if err != nil || len(cluster.Nodes) >= o.config.Nodes {
+	if err != nil || len(clusters) > 0 && len(cluster.Nodes) >= o.config.Nodes {
 		return err
 	}
 	var profile string
 	err = asAdmin(ctx, client, o, func(a account) (err error) {
+		if err := a.addons(ctx, o.config.Cluster); err != nil || len(cluster.Nodes) >= o.config.Nodes {
+			return err
+		}
 		profile, err = a.nodeProfile(ctx, o.config.Cluster)
 		return err
 	})
-	if err != nil {
+	if err != nil || profile == "" {
 		return err
 	}
 	return client.Call(ctx, "/nodes", control.Launch{
@@ -96,6 +99,24 @@ func (a account) createCluster(ctx context.Context, name string) error {
 		}}},
 	})
 	return err
+}
+
+// addons puts the default networking software into EKS's hands, as eksctl does, if
+// nothing of the cluster is yet.
+func (a account) addons(ctx context.Context, cluster string) error {
+	have, err := a.eks.ListAddons(ctx, &eks.ListAddonsInput{ClusterName: &cluster})
+	if err != nil || len(have.Addons) > 0 {
+		return err
+	}
+	for name, values := range map[string]*string{
+		"vpc-cni": aws.String(`{"enableNetworkPolicy":"true"}`), "coredns": nil, "kube-proxy": nil,
+	} {
+		_, err := a.eks.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: &cluster, AddonName: &name, ConfigurationValues: values})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitActive waits until a cluster is made.

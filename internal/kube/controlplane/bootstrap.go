@@ -25,18 +25,20 @@ var objectFiles embed.FS
 // manager is the field manager of EKS's own controllers.
 const manager = "eks"
 
-// Bootstrap makes the objects that a new EKS cluster has. EKS's own roles and
-// bindings are applied each time; CoreDNS is made where it is missing and
-// otherwise left as the user has it. image is CoreDNS's. Call it once the API is
-// ready; it tries again what fails for a moment, until ctx ends.
-func (p *Plane) Bootstrap(ctx context.Context, image string) error {
+// Bootstrap makes the objects that an EKS cluster has. EKS's own roles and bindings
+// are applied each time. CoreDNS, if it is given, as it is for a new cluster, is made
+// where it is missing and otherwise left as it is. Call it once the API is ready; it
+// tries again what fails for a moment, until ctx ends.
+func (p *Plane) Bootstrap(ctx context.Context, dns *CoreDNS) error {
 	roles, err := manifest("roles.yaml", nil)
 	if err != nil {
 		return err
 	}
-	coredns, err := manifest("coredns.yaml", map[string]any{"Image": image, "DNSAddress": p.dns})
-	if err != nil {
-		return err
+	var coredns []*unstructured.Unstructured
+	if dns != nil {
+		if coredns, err = p.coreDNS(*dns); err != nil {
+			return err
+		}
 	}
 	// The API server makes the namespace itself, but soon after it is ready.
 	namespace := &unstructured.Unstructured{Object: map[string]any{
@@ -103,11 +105,7 @@ func create(ctx context.Context, r dynamic.ResourceInterface, object *unstructur
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	_, err = r.Create(ctx, object, metav1.CreateOptions{FieldManager: manager})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
+	return apply(ctx, r, object) // so that what is applied later meets its own fields
 }
 
 // apply makes an object say what it should, whoever wrote it last.

@@ -248,7 +248,7 @@ func TestAControlPlaneLives(t *testing.T) {
 	admin := l.plane.Client()
 
 	began := time.Now()
-	l.must(l.plane.Bootstrap(ctx, "example.com/eks/coredns:v1"))
+	l.must(l.plane.Bootstrap(ctx, &CoreDNS{Image: "example.com/eks/coredns:v1"}))
 	t.Logf("bootstrap objects in %v", time.Since(began).Round(time.Millisecond))
 	l.must(l.plane.EnsureNodeRole(ctx, "arn:aws:iam::111122223333:role/ng"))
 
@@ -336,7 +336,7 @@ func TestAControlPlaneLives(t *testing.T) {
 		if _, err = deployments.Update(ctx, d, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.plane.Bootstrap(ctx, "example.com/eks/coredns:v2"); err != nil {
+		if err := l.plane.Bootstrap(ctx, &CoreDNS{Image: "example.com/eks/coredns:v2"}); err != nil {
 			t.Fatal(err)
 		}
 		d, err = deployments.Get(ctx, "coredns", metav1.GetOptions{})
@@ -344,6 +344,7 @@ func TestAControlPlaneLives(t *testing.T) {
 			t.Errorf("labels %v, %v", d.Labels, err)
 		}
 	})
+	t.Run("CoreDNS as an add-on", func(t *testing.T) { l.dnsIsAnAddon(ctx, t) })
 	l.stop()
 }
 
@@ -428,7 +429,7 @@ func (l *live) auditTells(ctx context.Context, t *testing.T) {
 		{"user1 get secrets/db-login ResponseComplete", "Metadata", 403, false},
 		{"eks:cluster-bootstrap create secrets/db-login ResponseComplete", "Metadata", 201, false},
 		{"eks:cluster-bootstrap create configmaps/aws-auth ResponseComplete", "Metadata", 201, false}, // EKS logs updates in full, not the creation
-		{"eks:cluster-bootstrap create deployments/coredns ResponseComplete", "RequestResponse", 201, true},
+		{"eks:cluster-bootstrap patch deployments/coredns ResponseComplete", "RequestResponse", 201, true},
 		{"eks:cluster-bootstrap get services/kube-dns ResponseComplete", "Request", 200, false},
 		{"eks:cluster-bootstrap create serviceaccounts/token/coredns RequestReceived", "Request", 0, false},
 		{"eks:cluster-bootstrap create serviceaccounts/token/coredns ResponseComplete", "Request", 201, false},

@@ -1,0 +1,186 @@
+package eks
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+)
+
+// Names of the add-ons that are there.
+const (
+	VPCCNI    = "vpc-cni"
+	CoreDNS   = "coredns"
+	KubeProxy = "kube-proxy"
+)
+
+// addon is an add-on that clusters can have.
+type addon struct {
+	name string
+	// version is the add-on's for a cluster of that minor, or "".
+	version func(s *Service, minor string) string
+	schema  schema
+	// fixed says why its software can't be taken away; "" when it can.
+	fixed string
+}
+
+// catalog lists the add-ons by name. A version names the software as EKS would:
+// CoreDNS's and Kubernetes' own, of which there is one each. That of vpc-cni is the
+// release of Amazon's add-on whose network policies those here are like.
+var catalog = []addon{
+	{
+		name:    CoreDNS,
+		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.15.0-eksbuild.1") },
+		schema: schema{title: "Coredns", settings: map[string]setting{
+			"corefile":     {kind: "string", description: "Entire corefile contents to use with installation"},
+			"replicaCount": {kind: "integer", atLeast: 1},
+		}},
+	},
+	{
+		name: KubeProxy,
+		version: func(s *Service, minor string) string {
+			if patch := s.PatchVersions[minor]; patch != "" {
+				return "v" + patch + "-eksbuild.1"
+			}
+			return ""
+		},
+		schema: schema{title: "KubeProxy"},
+		fixed:  "nodes always run kube-proxy",
+	},
+	{
+		name:    VPCCNI,
+		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.21.1-eksbuild.1") },
+		schema: schema{title: "VpcCni", settings: map[string]setting{
+			"enableNetworkPolicy": {kind: "string", format: "boolean", enum: []string{"true", "false"}},
+		}},
+		fixed: "pods get their addresses by it",
+	},
+}
+
+// absent are add-ons of EKS that aren't there; any other name is none of EKS's
+// either. From https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html
+// and community-addons.html beside it.
+var absent = []string{
+	"adot", "amazon-cloudwatch-observability", "amazon-sagemaker-hyperpod-taskgovernance", "amazon-sagemaker-hyperpod-training-operator",
+	"aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-fsx-csi-driver", "aws-guardduty-agent", "aws-mountpoint-s3-csi-driver",
+	"aws-network-flow-monitoring-agent", "aws-privateca-connector-for-kubernetes", "aws-secrets-store-csi-driver-provider", "cert-manager",
+	"eks-node-monitoring-agent", "eks-pod-identity-agent", "external-dns", "fluent-bit", "kube-state-metrics", "metrics-server",
+	"prometheus-node-exporter", "snapshot-controller",
+}
+
+func ifSupported(minor, version string) string {
+	if Supported(minor) {
+		return version
+	}
+	return ""
+}
+
+// offered returns an add-on that a cluster can have, or the error that EKS has for
+// the name or the version.
+func (s *Service) offered(c Cluster, name, version string) (addon, string, error) {
+	i := slices.IndexFunc(catalog, func(a addon) bool { return a.name == name })
+	switch {
+	case name == "":
+		return addon{}, "", invalidAddon(c.Name, name, "The parameter addonName is required.")
+	case i < 0 && slices.Contains(absent, name):
+		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy)
+	case i < 0 || catalog[i].version(s, c.Version) == "":
+		return addon{}, "", invalidAddon(c.Name, name, "Addon %s specified is not supported in %s kubernetes version", name, c.Version)
+	}
+	there := catalog[i].version(s, c.Version)
+	if version != "" && version != there {
+		return addon{}, "", invalidAddon(c.Name, name, "Addon version specified is not supported")
+	}
+	return catalog[i], there, nil
+}
+
+// DescribeAddonVersions lists the add-ons that clusters can have.
+func (s *Service) DescribeAddonVersions(_ context.Context, in *eks.DescribeAddonVersionsInput) (*eks.DescribeAddonVersionsOutput, error) {
+	found := map[string]types.AddonInfo{}
+	var names []string
+	for _, a := range catalog {
+		info := s.addonInfo(a, aws.ToString(in.KubernetesVersion))
+		switch {
+		case in.AddonName != nil && *in.AddonName != a.name,
+			len(info.AddonVersions) == 0,
+			!wanted(in.Types, *info.Type), !wanted(in.Owners, *info.Owner), !wanted(in.Publishers, *info.Publisher):
+			continue
+		}
+		names = append(names, a.name)
+		found[a.name] = info
+	}
+	filter := *in
+	filter.MaxResults, filter.NextToken = nil, nil
+	cut, next, err := page(names, digestOf([]any{"DescribeAddonVersions", filter}), in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &eks.DescribeAddonVersionsOutput{Addons: []types.AddonInfo{}, NextToken: next}
+	for _, name := range cut {
+		out.Addons = append(out.Addons, found[name])
+	}
+	return out, nil
+}
+
+func wanted(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
+
+// addonInfo shows an add-on's versions for a minor, or for all if it is empty.
+func (s *Service) addonInfo(a addon, minor string) types.AddonInfo {
+	info := types.AddonInfo{
+		AddonName: aws.String(a.name), Type: aws.String("networking"), Owner: aws.String("aws"), Publisher: aws.String("eks"),
+		DefaultNamespace: aws.String(addonNamespace),
+	}
+	for _, v := range versions {
+		version := a.version(s, v.minor)
+		if version == "" || minor != "" && minor != v.minor {
+			continue
+		}
+		fits := types.Compatibility{ClusterVersion: aws.String(v.minor), DefaultVersion: true, PlatformVersions: []string{"*"}}
+		i := slices.IndexFunc(info.AddonVersions, func(have types.AddonVersionInfo) bool { return *have.AddonVersion == version })
+		if i < 0 {
+			i = len(info.AddonVersions)
+			info.AddonVersions = append(info.AddonVersions, types.AddonVersionInfo{
+				AddonVersion: aws.String(version), Architecture: []string{"amd64", "arm64"}, ComputeTypes: []string{"ec2"},
+			})
+		}
+		info.AddonVersions[i].Compatibilities = append(info.AddonVersions[i].Compatibilities, fits)
+	}
+	return info
+}
+
+// DescribeAddonConfiguration shows the schema of an add-on's configuration: what
+// can be set here.
+func (s *Service) DescribeAddonConfiguration(_ context.Context, in *eks.DescribeAddonConfigurationInput) (*eks.DescribeAddonConfigurationOutput, error) {
+	name, version := aws.ToString(in.AddonName), aws.ToString(in.AddonVersion)
+	for _, v := range slices.Backward(versions) {
+		i := slices.IndexFunc(catalog, func(a addon) bool { return a.name == name && version != "" && a.version(s, v.minor) == version })
+		if i >= 0 {
+			return &eks.DescribeAddonConfigurationOutput{
+				AddonName: in.AddonName, AddonVersion: in.AddonVersion, ConfigurationSchema: aws.String(catalog[i].schema.text()),
+			}, nil
+		}
+	}
+	if _, _, err := s.offered(Cluster{Version: DefaultVersion}, name, version); err != nil {
+		return nil, err
+	}
+	return nil, invalidAddon("", name, "The parameter addonVersion is required.")
+}
+
+// NetworkPolicyEnabled says whether a cluster's NetworkPolicies are to be enforced:
+// unless its vpc-cni was configured not to.
+func (s *Service) NetworkPolicyEnabled(cluster string) bool {
+	c, ok := s.clusters.Get(cluster)
+	return ok && !c.NetworkPolicyOff
+}
+
+// addonARN is an add-on's, or a pattern for one that is not there.
+func (s *Service) addonARN(cluster, name string) string {
+	a, _ := s.addons.Get(addonKey(cluster, name))
+	p := s.Place
+	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":addon/" + addonKey(cluster, name) + "/" + cmp.Or(a.ID, "*")
+}
+
+func addonKey(cluster, name string) string { return cluster + "/" + name }
