@@ -2,8 +2,10 @@
 // Amazon EC2 for VPCs, subnets, security groups, availability zones and
 // instances, with EC2's filters, pages and error texts.
 //
-// Nothing is created through this API; the daemon puts the records of what it has
-// built (PutVPC, PutSubnet, PutInstance, PutSecurityGroup) and removes them with
+// Security groups, their rules and prefix lists are made and changed through it;
+// when such a call returns, packets meet the new rules (Service.Enforce). All else
+// is not created through this API; the daemon puts the records of what it has
+// built (PutVPC, PutSubnet, PutInstance, PutNetworkInterface) and removes them with
 // it. So a cluster's nodes are what `aws ec2 describe-instances` lists. Every
 // other EC2 operation is unknown to the front door and refused there.
 //

@@ -270,7 +270,7 @@ func TestDescribeNetwork(t *testing.T) {
 func TestRecordsGo(t *testing.T) {
 	s := world(t)
 	ctx := t.Context()
-	err := errors.Join(s.DeleteInstance(ctx, "i-0123456789abcdef0"), s.DeleteSecurityGroup(ctx, "sg-1"), s.DeleteSubnet(ctx, "subnet-a"),
+	err := errors.Join(s.DeleteInstance(ctx, "i-0123456789abcdef0"), s.RemoveSecurityGroup(ctx, "sg-1"), s.DeleteSubnet(ctx, "subnet-a"),
 		s.DeleteSubnet(ctx, "subnet-b"), s.DeleteVPC(ctx, "vpc-1"), s.DeleteVPC(ctx, "vpc-1"))
 	if err != nil {
 		t.Fatal(err)

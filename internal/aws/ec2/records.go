@@ -27,25 +27,6 @@ type Subnet struct {
 	Tags        map[string]string
 }
 
-// SecurityGroup is a named set of interfaces with rules for their traffic.
-type SecurityGroup struct {
-	ID          string // "sg-…"
-	VPC         string
-	Name        string
-	Description string
-	Ingress     []Rule
-	Egress      []Rule
-	Tags        map[string]string
-}
-
-// Rule lets a protocol's ports through, from or to blocks and groups.
-type Rule struct {
-	Protocol string // "-1" is all, then there are no ports; "tcp", "udp"
-	From, To int32
-	CIDRs    []netip.Prefix
-	Groups   []string // ids
-}
-
 // Instance is a machine.
 type Instance struct {
 	ID          string // "i-…", 17 hexadecimal digits
@@ -135,21 +116,6 @@ func (s *Service) DeleteInstance(ctx context.Context, id string) error {
 // Instance returns an instance's record.
 func (s *Service) Instance(id string) (Instance, bool) { return s.instances.Get(id) }
 
-// PutSecurityGroup creates or replaces a group that lets its members talk to each
-// other, and out.
-func (s *Service) PutSecurityGroup(ctx context.Context, id, vpc, name, description string, tags map[string]string) error {
-	return put(ctx, s.store, s.groups, id, SecurityGroup{
-		ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
-		Ingress: []Rule{{Protocol: "-1", Groups: []string{id}}},
-		Egress:  []Rule{{Protocol: "-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}},
-	})
-}
-
-// DeleteSecurityGroup removes it, if it is there.
-func (s *Service) DeleteSecurityGroup(ctx context.Context, id string) error {
-	return remove(ctx, s.store, s.groups, id)
-}
-
 // SubnetPlace says where a subnet lies.
 func (s *Service) SubnetPlace(id string) (vpc, zone string, ok bool) {
 	n, ok := s.subnets.Get(id)
@@ -160,12 +126,6 @@ func (s *Service) SubnetPlace(id string) (vpc, zone string, ok bool) {
 func (s *Service) VPCRanges(id string) ([]netip.Prefix, bool) {
 	v, ok := s.vpcs.Get(id)
 	return v.CIDRs, ok
-}
-
-// SecurityGroupVPC is the VPC of a security group.
-func (s *Service) SecurityGroupVPC(id string) (vpc string, ok bool) {
-	g, ok := s.groups.Get(id)
-	return g.VPC, ok
 }
 
 func put[T any](ctx context.Context, st *store.Store, table *store.Table[T], id string, v T) error {

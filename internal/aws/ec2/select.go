@@ -26,10 +26,13 @@ type kind struct {
 }
 
 var (
-	vpcKind      = kind{"vpc ID", "vpc IDs", "vpcSet", "InvalidVpcID.NotFound", "", "vpc-"}
-	subnetKind   = kind{"subnet ID", "subnet IDs", "subnetSet", "InvalidSubnetID.NotFound", "", "subnet-"}
-	groupKind    = kind{"security group", "security groups", "securityGroupSet", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "sg-"}
-	instanceKind = kind{"instance ID", "instance IDs", "instancesSet", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "i-"}
+	vpcKind       = kind{"vpc ID", "vpc IDs", "vpcSet", "InvalidVpcID.NotFound", "", "vpc-"}
+	subnetKind    = kind{"subnet ID", "subnet IDs", "subnetSet", "InvalidSubnetID.NotFound", "", "subnet-"}
+	groupKind     = kind{"security group", "security groups", "securityGroupSet", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "sg-"}
+	ruleKind      = kind{"security group rule ID", "security group rule IDs", "securityGroupRuleSet", "InvalidSecurityGroupRuleId.NotFound", "InvalidSecurityGroupRuleId.Malformed", "sgr-"}
+	listKind      = kind{"prefix list ID", "prefix list IDs", "prefixListSet", "InvalidPrefixListID.NotFound", "InvalidPrefixListID.Malformed", "pl-"}
+	interfaceKind = kind{"networkInterface ID", "networkInterface IDs", "networkInterfaceSet", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed", "eni-"}
+	instanceKind  = kind{"instance ID", "instance IDs", "instancesSet", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "i-"}
 )
 
 // query is what the Describe calls have in common.

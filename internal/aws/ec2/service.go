@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"strings"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -19,6 +20,12 @@ type Service struct {
 	subnets   *store.Table[Subnet]
 	groups    *store.Table[SecurityGroup]
 	instances *store.Table[Instance]
+	lists     *store.Table[PrefixList]
+	enis      *store.Table[NetworkInterface] // that are no instance's
+
+	// Enforce makes the network let through what security groups now do, and
+	// returns when no packet is met by what was before. Nil: nothing is enforced.
+	Enforce func(context.Context) error
 
 	// AvailableAddresses counts a subnet's free addresses. While it is nil
 	// DescribeSubnets leaves the number out.
@@ -36,6 +43,8 @@ func New(st *store.Store, place api.Place, zones ...string) *Service {
 		subnets:   store.NewTable[Subnet](st, "ec2/subnet"),
 		groups:    store.NewTable[SecurityGroup](st, "ec2/security-group"),
 		instances: store.NewTable[Instance](st, "ec2/instance"),
+		lists:     store.NewTable[PrefixList](st, "ec2/prefix-list"),
+		enis:      store.NewTable[NetworkInterface](st, "ec2/network-interface"),
 	}
 }
 
@@ -45,14 +54,17 @@ func (s *Service) Service() *api.Service {
 	svc := &api.Service{ID: "ec2", Action: "ec2", Resource: s.ofResource}
 	api.Add(svc, "DescribeVpcs", s.DescribeVpcs, nil)
 	api.Add(svc, "DescribeSubnets", s.DescribeSubnets, nil)
-	api.Add(svc, "DescribeSecurityGroups", s.DescribeSecurityGroups, nil)
 	api.Add(svc, "DescribeAvailabilityZones", s.DescribeAvailabilityZones, nil)
 	api.Add(svc, "DescribeInstances", s.DescribeInstances, nil)
+	s.addGroupCalls(svc)
 	return svc
 }
 
 // ofResource answers for the condition keys of a resource: its tags.
 func (s *Service) ofResource(arn, key string) policy.Values {
+	if v, ours := s.ofGroups(arn, key); ours {
+		return v
+	}
 	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
 	if !isTag || arn != s.arn(kind, id) {
@@ -65,9 +77,6 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 	case "subnet":
 		n, _ := s.subnets.Get(id)
 		return api.TagValue(n.Tags, tag)
-	case "security-group":
-		g, _ := s.groups.Get(id)
-		return api.TagValue(g.Tags, tag)
 	case "instance":
 		i, _ := s.instances.Get(id)
 		return api.TagValue(i.Tags, tag)

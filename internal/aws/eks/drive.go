@@ -267,7 +267,7 @@ func (d *driver) remove(ctx context.Context, c Cluster) error {
 	err := d.s.Runtime.Stop(ctx, c)
 	if err == nil {
 		d.s.setServing(d.id, false)
-		err = d.s.Network.DeleteSecurityGroup(ctx, c.ClusterSecurityGroup)
+		err = d.s.Network.RemoveSecurityGroup(ctx, c.ClusterSecurityGroup)
 	}
 	if err != nil {
 		return errors.Join(err, d.change(ctx, func(c *Cluster) { c.Issues = []Issue{issueOf(c.Name, err)} }))

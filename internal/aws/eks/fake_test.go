@@ -229,7 +229,7 @@ func (n *network) PutSecurityGroup(_ context.Context, id, vpc, _, _ string, _ ma
 	return nil
 }
 
-func (n *network) DeleteSecurityGroup(_ context.Context, id string) error {
+func (n *network) RemoveSecurityGroup(_ context.Context, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.groups, id)

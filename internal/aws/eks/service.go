@@ -53,10 +53,10 @@ type Network interface {
 	VPCRanges(id string) (ranges []netip.Prefix, ok bool)
 	// SecurityGroupVPC is the VPC of a security group.
 	SecurityGroupVPC(id string) (vpc string, ok bool)
-	// PutSecurityGroup creates or replaces the group under the given id.
+	// PutSecurityGroup creates the group under the given id, if it is not there.
 	PutSecurityGroup(ctx context.Context, id, vpc, name, description string, tags map[string]string) error
-	// DeleteSecurityGroup removes the group, if it is there.
-	DeleteSecurityGroup(ctx context.Context, id string) error
+	// RemoveSecurityGroup removes the group, if it is there and nothing else uses it.
+	RemoveSecurityGroup(ctx context.Context, id string) error
 }
 
 // Deps is what a Service is made of.

@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -35,7 +36,9 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.Front(t, clusters.Service(), ec2.New(a.Store, doortest.Place).Service(), elb.New(a.Store, doortest.Place).Service(),
+	network := ec2.New(a.Store, doortest.Place)
+	makeGroups(t, network)
+	return a.Front(t, clusters.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }
 
@@ -66,6 +69,23 @@ func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {
 	}))
 }
 
+// makeGroups makes one of each that has to do with security groups, all called
+// thing.
+func makeGroups(t testing.TB, s *ec2.Service) {
+	t.Helper()
+	ctx, tags := t.Context(), map[string]string{"Team": "a"}
+	rule := ec2.Rule{ID: thing, Protocol: "-1", From: -1, To: -1, PrefixList: thing, Tags: tags}
+	err := errors.Join(
+		s.PutVPC(ctx, ec2.VPC{ID: thing, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Tags: tags}),
+		s.RestoreGroup(ctx, ec2.SecurityGroup{ID: thing, VPC: thing, Name: thing, Rules: []ec2.Rule{rule}, Tags: tags}),
+		s.PutPrefixList(ctx, ec2.PrefixList{ID: thing, Name: thing, Owner: number, Family: "IPv4", MaxEntries: 1, Version: 1, Tags: tags}),
+		s.PutNetworkInterface(ctx, ec2.NetworkInterface{ID: thing, VPC: thing, Subnet: thing, Zone: "us-west-2a", Groups: []string{thing}, Tags: tags}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What EKS needs, to make a record of a cluster that never starts.
 type (
 	idle     struct{}
@@ -85,7 +105,7 @@ func (flat) VPCRanges(string) ([]netip.Prefix, bool) {
 	return []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, true
 }
 func (flat) SecurityGroupVPC(string) (vpc string, ok bool)     { return "vpc-1", true }
-func (flat) DeleteSecurityGroup(context.Context, string) error { return nil }
+func (flat) RemoveSecurityGroup(context.Context, string) error { return nil }
 func (flat) PutSecurityGroup(context.Context, string, string, string, string, map[string]string) error {
 	return nil
 }

@@ -34,11 +34,13 @@ var newer = map[string]string{
 // absent are keys that the reference lists and no call here has, by "action key"
 // or "key", with the reason.
 var absent = map[string]string{
-	"iam:FIDO-FIPS-140-2-certification": "MFA devices are virtual: there are no security keys",
-	"iam:FIDO-FIPS-140-3-certification": "MFA devices are virtual: there are no security keys",
-	"iam:FIDO-certification":            "MFA devices are virtual: there are no security keys",
-	"iam:RegisterSecurityKey":           "MFA devices are virtual: there are no security keys",
-	"iam:RoleTemplateARN":               "there are no role templates, so no role is made from one",
+	"iam:FIDO-FIPS-140-2-certification":  "MFA devices are virtual: there are no security keys",
+	"iam:FIDO-FIPS-140-3-certification":  "MFA devices are virtual: there are no security keys",
+	"iam:FIDO-certification":             "MFA devices are virtual: there are no security keys",
+	"iam:RegisterSecurityKey":            "MFA devices are virtual: there are no security keys",
+	"ec2:IpamPrefixListResolverTargetId": "there is no IPAM",
+	"ec2:ManagedResourceOperator":        "no service operates resources of the account",
+	"iam:RoleTemplateARN":                "there are no role templates, so no role is made from one",
 }
 
 // TestReference walks all operations of all services: each is an action of the
@@ -172,18 +174,26 @@ func listedKeys(table *actions.Table, action *actions.Action, types []int) (keys
 	add(action.Keys)
 	for _, i := range types {
 		add(action.Resources[i].Keys)
-		if !strings.HasPrefix(action.Name, "Create") { // what is made has no tags yet
+		// What is made has no tags yet. EC2's types list what any action uses of them,
+		// so that only what this one uses says what it must have.
+		if !strings.HasPrefix(action.Name, "Create") && table.Prefix != "ec2" {
 			add(table.Resources[action.Resources[i].Type].Keys)
 		}
 	}
 	return keys
 }
 
+// attributes are what the calls that modify one attribute modify here.
+var attributes = map[string]string{
+	"ec2:ModifyManagedPrefixList":         "prefixlistname",
+	"ec2:ModifyNetworkInterfaceAttribute": "groupset",
+}
+
 // has says whether any resource of the call has the key. A variable part of a
 // key's name stands for what fill writes.
 func has(asked front.Asked, resources []string, key string) bool {
 	key = strings.ToLower(key)
-	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}} {
+	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}, {"${attributename}", attributes[asked.Action]}} {
 		key = strings.ReplaceAll(key, r[0], r[1])
 	}
 	return slices.ContainsFunc(resources, func(arn string) bool { return asked.Keys.Values(arn, key).Len() > 0 })
