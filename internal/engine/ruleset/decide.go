@@ -63,10 +63,15 @@ func (w *walk) try(c *Chain, other netip.Addr) (index int, v Verdict, next strin
 		if r.Last != 0 && (w.packet.Port < r.First || w.packet.Port > r.Last) {
 			continue
 		}
+		if r.ICMP != nil && !r.ICMP.is(w.packet.Type, w.packet.Code) {
+			continue
+		}
 		return i, r.Verdict, r.Chain
 	}
 	return -1, Drop, ""
 }
+
+func (m *Message) is(kind, code uint8) bool { return m.Type == kind && (m.AnyCode || m.Code == code) }
 
 // holds is whether a flow's end is in the set.
 func (s Set) holds(a netip.Addr, proto uint8, port uint16) bool {

@@ -59,13 +59,22 @@ type Rule struct {
 	Proto uint8
 	// First and Last bound the destination port, if Last is not 0.
 	First, Last uint16
+	// ICMP narrows a rule of protocol ICMP or ICMPv6 to some messages. Nil is all.
+	// What it points to is never changed.
+	ICMP *Message
 
 	Verdict Verdict
 	Chain   string // of Goto
 	// Ports leads on by protocol and destination port to a chain's id, as Goto does;
-	// a packet without an entry meets the next rule. With it Proto, First and Last are
-	// not set and Verdict and Chain are not used.
+	// a packet without an entry meets the next rule. With it Proto, First, Last and
+	// ICMP are not set and Verdict and Chain are not used.
 	Ports map[Port]string
+}
+
+// Message is messages of ICMP or ICMPv6: those of a type, with one code or any.
+type Message struct {
+	Type, Code uint8
+	AnyCode    bool
 }
 
 // Port is a protocol's port.
@@ -98,4 +107,5 @@ type Packet struct {
 	Source, Destination netip.Addr
 	Proto               uint8
 	Port                uint16 // destination port; 0 where the protocol has none
+	Type, Code          uint8  // of ICMP and ICMPv6
 }

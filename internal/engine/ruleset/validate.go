@@ -14,6 +14,12 @@ const (
 	SCTP = 132
 )
 
+// The protocols of messages that have a type and a code.
+const (
+	ICMP   = 1
+	ICMPv6 = 58
+)
+
 // Validate finds what no point could enforce: references to what isn't there, rules
 // that contradict themselves, chains that lead in circles.
 func (p *Program) Validate() error {
@@ -155,7 +161,7 @@ func (r *Rule) validate() error {
 	switch {
 	case r.Ports != nil && len(r.Ports) == 0:
 		return fmt.Errorf("the map of ports is empty")
-	case r.Ports != nil && (r.Proto != 0 || r.First != 0 || r.Last != 0 || r.Verdict != 0 || r.Chain != ""):
+	case r.Ports != nil && (r.Proto != 0 || r.First != 0 || r.Last != 0 || r.ICMP != nil || r.Verdict != 0 || r.Chain != ""):
 		return fmt.Errorf("it has a map of ports, and ports or a verdict beside it")
 	case r.Verdict > Goto:
 		return fmt.Errorf("there is no verdict %d", r.Verdict)
@@ -163,6 +169,8 @@ func (r *Rule) validate() error {
 		return fmt.Errorf("ports end at %d, before they begin at %d", r.Last, r.First)
 	case r.Last != 0 && !hasPorts(r.Proto):
 		return fmt.Errorf("it has ports, and protocol %d has none", r.Proto)
+	case r.ICMP != nil && r.Proto != ICMP && r.Proto != ICMPv6:
+		return fmt.Errorf("it has a type of message, and protocol %d has none", r.Proto)
 	case (r.Verdict == Goto) != (r.Chain != ""):
 		return fmt.Errorf("it has a chain and doesn't go there, or goes to none")
 	}
