@@ -1,4 +1,4 @@
-// Package imds is the instance metadata service, version 2.
+// Package imds is the instance metadata service, versions 1 and 2.
 //
 // It stands where AWS's stands: outside the instance, at 169.254.169.254, which
 // is an address of the VPC's router. Whose metadata is asked for is known from
@@ -10,7 +10,10 @@
 //
 // Everything but the token request needs a token (IMDSv2), unless the instance
 // makes them optional. A token is good for the instance that asked for it. A
-// token request that went through a proxy (X-Forwarded-For) is refused.
+// token request that went through a proxy (X-Forwarded-For) is refused. Which
+// version was asked is in the role's credentials (ec2:RoleDelivery).
+//
+// Identity documents are signed by a key of ours (Signer), in all of AWS's forms.
 //
 // Source of paths and rules: Amazon EC2 User Guide, "Instance metadata and user
 // data". What it lists and is not here answers 404, as an instance without that

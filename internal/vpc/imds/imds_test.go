@@ -18,15 +18,21 @@ var launched = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 func instance() Instance {
 	return Instance{
-		ID: "i-0123456789abcdef0", Type: "m5.large", AMI: "ami-0abc", Account: "111122223333",
+		ID: "i-0123456789abcdef0", Reservation: "r-1", Type: "m5.large", AMI: "ami-0abc", Account: "111122223333",
 		Region: "us-west-2", Zone: "us-west-2a", ZoneID: "usw2-az1", Launched: launched,
-		Addr: netip.MustParseAddr("10.0.64.5"), Pods: []netip.Prefix{netip.MustParsePrefix("10.0.65.0/27")},
-		Name: "ip-10-0-64-5.us-west-2.compute.internal", MAC: "02:11:22:33:44:55", Interface: "eni-1",
-		Subnet: "subnet-1", SubnetCIDR: netip.MustParsePrefix("10.0.64.0/19"), VPC: "vpc-1", VPCCIDR: netip.MustParsePrefix("10.0.0.0/16"),
-		Groups: []Group{{"sg-1", "nodes"}},
-		Role:   "ng-role", ProfileARN: "arn:aws:iam::111122223333:instance-profile/ng", ProfileID: "AIPAXXXX",
-		Credentials: func(context.Context) (Credentials, error) {
-			return Credentials{"ASIAX", "secret", "session", launched, launched.Add(6 * time.Hour)}, nil
+		Addr: netip.MustParseAddr("10.0.64.5"), Name: "ip-10-0-64-5.us-west-2.compute.internal",
+		Interfaces: []Interface{
+			{
+				ID: "eni-1", MAC: "02:11:22:33:44:55", Addr: netip.MustParseAddr("10.0.64.5"), Pods: []netip.Prefix{netip.MustParsePrefix("10.0.65.0/27")},
+				Subnet: "subnet-1", SubnetCIDR: netip.MustParsePrefix("10.0.64.0/19"), VPC: "vpc-1",
+				VPCCIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.1.0.0/16")},
+				Groups:   []Group{{"sg-1", "nodes"}, {"sg-2", "more"}},
+			},
+			{ID: "eni-2", MAC: "02:11:22:33:44:66", Addr: netip.MustParseAddr("10.0.64.6"), Subnet: "subnet-1", SubnetCIDR: netip.MustParsePrefix("10.0.64.0/19"), VPC: "vpc-1"},
+		},
+		Role: "ng-role", ProfileARN: "arn:aws:iam::111122223333:instance-profile/ng", ProfileID: "AIPAXXXX",
+		Credentials: func(_ context.Context, v Version) (Credentials, error) {
+			return Credentials{"ASIAX", "secret", "session " + string(v), launched, launched.Add(6 * time.Hour)}, nil
 		},
 		UserData: []byte("#!/bin/sh\n"),
 	}
@@ -41,7 +47,7 @@ func service(change func(*Instance)) (*Server, *time.Time) {
 	}
 	now := launched
 	s := New(Config{Now: func() time.Time { return now }, Instance: func(a netip.Addr) (Instance, bool) {
-		return i, a == i.Addr || i.Pods[0].Contains(a)
+		return i, a == i.Addr || i.Interfaces[0].Pods[0].Contains(a)
 	}})
 	return s, &now
 }
@@ -77,8 +83,9 @@ func TestPaths(t *testing.T) {
 	s, _ := service(nil)
 	tok := token(t, s, node)
 	mac := "/latest/meta-data/network/interfaces/macs/02:11:22:33:44:55/"
+	other := "/latest/meta-data/network/interfaces/macs/02:11:22:33:44:66/"
 	for path, want := range map[string]string{
-		"/":                                           "1.0\nlatest",
+		"/":                                           strings.Join(versions, "\n"),
 		"/latest":                                     "dynamic\nmeta-data\nuser-data",
 		"/latest/":                                    "dynamic\nmeta-data\nuser-data",
 		"/2021-07-15/meta-data/instance-id":           "i-0123456789abcdef0",
@@ -97,12 +104,18 @@ func TestPaths(t *testing.T) {
 		"/latest/meta-data/iam":                       "info\nsecurity-credentials/",
 		"/latest/meta-data/iam/security-credentials/": "ng-role",
 		"/latest/meta-data/iam/security-credentials":  "ng-role",
-		"/latest/meta-data/network/interfaces/macs/":  "02:11:22:33:44:55/",
+		"/latest/meta-data/network/interfaces/macs/":  "02:11:22:33:44:55/\n02:11:22:33:44:66/",
+		"/latest/meta-data/reservation-id":            "r-1",
+		"/latest/meta-data/security-groups":           "nodes\nmore",
 		mac + "subnet-id":                             "subnet-1",
-		mac + "vpc-ipv4-cidr-blocks":                  "10.0.0.0/16",
-		mac + "security-group-ids":                    "sg-1",
+		mac + "vpc-ipv4-cidr-block":                   "10.0.0.0/16",
+		mac + "vpc-ipv4-cidr-blocks":                  "10.0.0.0/16\n10.1.0.0/16",
+		mac + "security-group-ids":                    "sg-1\nsg-2",
+		other + "device-number":                       "1",
+		other + "local-ipv4s":                         "10.0.64.6",
 		mac + "ipv4-prefix":                           "10.0.65.0/27",
-		"/latest/dynamic/":                            "instance-identity/",
+		"/latest/dynamic/":                            "fws/\ninstance-identity/",
+		"/latest/dynamic/fws/instance-monitoring":     "disabled",
 		"/latest/dynamic/instance-identity/":          "document",
 		"/latest/user-data":                           "#!/bin/sh\n",
 	} {
@@ -114,7 +127,9 @@ func TestPaths(t *testing.T) {
 	for _, path := range []string{
 		"/latest/meta-data/nothing", "/latest/dynamic/instance-identity/signature", "/latest/dynamic/instance-identity/pkcs7",
 		"/lates", "/latest/meta-data/iam/security-credentials/other", "/latest/meta-data/instance-id/", "/latest/meta-data/public-ipv4",
-		"/latest/meta-dat", "/latest/meta-data/ia",
+		"/latest/meta-dat", "/latest/meta-data/ia", "/2021-07-16/meta-data/instance-id", other + "ipv4-prefix", other + "security-groups",
+		"/latest/meta-data/tags", "/latest/meta-data/spot/instance-action", "/latest/meta-data/events/recommendations/rebalance",
+		"/latest/meta-data/public-keys/", "/latest/meta-data/kernel-id", "/latest/api/token",
 	} {
 		if r := call(s, node, "GET", path, tokenHeader, tok); r.StatusCode != 404 {
 			t.Errorf("%s: %s, want 404", path, r.Status)
@@ -130,7 +145,7 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIAX", "SecretAccessKey": "secret", "Token": "session",
+		"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIAX", "SecretAccessKey": "secret", "Token": "session 2.0",
 		"LastUpdated": "2026-11-23T10:00:00Z", "Expiration": "2026-11-23T16:00:00Z",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -142,7 +157,7 @@ func TestCredentials(t *testing.T) {
 	}{
 		"no role": {func(i *Instance) { i.Role = "" }, 404},
 		"credentials not ready": {func(i *Instance) {
-			i.Credentials = func(context.Context) (Credentials, error) { return Credentials{}, errors.New("no") }
+			i.Credentials = func(context.Context, Version) (Credentials, error) { return Credentials{}, errors.New("no") }
 		}, 503},
 	} {
 		s, _ := service(test.change)
@@ -212,5 +227,60 @@ func TestVersionOne(t *testing.T) {
 	}
 	if r := call(s, node, "GET", "/latest/meta-data/instance-id", tokenHeader, "wrong"); r.StatusCode != 401 {
 		t.Errorf("with a wrong token: %s", r.Status)
+	}
+	const keys = "/latest/meta-data/iam/security-credentials/ng-role"
+	if got := body(call(s, node, "GET", keys)); !strings.Contains(got, `"Token" : "session 1.0"`) {
+		t.Errorf("credentials without a token: %s", got)
+	}
+	if got := body(call(s, node, "GET", keys, tokenHeader, token(t, s, node))); !strings.Contains(got, `"Token" : "session 2.0"`) {
+		t.Errorf("credentials with a token: %s", got)
+	}
+}
+
+func TestDisabled(t *testing.T) {
+	s, _ := service(nil)
+	tok := token(t, s, node)
+	off, _ := service(func(i *Instance) { i.Disabled = true })
+	off.tokens = s.tokens
+	for name, r := range map[string]*http.Response{
+		"reading":  call(off, node, "GET", "/latest/meta-data/instance-id", tokenHeader, tok),
+		"the root": call(off, node, "GET", "/", tokenHeader, tok),
+		"a token":  call(off, node, "PUT", tokenPath, ttlHeader, "60"),
+	} {
+		if r.StatusCode != 403 {
+			t.Errorf("%s: %s, want 403", name, r.Status)
+		}
+	}
+}
+
+func TestTags(t *testing.T) {
+	s, _ := service(func(i *Instance) { i.Tags = map[string]string{"Name": "one", "empty": ""} })
+	tok := token(t, s, node)
+	for path, want := range map[string]string{"tags": "instance/", "tags/instance": "Name\nempty", "tags/instance/Name": "one", "tags/instance/empty": ""} {
+		if r := call(s, node, "GET", "/latest/meta-data/"+path, tokenHeader, tok); r.StatusCode != 200 || body(r) != want {
+			t.Errorf("%s: %s, want %q", path, r.Status, want)
+		}
+	}
+	if r := call(s, node, "GET", "/latest/meta-data/tags/instance/other", tokenHeader, tok); r.StatusCode != 404 {
+		t.Errorf("a tag that is not there: %s", r.Status)
+	}
+}
+
+// A role that does not trust EC2 is shown with AWS's reason.
+func TestRefusedRole(t *testing.T) {
+	s, _ := service(func(i *Instance) {
+		i.Credentials = func(context.Context, Version) (Credentials, error) {
+			return Credentials{}, &Refusal{"AssumeRoleUnauthorizedAccess", "EC2 cannot assume the role ng-role.", launched}
+		}
+	})
+	const want = `{
+  "Code" : "AssumeRoleUnauthorizedAccess",
+  "Message" : "EC2 cannot assume the role ng-role.",
+  "LastUpdated" : "2026-11-23T10:00:00Z"
+}`
+	for _, path := range []string{"info", "security-credentials/ng-role"} {
+		if got := body(call(s, node, "GET", "/latest/meta-data/iam/"+path, tokenHeader, token(t, s, node))); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
 }

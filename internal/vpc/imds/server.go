@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +25,8 @@ type Config struct {
 	// Key makes and checks tokens. With the same key, tokens outlive a restart.
 	// Empty: a random one.
 	Key []byte
+	// Signer gives what signs identity documents; nil: there are no signatures.
+	Signer func() (*Signer, error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -34,12 +35,13 @@ type Config struct {
 type Server struct {
 	instance func(netip.Addr) (Instance, bool)
 	tokens   tokens
+	signer   func() (*Signer, error)
 	now      func() time.Time
 }
 
 // New makes the service.
 func New(c Config) *Server {
-	s := &Server{instance: c.Instance, tokens: tokens{c.Key}, now: c.Now}
+	s := &Server{instance: c.Instance, tokens: tokens{c.Key}, signer: c.Signer, now: c.Now}
 	if len(c.Key) == 0 {
 		s.tokens.key = make([]byte, 32)
 		_, _ = rand.Read(s.tokens.key) // never fails
@@ -96,7 +98,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inst, ok := s.instance(from.Addr().Unmap())
-	if !ok {
+	if !ok || inst.Disabled {
 		refuse(w, http.StatusForbidden)
 		return
 	}
@@ -104,12 +106,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPut:
 		s.token(w, r, inst)
 	case http.MethodGet, http.MethodHead:
-		given := r.Header.Get(tokenHeader)
-		if given == "" && !inst.TokensOptional || given != "" && !s.tokens.valid(given, inst.ID, s.now()) {
+		given, v := r.Header.Get(tokenHeader), V2
+		if given == "" {
+			v = V1
+		}
+		if v == V1 && !inst.TokensOptional || v == V2 && !s.tokens.valid(given, inst.ID, s.now()) {
 			refuse(w, http.StatusUnauthorized)
 			return
 		}
-		s.get(w, r, inst)
+		s.get(w, r, inst.leaves(s.signer, v))
 	default:
 		w.Header().Set("Allow", "OPTIONS, GET, HEAD, PUT")
 		refuse(w, http.StatusMethodNotAllowed)
@@ -160,23 +165,28 @@ func limitHops(r *http.Request, limit int) error {
 	return errors.Join(err, inner)
 }
 
-// version matches the dated versions of the tree that AWS offers beside latest.
-var version = regexp.MustCompile(`^(latest|1\.0|20[0-9]{2}-[0-9]{2}-[0-9]{2})(/|$)`)
+// versions of the tree, all the same here.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html#instance-metadata-ex-1
+var versions = []string{
+	"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04",
+	"2011-01-01", "2011-05-01", "2012-01-12", "2014-02-25", "2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02",
+	"2018-03-28", "2018-08-17", "2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23", "2021-07-15", "2022-09-24", "2024-04-11",
+	"latest",
+}
 
 // get answers with a leaf's value or a directory's list.
-func (s *Server) get(w http.ResponseWriter, r *http.Request, inst Instance) {
+func (s *Server) get(w http.ResponseWriter, r *http.Request, leaves map[string]leaf) {
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	if path == "" {
-		write(w, "1.0\nlatest")
+		write(w, strings.Join(versions, "\n"))
 		return
 	}
-	v := version.FindString(path)
-	if v == "" {
+	v, path, _ := strings.Cut(path, "/")
+	if !slices.Contains(versions, v) {
 		refuse(w, http.StatusNotFound)
 		return
 	}
-	path = strings.TrimSuffix(path[len(v):], "/")
-	leaves := inst.leaves()
+	path = strings.TrimSuffix(path, "/")
 	if l, ok := leaves[path]; ok && !strings.HasSuffix(r.URL.Path, "/") {
 		value, err := l(r.Context())
 		if err != nil {
