@@ -23,9 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
-	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/dns"
-	"github.com/eksact/eksact/internal/vpc/imds"
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/lb"
 )
@@ -129,62 +127,6 @@ func (d *Daemon) forgetCluster(c eks.Cluster) { d.names.Delete(c.Host) }
 func (d *Daemon) nameNode(i ec2.Instance) { d.names.SetHost(i.PrivateDNS, i.PrivateIP) }
 
 func (d *Daemon) forgetNode(i ec2.Instance) { d.names.DeleteHost(i.PrivateDNS, i.PrivateIP) }
-
-// serveMetadata answers every instance's metadata requests, on the router.
-func (d *Daemon) serveMetadata(ctx context.Context) error {
-	l, err := d.keeper.Listen(supervise.Socket{
-		Name: "imds", NetNS: d.network.World(), Network: "tcp4", Address: netip.AddrPortFrom(vpc.Metadata, 80).String(),
-	})
-	if err != nil {
-		return err
-	}
-	s := imds.New(imds.Config{Instance: d.metadata})
-	d.running.Go(func() { note(s.Serve(ctx, l), ctx, "instance metadata") })
-	return nil
-}
-
-// metadata is what the instance behind an address, its own or a pod's, may know.
-func (d *Daemon) metadata(source netip.Addr) (imds.Instance, bool) {
-	for _, i := range d.ec2.Instances() {
-		pods := i.Interfaces[0].Prefixes
-		if i.State != ec2.Running || i.PrivateIP != source && !contains(pods, source) {
-			continue
-		}
-		out := imds.Instance{
-			ID: i.ID, Type: i.Type, Account: d.config.Account, Region: d.config.Region, Zone: i.Zone, Partition: "aws", Domain: "amazonaws.com",
-			Launched: i.LaunchTime, Addr: i.PrivateIP, Pods: pods, Name: i.PrivateDNS, MAC: i.Interfaces[0].MAC, Interface: i.Interfaces[0].ID,
-			Subnet: i.Subnet, VPC: i.VPC, VPCCIDR: d.config.VPC, HopLimit: int(i.HopLimit), TokensOptional: !i.TokensOnly,
-		}
-		for _, s := range d.network.Subnets {
-			if s.Prefix.Contains(i.PrivateIP) {
-				out.SubnetCIDR = s.Prefix
-			}
-		}
-		if role, ok := d.iam.ProfileRole(i.ProfileARN); ok {
-			out.Role, out.ProfileARN, out.ProfileID = role.Name, i.ProfileARN, i.ProfileID
-			out.Credentials = func(context.Context) (imds.Credentials, error) {
-				keys, err := d.sts.InstanceSession(&role, i.ID, 6*time.Hour, d.instanceKeys(i))
-				return imds.Credentials{
-					AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, Token: keys.SessionToken,
-					Updated: time.Now().UTC(), Expires: keys.Expires,
-				}, err
-			}
-		}
-		return out, true
-	}
-	return imds.Instance{}, false
-}
-
-// instanceKeys are the condition keys that an instance's credentials carry: where
-// they were handed out.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-ec2instancesourcevpc
-func (d *Daemon) instanceKeys(i ec2.Instance) map[string]string {
-	return map[string]string{
-		"aws:ec2instancesourcevpc":         i.VPC,
-		"aws:ec2instancesourceprivateipv4": i.PrivateIP.String(),
-		"ec2:sourceinstancearn":            "arn:aws:ec2:" + d.config.Region + ":" + d.config.Account + ":instance/" + i.ID,
-	}
-}
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {
 	for _, p := range prefixes {

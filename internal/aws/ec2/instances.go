@@ -102,15 +102,7 @@ func (s *Service) instanceView(i Instance) types.Instance {
 		NetworkInterfaces:     []types.InstanceNetworkInterface{},
 		Tags:                  tags(i.Tags),
 		StateTransitionReason: aws.String(""),
-		MetadataOptions: &types.InstanceMetadataOptionsResponse{
-			State:                   types.InstanceMetadataOptionsStateApplied,
-			HttpEndpoint:            types.InstanceMetadataEndpointStateEnabled,
-			HttpTokens:              types.HttpTokensStateOptional,
-			HttpPutResponseHopLimit: aws.Int32(i.HopLimit),
-		},
-	}
-	if i.TokensOnly {
-		view.MetadataOptions.HttpTokens = types.HttpTokensStateRequired
+		MetadataOptions:       i.metadata().view(types.InstanceMetadataOptionsStateApplied),
 	}
 	if i.PrivateIP.IsValid() {
 		view.PrivateIpAddress = aws.String(i.PrivateIP.String())

@@ -51,6 +51,9 @@ type Instance struct {
 	ProfileID  string // "AIPA…"
 	HopLimit   int32  // of metadata answers
 	TokensOnly bool   // metadata only with a session token (IMDSv2)
+	// MetadataOff turns the metadata service off, MetadataTags shows tags in it.
+	MetadataOff  bool
+	MetadataTags bool
 
 	Tags map[string]string
 }

@@ -27,6 +27,8 @@ type Service struct {
 	// returns when no packet is met by what was before. Nil: nothing is enforced.
 	Enforce func(context.Context) error
 
+	metadataDefaults *store.Table[MetadataDefaults]
+
 	// AvailableAddresses counts a subnet's free addresses. While it is nil
 	// DescribeSubnets leaves the number out.
 	AvailableAddresses func(subnet string) int
@@ -45,6 +47,8 @@ func New(st *store.Store, place api.Place, zones ...string) *Service {
 		instances: store.NewTable[Instance](st, "ec2/instance"),
 		lists:     store.NewTable[PrefixList](st, "ec2/prefix-list"),
 		enis:      store.NewTable[NetworkInterface](st, "ec2/network-interface"),
+
+		metadataDefaults: store.NewTable[MetadataDefaults](st, "ec2/metadata-defaults"),
 	}
 }
 
@@ -57,6 +61,7 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "DescribeAvailabilityZones", s.DescribeAvailabilityZones, nil)
 	api.Add(svc, "DescribeInstances", s.DescribeInstances, nil)
 	s.addGroupCalls(svc)
+	s.addMetadata(svc)
 	return svc
 }
 
@@ -67,6 +72,9 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 	}
 	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
+	if i, ok := s.instances.Get(id); ok && kind == "instance" && !isTag {
+		return i.metadata().key(key)
+	}
 	if !isTag || arn != s.arn(kind, id) {
 		return policy.Values{}
 	}

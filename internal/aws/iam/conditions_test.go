@@ -50,7 +50,7 @@ func TestGlobalKeys(t *testing.T) {
 		"root":      request(api.Caller{Type: api.Account, UserID: "111122223333", PrincipalARN: "arn:aws:iam::111122223333:root"}),
 		"role": request(api.Caller{Type: api.AssumedRole, Name: "r", UserID: "AROAX:i-0", PrincipalID: "AROAX", PrincipalARN: "arn:aws:iam::111122223333:role/p/r",
 			Session: &api.Session{Name: "i-0", IssuedAt: now.Add(-time.Minute), SourceIdentity: "alice", Tags: map[string]string{"team": "red"}, Keys: map[string]string{
-				"ec2:sourceinstancearn": "arn:aws:ec2:us-west-2:111122223333:instance/i-0", "aws:ec2instancesourcevpc": "vpc-1", "aws:ec2instancesourceprivateipv4": "10.0.0.5",
+				"ec2:roledelivery": "2.0", "ec2:sourceinstancearn": "arn:aws:ec2:us-west-2:111122223333:instance/i-0", "aws:ec2instancesourcevpc": "vpc-1", "aws:ec2instancesourceprivateipv4": "10.0.0.5",
 			}}}),
 		"anonymous": request(api.Caller{Type: api.Anonymous}),
 	}
@@ -91,7 +91,7 @@ func TestGlobalKeys(t *testing.T) {
 		"aws:TagKeys":                      {},
 		"aws:ResourceTag/team":             {}, // a resource of another account
 		"aws:FederatedProvider":            {}, // of web identities
-		"ec2:RoleDelivery":                 {}, // not known: the metadata service does not tell which version was asked
+		"ec2:RoleDelivery":                 {"role": "2.0"},
 		// There are no interface endpoints.
 		"aws:SourceVpc": {}, "aws:SourceVpcArn": {}, "aws:SourceVpce": {}, "aws:VpcSourceIp": {},
 		// No service calls another in its caller's name, nor as itself.
