@@ -1,0 +1,160 @@
+package imds
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/test/lab"
+)
+
+const pods = `
+apiVersion: v1
+kind: Pod
+metadata: {name: node}
+spec:
+  hostNetwork: true
+  containers: [{name: shell, image: toolbox, imagePullPolicy: IfNotPresent, command: [sleep, infinity], securityContext: {privileged: true}}]
+  terminationGracePeriodSeconds: 0
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: pod}
+spec:
+  containers: [{name: shell, image: toolbox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]
+  terminationGracePeriodSeconds: 0
+`
+
+const (
+	service = "http://169.254.169.254"
+	// first is version 1 of the protocol, second version 2.
+	first   = "curl -sS -m 2 -w \" %{http_code}\" " + service + "/latest/"
+	second  = `T=$(curl -sSf -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" ` + service + `/latest/api/token) && curl -sS -m 2 -w " %{http_code}" -H "X-aws-ec2-metadata-token: $T" ` + service + "/latest/"
+	timeout = "timed out"
+)
+
+// house is the lab with a shell on the node and one in a pod.
+type house struct {
+	*lab.Lab
+	host lab.Terminal
+	node control.Node
+}
+
+func TestMetadata(t *testing.T) {
+	lab.Need(t)
+	l := lab.New(t)
+	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/toolbox.yaml"))
+	l.Up(t)
+	h := &house{Lab: l, host: l.Host(t).AWS(t, "2")}
+	var s control.Status
+	if err := json.Unmarshal([]byte(l.Eksact(t, "status", "-o", "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	h.node = s.Clusters[0].Nodes[0]
+	file := filepath.Join(t.TempDir(), "pods.yaml")
+	if err := os.WriteFile(file, []byte(pods), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.host.Must(t, "kubectl apply -f "+file, "pod/node created", "pod/pod created")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/node pod/pod --timeout=60s || { kubectl describe pods; false; }")
+
+	t.Run("who the node is", h.identity)
+	t.Run("tokens required, as a node's are", h.required)
+	t.Run("the workshop's firewall rule", h.firewall)
+	t.Run("hop limit 1", h.hops)
+	t.Run("version 1, and what it delivers", h.delivery)
+	t.Run("turned off", h.off)
+}
+
+// on is a line typed in a pod: "node", whose network is the node's, or "pod".
+func on(pod, line string) string {
+	return fmt.Sprintf("kubectl exec %s -- bash -c '%s'", pod, line)
+}
+
+func (h *house) modify(t *testing.T, options string) {
+	t.Helper()
+	h.host.Must(t, "aws ec2 modify-instance-metadata-options --instance-id "+h.node.ID+" "+options+" --query InstanceMetadataOptions.State --output text", "pending")
+	h.host.Must(t, "aws ec2 describe-instances --instance-ids "+h.node.ID+" --query 'Reservations[].Instances[].MetadataOptions.State' --output text", "applied")
+}
+
+func (h *house) identity(t *testing.T) {
+	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.host.Must(t, on("node", second+"meta-data/local-ipv4"), h.node.Address+" 200")
+	interfaces := h.host.Must(t, "aws ec2 describe-instances --instance-ids "+h.node.ID+" --query 'Reservations[].Instances[].NetworkInterfaces[].[NetworkInterfaceId,MacAddress]' --output text")
+	id, mac, _ := strings.Cut(interfaces, "\t")
+	h.host.Must(t, on("pod", second+"meta-data/network/interfaces/macs/"+mac+"/interface-id"), id+" 200")
+
+	// The document is signed, and whoever trusts this account's authority can check it.
+	quiet := strings.Replace(second, ` -w " %{http_code}"`, "", 1)
+	h.host.Must(t, on("pod", quiet+"dynamic/instance-identity/document")+" >document")
+	h.host.Must(t, "{ echo -----BEGIN PKCS7-----; "+on("pod", quiet+"dynamic/instance-identity/rsa2048")+"; echo; echo -----END PKCS7-----; } >rsa2048")
+	h.host.Must(t, "openssl smime -verify -in rsa2048 -inform PEM -content document -CAfile $AWS_CA_BUNDLE -purpose any", "Verification successful", h.node.ID, h.node.Address)
+	h.host.Must(t, "openssl smime -verify -in rsa2048 -inform PEM -content document -noverify -certfile "+filepath.Join(h.State, "identity-documents.pem"), "Verification successful")
+}
+
+func (h *house) required(t *testing.T) {
+	for _, from := range []string{"node", "pod"} {
+		h.host.Must(t, on(from, second+"meta-data/instance-id"), h.node.ID+" 200")
+		h.host.Must(t, on(from, first+"meta-data/instance-id"), " 401")
+	}
+}
+
+// The rule is the one of AWS's documentation, typed on the node.
+func (h *house) firewall(t *testing.T) {
+	const rule = "--in-interface eni+ --destination 169.254.169.254/32 --jump DROP"
+	h.host.Must(t, on("node", "iptables --insert FORWARD 1 "+rule))
+	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.host.Must(t, on("node", "iptables --delete FORWARD "+rule))
+	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
+}
+
+func (h *house) hops(t *testing.T) {
+	h.modify(t, "--http-put-response-hop-limit 1")
+	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.modify(t, "--http-put-response-hop-limit 2")
+	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
+}
+
+// delivery reads the role's credentials by both versions and uses them where a
+// policy wants those of version 2.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+func (h *house) delivery(t *testing.T) {
+	h.modify(t, "--http-tokens optional")
+	h.host.Must(t, on("pod", first+"meta-data/instance-id"), h.node.ID+" 200")
+	role := strings.Fields(h.host.Must(t, on("node", second+"meta-data/iam/security-credentials/")))[0]
+	h.host.Must(t, "aws iam put-role-policy --role-name "+role+` --policy-name v2-only --policy-document '{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"},
+		{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"ec2:RoleDelivery":"2.0"}}}]}'`)
+	for _, by := range []string{first, second} {
+		text := h.host.Must(t, on("node", by+"meta-data/iam/security-credentials/"+role))
+		var keys struct{ Code, AccessKeyId, SecretAccessKey, Token string }
+		if err := json.Unmarshal([]byte(strings.TrimSuffix(text, " 200")), &keys); err != nil || keys.Code != "Success" {
+			t.Fatalf("%v: %s", err, text)
+		}
+		as := h.host.With("K="+keys.AccessKeyId, "S="+keys.SecretAccessKey, "T="+keys.Token).
+			After("export AWS_ACCESS_KEY_ID=$K AWS_SECRET_ACCESS_KEY=$S AWS_SESSION_TOKEN=$T; unset AWS_PROFILE")
+		as.Must(t, "aws sts get-caller-identity", "assumed-role/"+role+"/"+h.node.ID)
+		if by == first {
+			as.Refused(t, "aws s3api list-buckets", "AccessDenied", "with an explicit deny")
+		} else {
+			as.Must(t, "aws s3api list-buckets", "Buckets")
+		}
+	}
+	h.host.Must(t, "aws iam delete-role-policy --role-name "+role+" --policy-name v2-only")
+	h.modify(t, "--http-tokens required")
+}
+
+func (h *house) off(t *testing.T) {
+	h.modify(t, "--http-endpoint disabled")
+	h.host.Must(t, on("node", first+"meta-data/instance-id"), " 403")
+	h.host.Refused(t, on("node", second+"meta-data/instance-id"), "403")
+	h.modify(t, "--http-endpoint enabled")
+	h.host.Soon(t, 5*time.Second, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+}
