@@ -1,0 +1,232 @@
+package netpol
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/eksact/eksact/internal/engine/ruleset"
+)
+
+// few is how many rules in a row a packet may meet where one look-up would do: up to
+// it, sets are shared with other chains instead of being joined for this one.
+const few = 3
+
+// builder makes the chains of a profile.
+type builder struct {
+	c         *Compiler
+	direction Direction
+	pod       *pod // one of those with the profile
+	chains    map[string]ruleset.Chain
+	sets      map[*set]struct{}
+}
+
+// build makes the chains of policies, given in order, from the last tier to the first.
+func (b *builder) build(list []*policy) (head string) {
+	pass := ruleset.Rule{Verdict: ruleset.Accept}
+	rules := b.ordered(list, Baseline, pass, []ruleset.Rule{pass})
+	if isolated := slices.ContainsFunc(list, func(p *policy) bool { return p.Isolates[b.direction] }); isolated {
+		union := newMatch()
+		for _, p := range list {
+			if p.Tier == Networks {
+				b.collect(union, p)
+			}
+		}
+		rules = b.match(union, ruleset.Rule{Verdict: ruleset.Accept}, nil)
+	}
+	if slices.ContainsFunc(list, func(p *policy) bool { return p.Tier == Admin }) {
+		next := ruleset.Rule{Verdict: ruleset.Goto, Chain: b.chain(rules)}
+		rules = b.ordered(list, Admin, next, []ruleset.Rule{next})
+	}
+	return b.chain(rules)
+}
+
+// ordered makes the rules of a tier in which their order decides, before tail. Rules
+// in a row that do the same are one match.
+func (b *builder) ordered(list []*policy, t Tier, pass ruleset.Rule, tail []ruleset.Rule) []ruleset.Rule {
+	var all []*matcher
+	for _, p := range list {
+		for i := range p.rules[b.direction] {
+			if p.Tier == t {
+				all = append(all, &p.rules[b.direction][i])
+			}
+		}
+	}
+	for end := len(all); end > 0; {
+		action, alike := all[end-1].Action, newMatch()
+		for end > 0 && all[end-1].Action == action {
+			end--
+			b.collectRule(alike, all[end])
+		}
+		tail = b.match(alike, map[Action]ruleset.Rule{Accept: {Verdict: ruleset.Accept}, Deny: {Verdict: ruleset.Drop}, Pass: pass}[action], tail)
+	}
+	return tail
+}
+
+// span is the ports that a rule speaks of: all of a protocol when last is 0, all of
+// all when proto is 0.
+type span struct {
+	proto       uint8
+	first, last uint16
+}
+
+func (s span) compare(o span) int {
+	return cmp.Or(cmp.Compare(s.proto, o.proto), cmp.Compare(s.first, o.first), cmp.Compare(s.last, o.last))
+}
+
+// ends are other ends of flows, of several rules together.
+type ends struct {
+	any    bool
+	groups map[string]*source
+	blocks netipx.IPSetBuilder
+}
+
+// match is what several rules match together.
+type match struct {
+	spans     map[span]*ends
+	endpoints map[string]*source // pods with their named ports
+}
+
+func newMatch() *match { return &match{spans: map[span]*ends{}, endpoints: map[string]*source{}} }
+
+func (b *builder) collect(into *match, p *policy) {
+	for i := range p.rules[b.direction] {
+		b.collectRule(into, &p.rules[b.direction][i])
+	}
+}
+
+func (b *builder) collectRule(into *match, r *matcher) {
+	if r.AnyPort {
+		into.add(span{}, r)
+	}
+	for _, m := range r.Ports {
+		switch {
+		case m.Name == "":
+			into.add(span{m.Proto, m.First, m.Last}, r)
+		case b.direction == Ingress:
+			for _, port := range b.pod.numbers(m.Name, m.Proto) {
+				into.add(span{port.Proto, port.Number, port.Number}, r)
+			}
+		default:
+			into.name(m, r)
+		}
+	}
+}
+
+func (m *match) add(s span, r *matcher) {
+	e := m.spans[s]
+	if e == nil {
+		e = &ends{groups: map[string]*source{}}
+		m.spans[s] = e
+	}
+	e.any = e.any || r.AnyPeer
+	for _, g := range r.groups {
+		e.groups[g.key] = &source{group: g}
+	}
+	for _, p := range r.blocks {
+		e.blocks.AddPrefix(p)
+	}
+}
+
+// name adds the pods that a rule speaks of, each with its port of that name.
+func (m *match) name(port PortMatch, r *matcher) {
+	add := func(g *group, within []netip.Prefix) {
+		s := &source{group: g, name: port.Name, proto: port.Proto, within: within}
+		m.endpoints[s.key()] = s
+	}
+	for _, g := range r.groups {
+		add(g, nil)
+	}
+	switch {
+	case r.AnyPeer:
+		add(r.everyone, nil)
+	case len(r.blocks) > 0:
+		add(r.everyone, r.blocks)
+	}
+}
+
+// match makes the rules that give a verdict to what matches, and leave the rest to tail.
+func (b *builder) match(m *match, verdict ruleset.Rule, tail []ruleset.Rule) (rules []ruleset.Rule) {
+	if all := m.spans[span{}]; all != nil && all.any {
+		return []ruleset.Rule{verdict}
+	}
+	if len(m.endpoints) > 0 {
+		rules = append(rules, b.over(b.c.unionOf(ruleset.Endpoints, m.endpoints), verdict))
+	}
+	var exact []span
+	for _, s := range slices.SortedFunc(maps.Keys(m.spans), span.compare) {
+		if s.last != 0 && s.first == s.last {
+			exact = append(exact, s)
+			continue
+		}
+		rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
+	}
+	if len(exact) > few {
+		ports := map[ruleset.Port]string{}
+		for _, s := range exact {
+			chain := b.spanned(span{}, m.spans[s], verdict)
+			ports[ruleset.Port{Proto: s.proto, Number: s.first}] = b.chain(append(chain, b.short(tail)...))
+		}
+		return append(append(rules, ruleset.Rule{Ports: ports}), tail...)
+	}
+	for _, s := range exact {
+		rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
+	}
+	return append(rules, tail...)
+}
+
+// short is the rules, or one that leads to them.
+func (b *builder) short(tail []ruleset.Rule) []ruleset.Rule {
+	if len(tail) <= 1 {
+		return tail
+	}
+	return []ruleset.Rule{{Verdict: ruleset.Goto, Chain: b.chain(tail)}}
+}
+
+// spanned makes the rules about a span of ports.
+func (b *builder) spanned(s span, e *ends, verdict ruleset.Rule) (rules []ruleset.Rule) {
+	verdict.Proto, verdict.First, verdict.Last = s.proto, s.first, s.last
+	if e.any {
+		return []ruleset.Rule{verdict}
+	}
+	if len(e.groups) > few {
+		rules = append(rules, b.over(b.c.unionOf(ruleset.Addresses, e.groups), verdict))
+	} else {
+		for _, key := range sortedKeys(e.groups) {
+			one := map[string]*source{key: e.groups[key]}
+			rules = append(rules, b.over(b.c.unionOf(ruleset.Addresses, one), verdict))
+		}
+	}
+	if blocks, err := e.blocks.IPSet(); err == nil && len(blocks.Prefixes()) > 0 {
+		rules = append(rules, b.over(b.c.blocksOf(blocks.Prefixes()), verdict))
+	}
+	return rules
+}
+
+// over limits a rule to a set.
+func (b *builder) over(s *set, r ruleset.Rule) ruleset.Rule {
+	b.sets[s] = struct{}{}
+	r.Peer = s.id
+	return r
+}
+
+// chain adds a chain and tells its id.
+func (b *builder) chain(rules []ruleset.Rule) string {
+	var parts []string
+	for _, r := range rules {
+		ports := make([]string, 0, len(r.Ports))
+		for port, id := range r.Ports {
+			ports = append(ports, fmt.Sprint(port.Proto, ":", port.Number, " ", id))
+		}
+		slices.Sort(ports)
+		parts = append(parts, fmt.Sprint(r.Peer, " ", r.Proto, " ", r.First, " ", r.Last, " ", r.Verdict, " ", r.Chain, " "), strings.Join(ports, ","))
+	}
+	id := hashed([...]string{"out-", "in-"}[b.direction], parts...)
+	b.chains[id] = ruleset.Chain{Ingress: b.direction == Ingress, Rules: rules}
+	return id
+}

@@ -1,0 +1,186 @@
+package netpol
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/eksact/eksact/internal/engine/ruleset"
+)
+
+// node is what a node enforces.
+type node struct {
+	name     string
+	profiles map[*profile]int // by how many pods there
+	chains   tally[string]
+	sets     tally[string]
+	maps     [2]map[netip.Addr]string // by direction: the dispatch maps
+	before   [2]map[netip.Addr]string // what changed since the last flush, as it was
+}
+
+// placement is where a pod's rules are.
+type placement struct {
+	node      *node
+	addresses []netip.Addr
+	profiles  [2]*profile
+}
+
+func (p *placement) equal(o *placement) bool {
+	return p.node == o.node && slices.Equal(p.addresses, o.addresses) && p.profiles == o.profiles
+}
+
+// settle gives the pods that changed their profiles, at their nodes. Rules are taken
+// away before others come: an address may go from pod to pod.
+func (c *Compiler) settle() {
+	wanted := map[*pod]placement{}
+	for p := range c.dirty {
+		w := c.wanted(p)
+		if !w.equal(&p.placed) {
+			wanted[p] = w
+		}
+	}
+	clear(c.dirty)
+	for p := range wanted {
+		c.release(p)
+	}
+	for p, w := range wanted {
+		c.place(p, w)
+	}
+}
+
+// wanted is where a pod's rules should be: at its node, if it has one, an address and
+// policies.
+func (c *Compiler) wanted(p *pod) placement {
+	if p.Node == "" || len(p.own) == 0 {
+		return placement{}
+	}
+	w := placement{addresses: p.own, profiles: [2]*profile{c.profile(p, Egress), c.profile(p, Ingress)}}
+	if w.profiles == [2]*profile{} {
+		return placement{}
+	}
+	w.node = c.nodes[p.Node]
+	if w.node == nil {
+		w.node = &node{name: p.Node, profiles: map[*profile]int{}, maps: [2]map[netip.Addr]string{{}, {}}}
+		c.nodes[p.Node] = w.node
+	}
+	return w
+}
+
+func (c *Compiler) place(p *pod, w placement) {
+	p.placed = w
+	for d, pr := range w.profiles {
+		if pr == nil {
+			continue
+		}
+		pr.uses++
+		w.node.use(pr, +1)
+		for _, a := range w.addresses {
+			w.node.dispatch(d, a, pr.head)
+		}
+	}
+}
+
+func (c *Compiler) release(p *pod) {
+	w := p.placed
+	p.placed = placement{}
+	for d, pr := range w.profiles {
+		if pr == nil {
+			continue
+		}
+		for _, a := range w.addresses {
+			w.node.dispatch(d, a, "")
+		}
+		w.node.use(pr, -1)
+		if pr.uses--; pr.uses == 0 {
+			c.spare[pr] = struct{}{}
+		}
+	}
+}
+
+// dispatch puts an address into a map of the node; with no chain, out of it.
+func (n *node) dispatch(d int, a netip.Addr, chain string) {
+	if _, noted := n.before[d][a]; !noted {
+		if n.before[d] == nil {
+			n.before[d] = map[netip.Addr]string{}
+		}
+		n.before[d][a] = n.maps[d][a]
+	}
+	if chain == "" {
+		delete(n.maps[d], a)
+	} else {
+		n.maps[d][a] = chain
+	}
+}
+
+// use counts the pods with a profile; the first brings its chains and sets along.
+func (n *node) use(pr *profile, by int) {
+	before := n.profiles[pr]
+	if n.profiles[pr] += by; n.profiles[pr] == 0 {
+		delete(n.profiles, pr)
+	}
+	if before > 0 && n.profiles[pr] > 0 {
+		return
+	}
+	for id := range pr.chains {
+		n.chains.add(id, by)
+	}
+	for s := range pr.sets {
+		n.sets.add(s.id, by)
+		mark(s.nodes, n, n.sets.counts[s.id] > 0)
+	}
+}
+
+// program is all that the node enforces.
+func (n *node) program() *ruleset.Program {
+	p := &ruleset.Program{
+		Sets: map[string]ruleset.Set{}, Chains: map[string]ruleset.Chain{},
+		Egress: maps.Clone(n.maps[Egress]), Ingress: maps.Clone(n.maps[Ingress]),
+	}
+	for pr := range n.profiles {
+		for id, chain := range pr.chains {
+			p.Chains[id] = chain
+		}
+		for s := range pr.sets {
+			if _, found := p.Sets[s.id]; !found {
+				p.Sets[s.id] = s.copied()
+			}
+		}
+	}
+	return p
+}
+
+// delta is what changed at the node, but for the elements of sets that it had before.
+func (n *node) delta(c *Compiler) (d ruleset.Delta) {
+	came, went := n.sets.change()
+	for _, id := range came {
+		put(&d.NewSets, id, c.sets[id].copied())
+	}
+	d.OldSets = slices.Sorted(slices.Values(went))
+	came, went = n.chains.change()
+	d.OldChains = slices.Sorted(slices.Values(went))
+	for _, id := range came {
+		put(&d.NewChains, id, c.chains[id].Chain)
+	}
+	d.Egress, d.Ingress = changed(n.before[Egress], n.maps[Egress]), changed(n.before[Ingress], n.maps[Ingress])
+	n.before = [2]map[netip.Addr]string{}
+	n.sets.settle()
+	n.chains.settle()
+	return d
+}
+
+func changed(before, now map[netip.Addr]string) (out map[netip.Addr]string) {
+	for a, was := range before {
+		if now[a] != was {
+			put(&out, a, now[a])
+		}
+	}
+	return out
+}
+
+// put adds to a map that may not be there yet.
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
