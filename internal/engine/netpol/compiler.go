@@ -120,9 +120,9 @@ func (c *Compiler) Flush() Change {
 		c.applyPolicy(name, p)
 	}
 	c.applyPods()
-	clear(c.newNamespaces)
-	clear(c.newPolicies)
-	clear(c.newPods)
+	empty(&c.newNamespaces)
+	empty(&c.newPolicies)
+	empty(&c.newPods)
 	c.settle()
 	c.forgetProfiles()
 	c.deltas(change.Nodes)

@@ -232,7 +232,7 @@ func (c *Compiler) forgetGroups() {
 			}
 		}
 	}
-	clear(c.idle)
+	empty(&c.idle)
 }
 
 // join makes a pod a member: an element of the sets that hold the group, and one that

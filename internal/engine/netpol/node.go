@@ -39,7 +39,7 @@ func (c *Compiler) settle() {
 			wanted[p] = w
 		}
 	}
-	clear(c.dirty)
+	empty(&c.dirty)
 	for p := range wanted {
 		c.release(p)
 	}
@@ -151,6 +151,9 @@ func (n *node) program() *ruleset.Program {
 
 // delta is what changed at the node, but for the elements of sets that it had before.
 func (n *node) delta(c *Compiler) (d ruleset.Delta) {
+	if len(n.sets.before)+len(n.chains.before)+len(n.before[Egress])+len(n.before[Ingress]) == 0 {
+		return d
+	}
 	came, went := n.sets.change()
 	for _, id := range came {
 		put(&d.NewSets, id, c.sets[id].copied())
@@ -183,4 +186,11 @@ func put[K comparable, V any](m *map[K]V, key K, value V) {
 		*m = map[K]V{}
 	}
 	(*m)[key] = value
+}
+
+// empty makes a map small again: one that was large once is slow to walk and to clear.
+func empty[K comparable, V any](m *map[K]V) {
+	if len(*m) > 0 {
+		*m = map[K]V{}
+	}
 }

@@ -193,5 +193,5 @@ func (c *Compiler) forgetProfiles() {
 			}
 		}
 	}
-	clear(c.spare)
+	empty(&c.spare)
 }

@@ -125,7 +125,7 @@ func (c *Compiler) forgetSets() {
 	for s := range c.changed {
 		s.elements.settle()
 	}
-	clear(c.changed)
+	empty(&c.changed)
 	for s := range c.unused {
 		if s.uses > 0 {
 			continue
@@ -135,7 +135,7 @@ func (c *Compiler) forgetSets() {
 		}
 		delete(c.sets, s.id)
 	}
-	clear(c.unused)
+	empty(&c.unused)
 }
 
 // copied is the set as a program has it.
