@@ -11,10 +11,9 @@ type pod struct {
 	Pod
 	claim uint64 // when its addresses became its own, as a count
 	// own are the addresses that no pod claimed later.
-	own      []netip.Addr
-	groups   map[*group]struct{}
-	profiles [2]*profile // by direction; nil where it isn't restricted
-	placed   placement
+	own    []netip.Addr
+	groups map[*group]struct{}
+	placed placement
 }
 
 // applyPod takes over a pod; nil when it is gone.
