@@ -6,7 +6,11 @@
 // leaves either. Translations already under way live in conntrack, not in rules:
 // replacing rules moves no established connection.
 //
-// The tables, all of family ip:
+// Rulesets that change often, security groups and NetworkPolicies, are an
+// Enforcer's: it keeps a table of family inet by changes, each one transaction,
+// over a socket that owns the table.
+//
+// The other tables, all of family ip:
 //
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
 //	        eksact-lb        load balancers (Listeners)
