@@ -36,6 +36,7 @@ type cluster struct {
 	client  kubernetes.Interface
 	private []netip.Addr
 	public  []netip.Addr
+	outside []netip.Addr // what the endpoint's name is outside the VPC
 	// live ends with the cluster; what serves it runs as long, whoever asked.
 	live context.Context
 	stop context.CancelFunc
@@ -103,6 +104,9 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 	if err := d.address(ctx, k); err != nil {
 		return nil, err
 	}
+	if err := d.openEndpoint(ctx, k, c.Access().Sources()); err != nil {
+		return nil, err
+	}
 	ns, err := d.network.AttachControlPlane(ctx, c.Name, k.private, k.public)
 	if err != nil {
 		return nil, err
@@ -135,7 +139,7 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		return nil, err
 	}
 	k.client = k.plane.Client()
-	d.nameCluster(k)
+	d.nameEndpoint(k, c.Access())
 	return k, nil
 }
 
@@ -152,7 +156,7 @@ func (d *Daemon) address(ctx context.Context, k *cluster) error {
 		}
 		k.private = append(k.private, a)
 	}
-	for i := range 2 {
+	for i := range publicAddresses {
 		a, err := d.publicAddress(ctx, k.record, i)
 		if err != nil {
 			return err
@@ -161,6 +165,9 @@ func (d *Daemon) address(ctx context.Context, k *cluster) error {
 	}
 	return nil
 }
+
+// publicAddresses is how many an endpoint has.
+const publicAddresses = 2
 
 // publicAddress is the cluster's i-th public address, its own for as long as it
 // is there.
@@ -188,6 +195,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	note(d.keeper.Close(apiSocket(c.Name)))
 	note(d.keeper.Close(webhookSocket(c.Name)))
 	note(d.network.DetachControlPlane(ctx, c.Name))
+	note(d.closeEndpoint(ctx, c))
 	note(d.releaseAddresses(ctx, owner(c)))
 	note(d.deleteKeys(ctx, "/eksact/kube/"+c.ID+"/"))
 	note(os.RemoveAll(d.clusterDir(c)))

@@ -40,6 +40,9 @@ type Config struct {
 	Hosts bool
 	// Offline forbids the image registry to fetch what it lacks.
 	Offline bool
+	// HiddenEndpoints keeps the name of an endpoint without public access from
+	// resolving outside the VPC.
+	HiddenEndpoints bool `json:",omitempty"`
 
 	VPC    netip.Prefix // 10.0.0.0/16
 	Public netip.Prefix // 198.18.0.0/16: what stands for public addresses

@@ -70,6 +70,7 @@ type Daemon struct {
 	hosts    hostsBlock
 
 	policySwitches policySwitches
+	endpoints      publicEndpoints
 
 	open    chan struct{} // closed when the front door is open
 	failed  chan struct{} // closed when it will not open, for the reason failure
@@ -180,6 +181,9 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	}
 	if err := d.s3.Open(ctx); err != nil {
 		return fmt.Errorf("S3: %w", err)
+	}
+	if err := d.openEndpoints(ctx); err != nil {
+		return err
 	}
 	if err := d.serveNames(ctx); err != nil {
 		return err

@@ -41,7 +41,7 @@ func (d *Daemon) writeHosts() error {
 	var entries []hosts.Entry
 	d.mu.Lock()
 	for _, k := range d.clusters {
-		for _, a := range k.public {
+		for _, a := range k.outside {
 			entries = append(entries, hosts.Entry{Name: k.record.Host, Address: a})
 		}
 	}

@@ -118,10 +118,6 @@ func note(err error, ctx context.Context, what string) {
 	}
 }
 
-func (d *Daemon) nameCluster(k *cluster) {
-	d.names.SetAddrs(k.record.Host, k.public, dns.Inside, dns.Outside)
-}
-
 func (d *Daemon) forgetCluster(c eks.Cluster) { d.names.Delete(c.Host) }
 
 func (d *Daemon) nameNode(i ec2.Instance) { d.names.SetHost(i.PrivateDNS, i.PrivateIP) }

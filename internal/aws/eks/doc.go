@@ -23,8 +23,8 @@
 //
 // # What differs from EKS
 //
-//   - What isn't there is refused by its name: authentication mode API, private
-//     and restricted endpoints, customer keys, Auto Mode, IPv6, Outposts, hybrid
+//   - What isn't there is refused by its name: authentication mode API,
+//     customer keys, Auto Mode, IPv6, Outposts, hybrid
 //     nodes, zonal shift, scaling tiers, control plane settings, and clusters
 //     without the default add-ons.
 //   - Add-ons are vpc-cni, coredns and kube-proxy, each in one version. What can be

@@ -207,8 +207,13 @@ func (d *driver) update(ctx context.Context, c Cluster) error {
 		return err
 	}
 	failure := d.serve(ctx, c)
-	if failure == nil && types.UpdateType(u.Type) == types.UpdateTypeLoggingUpdate {
-		failure = d.s.Runtime.SetLogging(d.live, c, u.Logging)
+	if failure == nil {
+		switch types.UpdateType(u.Type) {
+		case types.UpdateTypeLoggingUpdate:
+			failure = d.s.Runtime.SetLogging(d.live, c, u.Logging)
+		case types.UpdateTypeEndpointAccessUpdate:
+			failure = d.s.Runtime.SetAccess(d.live, c, *u.Access)
+		}
 	}
 	if d.live.Err() != nil {
 		return nil // the daemon stops: to be done again
@@ -255,6 +260,8 @@ func (u *Update) apply(c *Cluster) {
 	switch types.UpdateType(u.Type) {
 	case types.UpdateTypeLoggingUpdate:
 		c.Logging = u.Logging
+	case types.UpdateTypeEndpointAccessUpdate:
+		c.setAccessTo(*u.Access)
 	case types.UpdateTypeDeletionProtectionUpdate:
 		c.DeletionProtection = u.DeletionProtection
 	case types.UpdateTypeUpgradePolicyUpdate:

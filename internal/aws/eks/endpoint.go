@@ -1,8 +1,10 @@
 package eks
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -11,57 +13,84 @@ import (
 // maxPublicCIDRs is EKS's quota of public endpoint access ranges.
 const maxPublicCIDRs = 40
 
-// access is who can reach an endpoint.
-type access struct {
-	public, private bool
-	cidrs           []string // of the public endpoint
+// Access is who can reach an endpoint.
+//
+// Private access is a matter of names alone, as on EKS, where it is a private hosted
+// zone: the control plane's interfaces in the cluster's subnets answer the VPC at all
+// times, for the cluster's own Service "kubernetes" leads to them. With it the
+// endpoint's name leads there too, from inside the VPC.
+type Access struct {
+	Public, Private bool
+	// CIDRs may reach the public endpoint. They are kept, to no effect, while it is
+	// off; a cluster made without one has none.
+	CIDRs []string
 }
 
-func defaultAccess() access { return access{public: true, cidrs: []string{anywhere}} }
+// Access is the endpoint's as it is now.
+func (c Cluster) Access() Access { return Access{c.PublicAccess, c.PrivateAccess, c.PublicAccessCIDRs} }
 
-func (a access) equal(b access) bool {
-	return a.public == b.public && a.private == b.private && slices.Equal(sorted(a.cidrs), sorted(b.cidrs))
+func (c *Cluster) setAccessTo(a Access) {
+	c.PublicAccess, c.PrivateAccess, c.PublicAccessCIDRs = a.Public, a.Private, a.CIDRs
 }
 
-// changed names the parameters in which a differs from b.
-func (a access) changed(b access) string {
-	var names []string
-	if a.private != b.private {
-		names = append(names, "endpointPrivateAccess")
+// Sources are the ranges that reach the public endpoint: none when it is off.
+func (a Access) Sources() []netip.Prefix {
+	var all []netip.Prefix
+	for _, cidr := range a.CIDRs {
+		if p, err := netip.ParsePrefix(cidr); a.Public && err == nil { // they were checked when they came
+			all = append(all, p.Masked())
+		}
 	}
-	if a.public != b.public {
-		names = append(names, "endpointPublicAccess")
-	}
-	if !slices.Equal(sorted(a.cidrs), sorted(b.cidrs)) {
-		names = append(names, "publicAccessCidrs")
-	}
-	return strings.Join(names, ", ")
+	return all
+}
+
+func defaultAccess() Access { return Access{Public: true, CIDRs: []string{anywhere}} }
+
+func (a Access) equal(b Access) bool {
+	return a.Public == b.Public && a.Private == b.Private && slices.Equal(sorted(a.CIDRs), sorted(b.CIDRs))
 }
 
 // asksAccess says whether the request speaks of endpoint access at all.
 func asksAccess(in *types.VpcConfigRequest) bool {
-	return in != nil && (in.EndpointPrivateAccess != nil || in.EndpointPublicAccess != nil || len(in.PublicAccessCidrs) > 0)
+	return in != nil && (in.EndpointPrivateAccess != nil || in.EndpointPublicAccess != nil || in.PublicAccessCidrs != nil)
 }
 
 // endpointAccess is what becomes of now when in is asked for.
-func endpointAccess(cluster string, now access, in *types.VpcConfigRequest) (access, error) {
+func endpointAccess(cluster string, now Access, in *types.VpcConfigRequest) (Access, error) {
 	want := now
 	if in.EndpointPublicAccess != nil {
-		want.public = *in.EndpointPublicAccess
+		want.Public = *in.EndpointPublicAccess
 	}
 	if in.EndpointPrivateAccess != nil {
-		want.private = *in.EndpointPrivateAccess
+		want.Private = *in.EndpointPrivateAccess
 	}
-	if !want.public && !want.private {
+	if !want.Public && !want.Private {
 		return want, invalidParameter(cluster, "Private and public endpoint access cannot be false")
 	}
-	if len(in.PublicAccessCidrs) > 0 {
+	if in.PublicAccessCidrs != nil {
 		if err := checkPublicCIDRs(cluster, in.PublicAccessCidrs); err != nil {
 			return want, err
 		}
-		want.cidrs = slices.Clone(in.PublicAccessCidrs)
+		want.CIDRs = slices.Clone(in.PublicAccessCidrs)
+	}
+	if want.Public && len(want.CIDRs) == 0 {
+		want.CIDRs = []string{anywhere}
 	}
 	return want, nil
+}
+
+// accessParams are an update's as DescribeUpdate shows them: the ranges only if the
+// request names some.
+func accessParams(want Access, in *types.VpcConfigRequest) []Param {
+	params := []Param{
+		{string(types.UpdateParamTypeEndpointPublicAccess), strconv.FormatBool(want.Public)},
+		{string(types.UpdateParamTypeEndpointPrivateAccess), strconv.FormatBool(want.Private)},
+	}
+	if in.PublicAccessCidrs != nil {
+		data, _ := json.Marshal(want.CIDRs) // strings
+		params = append(params, Param{string(types.UpdateParamTypePublicAccessCidrs), string(data)})
+	}
+	return params
 }
 
 // Documentation blocks (RFC 5737) are refused like the private ones.

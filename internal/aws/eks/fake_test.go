@@ -76,15 +76,16 @@ func caller(arn, id string) context.Context {
 
 // runtime starts clusters in no time, or as told.
 type runtime struct {
-	mu       sync.Mutex
-	running  map[string]Cluster // by ID
-	calls    []string
-	startErr error
-	logErr   error
-	addons   map[string]AddonWish // by CLUSTER/NAME
-	addonErr error
-	stopErr  error
-	hold     chan struct{} // Start and SetLogging wait for it to be closed
+	mu        sync.Mutex
+	running   map[string]Cluster // by ID
+	calls     []string
+	startErr  error
+	logErr    error
+	accessErr error
+	addons    map[string]AddonWish // by CLUSTER/NAME
+	addonErr  error
+	stopErr   error
+	hold      chan struct{} // Start and SetLogging wait for it to be closed
 }
 
 func (r *runtime) note(call string) (hold chan struct{}) {
@@ -130,6 +131,19 @@ func (r *runtime) SetLogging(ctx context.Context, c Cluster, types []string) err
 		r.running[c.ID] = c
 	}
 	return r.logErr
+}
+
+func (r *runtime) SetAccess(ctx context.Context, c Cluster, a Access) error {
+	if err := r.wait(ctx, r.note("access "+c.Name)); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.accessErr == nil {
+		c.setAccessTo(a)
+		r.running[c.ID] = c
+	}
+	return r.accessErr
 }
 
 func (r *runtime) SetAddon(ctx context.Context, c Cluster, a AddonWish) error {

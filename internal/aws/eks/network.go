@@ -48,10 +48,10 @@ func (s *Service) setNetwork(ctx context.Context, c *Cluster, in *types.VpcConfi
 	if err != nil {
 		return err
 	}
-	if !want.equal(defaultAccess()) {
-		return unsupported(c.Name, want.changed(defaultAccess()), "an endpoint is public, for everyone")
+	if !want.Public && in.PublicAccessCidrs == nil {
+		want.CIDRs = nil
 	}
-	c.PublicAccess, c.PrivateAccess, c.PublicAccessCIDRs = want.public, want.private, want.cidrs
+	c.setAccessTo(want)
 	return nil
 }
 

@@ -104,9 +104,10 @@ type Update struct {
 	Logging            []string
 	DeletionProtection bool
 	SupportType        string
-	AddonVersion       string `json:",omitempty"`
-	Configuration      string `json:",omitempty"`
-	Conflicts          string `json:",omitempty"`
+	Access             *Access `json:",omitempty"`
+	AddonVersion       string  `json:",omitempty"`
+	Configuration      string  `json:",omitempty"`
+	Conflicts          string  `json:",omitempty"`
 
 	Token  string
 	Digest string

@@ -110,6 +110,7 @@ func (quick) Start(context.Context, eks.Cluster) (eks.Facts, error) {
 }
 func (quick) Stop(context.Context, eks.Cluster) error                    { return nil }
 func (quick) SetLogging(context.Context, eks.Cluster, []string) error    { return nil }
+func (quick) SetAccess(context.Context, eks.Cluster, eks.Access) error   { return nil }
 func (quick) SetAddon(context.Context, eks.Cluster, eks.AddonWish) error { return nil }
 func (quick) RemoveAddon(context.Context, eks.Cluster, string) error     { return nil }
 

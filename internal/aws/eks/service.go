@@ -29,6 +29,9 @@ type Runtime interface {
 	Stop(ctx context.Context, c Cluster) error
 	// SetLogging makes types the log types that are exported.
 	SetLogging(ctx context.Context, c Cluster, types []string) error
+	// SetAccess makes the endpoint reachable for those that a says, in place of those
+	// that c says.
+	SetAccess(ctx context.Context, c Cluster, a Access) error
 	// SetAddon makes the software of an add-on what a says, and returns when it is.
 	SetAddon(ctx context.Context, c Cluster, a AddonWish) error
 	// RemoveAddon removes the software of an add-on, if it is there.

@@ -138,7 +138,7 @@ func (u *Update) plan(c Cluster, in *eks.UpdateClusterConfigInput) error {
 	case types.UpdateTypeUpgradePolicyUpdate:
 		return u.planSupport(c, in.UpgradePolicy)
 	case types.UpdateTypeEndpointAccessUpdate:
-		return refuseAccess(c, in.ResourcesVpcConfig)
+		return u.planAccess(c, in.ResourcesVpcConfig)
 	}
 	return unsupported(c.Name, u.Type, "this part of a cluster can't be changed")
 }
@@ -167,17 +167,16 @@ func (u *Update) planSupport(c Cluster, in *types.UpgradePolicyRequest) error {
 	return nil
 }
 
-// refuseAccess answers a change of endpoint access: with EKS's own words where it
-// would refuse as well, else by naming what can't be changed.
-func refuseAccess(c Cluster, in *types.VpcConfigRequest) error {
-	now := access{public: c.PublicAccess, private: c.PrivateAccess, cidrs: c.PublicAccessCIDRs}
+func (u *Update) planAccess(c Cluster, in *types.VpcConfigRequest) error {
+	now := c.Access()
 	want, err := endpointAccess(c.Name, now, in)
 	if err != nil {
 		return err
 	}
 	if want.equal(now) {
 		return invalidParameter(c.Name, "Cluster is already at the desired configuration with endpointPrivateAccess: %t , endpointPublicAccess: %t, and Public Endpoint Restrictions: [%s]",
-			now.private, now.public, strings.Join(now.cidrs, ", "))
+			now.Private, now.Public, strings.Join(now.CIDRs, ", "))
 	}
-	return unsupported(c.Name, want.changed(now), "an endpoint is public, for everyone")
+	u.Access, u.Params = &want, accessParams(want, in)
+	return nil
 }

@@ -138,9 +138,6 @@ func TestUpdateRefuses(t *testing.T) {
 			{"no endpoint", func(in *eks.UpdateClusterConfigInput) {
 				in.ResourcesVpcConfig = &types.VpcConfigRequest{EndpointPublicAccess: no}
 			}, "Private and public endpoint access cannot be false"},
-			{"a private endpoint", func(in *eks.UpdateClusterConfigInput) {
-				in.ResourcesVpcConfig = &types.VpcConfigRequest{EndpointPrivateAccess: yes, EndpointPublicAccess: no}
-			}, "endpointPrivateAccess, endpointPublicAccess is not supported by eksact: an endpoint is public, for everyone"},
 			{"subnets", func(in *eks.UpdateClusterConfigInput) {
 				in.ResourcesVpcConfig = &types.VpcConfigRequest{SubnetIds: []string{"subnet-a2", "subnet-b"}}
 			}, "VpcConfigUpdate is not supported by eksact: this part of a cluster can't be changed"},

@@ -66,6 +66,7 @@ func New(g *global.Options) *cobra.Command {
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this long")
 	f.BoolVar(&o.config.Hosts, "hosts", false, "keep a block in "+hostsFile+" with the names of clusters and load balancers")
 	f.BoolVar(&o.config.Offline, "offline", false, "never fetch an image from the network")
+	f.BoolVar(&o.config.HiddenEndpoints, "hide-private-endpoints", false, "names of endpoints without public access don't resolve outside the VPC, as until December 2019")
 	f.StringVar(&o.config.Account, "account", defaults.Account, "the account's number")
 	f.StringVar(&o.config.Region, "region", defaults.Region, "the region")
 	f.StringVar(&o.config.Listen, "listen", defaults.Listen, "loopback address of the AWS front door")
@@ -81,17 +82,18 @@ const hostsFile = "/etc/hosts"
 // override lays the flags that were given over the configuration that was kept.
 func override(kept, given daemon.Config, changed func(flag string) bool) daemon.Config {
 	for flag, apply := range map[string]func(){
-		"cluster":        func() { kept.Cluster = given.Cluster },
-		"nodes":          func() { kept.Nodes = given.Nodes },
-		"hosts":          func() { kept.Hosts = given.Hosts },
-		"offline":        func() { kept.Offline = given.Offline },
-		"account":        func() { kept.Account = given.Account },
-		"region":         func() { kept.Region = given.Region },
-		"listen":         func() { kept.Listen = given.Listen },
-		"etcd-endpoints": func() { kept.EtcdEndpoints = given.EtcdEndpoints },
-		"etcd-cacert":    func() { kept.EtcdCA = absolute(given.EtcdCA) },
-		"etcd-cert":      func() { kept.EtcdCert = absolute(given.EtcdCert) },
-		"etcd-key":       func() { kept.EtcdKey = absolute(given.EtcdKey) },
+		"cluster":                func() { kept.Cluster = given.Cluster },
+		"nodes":                  func() { kept.Nodes = given.Nodes },
+		"hosts":                  func() { kept.Hosts = given.Hosts },
+		"offline":                func() { kept.Offline = given.Offline },
+		"hide-private-endpoints": func() { kept.HiddenEndpoints = given.HiddenEndpoints },
+		"account":                func() { kept.Account = given.Account },
+		"region":                 func() { kept.Region = given.Region },
+		"listen":                 func() { kept.Listen = given.Listen },
+		"etcd-endpoints":         func() { kept.EtcdEndpoints = given.EtcdEndpoints },
+		"etcd-cacert":            func() { kept.EtcdCA = absolute(given.EtcdCA) },
+		"etcd-cert":              func() { kept.EtcdCert = absolute(given.EtcdCert) },
+		"etcd-key":               func() { kept.EtcdKey = absolute(given.EtcdKey) },
 	} {
 		if changed(flag) {
 			apply()

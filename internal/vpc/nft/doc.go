@@ -13,6 +13,7 @@
 // The other tables, all of family ip:
 //
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
+//	        eksact-api       who reaches cluster endpoints (Endpoints)
 //	        eksact-lb        load balancers (Listeners)
 //	node:   eksact-node      addresses that no pod has (ApplyNode)
 //	        eksact-hostport  pods' host ports (HostPorts)

@@ -1,0 +1,125 @@
+package endpoint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/test/lab"
+)
+
+// The machine's and the NAT gateway's addresses on the Internet.
+const (
+	machine = "198.18.0.1/32"
+	gateway = "198.18.0.3/32"
+)
+
+// mode is a setting of endpoint access and who reaches the endpoint with it.
+type mode struct {
+	name, settings  string
+	inside, outside string // where the name leads: "private" or "public"
+	shell, laptop   bool   // who reaches it, in the VPC and outside
+}
+
+var modes = []mode{
+	{"private", "endpointPublicAccess=false,endpointPrivateAccess=true", "private", "private", true, false},
+	{"both", "endpointPublicAccess=true,endpointPrivateAccess=true", "private", "public", true, true},
+	{"both, public for another", "publicAccessCidrs=4.4.4.0/24", "private", "public", true, false},
+	{"public for the NAT gateway", "endpointPrivateAccess=false,publicAccessCidrs=" + gateway, "public", "public", true, false},
+	{"public for the machine and the NAT gateway", "publicAccessCidrs=" + machine + "," + gateway, "public", "public", true, true},
+	{"public", "publicAccessCidrs=0.0.0.0/0", "public", "public", true, true},
+}
+
+// access switches the endpoint through all modes and looks at it from both sides. The
+// nodes must stay Ready all the time.
+func access(t *testing.T, shell, laptop lab.Terminal) {
+	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
+	laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
+	before := readySince(t, shell)
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) {
+			watch := shell.Command("kubectl get events --watch -A >/dev/null")
+			if err := watch.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer watch.Wait()
+			defer watch.Process.Kill()
+			id := shell.Must(t, "aws eks update-cluster-config --name cluster --resources-vpc-config "+m.settings+" --query update.id --output text")
+			switched := time.Now()
+			shell.Must(t, "aws eks wait cluster-active --name cluster")
+			shell.Must(t, "aws eks describe-update --name cluster --update-id "+id, `"EndpointAccessUpdate"`, `"Successful"`)
+			leads(t, shell, host, m.inside)
+			leads(t, laptop, host, m.outside)
+			reaches(t, shell, m.shell)
+			reaches(t, laptop, m.laptop)
+			t.Logf("the nodes renewed their leases %.1f s after the switch", renewed(t, shell, switched).Seconds())
+		})
+	}
+	if after := readySince(t, shell); after != before {
+		t.Errorf("nodes were not Ready all the time: since %s, at first %s", after, before)
+	}
+}
+
+var answers = regexp.MustCompile(`Address: (\S+)`)
+
+// leads checks where the endpoint's name leads.
+func leads(t *testing.T, x lab.Terminal, host, want string) {
+	t.Helper()
+	line := "nslookup " + host
+	out := x.Must(t, line)
+	_, out, _ = strings.Cut(out, "Name:") // what precedes it is the server
+	prefix := map[string]string{"public": "198.18.1.", "private": "10.0."}[want]
+	found := answers.FindAllStringSubmatch(out, -1)
+	if len(found) != 2 || slices.ContainsFunc(found, func(m []string) bool { return !strings.HasPrefix(m[1], prefix) }) {
+		t.Errorf("$ %s\n%s\nwant two %s addresses", line, out, want)
+	}
+}
+
+// reaches tries kubectl, and, where it is not to arrive, that it met silence.
+func reaches(t *testing.T, x lab.Terminal, want bool) {
+	t.Helper()
+	if want {
+		x.Must(t, "kubectl get nodes --request-timeout 10s", " Ready ")
+		return
+	}
+	x.Refused(t, "kubectl get --raw /version --request-timeout 2s", "Unable to connect to the server: ")
+}
+
+// readySince tells since when each node is Ready.
+func readySince(t *testing.T, sh lab.Terminal) string {
+	t.Helper()
+	return sh.Must(t, `kubectl get nodes -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{" "}{.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}{end}'`, " True ")
+}
+
+// renewed returns how long it took until every node renewed its lease.
+func renewed(t *testing.T, sh lab.Terminal, since time.Time) time.Duration {
+	t.Helper()
+	for time.Since(since) < time.Minute {
+		out := sh.Must(t, "kubectl get leases -n kube-node-lease -o jsonpath={.items[*].spec.renewTime}")
+		late := slices.ContainsFunc(strings.Fields(out), func(text string) bool {
+			at, err := time.Parse(time.RFC3339Nano, text)
+			return err != nil || at.Before(since)
+		})
+		if !late && out != "" {
+			return time.Since(since)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Fatal("a minute after the switch the nodes have not renewed their leases")
+	return 0
+}
+
+// shutOut leaves the nodes without a way to the API, as EKS does: they are NotReady
+// until they have one.
+func shutOut(t *testing.T, shell, laptop lab.Terminal) {
+	update := "aws eks update-cluster-config --name cluster --resources-vpc-config %s && aws eks wait cluster-active --name cluster"
+	shell.Must(t, fmt.Sprintf(update, "publicAccessCidrs="+machine))
+	reaches(t, shell, false)
+	laptop.Soon(t, 90*time.Second, "kubectl get nodes", " NotReady ")
+	shell.Must(t, fmt.Sprintf(update, "endpointPrivateAccess=true"))
+	t.Logf("Ready %.1f s after they had a way again", laptop.Soon(t, time.Minute, "! kubectl get nodes | grep NotReady && kubectl get nodes", " Ready ").Seconds())
+	shell.Must(t, fmt.Sprintf(update, "endpointPrivateAccess=false,publicAccessCidrs=0.0.0.0/0"))
+}
