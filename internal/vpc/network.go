@@ -46,6 +46,9 @@ func Open(ctx context.Context, c Config) (*Network, error) {
 	if err := nft.ApplyEdge(c.World(), c.edge()); err != nil {
 		return nil, explain(err)
 	}
+	if err := settings(c.World(), accounting); err != nil {
+		return nil, explain(err)
+	}
 	// Last, so that the host has no way in before the rules stand.
 	if err := n.linkHost(); err != nil {
 		return nil, explain(err)
@@ -68,6 +71,11 @@ var routerSettings = map[string]string{
 	"ipv4/icmp_ratelimit": "0",
 	"ipv4/icmp_ratemask":  "0",
 }
+
+// accounting makes the router count its connections' packets, for flow logs: always,
+// for those that are open when a flow log is created have been counted only if they
+// were from their first packet on.
+var accounting = map[string]string{"netfilter/nf_conntrack_acct": "1", "netfilter/nf_conntrack_timestamp": "1"}
 
 // makeWorld gives the router its addresses; they are all on its loopback, so
 // that links can come and go.

@@ -40,10 +40,13 @@ type Refused struct {
 	At        int64 // Unix seconds
 }
 
+const tcp = 6 // its protocol number
+
 // Table gathers what happens in a capture window. The zero value has no interfaces.
 type Table struct {
 	ground  Ground
 	flows   map[place]*sum
+	flags   map[Tuple]uint8
 	counted map[identity]*seen
 	skipped bool
 }
@@ -133,13 +136,17 @@ func (c Count) less(d Count) Count { return Count{c.Packets - d.Packets, c.Bytes
 // ends.
 func (t *Table) count(c *Connection, sent, answered Count, first, last int64) {
 	o, r := c.Original, c.Reply
+	var there, back uint8
+	if c.Proto == tcp {
+		there, back = t.flags[r.reversed()], t.flags[o.reversed()]
+	}
 	if at := t.ground.find(o.Source); at != nil {
-		t.add(at, o.flow(c.Proto, Egress), sent, first, last, 0)
-		t.add(at, o.reversed().flow(c.Proto, Ingress), answered, first, last, 0)
+		t.add(at, o.flow(c.Proto, Egress), sent, first, last, there)
+		t.add(at, o.reversed().flow(c.Proto, Ingress), answered, first, last, back)
 	}
 	if at := t.ground.find(r.Source); at != nil {
-		t.add(at, r.reversed().flow(c.Proto, Ingress), sent, first, last, 0)
-		t.add(at, r.flow(c.Proto, Egress), answered, first, last, 0)
+		t.add(at, r.reversed().flow(c.Proto, Ingress), sent, first, last, there)
+		t.add(at, r.flow(c.Proto, Egress), answered, first, last, back)
 	}
 }
 
@@ -171,24 +178,17 @@ func (t *Table) Refuse(r *Refused) {
 	}
 }
 
-// Flags notes flags of TCP that a packet of a connection had, in a direction of it.
-func (t *Table) Flags(original, reply Tuple, answer bool, flags uint8, at int64) {
-	there := func(end netip.Addr, u Tuple, d Direction) {
-		if n := t.ground.find(end); n != nil {
-			t.add(n, u.flow(6, d), Count{}, at, at, flags)
-		}
+// Flags notes flags of TCP that a packet had when it left the router, all addresses
+// translated. They show with the connection's counts of this window.
+func (t *Table) Flags(u Tuple, flags uint8) {
+	if t.flags == nil {
+		t.flags = map[Tuple]uint8{}
 	}
-	if answer {
-		there(original.Source, original.reversed(), Ingress)
-		there(reply.Source, reply, Egress)
-		return
-	}
-	there(original.Source, original, Egress)
-	there(reply.Source, reply.reversed(), Ingress)
+	t.flags[u] |= flags
 }
 
 func (t *Table) add(at *Interface, f Flow, n Count, first, last int64, flags uint8) {
-	if n.Packets == 0 && flags == 0 || t.ground.unlogged(f.Source, f.Destination) {
+	if n.Packets == 0 || t.ground.unlogged(f.Source, f.Destination) {
 		return
 	}
 	if t.flows == nil {
@@ -214,7 +214,7 @@ func (t *Table) Close(start, end int64) []Record {
 	busy := map[string]bool{}
 	for p, s := range t.flows {
 		at := t.ground.interfaces[p.at]
-		if at == nil || s.Packets == 0 {
+		if at == nil {
 			continue
 		}
 		busy[p.at] = true
@@ -231,7 +231,7 @@ func (t *Table) Close(start, end int64) []Record {
 			records = append(records, Record{Interface: at, Start: start, End: end, Status: NoData})
 		}
 	}
-	t.flows, t.skipped = nil, false
+	t.flows, t.flags, t.skipped = nil, nil, false
 	slices.SortFunc(records, order)
 	return records
 }

@@ -121,9 +121,10 @@ func TestFlags(t *testing.T) {
 	var table Table
 	table.SetGround(ground())
 	o, r := tuple("10.0.65.3", 4000, "198.18.2.4", 80), tuple("10.0.97.9", 8080, "10.0.65.3", 4000)
-	table.Flags(o, r, false, 2, 5)
-	table.Flags(o, r, true, 18, 5)
-	table.Flags(o, r, true, 1, 6)
+	table.Flags(tuple("10.0.65.3", 4000, "10.0.97.9", 8080), 2)
+	table.Flags(tuple("198.18.2.4", 80, "10.0.65.3", 4000), 18)
+	table.Flags(tuple("198.18.2.4", 80, "10.0.65.3", 4000), 1)
+	table.Flags(tuple("198.18.2.4", 80, "10.0.65.3", 4001), 4) // of no connection
 	table.Connections([]Connection{{ID: 1, Proto: 6, Original: o, Reply: r, Sent: Count{4, 300}, Answered: Count{3, 200}, Began: 5}}, 0, 60, false)
 	same(t, table.Close(0, 60),
 		"eni-a 10.0.65.3 198.18.2.4 4000 80 6 4 300 5 60 ACCEPT 2 egress OK",

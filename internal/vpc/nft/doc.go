@@ -15,6 +15,7 @@
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
 //	        eksact-api       who reaches cluster endpoints (Endpoints)
 //	        eksact-lb        load balancers (Listeners)
+//	        eksact-flags     what flow logs need of TCP (LogFlags)
 //	node:   eksact-node      addresses that no pod has (ApplyNode)
 //	        eksact-hostport  pods' host ports (HostPorts)
 //

@@ -74,7 +74,7 @@ func (e Edge) forward(b *batch) {
 	b.rule(fwd, iif(e.HostLink), daddr(e.API), accept())
 	b.rule(fwd, iif(e.HostLink), originalDaddr(e.Balancers), translated(), accept())
 	b.rule(fwd, iif(e.HostLink), refuse(icmpProhibited))
-	b.rule(fwd, oif(e.HostLink), refuse(icmpProhibited))
+	b.rule(fwd, oif(e.HostLink), refused(RefusedEgress), refuse(icmpProhibited))
 }
 
 func (e Edge) output(b *batch) {

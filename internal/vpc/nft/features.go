@@ -28,6 +28,7 @@ func Missing(ns string) []string {
 		{"nf_tables address matches", func(b *batch) { b.rule(filter(b), saddr(one), accept()) }},
 		{"nft_ct (connection tracking)", func(b *batch) { b.rule(filter(b), state(known), originalDaddr(one), accept()) }},
 		{"nft_reject", func(b *batch) { b.rule(filter(b), reset()) }},
+		{"nft_log", func(b *batch) { b.rule(filter(b), refused(RefusedEgress), drop()) }},
 		{"nft_fib", func(b *batch) {
 			pre := b.hook("c", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityFilter)
 			b.rule(pre, localDaddr(), noRoute(), accept())
