@@ -130,9 +130,23 @@ test-unit: ## tests that need neither root nor a cluster
 	@$(GO) test ./...
 
 # One package at a time: they share the machine's network and cgroups.
-test-integration: build ## the workshop and the failures, on real clusters (root)
+test-integration: build conformance-programs ## the workshop and the failures, on real clusters (root)
 	@echo "== integration tests"
 	@EKSACT_INTEGRATION=1 EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test -p 1 -count=1 -timeout 60m ./test/... ./internal/guard/...
+
+# Suites of others are modules of their own: cyclonus with its own versions, Kubernetes'
+# tests with those of the module above.
+.PHONY: conformance conformance-programs
+conformance: build conformance-programs ## NetworkPolicy: cyclonus, Kubernetes' own tests, the leak loop; half an hour (root)
+	@EKSACT_INTEGRATION=1 EKSACT_CONFORMANCE=whole EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test -v -count=1 -timeout 3h ./test/conformance
+
+conformance-programs:
+	@cd test/conformance/cyclonus && $(GO) build -o $(abspath $(OUT))/conformance/cyclonus . && \
+		$(GO) build -ldflags "-s -w" -o $(abspath $(OUT))/conformance/worker ./worker
+	@cd test/conformance/upstream && $(GO) build -mod=mod -ldflags "-s -w" -o $(abspath $(OUT))/conformance/e2e ./e2e && \
+		$(GO) build -mod=mod -ldflags "-s -w" -o $(abspath $(OUT))/conformance/agnhost k8s.io/kubernetes/test/images/agnhost
+	@$(GO) build -ldflags "-s -w" -o $(OUT)/conformance/probe ./test/conformance/leak/probe
+	@$(GO) build -o $(OUT)/conformance/leak ./test/conformance/leak
 
 lint: fmt-check ## gofmt, go vet, staticcheck
 	@echo "== go vet"

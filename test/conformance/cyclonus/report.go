@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattfenwick/cyclonus/pkg/connectivity"
+	"github.com/mattfenwick/cyclonus/pkg/connectivity/probe"
+	v1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// report gathers results and says at once what was wrong with a case.
+type report struct {
+	began   time.Time
+	results []*connectivity.Result
+	broken  int // cases that could not be run to their end
+	steps   int
+}
+
+func (r *report) add(number int, result *connectivity.Result) {
+	if result.Err != nil {
+		r.broken++
+		fmt.Printf("\nFAIL %d: %s\n  could not be run: %v\n", number, result.TestCase.Description, result.Err)
+		return
+	}
+	r.results = append(r.results, result)
+	r.steps += len(result.Steps)
+	if result.Passed(false) {
+		return
+	}
+	fmt.Printf("\nFAIL %d: %s\n", number, result.TestCase.Description)
+	for i, step := range result.Steps {
+		if wrong := differences(step); len(wrong) > 0 {
+			fmt.Printf("  step %d, %d wrong\n    %s\n", i+1, len(wrong), strings.Join(first(wrong, 12), "\n    "))
+			for _, p := range step.KubePolicies {
+				text, _ := yaml.Marshal(p.Spec)
+				fmt.Printf("    policy %s/%s\n      %s\n", p.Namespace, p.Name, strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n      "))
+			}
+		}
+	}
+}
+
+// differences lists the probes of a step that came out otherwise than expected.
+func differences(step *connectivity.StepResult) []string {
+	var wrong []string
+	table := step.LastComparison()
+	for _, key := range table.Wrapped.Keys() {
+		item := table.Get(key.From, key.To)
+		for name, expected := range item.Simulated.JobResults {
+			got := probe.ConnectivityUnknown
+			if seen, ok := item.Kube.JobResults[name]; ok {
+				got = seen.Combined
+			}
+			if got != expected.Combined {
+				wrong = append(wrong, fmt.Sprintf("%s -> %s %s: expected %s, got %s", key.From, key.To, name, expected.Combined, got))
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+func first(lines []string, n int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	return append(lines[:n:n], fmt.Sprintf("and %d more", len(lines)-n))
+}
+
+// print prints the tables and reports whether all cases passed.
+func (r *report) print() bool {
+	summary := connectivity.NewSummaryTableFromResults(false, r.results)
+	failed := summary.Failed + r.broken
+	fmt.Printf("\n%d of %d cases passed, in %d steps and %.0f s.\n", summary.Passed, summary.Passed+failed, r.steps, time.Since(r.began).Seconds())
+
+	fmt.Printf("\n| probes | right | wrong |\n| --- | ---: | ---: |\n")
+	for _, p := range []v1.Protocol{v1.ProtocolTCP, v1.ProtocolUDP, v1.ProtocolSCTP} {
+		counts := summary.ProtocolCounts[p]
+		right, wrong := counts[connectivity.SameComparison], counts[connectivity.DifferentComparison]
+		if right+wrong == 0 {
+			fmt.Printf("| %s | not probed | |\n", p)
+			continue
+		}
+		fmt.Printf("| %s | %d | %d |\n", p, right, wrong)
+	}
+
+	fmt.Printf("\n| cases about | passed |\n| --- | ---: |\n")
+	for _, group := range slices.Sorted(maps.Keys(summary.TagCounts)) {
+		for _, tag := range slices.Sorted(maps.Keys(summary.TagCounts[group])) {
+			counts := summary.TagCounts[group][tag]
+			name := tag
+			if group != tag {
+				name = group + ": " + tag
+			}
+			fmt.Printf("| %s | %d of %d |\n", name, counts[true], counts[true]+counts[false])
+		}
+	}
+	return failed == 0
+}
