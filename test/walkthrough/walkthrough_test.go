@@ -42,6 +42,7 @@ func TestStepsOneToFour(t *testing.T) {
 	t.Run("in eksact shell with AWS CLI 2", func(t *testing.T) {
 		home := shell.AWS(t, "2")
 		steps(t, home, laptop)
+		t.Run("7 network policies", func(t *testing.T) { policies(t, l, home, laptop) })
 		undo(t, home, laptop)
 	})
 	t.Run("in eksact shell with AWS CLI 1", func(t *testing.T) {
