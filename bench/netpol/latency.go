@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// perNode is how many pods a node that is an API object alone holds.
+const perNode = 100
+
+// latency measures from write to packets, among more and more pods.
+func (o options) latency(ctx context.Context, c *cluster) error {
+	if err := c.create(ctx, from("base", map[string]string{"name": "server"}, map[string]string{"allowed": "yes"})); err != nil {
+		return err
+	}
+	w, err := c.watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+
+	fmt.Printf("\n| %s, pods | policies | policy written p50 | p99 | label changed p50 | p99 | memory |\n", o.engine)
+	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	have := 0
+	for _, size := range o.sizes {
+		if err := c.populate(ctx, have, size); err != nil {
+			return err
+		}
+		have = size
+		if err := w.settled(); err != nil {
+			return err
+		}
+		policy, label, err := o.changes(ctx, c, w)
+		if err != nil {
+			return fmt.Errorf("%d pods: %w", size, err)
+		}
+		fmt.Printf("| %d | %d | %s | %s | %s | %s | %s |\n", size, size/10+1,
+			ms(at(policy, 50)), ms(at(policy, 99)), ms(at(label, 50)), ms(at(label, 99)), o.memory())
+	}
+	return nil
+}
+
+// changes opens and closes the way from client to server, by policies and by the
+// client's label, and returns how long each took.
+func (o options) changes(ctx context.Context, c *cluster, w *watcher) (policy, label []time.Duration, err error) {
+	extra := from("extra", map[string]string{"name": "server"}, map[string]string{"name": "client"})
+	for range o.rounds {
+		for _, change := range []struct {
+			do   func() error
+			want string
+			to   *[]time.Duration
+		}{
+			{func() error { return c.create(ctx, extra) }, "start", &policy},
+			{func() error { return c.delete(ctx, "extra") }, "stop", &policy},
+			{func() error { return c.label(ctx, "allowed", "yes") }, "start", &label},
+			{func() error { return c.label(ctx, "allowed", "no") }, "stop", &label},
+		} {
+			// Not in step with anything periodic.
+			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+			if err := change.do(); err != nil {
+				return nil, nil, err
+			}
+			took, err := w.next(change.want, time.Now())
+			if err != nil {
+				return nil, nil, err
+			}
+			*change.to = append(*change.to, took)
+		}
+	}
+	return policy, label, nil
+}
+
+// event is what the server saw.
+type event struct {
+	kind string
+	at   time.Time
+}
+
+// watcher reads from the server when datagrams begin and cease to arrive.
+type watcher struct {
+	events chan event
+	ends   []*exec.Cmd
+}
+
+func (c *cluster) watch(ctx context.Context) (*watcher, error) {
+	w := &watcher{events: make(chan event, 100)}
+	server := c.agent(ctx, "server", "serve")
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(w.events)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			var kind string
+			var ns int64
+			if _, err := fmt.Sscan(lines.Text(), &kind, &ns); err == nil {
+				w.events <- event{kind, time.Unix(0, ns)}
+			}
+		}
+	}()
+	client := c.agent(ctx, "client", "send", c.server)
+	w.ends = []*exec.Cmd{server, client}
+	return w, client.Start()
+}
+
+func (w *watcher) end() {
+	for _, cmd := range w.ends {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
+// next waits for datagrams to begin ("start") or cease ("stop") and returns when
+// that was, from began on. What was enforced before its write was acknowledged took
+// no time.
+func (w *watcher) next(kind string, began time.Time) (time.Duration, error) {
+	limit := time.After(30 * time.Second)
+	for {
+		select {
+		case e, ok := <-w.events:
+			switch {
+			case !ok:
+				return 0, fmt.Errorf("the server ended")
+			case e.kind == kind:
+				return max(0, e.at.Sub(began)), nil
+			}
+		case <-limit:
+			return 0, fmt.Errorf("30 s after a change datagrams did not %s", kind)
+		}
+	}
+}
+
+// settled waits until nothing arrives, which is so where the base policy is
+// enforced, and has been so for a second.
+func (w *watcher) settled() error {
+	arriving := false
+	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); {
+		select {
+		case e, ok := <-w.events:
+			if !ok {
+				return fmt.Errorf("the server ended")
+			}
+			arriving = e.kind == "start"
+		case <-time.After(time.Second):
+			if !arriving {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("the first policy is not enforced after two minutes")
+}
+
+// populate adds pods, on nodes of their own, and one policy for ten of them.
+func (c *cluster) populate(ctx context.Context, have, want int) error {
+	for n := (have + perNode - 1) / perNode; n < (want+perNode-1)/perNode; n++ {
+		node := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("object-%d", n)}, Spec: v1.NodeSpec{Unschedulable: true}}
+		if _, err := c.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return each(want-have, func(i int) error {
+		i += have
+		pods := c.CoreV1().Pods(namespace)
+		p, err := pods.Create(ctx, &v1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Name:   fmt.Sprintf("object-%d", i),
+				Labels: map[string]string{"allowed": "yes", "group": fmt.Sprint(i / 10)},
+			},
+			Spec: v1.PodSpec{
+				NodeName:    fmt.Sprintf("object-%d", i/perNode),
+				Tolerations: []v1.Toleration{{Operator: v1.TolerationOpExists}},
+				Containers:  []v1.Container{{Name: "none", Image: "none"}},
+			},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		ip := fmt.Sprintf("100.64.%d.%d", i/250, i%250+1)
+		p.Status = v1.PodStatus{Phase: v1.PodRunning, PodIP: ip, PodIPs: []v1.PodIP{{IP: ip}}}
+		if _, err := pods.UpdateStatus(ctx, p, metav1.UpdateOptions{}); err != nil || i%10 != 0 {
+			return err
+		}
+		group := map[string]string{"group": fmt.Sprint(i / 10)}
+		return c.create(ctx, from(fmt.Sprintf("group-%d", i/10), group, map[string]string{"group": fmt.Sprint(i/10 + 1)}))
+	})
+}
+
+// at is a percentile of the durations, which it sorts.
+func at(all []time.Duration, percent int) time.Duration {
+	slices.Sort(all)
+	return all[min(len(all)-1, len(all)*percent/100)]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/1e6) }
