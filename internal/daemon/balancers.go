@@ -45,6 +45,9 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 	if err != nil {
 		return "", err
 	}
+	if err := b.admit(ctx, want, made); err != nil {
+		return "", err
+	}
 	if err := b.d.showBalancer(ctx, l, made, want.Tags); err != nil {
 		return "", err
 	}
@@ -55,7 +58,7 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 // Delete implements cloud.Balancers.
 func (b balancers) Delete(ctx context.Context, name string) error {
 	defer b.d.refreshHosts()
-	return errors.Join(b.d.balancers.Delete(ctx, b.id(name)), b.d.elb.Delete(ctx, name))
+	return errors.Join(b.d.balancers.Delete(ctx, b.id(name)), b.d.elb.Delete(ctx, name), b.dismiss(ctx, name))
 }
 
 // Host implements cloud.Balancers.
@@ -70,7 +73,7 @@ func (d *Daemon) deleteBalancersOf(ctx context.Context, id string) error {
 	var failed error
 	for _, l := range d.balancers.List() {
 		if l.Cluster == id {
-			failed = errors.Join(failed, d.balancers.Delete(ctx, l.ID), d.elb.Delete(ctx, l.Name))
+			failed = errors.Join(failed, d.balancers.Delete(ctx, l.ID), d.elb.Delete(ctx, l.Name), d.deleteBalancerInterfaces(ctx, l.ID))
 		}
 	}
 	return failed

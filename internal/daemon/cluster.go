@@ -107,6 +107,9 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 	if err := d.openEndpoint(ctx, k, c.Access().Sources()); err != nil {
 		return nil, err
 	}
+	if err := d.putPlane(ctx, k); err != nil {
+		return nil, err
+	}
 	ns, err := d.network.AttachControlPlane(ctx, c.Name, k.private, k.public)
 	if err != nil {
 		return nil, err
@@ -196,6 +199,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	note(d.keeper.Close(webhookSocket(c.Name)))
 	note(d.network.DetachControlPlane(ctx, c.Name))
 	note(d.closeEndpoint(ctx, c))
+	note(d.removePlane(ctx, c))
 	note(d.releaseAddresses(ctx, owner(c)))
 	note(d.deleteKeys(ctx, "/eksact/kube/"+c.ID+"/"))
 	note(os.RemoveAll(d.clusterDir(c)))

@@ -91,8 +91,11 @@ func (d *Daemon) openShell(ctx context.Context, p ShellPlace) (control.Attachmen
 	if p.Laptop {
 		return control.Attachment{Name: "laptop"}, nil
 	}
-	address, err := d.addresses.Address(ctx, d.network.Subnets[0].Name, "host/cloud9")
+	address, err := d.addresses.Address(ctx, d.network.Subnets[0].Name, terminal)
 	if err != nil {
+		return control.Attachment{}, err
+	}
+	if err := d.putTerminal(ctx, address); err != nil {
 		return control.Attachment{}, err
 	}
 	ns, err := d.network.AttachHost(ctx, "cloud9", address)

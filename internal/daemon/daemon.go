@@ -50,6 +50,7 @@ type Daemon struct {
 	addresses *ipam.Allocator
 	balancers *lb.Balancers
 	names     *dns.Server
+	groups    groups
 	images    *images.Store
 	registry  *registry.Registry
 	authority *authority
@@ -173,6 +174,9 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	if err := d.recordNetwork(ctx); err != nil {
 		return err
 	}
+	if err := d.openGroups(ctx); err != nil {
+		return err
+	}
 	if err := d.iam.Bootstrap(ctx); err != nil {
 		return err
 	}
@@ -246,6 +250,7 @@ func (d *Daemon) serveHTTP(ctx context.Context, s *http.Server, l net.Listener) 
 
 // close lets go of what Serve opened, after everything that uses it has ended.
 func (d *Daemon) close() {
+	d.closeGroups()
 	if d.store != nil {
 		d.store.Close()
 	}

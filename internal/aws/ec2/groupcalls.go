@@ -37,8 +37,8 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 			return nil, err
 		}
 	}
-	g := SecurityGroup{ID: newID("sg"), VPC: vpc, Name: name, Description: description, Tags: named,
-		Rules: []Rule{{ID: newID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4}}}
+	g := SecurityGroup{ID: drawID("sg"), VPC: vpc, Name: name, Description: description, Tags: named,
+		Rules: []Rule{{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4}}}
 	err = s.changeGroups(ctx, in.DryRun, func(tx *store.Tx) error {
 		if _, ok := s.vpcs.In(tx).Get(vpc); !ok {
 			return notThere(vpcKind, vpc)

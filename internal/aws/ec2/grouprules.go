@@ -99,8 +99,8 @@ func (r *Rule) describe(text *string) error {
 	return nil
 }
 
-// same is whether two rules let the same through, in the same direction.
-func (r Rule) same(o Rule) bool {
+// Same is whether two rules let the same through, in the same direction.
+func (r Rule) Same(o Rule) bool {
 	return r.Egress == o.Egress && r.Protocol == o.Protocol && r.From == o.From && r.To == o.To &&
 		r.CIDR == o.CIDR && r.Group == o.Group && r.PrefixList == o.PrefixList
 }
@@ -306,4 +306,4 @@ func (s *Service) checkQuota(tx *store.Tx, g SecurityGroup) error {
 }
 
 // indexOf finds the rule that lets the same through as r; -1 without one.
-func indexOf(rules []Rule, r Rule) int { return slices.IndexFunc(rules, r.same) }
+func indexOf(rules []Rule, r Rule) int { return slices.IndexFunc(rules, r.Same) }

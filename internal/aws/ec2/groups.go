@@ -64,8 +64,8 @@ func (s *Service) PutSecurityGroup(ctx context.Context, id, vpc, name, descripti
 		s.groups.In(tx).Put(id, SecurityGroup{
 			ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
 			Rules: []Rule{
-				{ID: newID("sgr"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
-				{ID: newID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
+				{ID: drawID("sgr"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
+				{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
 			},
 		})
 		return nil
@@ -92,6 +92,41 @@ func (s *Service) RemoveSecurityGroup(ctx context.Context, id string) error {
 		return nil
 	})
 }
+
+// SetDescribedRules makes these a group's rules with the descriptions, which all of
+// them have; others stay. A rule that another lets through already is left out.
+func (s *Service) SetDescribedRules(ctx context.Context, id string, descriptions []string, rules []Rule) error {
+	return s.changeGroups(ctx, nil, func(tx *store.Tx) error {
+		g, ok := s.groups.In(tx).Get(id)
+		if !ok {
+			if len(rules) == 0 {
+				return nil
+			}
+			return notThere(groupKind, id)
+		}
+		kept := slices.DeleteFunc(slices.Clone(g.Rules), func(r Rule) bool {
+			return slices.Contains(descriptions, r.Description) && indexOf(rules, r) < 0
+		})
+		for _, r := range rules {
+			if indexOf(kept, r) < 0 {
+				r.ID = drawID("sgr")
+				kept = append(kept, r)
+			}
+		}
+		if slices.EqualFunc(kept, g.Rules, func(a, b Rule) bool { return a.ID == b.ID }) {
+			return nil
+		}
+		g.Rules = kept
+		if err := s.checkQuota(tx, g); err != nil {
+			return err
+		}
+		s.groups.In(tx).Put(id, g)
+		return nil
+	})
+}
+
+// SecurityGroup returns a group.
+func (s *Service) SecurityGroup(id string) (SecurityGroup, bool) { return s.groups.Get(id) }
 
 // SecurityGroupVPC is the VPC of a security group.
 func (s *Service) SecurityGroupVPC(id string) (vpc string, ok bool) {
@@ -230,8 +265,8 @@ func malformedID(k kind, id string) error {
 	return api.Errorf(http.StatusBadRequest, k.malformed, `Invalid id: "%s" (expecting "%s...")`, id, k.prefix)
 }
 
-// newID draws an id: "sgr-" and 17 hexadecimal digits.
-func newID(kind string) string {
+// drawID draws an id: "sgr-" and 17 hexadecimal digits.
+func drawID(kind string) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return kind + "-0" + hex.EncodeToString(b[:])

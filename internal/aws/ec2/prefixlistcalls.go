@@ -20,7 +20,7 @@ func (s *Service) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateMan
 		return nil, err
 	}
 	l := PrefixList{
-		ID: newID("pl"), Name: aws.ToString(in.PrefixListName), Owner: s.place.AccountID, Family: aws.ToString(in.AddressFamily),
+		ID: drawID("pl"), Name: aws.ToString(in.PrefixListName), Owner: s.place.AccountID, Family: aws.ToString(in.AddressFamily),
 		MaxEntries: aws.ToInt32(in.MaxEntries), Tags: named, Versions: map[int64][]ListEntry{},
 	}
 	switch {

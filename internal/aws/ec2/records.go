@@ -106,14 +106,15 @@ func (s *Service) DeleteSubnet(ctx context.Context, id string) error {
 	return remove(ctx, s.store, s.subnets, id)
 }
 
-// PutInstance creates or replaces an instance's record.
+// PutInstance creates or replaces an instance's record. When it returns its
+// interfaces' security groups are enforced.
 func (s *Service) PutInstance(ctx context.Context, i Instance) error {
-	return put(ctx, s.store, s.instances, i.ID, i)
+	return s.changeGroups(ctx, nil, func(tx *store.Tx) error { s.instances.In(tx).Put(i.ID, i); return nil })
 }
 
 // DeleteInstance removes it, if it is there.
 func (s *Service) DeleteInstance(ctx context.Context, id string) error {
-	return remove(ctx, s.store, s.instances, id)
+	return s.changeGroups(ctx, nil, func(tx *store.Tx) error { s.instances.In(tx).Delete(id); return nil })
 }
 
 // Instance returns an instance's record.

@@ -57,7 +57,7 @@ func (s *Service) authorize(ctx context.Context, dryRun *bool, egress bool, id, 
 			if indexOf(g.Rules, r) >= 0 {
 				return duplicateRule(r)
 			}
-			r.ID, r.Tags = newID("sgr"), named
+			r.ID, r.Tags = drawID("sgr"), named
 			g.Rules = append(g.Rules, r)
 			made = append(made, s.ruleView(g.ID, r))
 		}

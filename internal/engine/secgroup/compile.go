@@ -27,10 +27,12 @@ func Compile(s *State) *ruleset.Program {
 	for _, g := range s.Groups {
 		c.groups[g.ID] = g
 	}
+	egress, ingress := make([]string, len(s.Interfaces)), make([]string, len(s.Interfaces))
+	for i, n := range s.Interfaces {
+		egress[i], ingress[i] = c.chain(n.Groups, true), c.chain(n.Groups, false)
+	}
 	for a, i := range c.owners {
-		groups := s.Interfaces[i].Groups
-		c.out.Egress[a] = c.chain(groups, true)
-		c.out.Ingress[a] = c.chain(groups, false)
+		c.out.Egress[a], c.out.Ingress[a] = egress[i], ingress[i]
 	}
 	return c.out
 }

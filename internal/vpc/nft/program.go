@@ -249,6 +249,9 @@ func (w *writer) rule(f *family, id string, ingress bool, r *ruleset.Rule, k rul
 	if r.Last != 0 {
 		parts = append(parts, dports(r.First, r.Last))
 	}
+	if r.ICMP != nil {
+		parts = append(parts, message(r.ICMP))
+	}
 	return w.m.addRule(f.chain(id), append(parts, f.verdict(ingress, r))...)
 }
 
@@ -285,5 +288,17 @@ func dports(first, last uint16) []expr.Any {
 	return []expr.Any{
 		&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Range{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, FromData: port(first), ToData: port(last)},
+	}
+}
+
+// message matches messages of ICMP and ICMPv6 by their type and code.
+func message(m *ruleset.Message) []expr.Any {
+	data := []byte{m.Type, m.Code}
+	if m.AnyCode {
+		data = data[:1]
+	}
+	return []expr.Any{
+		&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: uint32(len(data))},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: data},
 	}
 }

@@ -1,0 +1,77 @@
+package vpc
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/eksact/eksact/internal/engine/secgroup"
+	"github.com/eksact/eksact/internal/vpc/nft"
+)
+
+// groupTable is the router's table of security groups.
+const groupTable = "eksact-sg"
+
+// groupPriority is behind the router's own rules, which refuse with an answer what
+// is no group's business, and behind the translation of destinations: what is looked
+// at is a load balancer's target.
+const groupPriority = 10
+
+// Groups holds the router to security groups. Packets between two interfaces cross
+// the router, so that both ends' groups are enforced here. What an interface sends to
+// the router's own services meets its groups too, and so do health checks, which come
+// from a load balancer's.
+type Groups struct {
+	enforcer *nft.Enforcer
+	exempt   []netip.Addr
+
+	mu       sync.Mutex
+	compiler secgroup.Compiler
+	loaded   bool
+}
+
+// OpenGroups takes over the security groups that the router enforces: they go on as
+// they are until Set.
+func (n *Network) OpenGroups() (*Groups, error) {
+	e, err := nft.Open(n.World(), groupTable, nft.Options{
+		Hooks: []nft.Hook{nft.Input, nft.Forward, nft.Output}, Priority: groupPriority, IPv4: true,
+	})
+	if err != nil {
+		return nil, explain(err)
+	}
+	return &Groups{enforcer: e, exempt: n.unfiltered()}, nil
+}
+
+// unfiltered are the addresses that security groups don't keep anyone from.
+// https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
+func (c Config) unfiltered() []netip.Addr {
+	all := []netip.Addr{c.Resolver(), Metadata}
+	for _, s := range c.Subnets {
+		all = append(all, s.Router())
+	}
+	return all
+}
+
+// Set makes the router let through what the groups do, in one transaction. Known
+// flows go on.
+func (g *Groups) Set(s *secgroup.State) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.Exempt = g.exempt
+	change := g.compiler.Flush(s)
+	var err error
+	if g.loaded {
+		err = g.enforcer.Apply(&change)
+	} else {
+		err = g.enforcer.Load(g.compiler.Program())
+	}
+	// A change that failed may be of what the kernel does not hold.
+	g.loaded = err == nil
+	return err
+}
+
+// Close lets go of the rules; they stay.
+func (g *Groups) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.enforcer.Close()
+}
