@@ -2,13 +2,11 @@ package iam
 
 import (
 	"bytes"
-	"encoding/xml"
-	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/cli/junit"
 	"github.com/eksact/eksact/internal/engine/policy/answer"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/hint"
@@ -33,23 +31,11 @@ func (t *tester) reportBroken(out io.Writer, path string, fault error) error {
 	if t.junit == "" {
 		return nil
 	}
-	message := &junitMessage{Message: fault.Error(), Text: strings.Join(hint.Lines(fault), "\n")}
-	return t.writeJunit(out, junitSuites{Suites: []junitSuite{{
-		Name: path, Tests: 1, Errors: 1, Cases: []junitCase{{Name: "the file is read", Class: path, File: path, Error: message}},
-	}}})
+	return t.writeJunit(out, junit.Broken(path, fault, strings.Join(hint.Lines(fault), "\n")))
 }
 
-func (t *tester) writeJunit(out io.Writer, all junitSuites) error {
-	marked, err := xml.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return fmt.Errorf("JUnit XML: %w", err)
-	}
-	text := append([]byte(xml.Header), append(marked, '\n')...)
-	if t.junit == "-" {
-		_, err = out.Write(text)
-		return err
-	}
-	if err := os.WriteFile(t.junit, text, 0o644); err != nil {
+func (t *tester) writeJunit(out io.Writer, all junit.Suites) error {
+	if err := all.Write(out, t.junit); err != nil {
 		return unreadable(t.junit, err)
 	}
 	return nil
@@ -97,52 +83,22 @@ func (t *tester) summary(files []*loaded, failed int) testReport {
 	return s
 }
 
-// The elements of JUnit's XML that its readers agree on.
-type junitSuites struct {
-	XMLName xml.Name     `xml:"testsuites"`
-	Suites  []junitSuite `xml:"testsuite"`
-}
-
-type junitSuite struct {
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Skipped  int         `xml:"skipped,attr"`
-	Errors   int         `xml:"errors,attr"`
-	Cases    []junitCase `xml:"testcase"`
-}
-
-type junitCase struct {
-	Name    string        `xml:"name,attr"`
-	Class   string        `xml:"classname,attr"`
-	File    string        `xml:"file,attr"`
-	Line    int           `xml:"line,attr"`
-	Failure *junitMessage `xml:"failure"`
-	Error   *junitMessage `xml:"error"`
-	Skipped *junitMessage `xml:"skipped"`
-}
-
-type junitMessage struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
 // suitesOf are the results: a suite for each file. Cases that were not run, or
 // are known to fail, count as skipped.
-func suitesOf(files []*loaded) (all junitSuites) {
+func suitesOf(files []*loaded) (all junit.Suites) {
 	for _, f := range files {
-		s := junitSuite{Name: f.path, Tests: len(f.cases)}
+		s := junit.Suite{Name: f.path, Tests: len(f.cases)}
 		for i, c := range f.cases {
-			jc := junitCase{Name: c.Name, Class: f.path, File: c.File, Line: c.Line}
+			jc := junit.Case{Name: c.Name, Class: f.path, File: c.File, Line: c.Line}
 			switch {
 			case i >= len(f.results):
-				jc.Skipped = &junitMessage{Message: "not run: a case before it failed"}
+				jc.Skipped = &junit.Message{Message: "not run: a case before it failed"}
 				s.Skipped++
 			case !f.results[i].Holds():
 				jc.Failure = failure(f.results[i])
 				s.Failures++
 			case c.Known != "":
-				jc.Skipped = &junitMessage{Message: "known to fail: " + c.Known}
+				jc.Skipped = &junit.Message{Message: "known to fail: " + c.Known}
 				s.Skipped++
 			}
 			s.Cases = append(s.Cases, jc)
@@ -152,12 +108,12 @@ func suitesOf(files []*loaded) (all junitSuites) {
 	return all
 }
 
-func failure(r *cases.Result) *junitMessage {
+func failure(r *cases.Result) *junit.Message {
 	var text bytes.Buffer
 	showFailure(&text, r)
 	message := strings.Join(r.Problems, "; ")
 	if message == "" {
 		message = "it holds, though known to fail"
 	}
-	return &junitMessage{Message: message, Text: text.String()}
+	return &junit.Message{Message: message, Text: text.String()}
 }

@@ -76,3 +76,9 @@ func (c *Cluster) picks(s *Selection, p *Pod) bool {
 	n, known := c.Namespaces[p.Namespace]
 	return s.Namespaces.All() || known && s.Namespaces.Matches(n.Labels)
 }
+
+// Name is the pod's name, or the address; "" if neither is known.
+func (e *End) Name() string {
+	s := e.subject()
+	return cmp.Or(s.Pod, s.Address)
+}

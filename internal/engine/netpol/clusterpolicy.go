@@ -1,12 +1,12 @@
 package netpol
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
 
 	"github.com/eksact/eksact/internal/engine/ruleset"
 )
@@ -14,14 +14,11 @@ import (
 // clusterPolicy is a ClusterNetworkPolicy: upstream's and AWS's differ in how they
 // write ports, and in what peers there are.
 type clusterPolicy struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Metadata   struct {
-		Name       string `json:"name"`
-		UID        string `json:"uid"`
-		Generation int64  `json:"generation"`
-	} `json:"metadata"`
-	Spec struct {
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
+	Metadata   metav1.ObjectMeta `json:"metadata"`
+	Status     any               `json:"status"`
+	Spec       struct {
 		Tier     string        `json:"tier"`
 		Priority int32         `json:"priority"`
 		Subject  clusterPeer   `json:"subject"`
@@ -86,7 +83,8 @@ type clusterPort struct {
 // accept matches nothing, one that would not denies all.
 func FromClusterNetworkPolicy(text []byte) (*Policy, error) {
 	var o clusterPolicy
-	if err := json.Unmarshal(text, &o); err != nil {
+	unknown, err := json.UnmarshalStrict(text, &o)
+	if err != nil {
 		return nil, fmt.Errorf("ClusterNetworkPolicy: %w", err)
 	}
 	group, version, _ := strings.Cut(o.APIVersion, "/")
@@ -94,7 +92,10 @@ func FromClusterNetworkPolicy(text []byte) (*Policy, error) {
 	if o.Kind != "ClusterNetworkPolicy" || !slices.Contains(versions[group], version) {
 		return nil, fmt.Errorf("%s of %s is no ClusterNetworkPolicy of a known version", o.Kind, o.APIVersion)
 	}
-	p := &Policy{PolicyName: PolicyName{group, "", o.Metadata.Name}, Version: Version{o.Metadata.UID, o.Metadata.Generation}, Priority: o.Spec.Priority}
+	p := &Policy{PolicyName: PolicyName{group, "", o.Metadata.Name}, Version: Version{string(o.Metadata.UID), o.Metadata.Generation}, Priority: o.Spec.Priority}
+	for _, field := range unknown {
+		p.problem("%v", field)
+	}
 	r := clusterReader{Policy: p}
 	switch o.Spec.Tier {
 	case Admin.String():

@@ -96,6 +96,7 @@ func TestClusterProblems(t *testing.T) {
 		{"number", UpstreamGroup, "{tier: Admin, " + s + "egress: [{action: Deny, to: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 0}}}]}]}", "0 is none of 1 to 65535"},
 		{"range", UpstreamGroup, "{tier: Admin, " + s + "egress: [{action: Deny, to: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {range: {start: 9, end: 8}}}}]}]}", "the range ends at 8, before it begins at 9"},
 		{"no port", AWSGroup, "{tier: Admin, " + s + "egress: [{action: Deny, to: [{namespaces: {}}], ports: [{}]}]}", "egress[0].ports[0]: it names no port"},
+		{"field", AWSGroup, "{tier: Admin, " + s + "Egress: []}", `unknown field "spec.Egress"`},
 		{"protocol", AWSGroup, "{tier: Admin, " + s + "egress: [{action: Deny, to: [{namespaces: {}}], ports: [{portNumber: {protocol: ICMP, port: 1}}]}]}", `protocol "ICMP" is none of`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

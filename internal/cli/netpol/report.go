@@ -1,0 +1,97 @@
+package netpol
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/cli/junit"
+	"github.com/eksact/eksact/internal/engine/netpol"
+	"github.com/eksact/eksact/internal/engine/netpol/cases"
+)
+
+// report writes the results for programs, where that was asked for.
+func (t *tester) report(out io.Writer, files []*loaded, failed int) error {
+	if t.g.JSON() {
+		if err := global.Print(out, t.summary(files, failed)); err != nil {
+			return err
+		}
+	}
+	if t.junit == "" {
+		return nil
+	}
+	return unreadable(t.junit, suitesOf(files).Write(out, t.junit))
+}
+
+// testReport is the JSON form.
+type testReport struct {
+	Total    int        `json:"total"`
+	Failed   int        `json:"failed"`
+	NotRun   int        `json:"notRun"`
+	Cases    []testCase `json:"cases"`
+	Warnings []string   `json:"warnings,omitempty"`
+}
+
+type testCase struct {
+	Name     string         `json:"name"`
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	Holds    bool           `json:"holds"`
+	Known    string         `json:"known,omitempty"`
+	Expected netpol.Outcome `json:"expected"`
+	Flows    int            `json:"flows"`
+	Problems []string       `json:"problems"`
+	// Wrong explains the flows that are not as expected.
+	Wrong []*netpol.Explanation `json:"wrong,omitempty"`
+}
+
+func (t *tester) summary(files []*loaded, failed int) testReport {
+	s := testReport{Failed: failed, Cases: []testCase{}, Warnings: t.warnings}
+	for _, f := range files {
+		s.Total += len(f.Cases)
+		s.NotRun += len(f.Cases) - len(f.results)
+		for _, r := range f.results {
+			s.Cases = append(s.Cases, testCase{
+				Name: r.Case.Name, File: f.Path, Line: r.Case.Line, Holds: r.Holds(), Known: r.Case.Known,
+				Expected: r.Case.Expect, Flows: r.Flows, Problems: append([]string{}, r.Problems...), Wrong: r.Wrong,
+			})
+		}
+	}
+	return s
+}
+
+// suitesOf are the results: a suite for each file. Cases that were not run, or are
+// known to fail, count as skipped.
+func suitesOf(files []*loaded) (all junit.Suites) {
+	for _, f := range files {
+		s := junit.Suite{Name: f.Path, Tests: len(f.Cases)}
+		for i, c := range f.Cases {
+			jc := junit.Case{Name: c.Name, Class: f.Path, File: f.Path, Line: c.Line}
+			switch {
+			case i >= len(f.results):
+				jc.Skipped = &junit.Message{Message: "not run: a case before it failed"}
+				s.Skipped++
+			case !f.results[i].Holds():
+				jc.Failure = failure(f.results[i])
+				s.Failures++
+			case c.Known != "":
+				jc.Skipped = &junit.Message{Message: "known to fail: " + c.Known}
+				s.Skipped++
+			}
+			s.Cases = append(s.Cases, jc)
+		}
+		all.Suites = append(all.Suites, s)
+	}
+	return all
+}
+
+func failure(r *cases.Result) *junit.Message {
+	var text bytes.Buffer
+	showFailure(&text, r)
+	message := strings.Join(r.Problems, "; ")
+	if message == "" {
+		message = "it holds, though known to fail"
+	}
+	return &junit.Message{Message: message, Text: text.String()}
+}
