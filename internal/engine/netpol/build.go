@@ -83,7 +83,16 @@ func (s span) compare(o span) int {
 type ends struct {
 	any    bool
 	groups map[string]*source
-	blocks netipx.IPSetBuilder
+	blocks []netip.Prefix
+}
+
+func newEnds() *ends { return &ends{groups: map[string]*source{}} }
+
+// join adds others. Their blocks are added as they are.
+func (e *ends) join(o *ends) {
+	e.any = e.any || o.any
+	maps.Copy(e.groups, o.groups)
+	e.blocks = append(e.blocks, o.blocks...)
 }
 
 // match is what several rules match together.
@@ -121,16 +130,14 @@ func (b *builder) collectRule(into *match, r *matcher) {
 func (m *match) add(s span, r *matcher) {
 	e := m.spans[s]
 	if e == nil {
-		e = &ends{groups: map[string]*source{}}
+		e = newEnds()
 		m.spans[s] = e
 	}
 	e.any = e.any || r.AnyPeer
 	for _, g := range r.groups {
 		e.groups[g.key] = &source{group: g}
 	}
-	for _, p := range r.blocks {
-		e.blocks.AddPrefix(p)
-	}
+	e.blocks = append(e.blocks, r.blocks...)
 }
 
 // name adds the pods that a rule speaks of, each with its port of that name.
@@ -159,22 +166,35 @@ func (b *builder) match(m *match, verdict ruleset.Rule, tail []ruleset.Rule) (ru
 		rules = append(rules, b.over(b.c.unionOf(ruleset.Endpoints, m.endpoints), verdict))
 	}
 	var exact []span
+	ranges := map[uint8][]span{}
 	for _, s := range slices.SortedFunc(maps.Keys(m.spans), span.compare) {
-		if s.last != 0 && s.first == s.last {
+		switch {
+		case s.last == 0:
+			rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
+		case s.first == s.last:
 			exact = append(exact, s)
-			continue
+		default:
+			ranges[s.proto] = append(ranges[s.proto], s)
 		}
-		rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
 	}
-	if len(exact) > few {
+	rest := b.exact(m, exact, verdict, tail)
+	for _, proto := range sortedKeys(ranges) {
+		rest = b.ranges(m, ranges[proto], verdict, rest)
+	}
+	return append(rules, rest...)
+}
+
+// exact makes the rules about single ports: a look-up, if there are many.
+func (b *builder) exact(m *match, list []span, verdict ruleset.Rule, tail []ruleset.Rule) (rules []ruleset.Rule) {
+	if len(list) > few {
 		ports := map[ruleset.Port]string{}
-		for _, s := range exact {
+		for _, s := range list {
 			chain := b.spanned(span{}, m.spans[s], verdict)
 			ports[ruleset.Port{Proto: s.proto, Number: s.first}] = b.chain(append(chain, b.short(tail)...))
 		}
-		return append(append(rules, ruleset.Rule{Ports: ports}), tail...)
+		return append([]ruleset.Rule{{Ports: ports}}, tail...)
 	}
-	for _, s := range exact {
+	for _, s := range list {
 		rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
 	}
 	return append(rules, tail...)
@@ -202,10 +222,23 @@ func (b *builder) spanned(s span, e *ends, verdict ruleset.Rule) (rules []rulese
 			rules = append(rules, b.over(b.c.unionOf(ruleset.Addresses, one), verdict))
 		}
 	}
-	if blocks, err := e.blocks.IPSet(); err == nil && len(blocks.Prefixes()) > 0 {
-		rules = append(rules, b.over(b.c.blocksOf(blocks.Prefixes()), verdict))
+	if len(e.blocks) > 0 {
+		rules = append(rules, b.over(b.c.blocksOf(disjoint(e.blocks)), verdict))
 	}
 	return rules
+}
+
+// disjoint are as few prefixes as hold the same addresses.
+func disjoint(list []netip.Prefix) []netip.Prefix {
+	var b netipx.IPSetBuilder
+	for _, p := range list {
+		b.AddPrefix(p)
+	}
+	set, err := b.IPSet()
+	if err != nil {
+		return list // it fails on prefixes that are none, which the policies' readers refuse
+	}
+	return set.Prefixes()
 }
 
 // over limits a rule to a set.

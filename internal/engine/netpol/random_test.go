@@ -119,7 +119,7 @@ func drawPort(t *rapid.T) networkingv1.NetworkPolicyPort {
 		name := intstr.FromString(rapid.SampledFrom([]string{"web", "dns", "nobody"}).Draw(t, "name"))
 		p.Port = &name
 	case 2:
-		end := number + rapid.SampledFrom([]int32{0, 1, 400, 9000, -1}).Draw(t, "end") // -1 is wrong
+		end := number + rapid.SampledFrom([]int32{0, 1, 2, 3, 400, 7000, 9000, 50000, -1}).Draw(t, "end") // -1 is wrong
 		p.EndPort = &end
 		fallthrough
 	default:
@@ -149,7 +149,7 @@ func drawPeers(t *rapid.T) []networkingv1.NetworkPolicyPeer {
 }
 
 func drawPorts(t *rapid.T) []networkingv1.NetworkPolicyPort {
-	return rapid.SliceOfN(rapid.Custom(drawPort), 0, 5).Draw(t, "ports")
+	return rapid.SliceOfN(rapid.Custom(drawPort), 0, 8).Draw(t, "ports")
 }
 
 // drawClusterPolicy makes a NetworkPolicy's rules those of another tier.
@@ -278,7 +278,7 @@ func flowPorts() (list []ruleset.Port) {
 			list = append(list, ruleset.Port{Proto: proto, Number: uint16(n)})
 		}
 	}
-	return append(list, ruleset.Port{Proto: ruleset.TCP, Number: 82}, ruleset.Port{Proto: ruleset.TCP, Number: 65535})
+	return append(list, ruleset.Port{Proto: ruleset.TCP, Number: 82}, ruleset.Port{Proto: ruleset.TCP, Number: 83}, ruleset.Port{Proto: ruleset.TCP, Number: 84}, ruleset.Port{Proto: ruleset.TCP, Number: 65535})
 }
 
 func checkVerdict(t *rapid.T, cluster *Cluster, nodes map[string]*ruleset.Program, from, to netip.Addr, port ruleset.Port) {
