@@ -1,6 +1,8 @@
 package netpol
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +24,7 @@ import (
 // tester runs cases and reports.
 type tester struct {
 	g         *global.Options
+	live      Source
 	files     []string
 	keepGoing bool
 	verbose   bool
@@ -68,15 +71,15 @@ A case:
 Lists are tried each with each, a service with each of its pods, and every flow must
 turn out as expected.`
 
-func newTest(g *global.Options) *cobra.Command {
-	t := &tester{g: g}
+func newTest(g *global.Options, live Source) *cobra.Command {
+	t := &tester{g: g, live: live}
 	cmd := &cobra.Command{
 		Use:   "test FILE…",
 		Short: "Run files of cases: who may reach whom, by which policies",
 		Long:  testHelp,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return t.run(cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
+			return t.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), files)
 		},
 	}
 	f := cmd.Flags()
@@ -93,11 +96,11 @@ type loaded struct {
 	results []*cases.Result
 }
 
-func (t *tester) run(in io.Reader, out, notes io.Writer, paths []string) error {
+func (t *tester) run(ctx context.Context, in io.Reader, out, notes io.Writer, paths []string) error {
 	if t.g.JSON() && t.junit == "-" {
 		return hint.New("-o json and --junit - both write to standard output", "name a file with --junit, or leave out one of them")
 	}
-	files, err := t.load(in, paths)
+	files, err := t.load(ctx, in, paths)
 	var fault *broken
 	if errors.As(err, &fault) {
 		return errors.Join(fault.error, t.reportBroken(out, fault))
@@ -131,10 +134,10 @@ func (b *broken) Unwrap() error { return b.error }
 
 // load reads the files and decides all their cases: those that ask of what isn't there
 // are errors, and then none counts.
-func (t *tester) load(in io.Reader, paths []string) (files []*loaded, err error) {
+func (t *tester) load(ctx context.Context, in io.Reader, paths []string) (files []*loaded, err error) {
 	var given []byte
 	for _, path := range paths {
-		f, set, err := t.read(path, in, &given)
+		f, set, err := t.read(ctx, path, in, &given)
 		if err != nil {
 			return nil, &broken{path, err}
 		}
@@ -152,7 +155,7 @@ func (t *tester) load(in io.Reader, paths []string) (files []*loaded, err error)
 }
 
 // read reads a file of cases and its manifests. Standard input is read once.
-func (t *tester) read(path string, in io.Reader, given *[]byte) (*cases.File, *manifest.Set, error) {
+func (t *tester) read(ctx context.Context, path string, in io.Reader, given *[]byte) (*cases.File, *manifest.Set, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, unreadable(path, err)
@@ -161,31 +164,42 @@ func (t *tester) read(path string, in io.Reader, given *[]byte) (*cases.File, *m
 	if err != nil {
 		return nil, nil, hint.Wrap(err, "eksact netpol test --help shows the form of a file of cases")
 	}
+	set, err := t.set(ctx, f, in, given)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.warnings = append(t.warnings, set.Notes...)
+	return f, set, nil
+}
+
+// set is what a file's cases are about.
+func (t *tester) set(ctx context.Context, f *cases.File, in io.Reader, given *[]byte) (*manifest.Set, error) {
 	var paths []string
 	for _, m := range f.Manifests {
 		if !filepath.IsAbs(m) {
-			m = filepath.Join(filepath.Dir(path), m)
+			m = filepath.Join(filepath.Dir(f.Path), m)
 		}
 		paths = append(paths, m)
 	}
 	paths = append(paths, t.files...)
 	if len(paths) == 0 {
-		return nil, nil, hint.New(path+" names no manifests", "list them under manifests, or name them with -f")
+		if t.live == nil {
+			return nil, hint.New(f.Path+" names no manifests", "list them under manifests, or name them with -f")
+		}
+		return t.live(ctx, t.g)
 	}
 	set := &manifest.Set{PodCIDR: f.PodCIDR}
 	if !set.PodCIDR.IsValid() {
 		set.PodCIDR = netip.MustParsePrefix(podCIDR)
 	}
 	if *given == nil && slices.Contains(t.files, "-") {
-		if *given, err = io.ReadAll(in); err != nil {
-			return nil, nil, fmt.Errorf("standard input: %w", err)
+		text, err := io.ReadAll(in)
+		if err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
 		}
+		*given = text
 	}
-	if err := load(set, paths, strings.NewReader(string(*given))); err != nil {
-		return nil, nil, err
-	}
-	t.warnings = append(t.warnings, set.Notes...)
-	return f, set, nil
+	return set, load(set, paths, bytes.NewReader(*given))
 }
 
 // judge shows the results, up to the first failure unless all are wanted.

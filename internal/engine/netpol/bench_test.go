@@ -93,6 +93,36 @@ func BenchmarkPolicy(b *testing.B) {
 	})
 }
 
+// BenchmarkEveryPod is a policy of all pods that comes and goes, a flush each.
+func BenchmarkEveryPod(b *testing.B) {
+	each(b, func(b *testing.B, c *Compiler, _, _ int) {
+		p := cnp(b, AWSGroup, "all", "{tier: Admin, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: [169.254.169.254/32]}]}]}")
+		for b.Loop() {
+			c.SetPolicy(p)
+			c.Flush()
+			c.DeletePolicy(p.PolicyName)
+			c.Flush()
+		}
+	})
+}
+
+// BenchmarkBlocks is a policy of 10,000 blocks that comes and goes.
+func BenchmarkBlocks(b *testing.B) {
+	peers := ""
+	for i := range 10000 {
+		peers += fmt.Sprintf("{ipBlock: {cidr: %d.%d.%d.0/24, except: [%d.%d.%d.128/25]}},", 1+i/5000, i/250%250, i%250, 1+i/5000, i/250%250, i%250)
+	}
+	p := np(b, "x", "{podSelector: {}, ingress: [{from: ["+peers+"]}]}")
+	c := New()
+	c.SetPod(Pod{Namespace: "a", Name: "p", UID: "p", Node: "n", Addresses: addresses("10.0.0.1")})
+	for b.Loop() {
+		c.SetPolicy(p)
+		c.Flush()
+		c.DeletePolicy(p.PolicyName)
+		c.Flush()
+	}
+}
+
 // BenchmarkNamespace is a namespace of 100 pods that changes its labels and back.
 func BenchmarkNamespace(b *testing.B) {
 	each(b, func(b *testing.B, c *Compiler, _, _ int) {

@@ -51,7 +51,8 @@ type Side struct {
 	Rule    *Ruling `json:"rule,omitempty"`
 	// Passed are rules that left it to the next tier.
 	Passed []Ruling `json:"passed,omitempty"`
-	// Depends are rules about addresses that the pod's, not known, may or may not match.
+	// Depends are rules about blocks that the address of a pod, not known, may or may not
+	// be in. When the outcome is unsure, Reason and Rule are those of an address in none.
 	Depends []Ruling `json:"depends,omitempty"`
 	// SelectedBy are the policies that have a say.
 	SelectedBy []PolicyName `json:"selectedBy,omitempty"`
@@ -72,7 +73,7 @@ type Ruling struct {
 	Port      string `json:"portMatch"`
 }
 
-// String is in words: networkpolicy/default/web, ingress rule 0: from pods app=a in
+// text is in words: networkpolicy/default/web, ingress rule 0: from pods app=a in
 // namespace default, TCP 80.
 func (r *Ruling) text(d Direction) string {
 	name := ""
@@ -103,7 +104,7 @@ func (s *Side) lines(d Direction, end *Subject) []string {
 		lines = append(lines, "  passed on by "+s.Passed[i].text(d))
 	}
 	for i := range s.Depends {
-		lines = append(lines, "  depends on the pod's address: "+s.Depends[i].text(d))
+		lines = append(lines, "  matches some addresses: "+s.Depends[i].text(d))
 	}
 	return lines
 }
@@ -112,6 +113,9 @@ func (s *Side) because(d Direction, end *Subject) string {
 	var names []string
 	for _, n := range s.SelectedBy {
 		names = append(names, n.String())
+	}
+	if s.Outcome == Unsure {
+		return fmt.Sprintf("it depends on the address of a pod, which isn't known; %s is selected by %s", end.Pod, strings.Join(names, ", "))
 	}
 	switch s.Reason {
 	case ByRule:

@@ -27,7 +27,7 @@ func np(t testing.TB, name, spec string) *Policy {
 }
 
 // cnp reads a ClusterNetworkPolicy of a group from its spec.
-func cnp(t *testing.T, group, name, spec string) *Policy {
+func cnp(t testing.TB, group, name, spec string) *Policy {
 	t.Helper()
 	version := map[string]string{UpstreamGroup: "v1alpha2", AWSGroup: "v1alpha1"}[group]
 	text, err := yaml.YAMLToJSON([]byte("{apiVersion: " + group + "/" + version + ", kind: ClusterNetworkPolicy, metadata: {name: " + name + ", generation: 1}, spec: " + spec + "}"))

@@ -26,6 +26,9 @@ type Set struct {
 	Cluster netpol.Cluster
 	// PodCIDR is where pods are that have no address yet.
 	PodCIDR netip.Prefix
+	// Served says that the objects are those of an API server: a policy with a problem is
+	// in force there, with what remains of it, and a note.
+	Served bool
 	// Notes are of what was read and can't be looked at.
 	Notes    []string
 	services map[netpol.PodName]*corev1.Service
@@ -201,7 +204,7 @@ func (s *Set) networkPolicy(o *object, text []byte) error {
 	switch {
 	case err != nil:
 		return err
-	case len(unknown) > 0:
+	case len(unknown) > 0 && !s.Served:
 		return unknown[0]
 	}
 	np.Namespace = o.Metadata.Namespace
@@ -217,8 +220,11 @@ func (s *Set) clusterPolicy(text []byte) error {
 }
 
 func (s *Set) policy(p *netpol.Policy) error {
-	if len(p.Problems) > 0 {
-		return errors.New(p.Problems[0])
+	for _, problem := range p.Problems {
+		if !s.Served {
+			return errors.New(problem)
+		}
+		s.Notes = append(s.Notes, p.PolicyName.String()+": "+problem)
 	}
 	s.Cluster.Policies = append(s.Cluster.Policies, p)
 	return nil
