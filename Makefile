@@ -121,7 +121,7 @@ down: ## stop everything and remove it (root)
 
 # ---- Test -------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration lint fmt-check bench bench-policy
+.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-netpol
 test: deps-test build lint test-unit test-integration ## everything: lint, unit and integration tests (root)
 	@echo "== all passed"
 
@@ -168,6 +168,9 @@ bench: build ## benchmarks of what needs no cluster, on standard output (bench/s
 # follow those of the module above. moto is a peer too where it is installed.
 bench-policy: ## IAM decisions beside other evaluators, on standard output; fetches them
 	@cd bench/policy && { ! command -v npm >/dev/null || npm ci --silent --no-audit --no-fund; } && $(GO) run -mod=mod .
+
+bench-netpol: build ## NetworkPolicy beside two other engines, on standard output; fetches them (root)
+	@scripts/bench-netpol
 
 # ---- Release ----------------------------------------------------------------
 # One file for each architecture, with the other programs and the images inside.

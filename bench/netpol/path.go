@@ -73,7 +73,7 @@ func (c *cluster) stack(ctx context.Context, policies int) error {
 	if err != nil {
 		return err
 	}
-	return c.label(ctx, "peer", strconv.Itoa(policies-1))
+	return c.label(ctx, "peer", strconv.Itoa(max(0, policies-1)))
 }
 
 // way measures from the client to an address, once it is let through.
