@@ -4,8 +4,8 @@
 //	cyclonus [-wait COMMAND | -perturbation 5s] [-tags TAG,…] [-every N] [-list]
 //
 // Cases, interpreter, expectations and comparison are the library's, none is left
-// out; nine pods in three namespaces serve TCP and UDP on two ports each, and each
-// step tries all 81 pairs on all of them. Three things differ from cyclonus
+// out; nine pods in three namespaces serve TCP, UDP and SCTP on two ports each, and
+// each step tries all 81 pairs on all of them. Three things differ from cyclonus
 // generate:
 //
 //   - A step is probed once its change is enforced, as -wait says, or after a pause;
@@ -14,8 +14,8 @@
 //     connects in its process: see ./worker.
 //   - The client is not limited to five calls a second.
 //
-// Cases about SCTP run, their policies concern TCP and UDP too; probes by SCTP need
-// sockets of it in the nodes' kernel, -protocols TCP,UDP,SCTP adds them.
+// SCTP is spoken by the worker on raw sockets: kernels without SCTP filter and
+// translate it all the same.
 //
 // It exits with 1 when a case fails.
 package main
@@ -60,7 +60,7 @@ func main() {
 	flag.DurationVar(&o.perturbation, "perturbation", 5*time.Second, "pause after a change, without -wait")
 	tags := flag.String("tags", "", "only cases with one of these tags, separated by commas")
 	flag.IntVar(&o.every, "every", 1, "only each nth case")
-	protocols := flag.String("protocols", "TCP,UDP", "protocols that pods serve")
+	protocols := flag.String("protocols", "TCP,UDP,SCTP", "protocols that pods serve")
 	flag.BoolVar(&o.list, "list", false, "list the cases instead of running them")
 	flag.Parse()
 	if *tags != "" {
@@ -104,11 +104,14 @@ func (o options) run() (passed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	stdout := os.Stdout
+	os.Stdout = os.Stderr // it prints the resources
 	interpreter := connectivity.NewInterpreter(c, resources, &connectivity.InterpreterConfig{
 		ResetClusterBeforeTestCase:       true,
 		VerifyClusterStateBeforeTestCase: true,
 		BatchJobs:                        true,
 	})
+	os.Stdout = stdout
 	r := report{began: time.Now()}
 	for _, c := range o.cases(target.IP) {
 		r.add(c.number, interpreter.ExecuteTestCase(c.TestCase))

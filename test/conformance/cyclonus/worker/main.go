@@ -8,6 +8,8 @@
 //
 //   - TCP: reachable if the connection is established;
 //   - UDP: reachable if anything comes back for the datagram "hostname";
+//   - SCTP: reachable if the server answers the association's first packet, by hand
+//     (sctp.go), for which the worker is the pods' agnhost too;
 //   - the same limit of one second, and a name that can't be resolved is
 //     unreachable.
 //
@@ -22,6 +24,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,6 +59,10 @@ type result struct {
 }
 
 func main() {
+	if filepath.Base(os.Args[0]) == "agnhost" {
+		fmt.Fprintln(os.Stderr, "agnhost:", agnhost())
+		os.Exit(1)
+	}
 	jobs := flag.String("jobs", "", "JSON of the requests")
 	flag.Parse()
 	var b batch
@@ -100,6 +107,8 @@ func (r *request) connect(names *resolver) error {
 		return conn.Close()
 	case "UDP":
 		return ask(address)
+	case "SCTP":
+		return associate(ip, r.Port)
 	}
 	return errors.New("protocol " + r.Protocol + " is not supported")
 }

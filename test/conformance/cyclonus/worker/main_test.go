@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"os"
 	"reflect"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestConnect(t *testing.T) {
 		{"TCP", "nobody.invalid", tcp.Addr(), false},
 		{"UDP", "127.0.0.1", udp.LocalAddr(), true},
 		{"UDP", "127.0.0.1", silent.LocalAddr(), false},
-		{"SCTP", "127.0.0.1", tcp.Addr(), false},
+		{"DCCP", "127.0.0.1", tcp.Addr(), false},
 	} {
 		_, port, _ := net.SplitHostPort(test.address.String())
 		var number int
@@ -97,4 +98,37 @@ func packets(t *testing.T) net.PacketConn {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// TestAssociate sets up an association through the loopback, and none with a port
+// that nobody answers on.
+func TestAssociate(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("raw sockets take root")
+	}
+	go answer(7777)
+	var got []result
+	for range 20 { // until it listens
+		if got = (batch{Requests: []*request{{"k", "SCTP", "127.0.0.1", 7777}, {"k", "SCTP", "127.0.0.1", 7778}}}).run(); got[0].Error == "" {
+			break
+		}
+	}
+	if got[0].Error != "" || got[1].Error == "" {
+		t.Errorf("port 7777: %q, want none; port 7778: %q, want an error", got[0].Error, got[1].Error)
+	}
+}
+
+// TestSetup reads what it wrote, and nothing that was altered.
+func TestSetup(t *testing.T) {
+	for _, kind := range []byte{chunkInit, chunkInitAck} {
+		want := setup{from: 40000, to: 80, verify: 7, kind: kind, tag: 9}
+		p := want.packet()
+		if got, ok := parse(p); !ok || got != want {
+			t.Errorf("got %+v %t, want %+v", got, ok, want)
+		}
+		p[3]++
+		if _, ok := parse(p); ok {
+			t.Error("a packet with another port has the same checksum")
+		}
+	}
 }
