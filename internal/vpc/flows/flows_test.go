@@ -12,12 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/ti-mo/conntrack"
-	"golang.org/x/sys/unix"
 
 	"github.com/eksact/eksact/internal/engine/flowlog"
+	"github.com/eksact/eksact/internal/engine/ruleset"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/flows"
@@ -101,23 +99,21 @@ func (h *house) listen(t testing.TB) {
 	})
 }
 
-// refuseIn refuses what enters at a port, as a security group's rules do.
-func (h *house) refuseIn(t testing.TB, port uint16) {
+// webOnly lets a machine be reached at port 80 alone, as a security group does.
+func (h *house) webOnly(t testing.TB, a netip.Addr) {
 	t.Helper()
-	err := netns.Do(h.World(), func() error {
-		c, err := nftables.New()
-		if err != nil {
-			return err
+	e, err := nft.Open(h.World(), "test", nft.Options{IPv4: true, Log: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
 		}
-		table := c.AddTable(&nftables.Table{Name: "test", Family: nftables.TableFamilyIPv4})
-		chain := c.AddChain(&nftables.Chain{Name: "forward", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter})
-		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{byte(port >> 8), byte(port)}},
-			&expr.Log{Key: 1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_PREFIX, Group: nft.RefusedGroup, Data: []byte(nft.RefusedIngress)},
-			&expr.Verdict{Kind: expr.VerdictDrop},
-		}})
-		return c.Flush()
+	})
+	err = e.Load(&ruleset.Program{
+		Chains:  map[string]ruleset.Chain{"web": {Ingress: true, Rules: []ruleset.Rule{{Proto: 6, First: 80, Last: 80, Verdict: ruleset.Accept}}}},
+		Ingress: map[netip.Addr]string{a: "web"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +179,7 @@ func dial(t *testing.T, ns, to string) (net.Conn, error) {
 func TestCapture(t *testing.T) {
 	h := newHouse(t)
 	vpctest.Serve(t, h.nsB, h.b.String()+":80", "b")
-	h.refuseIn(t, 22)
+	h.webOnly(t, h.b)
 	h.listen(t)
 	if err := h.capture.LogFlags(true); err != nil {
 		t.Fatal(err)

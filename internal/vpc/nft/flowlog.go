@@ -53,6 +53,14 @@ func flagged() []expr.Any {
 // refused logs a packet that the rest of the rule refuses, at an interface's end.
 func refused(where string) []expr.Any { return logTo(RefusedGroup, where) }
 
+// dropped drops a packet, and logs it if that is wanted.
+func dropped(log bool, where string) []expr.Any {
+	if !log {
+		return drop()
+	}
+	return append(refused(where), drop()...)
+}
+
 func logTo(group uint16, prefix string) []expr.Any {
 	l := &expr.Log{Group: group, Snaplen: headers, QThreshold: 32, Data: []byte(prefix),
 		Key: 1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_SNAPLEN | 1<<unix.NFTA_LOG_QTHRESHOLD}

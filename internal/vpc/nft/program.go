@@ -18,9 +18,10 @@ import (
 type writer struct {
 	m        *messages
 	families []*family
+	log      bool
 }
 
-func (e *Enforcer) writer(m *messages) *writer { return &writer{m, e.families()} }
+func (e *Enforcer) writer(m *messages) *writer { return &writer{m, e.families(), e.options.Log} }
 
 // change writes what makes of a program the one that d makes of it. What is new
 // comes before what leads to it, and what is old after what led to it.
@@ -219,7 +220,7 @@ func (w *writer) rules(before *ruleset.Program, d *ruleset.Delta, id string, c *
 				return err
 			}
 		}
-		if err := w.m.addRule(f.chain(id), drop()); err != nil {
+		if err := w.m.addRule(f.chain(id), w.drop(c.Ingress)); err != nil {
 			return err
 		}
 	}
@@ -252,19 +253,27 @@ func (w *writer) rule(f *family, id string, ingress bool, r *ruleset.Rule, k rul
 	if r.ICMP != nil {
 		parts = append(parts, message(r.ICMP))
 	}
-	return w.m.addRule(f.chain(id), append(parts, f.verdict(ingress, r))...)
+	return w.m.addRule(f.chain(id), append(parts, w.verdict(f, ingress, r))...)
 }
 
-func (f *family) verdict(ingress bool, r *ruleset.Rule) []expr.Any {
+func (w *writer) verdict(f *family, ingress bool, r *ruleset.Rule) []expr.Any {
 	switch {
 	case r.Verdict == ruleset.Goto:
 		return gotoChain(f.chain(r.Chain))
 	case r.Verdict == ruleset.Drop:
-		return drop()
+		return w.drop(ingress)
 	case ingress:
 		return accept()
 	}
 	return gotoChain(f.to())
+}
+
+func (w *writer) drop(ingress bool) []expr.Any {
+	where := RefusedEgress
+	if ingress {
+		where = RefusedIngress
+	}
+	return dropped(w.log, where)
 }
 
 // portMap makes the map of a rule; it goes when the rule goes.

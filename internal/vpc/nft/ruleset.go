@@ -43,6 +43,8 @@ type Options struct {
 	// Cut ends flows that a change forbids, when it is made. Without it known flows
 	// go on until they end, as with security groups.
 	Cut bool
+	// Log shows refused packets to flow logs (package flows).
+	Log bool
 
 	// shared makes the table without an owner, as kernels before 6.9 do.
 	shared bool

@@ -101,7 +101,7 @@ func (e *Enforcer) skeleton(m *messages) error {
 			m.addChain(name)
 			m.deleteRules(name)
 		}
-		if err := f.way(m); err != nil {
+		if err := f.way(m, e.options.Log); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (e *Enforcer) base(m *messages, name string) error {
 	return nil
 }
 
-func (f *family) way(m *messages) error {
+func (f *family) way(m *messages, log bool) error {
 	for _, rule := range []struct {
 		chain string
 		parts [][]expr.Any
@@ -142,8 +142,8 @@ func (f *family) way(m *messages) error {
 		{f.from(), [][]expr.Any{gotoChain(f.to())}},
 		{f.to(), [][]expr.Any{f.load(f.daddr, 0), jumpByMapOf(f.ingress())}},
 		{f.to(), [][]expr.Any{accept()}},
-		{f.middle(), [][]expr.Any{f.load(f.saddr, 0), f.load(f.saddr, 1), in(f.self()), drop()}},
-		{f.middle(), [][]expr.Any{f.load(f.daddr, 0), f.load(f.daddr, 1), in(f.self()), drop()}},
+		{f.middle(), [][]expr.Any{f.load(f.saddr, 0), f.load(f.saddr, 1), in(f.self()), dropped(log, RefusedEgress)}},
+		{f.middle(), [][]expr.Any{f.load(f.daddr, 0), f.load(f.daddr, 1), in(f.self()), dropped(log, RefusedIngress)}},
 	} {
 		if err := m.addRule(rule.chain, rule.parts...); err != nil {
 			return err
