@@ -93,11 +93,14 @@ type (
 	flat     struct{}
 )
 
-func (idle) Start(context.Context, eks.Cluster) (eks.Facts, error)   { return eks.Facts{}, nil }
-func (idle) Stop(context.Context, eks.Cluster) error                 { return nil }
-func (idle) SetLogging(context.Context, eks.Cluster, []string) error { return nil }
-func (trusting) Assumable(context.Context, string, string) bool      { return true }
-func (trusting) CheckPass(context.Context, string, string) error     { return nil }
+func (idle) Start(context.Context, eks.Cluster) (eks.Facts, error)      { return eks.Facts{}, nil }
+func (idle) Stop(context.Context, eks.Cluster) error                    { return nil }
+func (idle) SetLogging(context.Context, eks.Cluster, []string) error    { return nil }
+func (idle) SetAccess(context.Context, eks.Cluster, eks.Access) error   { return nil }
+func (idle) SetAddon(context.Context, eks.Cluster, eks.AddonWish) error { return nil }
+func (idle) RemoveAddon(context.Context, eks.Cluster, string) error     { return nil }
+func (trusting) Assumable(context.Context, string, string) bool         { return true }
+func (trusting) CheckPass(context.Context, string, string) error        { return nil }
 func (flat) SubnetPlace(id string) (vpc, zone string, ok bool) {
 	return "vpc-1", "us-west-2" + id[len(id)-1:], true
 }

@@ -69,9 +69,12 @@ func TestPassRoleKnowsTheRegion(t *testing.T) {
 // nothing runs no clusters.
 type nothing struct{}
 
-func (nothing) Start(context.Context, eks.Cluster) (eks.Facts, error)   { return eks.Facts{}, nil }
-func (nothing) Stop(context.Context, eks.Cluster) error                 { return nil }
-func (nothing) SetLogging(context.Context, eks.Cluster, []string) error { return nil }
+func (nothing) Start(context.Context, eks.Cluster) (eks.Facts, error)      { return eks.Facts{}, nil }
+func (nothing) Stop(context.Context, eks.Cluster) error                    { return nil }
+func (nothing) SetLogging(context.Context, eks.Cluster, []string) error    { return nil }
+func (nothing) SetAccess(context.Context, eks.Cluster, eks.Access) error   { return nil }
+func (nothing) SetAddon(context.Context, eks.Cluster, eks.AddonWish) error { return nil }
+func (nothing) RemoveAddon(context.Context, eks.Cluster, string) error     { return nil }
 
 func TestCreatingAClusterNeedsPassRole(t *testing.T) {
 	a := open(t, func(a *account) *api.Service {
