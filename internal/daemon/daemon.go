@@ -22,6 +22,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
@@ -55,15 +56,16 @@ type Daemon struct {
 	registry  *registry.Registry
 	authority *authority
 
-	iam   *iam.IAM
-	sts   *sts.STS
-	idp   *idp.Issuers
-	eks   *eks.Service
-	ec2   *ec2.Service
-	elb   *elb.Service
-	s3    *s3.S3
-	trail *cloudtrail.Trail
-	front *front.Front
+	iam     *iam.IAM
+	sts     *sts.STS
+	idp     *idp.Issuers
+	eks     *eks.Service
+	ec2     *ec2.Service
+	elb     *elb.Service
+	s3      *s3.S3
+	trail   *cloudtrail.Trail
+	route53 *route53.Service
+	front   *front.Front
 
 	mu       sync.Mutex
 	clusters map[string]*cluster // that were started, by name

@@ -20,6 +20,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
@@ -45,7 +46,8 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.ec2 = ec2.New(d.store, place, zones...)
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
-	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC)})
+	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC), Private: d.privateZone, Public: d.publicZone})
+	d.route53 = route53.New(route53.Deps{Store: d.store, Place: place, Now: time.Now, VPC: d.isVPC, Balancer: d.isBalancer})
 	d.balancers = lb.New(lb.Config{
 		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
 		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
@@ -67,7 +69,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
-		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), d.s3.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
+		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), d.s3.Service(), d.route53.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
 		Log:      slog.Default(),
 	})
 	return err

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bufio"
 	"fmt"
 	"regexp"
 	"slices"
@@ -39,14 +40,13 @@ func access(t *testing.T, shell, laptop lab.Terminal) {
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
 	laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
 	before := readySince(t, shell)
+	open := true // the laptop reached it before
 	for _, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
-			watch := shell.Command("kubectl get events --watch -A >/dev/null")
-			if err := watch.Start(); err != nil {
-				t.Fatal(err)
+			var ended chan error
+			if open {
+				ended = follow(t, laptop)
 			}
-			defer watch.Wait()
-			defer watch.Process.Kill()
 			id := shell.Must(t, "aws eks update-cluster-config --name cluster --resources-vpc-config "+m.settings+" --query update.id --output text")
 			switched := time.Now()
 			shell.Must(t, "aws eks wait cluster-active --name cluster")
@@ -55,6 +55,10 @@ func access(t *testing.T, shell, laptop lab.Terminal) {
 			leads(t, laptop, host, m.outside)
 			reaches(t, shell, m.shell)
 			reaches(t, laptop, m.laptop)
+			if open {
+				checkEnded(t, ended, !m.laptop)
+			}
+			open = m.laptop
 			t.Logf("the nodes renewed their leases %.1f s after the switch", renewed(t, shell, switched).Seconds())
 		})
 	}
@@ -86,6 +90,47 @@ func reaches(t *testing.T, x lab.Terminal, want bool) {
 		return
 	}
 	x.Refused(t, "kubectl get --raw /version --request-timeout 2s", "Unable to connect to the server: ")
+}
+
+// follow watches nodes by a connection that stays open, from when it has shown them,
+// and tells when it has ended.
+func follow(t *testing.T, x lab.Terminal) (ended chan error) {
+	t.Helper()
+	watch := x.Command("exec kubectl get nodes --watch --no-headers")
+	out, err := watch.StdoutPipe()
+	if err == nil {
+		err = watch.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("kubectl get --watch showed nothing")
+	}
+	ended = make(chan error, 1)
+	go func() {
+		for lines.Scan() {
+		}
+		ended <- watch.Wait()
+	}()
+	t.Cleanup(func() { _ = watch.Process.Kill() })
+	return ended
+}
+
+// checkEnded checks that what was followed ends with access, or goes on with it.
+func checkEnded(t *testing.T, ended chan error, want bool) {
+	t.Helper()
+	select {
+	case <-ended:
+		if !want {
+			t.Error("an open connection ended, though it may go on")
+		}
+	case <-time.After(2 * time.Second):
+		if want {
+			t.Error("a connection is open that may be no more")
+		}
+	}
 }
 
 // readySince tells since when each node is Ready.

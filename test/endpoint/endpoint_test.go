@@ -8,7 +8,7 @@ import (
 	"github.com/eksact/eksact/test/uplink"
 )
 
-func TestEndpoint(t *testing.T) {
+func TestAccess(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	l := lab.New(t)
@@ -18,7 +18,6 @@ func TestEndpoint(t *testing.T) {
 	shell.Must(t, "kubectl get nodes", " Ready ")
 	t.Run("access", func(t *testing.T) { access(t, shell, laptop) })
 	t.Run("no way in for the nodes", func(t *testing.T) { shutOut(t, shell, laptop) })
-	t.Run("add-ons", func(t *testing.T) { addons(t, shell) })
 	// The laptop tries the private addresses that the name leads to: they are the
 	// business of whatever network it is in.
 	for _, packet := range machine.Sent() {
@@ -26,4 +25,9 @@ func TestEndpoint(t *testing.T) {
 			t.Errorf("left the machine: %s", packet)
 		}
 	}
+}
+
+func TestAddons(t *testing.T) {
+	l := lab.Start(t)
+	addons(t, l.Shell().AWS(t, "2"))
 }

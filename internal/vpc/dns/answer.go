@@ -51,6 +51,10 @@ func (s *Server) resolve(m *dns.Msg, v View, name string, qtype uint16, depth in
 	key := canonical(name)
 	zone := zoneOf(s.zones, key)
 	record, exists := s.trees[v].find(key, zone)
+	if h := s.hosted(v, key, zone, exists); h != nil {
+		s.resolveHosted(m, v, h, name, qtype, depth)
+		return true
+	}
 	switch {
 	case zone == "" && !exists:
 		if depth == 0 {
@@ -91,7 +95,7 @@ func (r Record) rrs(name string, qtype uint16) []dns.RR {
 		return []dns.RR{&dns.PTR{Hdr: header(name, dns.TypePTR, r.TTL), Ptr: canonical(r.PTR)}}
 	case qtype == dns.TypeA || qtype == dns.TypeANY:
 		addrs := slices.Clone(r.Addrs)
-		rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+		shuffle(addrs)
 		var out []dns.RR
 		for _, a := range addrs {
 			out = append(out, &dns.A{Hdr: header(name, dns.TypeA, r.TTL), A: a.AsSlice()})
@@ -100,6 +104,8 @@ func (r Record) rrs(name string, qtype uint16) []dns.RR {
 	}
 	return nil
 }
+
+func shuffle[T any](s []T) { rand.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] }) }
 
 func header(name string, rrtype uint16, ttl uint32) dns.RR_Header {
 	if ttl == 0 {

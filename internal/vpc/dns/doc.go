@@ -13,6 +13,10 @@
 // of no zone the answer is REFUSED, unless forwarding was configured: nothing
 // leaves the machine unasked.
 //
+// Zones that someone else keeps, such as Route 53's hosted zones, are asked for by
+// name (Hosted). Inside, a private one goes before a zone of the server's own that is
+// not longer, and so before all public ones; public ones come last, in both views.
+//
 // Rules: RFC 1035 (messages), 2308 (negative answers), 4343 (case), 6891 (EDNS),
 // 8020 (a name below which there are names exists), 8482 (ANY).
 package dns

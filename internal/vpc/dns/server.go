@@ -19,6 +19,10 @@ const maxUDP = 1232
 type Config struct {
 	// Zones it answers for; see Zones.
 	Zones []string
+	// Private and Public find the nearest zone that someone else keeps and that a
+	// name is in: of those that the VPC alone sees, and of those that all see. Nil:
+	// there are none.
+	Private, Public func(name string) (Hosted, bool)
 	// Forward lists resolvers (address:port) that are asked for names of no zone.
 	// They are reached from the process's own network. Empty: such names are
 	// refused.
@@ -28,6 +32,8 @@ type Config struct {
 // Server holds the names and answers for them.
 type Server struct {
 	forward []string
+	private func(string) (Hosted, bool)
+	public  func(string) (Hosted, bool)
 	zones   []string // canonical, sorted
 
 	mu    sync.RWMutex
@@ -36,7 +42,7 @@ type Server struct {
 
 // New makes a server without names.
 func New(c Config) *Server {
-	s := &Server{forward: c.Forward}
+	s := &Server{forward: c.Forward, private: c.Private, public: c.Public}
 	for _, z := range c.Zones {
 		s.zones = append(s.zones, canonical(z))
 	}
@@ -54,6 +60,18 @@ func (s *Server) Set(name string, v View, r Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trees[v].set(canonical(name), r)
+}
+
+// Has says whether a name was given a record in any view.
+func (s *Server) Has(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, t := range s.trees {
+		if _, ok := t.records[canonical(name)]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // SetAddrs gives a name addresses in the views, with AWS's TTL.

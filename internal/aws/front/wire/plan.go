@@ -176,7 +176,11 @@ func (c *compiler) fill(n *node, wire string) error {
 		n.elem, err = c.use(n.shape.value, n.typ.Elem(), "")
 		return err
 	case stringKind:
-		if k != reflect.String {
+		switch k {
+		case reflect.String:
+		case reflect.Int32: // the SDK makes numbers of some, such as Route 53's MaxItems
+			n.kind = intKind
+		default:
 			return mismatch
 		}
 	case boolKind:

@@ -162,6 +162,10 @@ func (c *Call) readForm() error {
 	return err
 }
 
+// route53ID is the service whose model ends a path with a slash that clients send or
+// leave out.
+const route53ID = "route53"
+
 // route is one operation's REST binding.
 type route struct {
 	op       *Operation
@@ -176,6 +180,9 @@ func (s *Service) restRoutes() []route {
 		for _, name := range s.Operations() {
 			op := s.Operation(name)
 			path, query, _ := strings.Cut(op.uri, "?")
+			if s.id == route53ID {
+				path = strings.TrimSuffix(path, "/")
+			}
 			rt := route{op: op, segments: strings.Split(strings.TrimPrefix(path, "/"), "/")}
 			rt.query, _ = parsePairs(query, nil)
 			rt.needs = needs(op)
@@ -213,6 +220,9 @@ func (c *Call) routeREST(s *Service, escaped string) (*Call, error) {
 	}
 	c.query = query
 	path := strings.TrimPrefix(escaped, "/")
+	if s.id == route53ID {
+		path = strings.TrimSuffix(path, "/")
+	}
 	routes := s.restRoutes()
 	for i := range routes {
 		rt := &routes[i]

@@ -31,6 +31,9 @@ var iamtoolboxTable string
 //go:embed tables/s3.txt
 var s3Table string
 
+//go:embed tables/route53.txt
+var route53Table string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -43,5 +46,6 @@ func tableTexts() []string {
 		cloudtrailTable,
 		iamtoolboxTable,
 		s3Table,
+		route53Table,
 	}
 }

@@ -25,6 +25,7 @@ var services = []service{
 	{"cloudtrail", "cloudtrail"},
 	{"iamtoolbox", ""}, // written by hand, from its API reference: neither source has it
 	{"s3", "s3"},
+	{"route53", "route53"},
 }
 
 func main() {
