@@ -242,6 +242,7 @@ func TestRoute(t *testing.T) {
 		{"an ARN in a path is one segment", rest("GET", "/clusters/c/access-entries/"+arn), "eks", "eks.DescribeAccessEntry"},
 		{"literal before label", rest("GET", "/clusters/c/updates"), "eks", "eks.ListUpdates"},
 		{"load balancers", query("Action=DescribeLoadBalancers&Version=2015-12-01"), "elasticloadbalancing", "elasticloadbalancingv2.DescribeLoadBalancers"},
+		{"classic load balancers", query("Action=DescribeLoadBalancers&Version=2012-06-01"), "elasticloadbalancing", "elasticloadbalancing.DescribeLoadBalancers"},
 
 		{"no such action", query("Action=Nope&Version=2010-05-08"), "iam", "400 InvalidAction: Could not find operation Nope for version 2010-05-08"},
 		{"another version", query("Action=CreateRole&Version=2009-01-01"), "iam", "400 InvalidAction: Could not find operation CreateRole for version 2009-01-01"},

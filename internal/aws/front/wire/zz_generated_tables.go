@@ -19,6 +19,9 @@ var ec2Table string
 //go:embed tables/elasticloadbalancingv2.txt
 var elasticloadbalancingv2Table string
 
+//go:embed tables/elasticloadbalancing.txt
+var elasticloadbalancingTable string
+
 //go:embed tables/cloudwatchlogs.txt
 var cloudwatchlogsTable string
 
@@ -42,6 +45,7 @@ func tableTexts() []string {
 		eksTable,
 		ec2Table,
 		elasticloadbalancingv2Table,
+		elasticloadbalancingTable,
 		cloudwatchlogsTable,
 		cloudtrailTable,
 		iamtoolboxTable,

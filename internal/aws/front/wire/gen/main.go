@@ -21,6 +21,7 @@ var services = []service{
 	{"eks", "eks"},
 	{"ec2", "ec2"},
 	{"elasticloadbalancingv2", "elbv2"},
+	{"elasticloadbalancing", "elb"},
 	{"cloudwatchlogs", "logs"},
 	{"cloudtrail", "cloudtrail"},
 	{"iamtoolbox", ""}, // written by hand, from its API reference: neither source has it
