@@ -74,6 +74,12 @@ func (c Config) Edge() netip.Addr      { return at(c.Public, 254) } // world's e
 // Resolver is the VPC's DNS server: its base address plus two.
 func (c Config) Resolver() netip.Addr { return at(c.VPC, 2) }
 
+// Proxy is where the proxy of load balancers listens, on world.
+func (c Config) Proxy() netip.AddrPort { return netip.AddrPortFrom(c.Edge(), proxyPort) }
+
+// proxyPort is reached through load balancers' listeners alone.
+const proxyPort = 4610
+
 // API is the /24 of cluster endpoints, Balancers the /23 of load balancers.
 func (c Config) API() netip.Prefix       { return netip.PrefixFrom(at(c.Public, 1<<8), 24) }
 func (c Config) Balancers() netip.Prefix { return netip.PrefixFrom(at(c.Public, 2<<8), 23) }
@@ -116,7 +122,7 @@ func (c Config) edge() nft.Edge {
 		HostLink: worldHostLink,
 		VPC:      c.VPC, Public: c.Public,
 		Front: c.Front(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata, NAT: c.NAT(),
-		API: c.API(), Balancers: c.Balancers(),
+		API: c.API(), Balancers: c.Balancers(), Proxy: c.Proxy(),
 	}
 }
 

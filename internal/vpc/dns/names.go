@@ -124,6 +124,7 @@ func Zones(region string, vpc netip.Prefix) []string {
 		"amazonaws.com.",
 		"api.aws.",
 		region+".elb.amazonaws.com.",
+		"elb."+region+".amazonaws.com.",
 		region+".eks.amazonaws.com.",
 		region+".compute.internal.",
 		region+".compute.amazonaws.com.",

@@ -236,6 +236,16 @@ func loadService() []expr.Any {
 	}
 }
 
+// loadOriginalService does so with what the connection's first packet was sent
+// to, before any translation.
+func loadOriginalService() []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Register: reg0, Key: expr.CtKeyDST, Direction: 0},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg1},
+		&expr.Ct{Register: reg2, Key: expr.CtKeyPROTODST, Direction: 0},
+	}
+}
+
 // loadPort puts protocol . dport in registers 0 and 1.
 func loadPort() []expr.Any {
 	return []expr.Any{

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -24,6 +25,8 @@ type Edge struct {
 
 	API       netip.Prefix // public addresses of cluster endpoints
 	Balancers netip.Prefix // public addresses of load balancers
+
+	Proxy netip.AddrPort // where listeners lead what a load balancer's proxy serves
 }
 
 // ApplyEdge writes the router's rules:
@@ -64,6 +67,10 @@ func (e Edge) input(b *batch) {
 		b.rule(in, notIif(e.HostLink), single(e.Resolver), proto(p), dport(53), accept())
 	}
 	b.rule(in, notIif(e.HostLink), saddr(e.VPC), single(e.Metadata), proto(unix.IPPROTO_TCP), dport(80), accept())
+	// Only what a listener sent here, and of the host's only by a public address.
+	proxy := slices.Concat(translated(), single(e.Proxy.Addr()), proto(unix.IPPROTO_TCP), dport(e.Proxy.Port()))
+	b.rule(in, iif(e.HostLink), originalDaddr(e.Public), proxy, accept())
+	b.rule(in, notIif(e.HostLink), proxy, accept())
 	b.rule(in, reset())
 	b.rule(in, refuse(icmpPort))
 }

@@ -43,7 +43,14 @@ func Missing(ns string) []string {
 		}},
 		{"nft_numgen and maps", func(b *batch) {
 			to := netip.AddrPortFrom(one.Addr(), 1)
-			b.rule(nat(b), proto(unix.IPPROTO_TCP), pick(b, []netip.AddrPort{to, to}))
+			b.rule(nat(b), proto(unix.IPPROTO_TCP), pick(b, []netip.AddrPort{to, to}, false))
+		}},
+		{"nft_hash", func(b *batch) {
+			to := netip.AddrPortFrom(one.Addr(), 1)
+			b.rule(nat(b), proto(unix.IPPROTO_TCP), pick(b, []netip.AddrPort{to, to}, true))
+		}},
+		{"nft_nat by map", func(b *batch) {
+			hideClients(b, []Listener{{Addr: one.Addr(), Proto: TCP, Port: 1, Source: one.Addr()}})
 		}},
 		{"nft interval sets", func(b *batch) {
 			Listener{Sources: []netip.Prefix{one}}.admit(b, filter(b))

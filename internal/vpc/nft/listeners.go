@@ -31,6 +31,11 @@ type Listener struct {
 	// Targets receive new connections, each with the same chance. With none, a
 	// connection is refused.
 	Targets []netip.AddrPort
+	// Sticky leads all connections of one client to one target.
+	Sticky bool
+	// Source, if valid, is what targets see as the client; the zero value keeps
+	// the client's own address.
+	Source netip.Addr
 }
 
 // ApplyListeners makes these the load balancers of the router. A packet finds
@@ -50,6 +55,27 @@ func ApplyListeners(ns string, all []Listener) error {
 		services := b.set(&nftables.Set{Name: "listeners", IsMap: true, KeyType: serviceKey, DataType: nftables.TypeVerdict}, entries)
 		pre := b.hook("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
 		b.rule(pre, loadService(), jumpByMap(services))
+		hideClients(b, all)
+	})
+}
+
+// hideClients gives connections their listener's source, before the edge gives
+// those of the VPC the NAT gateway's: of two, the first translation holds.
+func hideClients(b *batch, all []Listener) {
+	var entries []nftables.SetElement
+	for _, l := range all {
+		if l.Source.IsValid() {
+			entries = append(entries, nftables.SetElement{Key: serviceBytes(l.Addr, l.Proto, l.Port), Val: l.Source.AsSlice()})
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	sources := b.set(&nftables.Set{Name: "sources", IsMap: true, KeyType: serviceKey, DataType: nftables.TypeIPAddr}, entries)
+	post := b.hook("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource-1)
+	b.rule(post, translated(), loadOriginalService(), []expr.Any{
+		&expr.Lookup{SourceRegister: reg0, DestRegister: unix.NFT_REG_1, IsDestRegSet: true, SetID: sources.ID, SetName: sources.Name},
+		&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: unix.NFT_REG_1},
 	})
 }
 
@@ -64,7 +90,7 @@ func (l Listener) write(b *batch) {
 	if len(l.Targets) == 0 {
 		return // the edge's "nowhere" chain answers
 	}
-	b.rule(c, pick(b, l.Targets))
+	b.rule(c, pick(b, l.Targets, l.Sticky))
 }
 
 // admit drops what does not come from the listener's sources.
@@ -85,15 +111,21 @@ func (l Listener) admit(b *batch, c *nftables.Chain) {
 }
 
 // pick rewrites the destination to one of the targets, drawn anew for each
-// connection.
-func pick(b *batch, targets []netip.AddrPort) []expr.Any {
+// connection or, sticky, by the client's address.
+func pick(b *batch, targets []netip.AddrPort, sticky bool) []expr.Any {
 	elements := make([]nftables.SetElement, len(targets))
 	for i, t := range targets {
 		elements[i] = nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(uint32(i)), Val: endpointBytes(t)}
 	}
 	m := b.set(&nftables.Set{Anonymous: true, Constant: true, IsMap: true, KeyType: nftables.TypeInteger, DataType: endpoint}, elements)
-	draw := &expr.Numgen{Register: reg0, Modulus: uint32(len(targets)), Type: unix.NFT_NG_RANDOM}
-	return append([]expr.Any{draw}, dnatByMap(m)...)
+	draw := []expr.Any{&expr.Numgen{Register: reg0, Modulus: uint32(len(targets)), Type: unix.NFT_NG_RANDOM}}
+	if sticky {
+		draw = []expr.Any{
+			&expr.Payload{DestRegister: reg0, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			&expr.Hash{SourceRegister: reg0, DestRegister: reg0, Length: 4, Modulus: uint32(len(targets)), Type: expr.HashTypeJenkins},
+		}
+	}
+	return append(draw, dnatByMap(m)...)
 }
 
 // span is a range of IPv4 addresses, from inclusive, to exclusive.

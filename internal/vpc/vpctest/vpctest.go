@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/eksact/eksact/internal/netns"
@@ -150,4 +151,23 @@ func (c *Capture) Sent(t testing.TB) int {
 			sent++
 		}
 	}
+}
+
+// RouteHost gives the host a route into the VPC until the test ends, as no eksact
+// does: what is private must not be reached all the same.
+func RouteHost(t testing.TB, c vpc.Config) {
+	t.Helper()
+	link, err := netlink.LinkByName(c.HostLink())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dst, err := net.ParseCIDR(c.VPC.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	route := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: dst, Gw: c.Edge().AsSlice(), Src: c.Host().AsSlice(), Flags: int(netlink.FLAG_ONLINK)}
+	if err := netlink.RouteReplace(route); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.RouteDel(route) }) // or it has gone with its link
 }
