@@ -7,6 +7,7 @@
 //	eksact-node keep …        the keeper: the root of all that runs
 //	eksact-node init FILE     a node's pid 1
 //	eksact-node relay …       the way to an etcd elsewhere
+//	eksact-node balancer …    load balancers' proxy
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 
 	"github.com/eksact/eksact/internal/hint"
+	"github.com/eksact/eksact/internal/node/balancer"
 	"github.com/eksact/eksact/internal/node/boot"
 	"github.com/eksact/eksact/internal/node/cni"
 	"github.com/eksact/eksact/internal/node/credential"
@@ -50,6 +52,8 @@ func run(name string, args []string) error {
 		return keep.Main(args[1:])
 	case len(args) >= 1 && args[0] == "relay":
 		return relay.Main(args[1:])
+	case len(args) >= 1 && args[0] == "balancer":
+		return balancer.Main(args[1:])
 	}
-	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, keep, init, relay"))
+	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, keep, init, relay, balancer"))
 }
