@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/kube/cloud"
-	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/lb"
 )
 
@@ -22,54 +22,111 @@ const (
 	clientRule = "kubernetes.io/rule/nlb/client"
 	checkRule  = "kubernetes.io/rule/nlb/health"
 	mtuRule    = "kubernetes.io/rule/nlb/mtu"
+	// Of a Classic Load Balancer; AWS's controller leaves it without a description.
+	classicRule = "kubernetes.io/rule/elb"
 )
 
 func descriptionsOf(name string) []string {
-	return []string{clientRule + "=" + name, checkRule + "=" + name, mtuRule + "=" + name}
+	return []string{clientRule + "=" + name, checkRule + "=" + name, mtuRule + "=" + name, classicRule + "=" + name}
 }
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// admit lets a load balancer's clients, whose addresses are preserved, and its health
-// checks through to the nodes, and shows the balancer's interface.
-func (b balancers) admit(ctx context.Context, want cloud.Balancer, made lb.Result) error {
+// admit lets what comes from a load balancer through to its targets, and shows its
+// interfaces.
+func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result) error {
+	var own []string
+	var rules []ec2.Rule
+	if want.Classic {
+		group := b.groupOf(want)
+		if err := b.d.ec2.RestoreGroup(ctx, group); err != nil {
+			return err
+		}
+		own = []string{group.ID}
+		rules = []ec2.Rule{{Protocol: "-1", From: -1, To: -1, Group: group.ID, Description: classicRule + "=" + want.Name}}
+	} else {
+		rules = b.d.networkRules(want, l)
+	}
+	if err := b.d.putBalancerInterfaces(ctx, l, made, own); err != nil {
+		return err
+	}
+	for _, group := range b.nodeGroups(l) {
+		if err := b.d.ec2.SetDescribedRules(ctx, group, descriptionsOf(want.Name), rules); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// networkRules let a Network Load Balancer's clients, whose addresses the router
+// sees until it sends the packets on, and its health checks through.
+func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer) []ec2.Rule {
 	clients := want.SourceRanges
 	if len(clients) == 0 {
 		clients = []netip.Prefix{everywhere}
 	}
 	var rules []ec2.Rule
-	add := func(r ec2.Rule, kind string, from ...netip.Prefix) {
-		for _, block := range from {
-			r.CIDR, r.Description = block.Masked(), kind+"="+want.Name
-			rules = append(rules, r)
+	add := func(protocol string, from, to int32, kind string, blocks ...netip.Prefix) {
+		for _, block := range blocks {
+			rules = append(rules, ec2.Rule{Protocol: protocol, From: from, To: to, CIDR: block.Masked(), Description: kind + "=" + want.Name})
 		}
 	}
-	for _, p := range want.Ports {
-		port := int32(p.NodePort)
-		r := ec2.Rule{Protocol: strings.ToLower(orTCP(p.Protocol)), From: port, To: port}
-		add(r, clientRule, clients...)
-		if r.Protocol == "tcp" && want.HealthPort == 0 {
-			add(r, checkRule, b.d.blocks()...)
+	for _, x := range l.Listeners {
+		for _, t := range x.Targets {
+			port := int32(t.Addr.Port())
+			for _, protocol := range strings.Split(strings.ToLower(x.Protocol), "_") {
+				add(protocol, port, port, clientRule, clients...)
+			}
+			if x.Check.Port == 0 {
+				add("tcp", port, port, checkRule, d.blocks()...)
+			}
+		}
+		if port := int32(x.Check.Port); port != 0 {
+			add("tcp", port, port, checkRule, d.blocks()...)
 		}
 	}
-	if port := int32(want.HealthPort); port != 0 {
-		add(ec2.Rule{Protocol: "tcp", From: port, To: port}, checkRule, b.d.blocks()...)
-	}
-	add(ec2.Rule{Protocol: "icmp", From: 3, To: 4}, mtuRule, clients...) // fragmentation needed
-	for _, group := range b.nodeGroups(want.Targets) {
-		if err := b.d.ec2.SetDescribedRules(ctx, group, descriptionsOf(want.Name), distinct(rules)); err != nil {
-			return err
-		}
-	}
-	return b.d.putBalancerInterfaces(ctx, b.id(want.Name), want.Name, made)
+	add("icmp", 3, 4, mtuRule, clients...) // fragmentation needed
+	return distinct(rules)
 }
 
-// dismiss takes back what admit let through.
-func (b balancers) dismiss(ctx context.Context, name string) error {
-	err := b.d.deleteBalancerInterfaces(ctx, b.id(name))
-	for _, g := range b.d.ec2.SecurityGroups() {
+// groupOf is a Classic Load Balancer's own security group, as AWS's controller makes
+// it. It lets in whom the listeners admit, and its members reach the nodes.
+func (b balancers) groupOf(want cloud.Balancer) ec2.SecurityGroup {
+	d := b.d
+	g := ec2.SecurityGroup{
+		ID: d.classicGroup(b.id(want.ID)), VPC: d.config.vpcID(), Name: "k8s-elb-" + want.Name,
+		Description: "Security group for Kubernetes ELB " + want.Name + " (" + want.Service + ")",
+		Tags:        map[string]string{clusterTag + b.k.record.Name: "owned"},
+	}
+	add := func(r ec2.Rule) {
+		r.ID = d.config.resourceID("sgr", fmt.Sprint(g.ID, r.Egress, r.From, r.CIDR))
+		g.Rules = append(g.Rules, r)
+	}
+	add(ec2.Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: everywhere})
+	clients := want.SourceRanges
+	if len(clients) == 0 {
+		clients = []netip.Prefix{everywhere}
+	}
+	for _, x := range want.Listeners {
+		for _, block := range clients {
+			add(ec2.Rule{Protocol: "tcp", From: int32(x.Port), To: int32(x.Port), CIDR: block.Masked()})
+		}
+	}
+	return g
+}
+
+func (d *Daemon) classicGroup(id string) string { return d.config.resourceID("sg", "elb/"+id) }
+
+// dismissBalancer takes back what admit let through for a load balancer of an id
+// and a name.
+func (d *Daemon) dismissBalancer(ctx context.Context, id, name string) error {
+	return errors.Join(d.ec2.DeleteInterfaces(ctx, d.balancerInterfaces(id)...), d.dismissRules(ctx, name), d.ec2.RemoveSecurityGroup(ctx, d.classicGroup(id)))
+}
+
+func (d *Daemon) dismissRules(ctx context.Context, name string) (err error) {
+	for _, g := range d.ec2.SecurityGroups() {
 		if slices.ContainsFunc(g.Rules, func(r ec2.Rule) bool { return slices.Contains(descriptionsOf(name), r.Description) }) {
-			err = errors.Join(err, b.d.ec2.SetDescribedRules(ctx, g.ID, descriptionsOf(name), nil))
+			err = errors.Join(err, d.ec2.SetDescribedRules(ctx, g.ID, descriptionsOf(name), nil))
 		}
 	}
 	return err
@@ -93,15 +150,11 @@ func distinct(rules []ec2.Rule) (out []ec2.Rule) {
 	return out
 }
 
-// nodeGroups are the groups of nodes that rules go to: of each node's groups the one
-// that is tagged as the cluster's, or else its only one.
-func (b balancers) nodeGroups(targets []cloud.Target) (ids []string) {
+// nodeGroups are the groups of targets' instances that rules go to: of each node's
+// groups the one that is tagged as the cluster's, or else its only one.
+func (b balancers) nodeGroups(l lb.LoadBalancer) (ids []string) {
 	tag := clusterTag + b.k.record.Name
-	for _, t := range targets {
-		i, ok := b.d.ec2.Instance(t.Instance)
-		if !ok {
-			continue
-		}
+	for _, i := range b.d.instancesBehind(l) {
 		tagged := slices.DeleteFunc(slices.Clone(i.Groups), func(id string) bool {
 			g, _ := b.d.ec2.SecurityGroup(id)
 			_, ok := g.Tags[tag]
@@ -117,46 +170,52 @@ func (b balancers) nodeGroups(targets []cloud.Target) (ids []string) {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
-// putBalancerInterfaces shows where a load balancer is in the VPC. A Network Load
-// Balancer's interfaces have no security groups.
-func (d *Daemon) putBalancerInterfaces(ctx context.Context, id, name string, made lb.Result) error {
+// instancesBehind are the instances that are targets, or have pods that are.
+func (d *Daemon) instancesBehind(l lb.LoadBalancer) (all []ec2.Instance) {
+	for _, i := range d.ec2.Instances() {
+		has := func(t lb.Target) bool {
+			return t.ID == i.ID || slices.ContainsFunc(i.Interfaces, func(n ec2.Interface) bool { return contains(n.Prefixes, t.Addr.Addr()) })
+		}
+		if slices.ContainsFunc(l.Listeners, func(x lb.Listener) bool { return slices.ContainsFunc(x.Targets, has) }) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// putBalancerInterfaces shows where a load balancer is in the VPC, and nowhere else.
+// A Network Load Balancer's interfaces have no security groups.
+func (d *Daemon) putBalancerInterfaces(ctx context.Context, l lb.LoadBalancer, made lb.Result, groups []string) error {
+	gone := d.balancerInterfaces(l.ID)
 	for _, a := range made.Addrs {
 		n := ec2.NetworkInterface{
-			ID: d.interfaceID("lb/" + id + "/" + a.String()), Type: types.NetworkInterfaceTypeNetworkLoadBalancer,
-			Description: "ELB net/" + name + "/" + lb.Suffix(id), Requester: "amazon-elb", InstanceOwner: "amazon-elb", Device: 1,
+			ID: d.balancerInterface(l.ID, a.Subnet), Type: types.NetworkInterfaceTypeNetworkLoadBalancer, IP: a.Private, PublicIP: a.Public, Groups: groups,
+			Description: "ELB net/" + l.Name + "/" + lb.Suffix(l.ID), Requester: "amazon-elb", InstanceOwner: "amazon-elb", Device: 1,
 		}
-		if _, inside := d.network.SubnetOf(a); inside {
-			n.IP = a
-		} else {
-			n.PublicIP = a
+		if l.Type == lb.Classic {
+			n.Type, n.Description = types.NetworkInterfaceTypeInterface, "ELB "+l.Name
 		}
 		if old, ok := d.knownInterface(n.ID); ok {
 			n.Attached = old.Attached
 		}
-		n = d.place(n)
-		if n.Subnet == "" {
-			public := d.publicSubnet()
-			n.Subnet, n.Zone = d.config.subnetID(public.Name), public.Zone
-		}
-		if err := d.ec2.PutNetworkInterface(ctx, n); err != nil {
+		if err := d.ec2.PutNetworkInterface(ctx, d.place(n)); err != nil {
 			return err
 		}
+		gone = slices.DeleteFunc(gone, func(id string) bool { return id == n.ID })
 	}
-	return nil
+	return d.ec2.DeleteInterfaces(ctx, gone...)
 }
 
-// publicSubnet is the first one, where internet-facing load balancers are.
-func (d *Daemon) publicSubnet() vpc.Subnet {
-	i := slices.IndexFunc(d.network.Subnets, func(s vpc.Subnet) bool { return s.Public })
-	return d.network.Subnets[max(i, 0)]
+func (d *Daemon) balancerInterface(id, subnet string) string {
+	return d.interfaceID("lb/" + id + "/" + subnet)
 }
 
-func (d *Daemon) deleteBalancerInterfaces(ctx context.Context, id string) error {
-	var ids []string
-	for _, n := range d.ec2.NetworkInterfaces() {
-		if n.Type == types.NetworkInterfaceTypeNetworkLoadBalancer && strings.HasSuffix(n.Description, "/"+lb.Suffix(id)) {
-			ids = append(ids, n.ID)
+// balancerInterfaces are the ids of the interfaces that a load balancer has.
+func (d *Daemon) balancerInterfaces(id string) (ids []string) {
+	for _, s := range d.network.Subnets {
+		if _, ok := d.knownInterface(d.balancerInterface(id, s.Name)); ok {
+			ids = append(ids, d.balancerInterface(id, s.Name))
 		}
 	}
-	return d.ec2.DeleteInterfaces(ctx, ids...)
+	return ids
 }

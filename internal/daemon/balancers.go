@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
-	"path"
-	"strconv"
-	"time"
+	"slices"
 
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/kube/cloud"
 	"github.com/eksact/eksact/internal/vpc/lb"
 )
@@ -24,47 +22,87 @@ type balancers struct {
 	k *cluster
 }
 
-func (b balancers) id(name string) string { return b.k.record.ID + "/" + name }
+func (b balancers) id(id string) string { return b.k.record.ID + "/" + id }
 
 // Ensure implements cloud.Balancers.
 func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, error) {
 	l := lb.LoadBalancer{
-		ID: b.id(want.Name), Cluster: b.k.record.ID, Name: want.Name, Scheme: lb.InternetFacing, SourceRanges: want.SourceRanges,
-		HealthCheck: lb.HealthCheck{Port: want.HealthPort, Path: want.HealthPath},
+		ID: b.id(want.ID), Cluster: b.k.record.ID, Name: want.Name, Type: lb.Network, Scheme: lb.InternetFacing,
+		CrossZone: want.CrossZone, SourceRanges: want.SourceRanges, Idle: want.Idle,
+	}
+	if want.Classic {
+		l.Type = lb.Classic
 	}
 	if want.Internal {
 		l.Scheme = lb.Internal
 	}
-	for _, p := range want.Ports {
-		l.Ports = append(l.Ports, lb.Port{Port: p.Port, NodePort: p.NodePort, Protocol: p.Protocol})
+	var err error
+	if l.Subnets, err = b.d.subnetsNamed(ctx, want.Subnets); err != nil {
+		return "", err
 	}
-	for _, t := range want.Targets {
-		l.Targets = append(l.Targets, t.Addr)
+	for _, x := range want.Listeners {
+		l.Listeners = append(l.Listeners, b.d.listener(want, x))
 	}
-	made, err := b.d.balancers.Ensure(ctx, l)
+	if err := b.d.nameIsFree(l); err != nil {
+		return "", err
+	}
+	before, existed := b.d.balancers.Find(l.ID)
+	made, err := b.build(ctx, want, l)
 	if err != nil {
 		return "", err
 	}
-	if err := b.admit(ctx, want, made); err != nil {
-		return "", err
+	if existed && before.Name != l.Name {
+		if err := errors.Join(b.d.elb.Delete(ctx, before.Name), b.d.dismissRules(ctx, before.Name)); err != nil {
+			return "", err
+		}
 	}
-	if err := b.d.showBalancer(ctx, l, made, want.Tags); err != nil {
+	if err := b.d.showBalancer(ctx, want, l, made); err != nil {
 		return "", err
 	}
 	b.d.refreshHosts()
 	return made.DNSName, nil
 }
 
+// build makes a load balancer whose packets are let through from the first on.
+func (b balancers) build(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer) (lb.Result, error) {
+	placed, err := b.d.balancers.Place(ctx, l)
+	if err != nil {
+		return lb.Result{}, err
+	}
+	if err := b.admit(ctx, want, l, placed); err != nil {
+		return lb.Result{}, err
+	}
+	made, err := b.d.balancers.Ensure(ctx, l)
+	if err != nil || slices.Equal(made.Addrs, placed.Addrs) {
+		return made, err
+	}
+	return made, b.admit(ctx, want, l, made) // another scheme: the addresses are new
+}
+
 // Delete implements cloud.Balancers.
-func (b balancers) Delete(ctx context.Context, name string) error {
+func (b balancers) Delete(ctx context.Context, id string) error {
 	defer b.d.refreshHosts()
-	return errors.Join(b.d.balancers.Delete(ctx, b.id(name)), b.d.elb.Delete(ctx, name), b.dismiss(ctx, name))
+	l, ok := b.d.balancers.Find(b.id(id))
+	if !ok {
+		l.Name = id // as most are named: one that was half made is shown no more
+	}
+	return errors.Join(b.d.balancers.Delete(ctx, b.id(id)), b.d.elb.Delete(ctx, l.Name), b.d.dismissBalancer(ctx, b.id(id), l.Name))
 }
 
 // Host implements cloud.Balancers.
-func (b balancers) Host(name string) (string, bool) {
-	r, ok := b.d.balancers.Get(b.id(name))
+func (b balancers) Host(id string) (string, bool) {
+	r, ok := b.d.balancers.Get(b.id(id))
 	return r.DNSName, ok
+}
+
+// nameIsFree refuses a name that another load balancer has, as AWS does.
+func (d *Daemon) nameIsFree(l lb.LoadBalancer) error {
+	for _, other := range d.balancers.List() {
+		if other.Name == l.Name && other.ID != l.ID {
+			return fmt.Errorf("DuplicateLoadBalancerName: A load balancer with the same name '%s' exists", l.Name)
+		}
+	}
+	return nil
 }
 
 // deleteBalancersOf removes the load balancers of a cluster that is deleted:
@@ -73,115 +111,73 @@ func (d *Daemon) deleteBalancersOf(ctx context.Context, id string) error {
 	var failed error
 	for _, l := range d.balancers.List() {
 		if l.Cluster == id {
-			failed = errors.Join(failed, d.balancers.Delete(ctx, l.ID), d.elb.Delete(ctx, l.Name), d.deleteBalancerInterfaces(ctx, l.ID))
+			failed = errors.Join(failed, d.balancers.Delete(ctx, l.ID), d.elb.Delete(ctx, l.Name), d.dismissBalancer(ctx, l.ID, l.Name))
 		}
 	}
 	return failed
 }
 
-// showBalancer lists a load balancer in the ELB API, with a target group for each
-// of its ports.
-func (d *Daemon) showBalancer(ctx context.Context, l lb.LoadBalancer, made lb.Result, tags map[string]string) error {
-	shown := elb.LoadBalancer{
-		Name: l.Name, ID: lb.Suffix(l.ID), DNSName: made.DNSName, Scheme: l.Scheme, State: string(elbtypes.LoadBalancerStateEnumActive),
-		VPC: d.config.vpcID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Tags: tags,
+// subnetsNamed are the network's names of subnets that are given by id or by their
+// tag Name.
+func (d *Daemon) subnetsNamed(ctx context.Context, given []string) ([]string, error) {
+	if len(given) == 0 {
+		return nil, nil
 	}
-	if old, ok := d.elb.Get(l.Name); ok {
-		shown.CreatedAt = old.CreatedAt
+	all, err := d.ec2.DescribeSubnets(ctx, &awsec2.DescribeSubnetsInput{})
+	if err != nil {
+		return nil, err
 	}
-	if zone, ok := d.zoneOf(l.Scheme, made.Addrs[0]); ok {
-		shown.Zones = []elb.Zone{zone}
-	}
-	var groups []elb.TargetGroup
-	for _, p := range l.Ports {
-		protocol, port := orTCP(p.Protocol), strconv.Itoa(int(p.Port))
-		suffix := lb.Suffix(l.ID + "/" + protocol + "/" + port)
-		group := elb.TargetGroup{
-			Name: fmt.Sprintf("k8s-%.12s-%s", l.Name, suffix[:10]), ID: suffix, Protocol: protocol, Port: int32(p.NodePort),
-			VPC: d.config.vpcID(), TargetType: string(elbtypes.TargetTypeEnumInstance), Check: check(l.HealthCheck), Tags: tags,
+	var names []string
+	for _, wanted := range given {
+		for _, s := range all.Subnets {
+			tagged := slices.ContainsFunc(s.Tags, func(t ec2types.Tag) bool { return aws.ToString(t.Key) == "Name" && aws.ToString(t.Value) == wanted })
+			if name, ok := d.subnetOf(aws.ToString(s.SubnetId)); ok && (tagged || aws.ToString(s.SubnetId) == wanted) {
+				names = append(names, name)
+			}
 		}
-		group.Targets = d.targetsOf(l.ID, group.Port)
-		groups = append(groups, group)
-		shown.Listeners = append(shown.Listeners, elb.Listener{
-			ID: lb.Suffix(l.ID + "/listener/" + protocol + "/" + port), Protocol: protocol, Port: int32(p.Port), TargetGroup: group.Name,
-		})
 	}
-	return d.elb.Put(ctx, shown, groups...)
+	if len(names) != len(given) {
+		return nil, fmt.Errorf("expected to find %v, but found %v subnets", len(given), len(names)) // as AWS's controller says it
+	}
+	return names, nil
 }
 
-func orTCP(protocol string) string {
-	if protocol == "" {
-		return string(elbtypes.ProtocolEnumTcp)
-	}
-	return protocol
-}
-
-// zoneOf is where a balancer has its address. A public one's is in no subnet's
-// range; its interface is in the first public subnet.
-func (d *Daemon) zoneOf(scheme string, address netip.Addr) (elb.Zone, bool) {
+// subnetOf is the network's name of a subnet.
+func (d *Daemon) subnetOf(id string) (name string, ok bool) {
 	for _, s := range d.network.Subnets {
-		if scheme == lb.Internal && s.Prefix.Contains(address) || scheme == lb.InternetFacing && s.Public {
-			return elb.Zone{Name: s.Zone, Subnet: d.config.subnetID(s.Name), IP: address}, true
+		if d.config.subnetID(s.Name) == id {
+			return s.Name, true
 		}
 	}
-	return elb.Zone{}, false
+	return "", false
 }
 
-// check is a health check as the ELB API shows it.
-func check(c lb.HealthCheck) elb.Check {
-	c = c.Defaults()
-	out := elb.Check{
-		Protocol: string(elbtypes.ProtocolEnumTcp), Port: "traffic-port", Path: c.Path, Interval: c.Interval, Timeout: c.Timeout,
-		Healthy: int32(c.Healthy), Unhealthy: int32(c.Unhealthy),
+// listener is a Service's port in the network's terms.
+func (d *Daemon) listener(want cloud.Balancer, x cloud.Listener) lb.Listener {
+	out := lb.Listener{
+		Port: x.Port, Protocol: x.Protocol, HideClient: !x.PreserveClient && !want.Classic, ProxyProtocol: x.ProxyProtocol, Sticky: x.Sticky,
+		Drain: x.Drain, EndDrained: x.EndDrained, EndUnhealthy: x.EndUnhealthy,
+		Check: lb.HealthCheck{
+			Protocol: x.Check.Protocol, Port: x.Check.Port, Path: x.Check.Path, Interval: x.Check.Interval, Timeout: x.Check.Timeout,
+			Healthy: x.Check.Healthy, Unhealthy: x.Check.Unhealthy, OK: 399,
+		},
 	}
-	if c.Path != "" {
-		out.Protocol = string(elbtypes.ProtocolEnumHttp)
+	if want.Classic {
+		out.Check.OK = 200
 	}
-	if c.Port != 0 {
-		out.Port = strconv.Itoa(int(c.Port))
+	for _, t := range x.Targets {
+		if x.Pods {
+			t.Zone = d.zoneOf(t.Addr.Addr(), t.Zone)
+		}
+		out.Targets = append(out.Targets, lb.Target{ID: t.ID, Addr: t.Addr, Zone: t.Zone})
 	}
 	return out
 }
 
-// showHealth tells the ELB API how a balancer's targets fare.
-func (d *Daemon) showHealth(ctx context.Context, id string) {
-	shown, ok := d.elb.Get(path.Base(id))
-	if !ok {
-		return // being made: it is shown with its health
+// zoneOf is the zone of an address's subnet, or what else is known of it.
+func (d *Daemon) zoneOf(a netip.Addr, known string) string {
+	if s, ok := d.network.SubnetOf(a); ok {
+		return s.Zone
 	}
-	for _, l := range shown.Listeners {
-		g, ok := d.elb.TargetGroup(l.TargetGroup)
-		if !ok {
-			continue
-		}
-		if err := d.elb.SetTargets(ctx, g.Name, d.targetsOf(id, g.Port)); err != nil && ctx.Err() == nil {
-			slog.Error("the health of a load balancer's targets can't be shown", "balancer", id, "error", err)
-		}
-	}
-}
-
-// targetsOf are a balancer's targets on one of its ports, by instance.
-func (d *Daemon) targetsOf(id string, port int32) []elb.Target {
-	var all []elb.Target
-	for _, t := range d.balancers.Health(id) {
-		out := elb.Target{Port: port, State: string(t.State)}
-		for _, i := range d.ec2.Instances() {
-			if i.PrivateIP == t.Addr {
-				out.ID, out.Zone = i.ID, i.Zone
-			}
-		}
-		if out.ID == "" {
-			continue // an instance that is gone; Kubernetes forgets the node too
-		}
-		switch t.State {
-		case lb.Initial:
-			out.Reason = string(elbtypes.TargetHealthReasonEnumInitialHealthChecking)
-			out.Description = "Initial health checks in progress"
-		case lb.Unhealthy:
-			out.Reason = string(elbtypes.TargetHealthReasonEnumFailedHealthChecks)
-			out.Description = "Health checks failed: " + t.Reason
-		}
-		all = append(all, out)
-	}
-	return all
+	return known
 }

@@ -46,8 +46,10 @@ func (d *Daemon) writeHosts() error {
 		}
 	}
 	d.mu.Unlock()
-	for name, a := range d.balancers.Names() {
-		entries = append(entries, hosts.Entry{Name: name, Address: a})
+	for name, all := range d.balancers.Names() {
+		for _, a := range all {
+			entries = append(entries, hosts.Entry{Name: name, Address: a})
+		}
 	}
 	return hosts.Set(hosts.File, entries)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/lb"
+	"github.com/eksact/eksact/internal/vpc/lb/proxy"
 )
 
 // makeServices makes the AWS services over the store, and the front door.
@@ -50,6 +51,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.route53 = route53.New(route53.Deps{Store: d.store, Place: place, Now: time.Now, VPC: d.isVPC, Balancer: d.isBalancer})
 	d.balancers = lb.New(lb.Config{
 		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
+		Proxy:   func(c proxy.Config) error { return d.applyProxy(ctx, c) },
 		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
 	})
 	d.eks = eks.New(eks.Deps{
@@ -69,7 +71,14 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
-		Services: []*api.Service{d.iam.Service(), d.sts.Service(), d.eks.Service(), d.ec2.Service(), d.elb.Service(), d.s3.Service(), d.route53.Service(), history.Service(), iamtoolbox.New(d.iam).Service()},
+		Services: []*api.Service{
+			d.iam.Service(), iamtoolbox.New(d.iam).Service(), d.sts.Service(),
+			d.eks.Service(), d.ec2.Service(),
+			d.elb.Service(), d.elb.ClassicService(),
+			d.s3.Service(),
+			d.route53.Service(),
+			history.Service(),
+		},
 		Log:      slog.Default(),
 	})
 	return err

@@ -23,11 +23,11 @@ func (s *Service) DescribeLoadBalancers(_ context.Context, in *elbv2.DescribeLoa
 			return nil, err
 		}
 	}
-	if missing := missing(in.Names, s.balancers.Get); len(missing) > 0 {
+	if missing := missing(in.Names, s.networkNamed); len(missing) > 0 {
 		return nil, &types.LoadBalancerNotFoundException{Message: aws.String("Load balancers '[" + strings.Join(missing, ", ") + "]' not found")}
 	}
 	var found []LoadBalancer
-	for name, lb := range s.balancers.List("") {
+	for name, lb := range s.networks() {
 		if chosen(in.Names, name) && chosen(in.LoadBalancerArns, s.BalancerARN(lb)) {
 			found = append(found, lb)
 		}
@@ -56,6 +56,9 @@ func (s *Service) balancerView(lb LoadBalancer) types.LoadBalancer {
 		State:            &types.LoadBalancerState{Code: types.LoadBalancerStateEnum(lb.State)},
 		SecurityGroups:   slices.Clone(lb.Groups),
 	}
+	if id := hostedZones[s.place.Region].network; id != "" {
+		view.CanonicalHostedZoneId = aws.String(id)
+	}
 	if lb.Reason != "" {
 		view.State.Reason = aws.String(lb.Reason)
 	}
@@ -80,7 +83,7 @@ func (s *Service) DescribeListeners(_ context.Context, in *elbv2.DescribeListene
 		}
 	}
 	var found []types.Listener
-	for _, lb := range s.balancers.List("") {
+	for _, lb := range s.networks() {
 		for _, l := range lb.Listeners {
 			arn := s.listenerARN(lb, l)
 			if slices.Contains(in.ListenerArns, arn) || s.BalancerARN(lb) == aws.ToString(in.LoadBalancerArn) {
@@ -175,8 +178,9 @@ func (s *Service) groupView(g TargetGroup) types.TargetGroup {
 	}
 	if g.Check.Path != "" {
 		view.HealthCheckPath = aws.String(g.Check.Path)
+		view.Matcher = &types.Matcher{HttpCode: aws.String("200-399")}
 	}
-	for _, lb := range s.balancers.List("") {
+	for _, lb := range s.networks() {
 		if slices.ContainsFunc(lb.Listeners, func(l Listener) bool { return l.TargetGroup == g.Name }) {
 			view.LoadBalancerArns = append(view.LoadBalancerArns, s.BalancerARN(lb))
 		}
@@ -235,43 +239,6 @@ func registered(g TargetGroup, asked types.TargetDescription) Target {
 		Reason:      string(types.TargetHealthReasonEnumNotRegistered),
 		Description: "Target is not registered to the target group",
 	}
-}
-
-// maxTagged is how many resources DescribeTags takes.
-const maxTagged = 20
-
-// DescribeTags shows the tags of load balancers and target groups.
-func (s *Service) DescribeTags(_ context.Context, in *elbv2.DescribeTagsInput) (*elbv2.DescribeTagsOutput, error) {
-	if n := len(in.ResourceArns); n == 0 || n > maxTagged {
-		return nil, api.ValidationError("Between 1 and %d resource ARNs must be specified", maxTagged)
-	}
-	out := &elbv2.DescribeTagsOutput{TagDescriptions: []types.TagDescription{}}
-	for _, arn := range in.ResourceArns {
-		var tags map[string]string
-		switch {
-		case strings.HasPrefix(arn, s.arn("loadbalancer/")):
-			lb, err := s.balancer(arn)
-			if err != nil {
-				return nil, err
-			}
-			tags = lb.Tags
-		case strings.HasPrefix(arn, s.arn("targetgroup/")):
-			g, err := s.group(arn)
-			if err != nil {
-				return nil, err
-			}
-			tags = g.Tags
-		default:
-			return nil, api.ValidationError("'%s' is not a valid ARN of a load balancer or target group", arn)
-		}
-		d := types.TagDescription{ResourceArn: aws.String(arn), Tags: []types.Tag{}}
-		for k, v := range tags {
-			d.Tags = append(d.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
-		}
-		slices.SortFunc(d.Tags, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
-		out.TagDescriptions = append(out.TagDescriptions, d)
-	}
-	return out, nil
 }
 
 // chosen says whether value is among wanted; no wishes choose all.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,10 +12,10 @@ import (
 	"github.com/eksact/eksact/internal/store"
 )
 
-// LoadBalancer is a TCP load balancer with its listeners.
+// LoadBalancer is a Network or Classic Load Balancer with its listeners.
 type LoadBalancer struct {
 	Name      string
-	ID        string // 16 hexadecimal digits, the end of its ARN
+	ID        string // 16 hexadecimal digits, the end of its ARN; a classic's ARN has none
 	DNSName   string
 	Scheme    string // "internet-facing", "internal"
 	State     string // "provisioning", "active", "failed"
@@ -23,8 +24,19 @@ type LoadBalancer struct {
 	Zones     []Zone
 	Groups    []string // security groups
 	CreatedAt time.Time
+	CrossZone bool
 	Listeners []Listener
 	Tags      map[string]string
+	Classic   *Classic // nil: a Network Load Balancer
+}
+
+// Classic is what only Classic Load Balancers have.
+type Classic struct {
+	Check         Check
+	Instances     []Target
+	Idle          time.Duration
+	Drain         time.Duration // 0: connections are not drained
+	ProxyProtocol bool
 }
 
 // Zone is where a load balancer has an address.
@@ -34,12 +46,14 @@ type Zone struct {
 	IP     netip.Addr
 }
 
-// Listener forwards a port to a target group.
+// Listener forwards a port: to a target group, or a Classic Load Balancer's to a
+// port of its instances.
 type Listener struct {
-	ID          string // 16 hexadecimal digits
-	Protocol    string // "TCP"
-	Port        int32
-	TargetGroup string // name
+	ID           string // 16 hexadecimal digits
+	Protocol     string // "TCP"
+	Port         int32
+	TargetGroup  string // name
+	InstancePort int32
 }
 
 // TargetGroup is a set of targets and how their health is checked.
@@ -52,7 +66,15 @@ type TargetGroup struct {
 	TargetType string // "instance", "ip"
 	Check      Check
 	Targets    []Target
+	Attributes Attributes
 	Tags       map[string]string
+}
+
+// Attributes are a target group's.
+type Attributes struct {
+	Drain                                 time.Duration
+	EndDrained, EndUnhealthy              bool
+	PreserveClient, ProxyProtocol, Sticky bool
 }
 
 // Check is a health check.
@@ -64,7 +86,7 @@ type Check struct {
 	Healthy, Unhealthy int32 // how many in a row change the state
 }
 
-// Target is a member of a target group.
+// Target is a member of a target group, or an instance of a Classic Load Balancer.
 type Target struct {
 	ID          string // an instance's id or an address
 	Port        int32
@@ -76,21 +98,35 @@ type Target struct {
 
 // Put creates or replaces a load balancer with the target groups its listeners
 // forward to. Groups that the old one used and nobody uses any more are removed.
+// Tags that were added by API calls stay.
 func (s *Service) Put(ctx context.Context, lb LoadBalancer, groups ...TargetGroup) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error {
 		for _, g := range groups {
+			before, _ := s.groups.In(tx).Get(g.Name)
+			g.Tags = merged(before.Tags, g.Tags)
 			s.groups.In(tx).Put(g.Name, g)
 		}
 		for _, l := range lb.Listeners {
+			if lb.Classic != nil {
+				continue
+			}
 			if _, ok := s.groups.In(tx).Get(l.TargetGroup); !ok {
 				return fmt.Errorf("load balancer %s: listener %d forwards to target group %q, which does not exist", lb.Name, l.Port, l.TargetGroup)
 			}
 		}
 		old, _ := s.balancers.In(tx).Get(lb.Name)
+		lb.Tags = merged(old.Tags, lb.Tags)
 		s.balancers.In(tx).Put(lb.Name, lb)
 		s.sweep(tx, old)
 		return nil
 	})
+}
+
+func merged(before, now map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, before)
+	maps.Copy(out, now)
+	return out
 }
 
 // Delete removes a load balancer, if it is there, and the target groups that only
@@ -120,6 +156,24 @@ func (s *Service) SetTargets(ctx context.Context, group string, targets []Target
 		}
 		g.Targets = targets
 		s.groups.In(tx).Put(group, g)
+		return nil
+	})
+}
+
+// SetInstances replaces a Classic Load Balancer's instances, likewise.
+func (s *Service) SetInstances(ctx context.Context, name string, instances []Target) error {
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		lb, ok := s.balancers.In(tx).Get(name)
+		if !ok || lb.Classic == nil {
+			return fmt.Errorf("Classic Load Balancer %q does not exist", name)
+		}
+		if slices.Equal(lb.Classic.Instances, instances) {
+			return nil
+		}
+		changed := *lb.Classic
+		changed.Instances = instances
+		lb.Classic = &changed
+		s.balancers.In(tx).Put(name, lb)
 		return nil
 	})
 }

@@ -1,12 +1,15 @@
 package elb
 
 import (
+	"context"
 	"encoding/base64"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -14,7 +17,7 @@ import (
 	"github.com/eksact/eksact/internal/store"
 )
 
-// Service answers the read calls of Elastic Load Balancing.
+// Service answers the calls of Elastic Load Balancing, of both its APIs.
 type Service struct {
 	store     *store.Store
 	place     api.Place
@@ -41,7 +44,11 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "DescribeListeners", s.DescribeListeners, nil)
 	api.Add(svc, "DescribeTargetGroups", s.DescribeTargetGroups, nil)
 	api.Add(svc, "DescribeTargetHealth", s.DescribeTargetHealth, nil)
+	api.Add(svc, "DescribeLoadBalancerAttributes", s.DescribeLoadBalancerAttributes, nil)
+	api.Add(svc, "DescribeTargetGroupAttributes", s.DescribeTargetGroupAttributes, nil)
 	api.Add(svc, "DescribeTags", s.DescribeTags, nil)
+	api.Add(svc, "AddTags", s.AddTags, func(_ context.Context, in *elbv2.AddTagsInput) []string { return in.ResourceArns })
+	api.Add(svc, "RemoveTags", s.RemoveTags, func(_ context.Context, in *elbv2.RemoveTagsInput) []string { return in.ResourceArns })
 	return svc
 }
 
@@ -53,6 +60,9 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 		return policy.Values{}
 	}
 	if lb, err := s.balancer(arn); err == nil {
+		return api.TagValue(lb.Tags, tag)
+	}
+	if lb, ok := s.balancers.Get(strings.TrimPrefix(arn, s.classicARN(""))); ok && lb.Classic != nil {
 		return api.TagValue(lb.Tags, tag)
 	}
 	if g, err := s.group(arn); err == nil {
@@ -79,9 +89,25 @@ func (s *Service) listenerARN(lb LoadBalancer, l Listener) string {
 	return s.arn("listener/net/" + lb.Name + "/" + lb.ID + "/" + l.ID)
 }
 
-// balancer finds a load balancer by its ARN.
+// networks are all Network Load Balancers, by name.
+func (s *Service) networks() iter.Seq2[string, LoadBalancer] {
+	return func(yield func(string, LoadBalancer) bool) {
+		for name, lb := range s.balancers.List("") {
+			if lb.Classic == nil && !yield(name, lb) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Service) networkNamed(name string) (LoadBalancer, bool) {
+	lb, ok := s.balancers.Get(name)
+	return lb, ok && lb.Classic == nil
+}
+
+// balancer finds a Network Load Balancer by its ARN.
 func (s *Service) balancer(arn string) (LoadBalancer, error) {
-	for _, lb := range s.balancers.List("") {
+	for _, lb := range s.networks() {
 		if s.BalancerARN(lb) == arn {
 			return lb, nil
 		}

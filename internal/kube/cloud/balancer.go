@@ -1,12 +1,11 @@
 package cloud
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	cloudprovider "k8s.io/cloud-provider"
@@ -15,122 +14,92 @@ import (
 
 // Balancer is the load balancer that a Service asks for.
 type Balancer struct {
-	Name     string // "a" and 31 digits of the Service's UID, as AWS's controller names it
-	Service  string // namespace/name
-	Internal bool   // reachable from inside the VPC alone
-	Ports    []Port
-	Targets  []Target
+	// ID is "a" and 31 digits of the Service's UID, unique and unchanging; Name is
+	// what AWS shows, mostly the same.
+	ID, Name  string
+	Service   string   // namespace/name
+	Classic   bool     // a Classic, else a Network Load Balancer
+	Internal  bool     // reachable from inside the VPC alone
+	Subnets   []string // ids or names; none: those that suit
+	CrossZone bool
+	Idle      time.Duration // of a Classic Load Balancer's connections
+	Listeners []Listener
 	// SourceRanges may connect; empty means everybody.
 	SourceRanges []netip.Prefix
-	// HealthPort and HealthPath are set where only nodes with a pod of the Service
-	// are to be used (externalTrafficPolicy: Local); otherwise a node's health is
-	// that of its node port.
-	HealthPort uint16
-	HealthPath string
-	Tags       map[string]string
+	Tags         map[string]string
 }
 
-// Port leads a port of the balancer to a port of every node.
-type Port struct {
-	Port, NodePort uint16
-	Protocol       string // "TCP", "UDP"
+// Listener leads a port of the balancer to targets.
+type Listener struct {
+	Port     uint16
+	Protocol string // "TCP", "UDP", "TCP_UDP"; of a Classic Load Balancer also "HTTP"
+	// TargetPort is the node port of all targets; of pods the Service's own target
+	// port, which may be another one for each.
+	TargetPort uint16
+	Pods       bool // targets are pods, not instances
+	Targets    []Target
+	Check      Check
+	TargetAttributes
 }
 
-// Target is a node that receives connections.
+// TargetAttributes say how connections to targets are treated.
+type TargetAttributes struct {
+	PreserveClient bool
+	ProxyProtocol  int // version of the header that targets are sent; 0: none
+	Sticky         bool
+	Drain          time.Duration // how long deregistered targets keep their connections
+	EndDrained     bool          // which end then
+	EndUnhealthy   bool          // those to unhealthy targets end
+}
+
+// Check is how targets' health is checked.
+type Check struct {
+	Protocol           string // "TCP", "SSL", "HTTP", "HTTPS"
+	Port               uint16 // 0: the target's own
+	Path               string
+	Interval, Timeout  time.Duration
+	Healthy, Unhealthy int
+}
+
+// Target receives connections.
 type Target struct {
-	Instance string // i-0123456789abcdef0
-	Addr     netip.Addr
+	ID   string // i-0123456789abcdef0, or a pod's address
+	Addr netip.AddrPort
+	Zone string // "us-west-2a"
 }
 
-// Annotations of AWS's cloud controller, see
-// https://cloud-provider-aws.sigs.k8s.io/service_controller/.
-const (
-	annotations    = "service.beta.kubernetes.io/aws-load-balancer-"
-	annotationType = annotations + "type"     // "nlb"; "external" and "nlb-ip" name another controller
-	annotationOpen = annotations + "internal" // anything but "" and "false": internal
-	annotationTags = annotations + "additional-resource-tags"
-	// Every balancer here spreads over all zones' nodes.
-	annotationCrossZone = annotations + "cross-zone-load-balancing-enabled"
-)
+// Asked is what is known when a Service's load balancer is read.
+type Asked struct {
+	Cluster string
+	Service *corev1.Service
+	Nodes   []*corev1.Node
+	Pods    PodsOf
+}
 
-//lint:ignore ST1005 AWS's text
-var errTCPOnly = errors.New("Only TCP LoadBalancer is supported for AWS ELB")
+// PodsOf lists the ready pods behind a port of a Service.
+type PodsOf func(s *corev1.Service, port corev1.ServicePort) ([]Target, error)
 
-// Of reads what a Service asks for, to be served by nodes. Errors are told to the
-// user in an event of the Service. ImplementedElsewhere means that the Service
-// asks for another controller's balancer.
-func Of(cluster string, s *corev1.Service, nodes []*corev1.Node) (Balancer, error) {
+// Of reads what a Service asks for. Errors are told to the user in an event of the
+// Service. ImplementedElsewhere means that nobody here makes it.
+func Of(a Asked) (Balancer, error) {
+	if byController(a.Service) {
+		return a.controllers()
+	}
+	return a.inTree()
+}
+
+// begin is what all load balancers of a Service have in common.
+func (a Asked) begin() Balancer {
+	s := a.Service
 	b := Balancer{
-		Name:    cloudprovider.DefaultLoadBalancerName(s),
-		Service: s.Namespace + "/" + s.Name,
+		ID: cloudprovider.DefaultLoadBalancerName(s), Service: s.Namespace + "/" + s.Name, Idle: time.Minute,
 		Tags: map[string]string{
-			"kubernetes.io/service-name":       s.Namespace + "/" + s.Name,
-			"kubernetes.io/cluster/" + cluster: "owned",
+			"kubernetes.io/service-name":         s.Namespace + "/" + s.Name,
+			"kubernetes.io/cluster/" + a.Cluster: "owned",
 		},
 	}
-	if err := b.annotated(s.Annotations); err != nil {
-		return Balancer{}, err
-	}
-	switch {
-	case s.Spec.SessionAffinity != "" && s.Spec.SessionAffinity != corev1.ServiceAffinityNone:
-		return Balancer{}, fmt.Errorf("unsupported load balancer affinity: %v", s.Spec.SessionAffinity)
-	case len(s.Spec.Ports) == 0:
-		return Balancer{}, fmt.Errorf("requested load balancer with no ports")
-	case s.Spec.LoadBalancerIP != "":
-		return Balancer{}, fmt.Errorf("LoadBalancerIP cannot be specified for AWS ELB")
-	}
-	network := s.Annotations[annotationType] == "nlb"
-	for _, p := range s.Spec.Ports {
-		switch {
-		case p.Protocol != corev1.ProtocolTCP && !network:
-			return Balancer{}, errTCPOnly
-		case p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP:
-			return Balancer{}, fmt.Errorf("port %d: protocol %s is not supported", p.Port, p.Protocol)
-		}
-		b.Ports = append(b.Ports, Port{Port: uint16(p.Port), NodePort: uint16(p.NodePort), Protocol: string(p.Protocol)})
-	}
-	var err error
-	if b.SourceRanges, err = sourceRanges(s); err != nil {
-		return Balancer{}, err
-	}
-	path, port := helpers.GetServiceHealthCheckPathPort(s)
-	b.HealthPath, b.HealthPort = path, uint16(port)
-	b.Targets, err = targets(nodes)
-	return b, err
-}
-
-// annotated applies AWS's annotations, and refuses what it can't apply.
-func (b *Balancer) annotated(all map[string]string) error {
-	switch kind := all[annotationType]; kind {
-	case "", "nlb":
-	case "external", "nlb-ip": // AWS Load Balancer Controller's, with all their other annotations
-		return cloudprovider.ImplementedElsewhere
-	default:
-		return fmt.Errorf("annotation %s: unknown load balancer type %q", annotationType, kind)
-	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		value := all[name]
-		switch name {
-		case annotationType:
-		case annotationOpen:
-			b.Internal = value != "" && value != "false"
-		case annotationTags:
-			for _, pair := range strings.Split(value, ",") {
-				if key, v, _ := strings.Cut(strings.TrimSpace(pair), "="); key != "" {
-					b.Tags[key] = v
-				}
-			}
-		case annotationCrossZone:
-			if value != "" && value != "true" {
-				return fmt.Errorf("annotation %s: %q is not supported, load balancing across zones is always on", name, value)
-			}
-		default:
-			if strings.HasPrefix(name, annotations) {
-				return fmt.Errorf("annotation %s is not supported", name)
-			}
-		}
-	}
-	return nil
+	b.Name = b.ID
+	return b
 }
 
 func sourceRanges(s *corev1.Service) ([]netip.Prefix, error) {
@@ -156,28 +125,50 @@ func sourceRanges(s *corev1.Service) ([]netip.Prefix, error) {
 	return ranges, nil
 }
 
-// targets are the instances behind nodes, in the order of their ids.
-func targets(nodes []*corev1.Node) ([]Target, error) {
+// instances are those behind nodes, on a node port, in the order of their ids.
+// Nodes that have not all of labels are passed over; a label without a value
+// needs only to be there.
+func (a Asked) instances(port uint16, labels map[string]string) ([]Target, error) {
 	var all []Target
-	for _, n := range nodes {
-		t := Target{Instance: n.Spec.ProviderID[strings.LastIndexByte(n.Spec.ProviderID, '/')+1:]}
-		for _, a := range n.Status.Addresses {
-			if a.Type != corev1.NodeInternalIP {
-				continue
-			}
-			addr, err := netip.ParseAddr(a.Address)
-			if err != nil {
-				return nil, fmt.Errorf("node %s: %w", n.Name, err)
-			}
-			if addr.Is4() {
-				t.Addr = addr
-				break
-			}
+	for _, n := range a.Nodes {
+		if !labelled(n, labels) {
+			continue
 		}
-		if t.Instance != "" && t.Addr.IsValid() {
-			all = append(all, t)
+		path := strings.Split(n.Spec.ProviderID, "/") // aws:///us-west-2a/i-0123456789abcdef0
+		addr, err := internalIP(n)
+		if err != nil {
+			return nil, err
+		}
+		if id := path[len(path)-1]; id != "" && len(path) > 1 && addr.IsValid() {
+			all = append(all, Target{ID: id, Addr: netip.AddrPortFrom(addr, port), Zone: path[len(path)-2]})
 		}
 	}
-	slices.SortFunc(all, func(a, b Target) int { return strings.Compare(a.Instance, b.Instance) })
+	slices.SortFunc(all, func(a, b Target) int { return strings.Compare(a.ID, b.ID) })
 	return all, nil
+}
+
+func labelled(n *corev1.Node, labels map[string]string) bool {
+	for key, want := range labels {
+		if got, ok := n.Labels[key]; !ok || want != "" && got != want {
+			return false
+		}
+	}
+	return true
+}
+
+// internalIP is a node's first IPv4 address; the zero value if it has none yet.
+func internalIP(n *corev1.Node) (netip.Addr, error) {
+	for _, a := range n.Status.Addresses {
+		if a.Type != corev1.NodeInternalIP {
+			continue
+		}
+		addr, err := netip.ParseAddr(a.Address)
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("node %s: %w", n.Name, err)
+		}
+		if addr.Is4() {
+			return addr, nil
+		}
+	}
+	return netip.Addr{}, nil
 }

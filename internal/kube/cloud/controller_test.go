@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -24,32 +25,32 @@ type network struct {
 func (n *network) Ensure(_ context.Context, b cloud.Balancer) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.made[b.Name] = b
-	return b.Name + ".us-west-2.elb.amazonaws.com", nil
+	n.made[b.ID] = b
+	return b.ID + ".us-west-2.elb.amazonaws.com", nil
 }
 
-func (n *network) Delete(_ context.Context, name string) error {
+func (n *network) Delete(_ context.Context, id string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.made, name)
+	delete(n.made, id)
 	return nil
 }
 
-func (n *network) Host(name string) (string, bool) {
+func (n *network) Host(id string) (string, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	_, ok := n.made[name]
-	return name + ".us-west-2.elb.amazonaws.com", ok
+	_, ok := n.made[id]
+	return id + ".us-west-2.elb.amazonaws.com", ok
 }
 
-// targets are the instances behind the only balancer, in order.
+// targets are those of the only balancer's first listener, in order.
 func (n *network) targets() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var ids []string
 	for _, b := range n.made {
-		for _, t := range b.Targets {
-			ids = append(ids, t.Instance)
+		for _, t := range b.Listeners[0].Targets {
+			ids = append(ids, t.ID)
 		}
 	}
 	return strings.Join(ids, " ")
@@ -126,4 +127,84 @@ func TestAServicesLife(t *testing.T) {
 	}
 	until(t, "the balancer is gone", func() bool { _, ok := n.Host("a0123456789abcdef0123456789abcde"); return !ok })
 	until(t, "the Service may go", func() bool { return len(get().Finalizers) == 0 })
+}
+
+// Targets that are pods follow the Service's endpoints. Its class is no reason to
+// pass it over, stays what it is, and deletion works as without.
+func TestFollowsPods(t *testing.T) {
+	client := fake.NewClientset()
+	n := &network{made: map[string]cloud.Balancer{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cloud.Run(ctx, "cluster", client, n) }()
+	defer func() { cancel(); <-ended }()
+	class := "eks.amazonaws.com/nlb"
+	s := service(func(s *corev1.Service) { s.Spec.LoadBalancerClass, s.Spec.Ports[0].NodePort = &class, 0 })
+	services := client.CoreV1().Services("user1")
+	if _, err := services.Create(ctx, s, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it has a load balancer", func() bool { _, ok := n.Host("a0123456789abcdef0123456789abcde"); return ok })
+	endpoints := func(addresses ...string) *discoveryv1.EndpointSlice {
+		name, port := "", int32(8080)
+		e := &discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "user1", Name: "nginx-1", Labels: map[string]string{discoveryv1.LabelServiceName: "nginx"}},
+			AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+		}
+		for _, a := range addresses {
+			e.Endpoints = append(e.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}})
+		}
+		no := false
+		e.Endpoints = append(e.Endpoints, discoveryv1.Endpoint{Addresses: []string{"10.0.65.99"}, Conditions: discoveryv1.EndpointConditions{Ready: &no}})
+		return e
+	}
+	slices := client.DiscoveryV1().EndpointSlices("user1")
+	if _, err := slices.Create(ctx, endpoints("10.0.65.1"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the pod is a target", func() bool { return n.targets() == "10.0.65.1" })
+	if _, err := slices.Update(ctx, endpoints("10.0.65.2", "10.0.65.1"), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the second pod too", func() bool { return n.targets() == "10.0.65.1 10.0.65.2" })
+	if err := slices.Delete(ctx, "nginx-1", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "no pod is", func() bool { return n.targets() == "" })
+
+	got, err := services.Get(ctx, "nginx", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Spec.LoadBalancerClass == nil || *got.Spec.LoadBalancerClass != class || len(got.Annotations) != 0 || len(got.Status.LoadBalancer.Ingress) != 1 {
+		t.Errorf("the Service is now %+v", got)
+	}
+	now := metav1.Now()
+	got.DeletionTimestamp = &now
+	if _, err := services.Update(ctx, got, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the balancer is gone", func() bool { _, ok := n.Host("a0123456789abcdef0123456789abcde"); return !ok })
+}
+
+// Other classes are others' business.
+func TestOtherClasses(t *testing.T) {
+	class := "example.com/other"
+	client := fake.NewClientset(service(func(s *corev1.Service) {
+		s.Spec.LoadBalancerClass = &class
+		s.Annotations["eksact/load-balancer-class"] = "eks.amazonaws.com/nlb" // means nothing when a user says it
+	}))
+	n := &network{made: map[string]cloud.Balancer{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cloud.Run(ctx, "cluster", client, n) }()
+	defer func() { cancel(); <-ended }()
+	plain := service(func(s *corev1.Service) { s.Name, s.UID = "plain", "11234567-89ab-cdef-0123-456789abcdef" })
+	if _, err := client.CoreV1().Services("user1").Create(ctx, plain, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the one that came later is served", func() bool { _, ok := n.Host("a1123456789abcdef0123456789abcde"); return ok })
+	if _, ok := n.Host("a0123456789abcdef0123456789abcde"); ok {
+		t.Error("a Service of another class has a load balancer")
+	}
 }

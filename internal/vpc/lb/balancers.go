@@ -2,7 +2,6 @@ package lb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,12 +9,13 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
-	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/store"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
+	"github.com/eksact/eksact/internal/vpc/lb/proxy"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -26,6 +26,9 @@ type Config struct {
 	Addresses *ipam.Allocator
 	Names     *dns.Server
 	Region    string
+	// Proxy puts a configuration of the proxy in force. It listens at the network's
+	// Proxy address.
+	Proxy func(proxy.Config) error
 	// Changed, if set, is told after the health of a balancer's targets changed.
 	Changed func(id string)
 	Log     *slog.Logger
@@ -42,19 +45,25 @@ type Balancers struct {
 	changed   func(string)
 	log       *slog.Logger
 
-	// The kernel, exchanged in tests.
+	// The kernel and the proxy, exchanged in tests.
+	proxy  func(proxy.Config) error
 	apply  func([]nft.Listener) error
-	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	dial   func(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
 	forget func(flows) error
+	hold   func(...netip.Addr) error
+	letGo  func(...netip.Addr) error
 
 	// change serialises Ensure and Delete.
 	change sync.Mutex
+	wake   chan struct{} // the sweeper
 
 	mu       sync.Mutex
 	live     map[string]*balancer
 	resumed  bool
 	applied  []nft.Listener
-	wrote    bool            // applied is in the kernel
+	wrote    bool // applied is in the kernel
+	proxied  proxy.Config
+	sent     bool            // proxied is in force
 	ctx      context.Context // Run's; nil before
 	checkers sync.WaitGroup
 }
@@ -62,7 +71,7 @@ type Balancers struct {
 // balancer is a record at work.
 type balancer struct {
 	record
-	known map[netip.Addr]health
+	known map[probe]health
 	stop  context.CancelFunc // ends its checks
 }
 
@@ -70,12 +79,15 @@ type balancer struct {
 func New(c Config) *Balancers {
 	world := c.Network.World()
 	b := &Balancers{
-		store: c.Store, records: store.NewTable[record](c.Store, "vpc/balancer"),
+		store: c.Store, records: store.NewTable[record](c.Store, "vpc/load-balancer"),
 		network: c.Network, addresses: c.Addresses, names: c.Names, region: c.Region,
-		changed: c.Changed, log: c.Log, live: map[string]*balancer{},
+		changed: c.Changed, log: c.Log, live: map[string]*balancer{}, wake: make(chan struct{}, 1),
+		proxy:  c.Proxy,
 		apply:  func(all []nft.Listener) error { return nft.ApplyListeners(world, all) },
-		dial:   netns.Dial(world),
+		dial:   dialer(world),
 		forget: func(f flows) error { return f.delete(world) },
+		hold:   c.Network.Hold,
+		letGo:  c.Network.LetGo,
 	}
 	if b.changed == nil {
 		b.changed = func(string) {}
@@ -86,9 +98,9 @@ func New(c Config) *Balancers {
 	return b
 }
 
-// Run takes up the balancers of the store and checks their targets until ctx
-// ends. Balancers that were at work go on as they are until the first checks are
-// through.
+// Run takes up the balancers of the store, checks their targets and ends what
+// has drained, until ctx ends. Balancers that were at work go on as they are
+// until the first checks are through.
 func (b *Balancers) Run(ctx context.Context) error {
 	b.resume()
 	b.mu.Lock()
@@ -107,12 +119,13 @@ func (b *Balancers) Run(ctx context.Context) error {
 		if b.live[l.ID] == l && l.stop == nil {
 			b.startChecks(l)
 		}
+		b.name(l)
 	}
 	b.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
 		b.log.Error("load balancers: writing the rules", "error", err)
 	}
-	<-ctx.Done()
+	b.sweep(ctx)
 	b.settle()
 	b.checkers.Wait()
 	return ctx.Err()
@@ -135,8 +148,12 @@ func (b *Balancers) resume() {
 	}
 	b.resumed = true
 	for id, r := range b.records.List("") {
-		b.live[id] = &balancer{record: r, known: map[netip.Addr]health{}}
-		b.name(r)
+		l := &balancer{record: r, known: map[probe]health{}}
+		b.live[id] = l
+		b.name(l)
+		if err := b.hold(r.private()...); err != nil {
+			b.log.Error("load balancers: addresses", "balancer", id, "error", err)
+		}
 	}
 }
 
@@ -151,60 +168,52 @@ func (b *Balancers) Ensure(ctx context.Context, l LoadBalancer) (Result, error) 
 	defer b.change.Unlock()
 	b.resume()
 	old, existed := b.records.Get(l.ID)
-	if existed && old.Scheme != l.Scheme {
+	if existed && (old.Scheme != l.Scheme || old.Type != l.Type) {
 		// Another kind of address: on AWS too a new load balancer.
 		if err := b.remove(ctx, old); err != nil {
 			return Result{}, err
 		}
+		old, existed = record{}, false
 	}
-	rangeName := vpc.RangeBalancers
-	if l.Scheme == Internal {
-		if rangeName, err = b.privateRange(); err != nil {
-			return Result{}, err
-		}
+	r := record{LoadBalancer: l, DNSName: l.dnsName(b.region)}
+	if r.Addrs, err = b.place(ctx, l); err != nil {
+		return Result{}, err
 	}
-	addr, err := b.addresses.Address(ctx, rangeName, owner(l.ID))
-	if err != nil {
-		return Result{}, fmt.Errorf("load balancer %s: %w", l.ID, err)
-	}
-	r := record{LoadBalancer: l, DNSName: l.dnsName(b.region), Addr: addr}
+	r.Leaving = r.leaving(old, time.Now().UTC())
 	if existed && reflect.DeepEqual(old, r) {
 		return r.result(), b.write() // which also repeats a write that failed
 	}
-	err = b.store.Update(ctx, func(tx *store.Tx) error {
-		b.records.In(tx).Put(l.ID, r)
-		return nil
-	})
-	if err != nil {
+	if err := b.put(ctx, r); err != nil {
 		return Result{}, err
 	}
-	if existed && old.DNSName != r.DNSName {
-		b.names.Delete(old.DNSName)
-	}
-	gone := b.install(r)
-	if err := b.write(); err != nil {
+	if err := b.hold(r.private()...); err != nil {
 		return Result{}, err
 	}
-	b.drop(r, gone)
-	b.name(r)
-	return r.result(), nil
+	if err := b.install(r); err != nil {
+		return Result{}, err
+	}
+	return r.result(), b.clear(ctx, old, r)
 }
 
-// install makes the record live and restarts its checks; it returns the targets
-// that are no longer any.
-func (b *Balancers) install(r record) (gone []netip.Addr) {
+func (b *Balancers) put(ctx context.Context, r record) error {
+	return b.store.Update(ctx, func(tx *store.Tx) error {
+		b.records.In(tx).Put(r.ID, r)
+		return nil
+	})
+}
+
+// install makes the record live: its checks begin anew, what was known of its
+// targets stays.
+func (b *Balancers) install(r record) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	next := &balancer{record: r, known: map[netip.Addr]health{}}
+	next := &balancer{record: r, known: map[probe]health{}}
 	if old := b.live[r.ID]; old != nil {
 		if old.stop != nil {
 			old.stop()
 		}
-		for _, t := range old.Targets {
-			if !slices.Contains(r.Targets, t) {
-				gone = append(gone, t)
-			} else if old.HealthCheck == r.HealthCheck {
-				next.known[t] = old.known[t]
+		for _, p := range r.probes() {
+			if h, ok := old.known[p]; ok {
+				next.known[p] = h
 			}
 		}
 	}
@@ -212,7 +221,34 @@ func (b *Balancers) install(r record) (gone []netip.Addr) {
 	if b.ctx != nil {
 		b.startChecks(next)
 	}
-	return gone
+	b.mu.Unlock()
+	if err := b.write(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.name(next)
+	return nil
+}
+
+// clear ends what the new record has no place for any more.
+func (b *Balancers) clear(ctx context.Context, old, r record) error {
+	if old.DNSName != "" && old.DNSName != r.DNSName {
+		b.names.Delete(old.DNSName)
+	}
+	b.end(r.ID, r.cut(old))
+	for _, a := range old.Addrs {
+		if !slices.Contains(r.Addrs, a) {
+			if err := b.abandon(ctx, r.ID, a); err != nil {
+				return err
+			}
+		}
+	}
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // Delete removes a load balancer. One that is not there is no error.
@@ -222,12 +258,12 @@ func (b *Balancers) Delete(ctx context.Context, id string) error {
 	b.resume()
 	r, ok := b.records.Get(id)
 	if !ok {
-		return b.addresses.Release(ctx, owner(id))
+		return b.release(ctx, id)
 	}
 	return b.remove(ctx, r)
 }
 
-// remove takes the rules away first and gives the address back last, so that
+// remove takes the rules away first and gives the addresses back last, so that
 // nobody else's connections come here.
 func (b *Balancers) remove(ctx context.Context, r record) error {
 	b.names.Delete(r.DNSName)
@@ -242,8 +278,11 @@ func (b *Balancers) remove(ctx context.Context, r record) error {
 	if err := b.write(); err != nil {
 		return err
 	}
-	if err := b.forget(flows{to: r.Addr}); err != nil {
-		b.log.Warn("load balancers: ending connections", "balancer", r.ID, "error", err)
+	for _, a := range r.Addrs {
+		b.end(r.ID, []flows{{to: a.Called()}})
+	}
+	if err := b.letGo(r.private()...); err != nil {
+		return err
 	}
 	err := b.store.Update(ctx, func(tx *store.Tx) error {
 		b.records.In(tx).Delete(r.ID)
@@ -252,13 +291,28 @@ func (b *Balancers) remove(ctx context.Context, r record) error {
 	if err != nil {
 		return err
 	}
-	return b.addresses.Release(ctx, owner(r.ID))
+	return b.release(ctx, r.ID)
+}
+
+// end ends connections; that it could not is no reason to stop.
+func (b *Balancers) end(id string, all []flows) {
+	for _, f := range all {
+		if err := b.forget(f); err != nil {
+			b.log.Warn("load balancers: ending connections", "balancer", id, "to", f.to, "error", err)
+		}
+	}
 }
 
 // Get returns where a load balancer is reached.
 func (b *Balancers) Get(id string) (Result, bool) {
 	r, ok := b.records.Get(id)
 	return r.result(), ok
+}
+
+// Find returns what a load balancer was made as.
+func (b *Balancers) Find(id string) (LoadBalancer, bool) {
+	r, ok := b.records.Get(id)
+	return r.LoadBalancer, ok
 }
 
 // List lists all load balancers.
@@ -270,52 +324,55 @@ func (b *Balancers) List() []LoadBalancer {
 	return all
 }
 
-// Names lists the DNS names of all internet-facing load balancers.
-func (b *Balancers) Names() map[string]netip.Addr {
-	out := map[string]netip.Addr{}
-	for _, r := range b.records.List("") {
-		if r.Scheme == InternetFacing {
-			out[r.DNSName] = r.Addr
+// Names lists what the names of all internet-facing load balancers resolve to.
+func (b *Balancers) Names() map[string][]netip.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := map[string][]netip.Addr{}
+	for _, l := range b.live {
+		if l.Scheme == InternetFacing {
+			out[l.DNSName] = l.resolved(l.known)
 		}
 	}
 	return out
 }
 
-// Health lists a load balancer's targets.
-func (b *Balancers) Health(id string) []Target {
+// Health lists the targets of a load balancer's listener.
+func (b *Balancers) Health(id string, port uint16, protocol string) []TargetHealth {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.live[id]
 	if l == nil {
 		return nil
 	}
-	out := make([]Target, 0, len(l.Targets))
-	for _, t := range l.Targets {
-		h := l.known[t]
-		switch {
-		case l.HealthCheck.Port == 0:
-			h.state = Healthy
-		case h.state == "":
-			h.state = Initial
+	var out []TargetHealth
+	for _, x := range l.Listeners {
+		if x.Port != port || x.Protocol != protocol {
+			continue
 		}
-		out = append(out, Target{Addr: t, State: h.state, Reason: h.reason})
+		for _, t := range x.Targets {
+			h := l.known[x.probeOf(t)]
+			switch {
+			case !l.used(t):
+				h = health{state: Unused, reason: fmt.Sprintf("zone %s is not one of the load balancer's", t.Zone)}
+			case h.state == "":
+				h.state = Initial
+			}
+			out = append(out, TargetHealth{Target: t, State: h.state, Reason: h.reason})
+		}
+	}
+	for _, gone := range l.Leaving {
+		if gone.Port == port && gone.Protocol == protocol {
+			out = append(out, TargetHealth{Target: gone.Target, State: Draining})
+		}
 	}
 	return out
 }
 
-// name makes the DNS name known: an internal balancer's too resolves from
-// anywhere, but to an address that only the VPC reaches.
-func (b *Balancers) name(r record) {
-	b.names.SetAddrs(r.DNSName, []netip.Addr{r.Addr}, dns.Inside, dns.Outside)
-}
-
-func owner(id string) string { return "lb/" + id }
-
-func (b *Balancers) privateRange() (string, error) {
-	for _, s := range b.network.Subnets {
-		if !s.Public {
-			return s.Name, nil
-		}
+// name makes the DNS name known, with mu held: an internal balancer's too resolves
+// from anywhere, but to addresses that only the VPC reaches.
+func (b *Balancers) name(l *balancer) {
+	if b.live[l.ID] == l {
+		b.names.SetAddrs(l.DNSName, l.resolved(l.known), dns.Inside, dns.Outside)
 	}
-	return "", errors.New("an internal load balancer needs a private subnet, and the VPC has none")
 }

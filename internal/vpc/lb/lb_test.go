@@ -1,23 +1,11 @@
 package lb
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/eksact/eksact/internal/store"
-	"github.com/eksact/eksact/internal/vpc"
-	"github.com/eksact/eksact/internal/vpc/dns"
-	"github.com/eksact/eksact/internal/vpc/ipam"
-	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
 func TestHealthAfter(t *testing.T) {
@@ -53,23 +41,95 @@ func TestHealthAfter(t *testing.T) {
 	}
 }
 
-func TestInUse(t *testing.T) {
-	a, b := netip.MustParseAddr("10.0.64.4"), netip.MustParseAddr("10.0.64.5")
-	both := []netip.Addr{a, b}
-	healthy, not := health{state: Healthy}, health{state: Unhealthy}
-	for name, test := range map[string]struct {
-		known map[netip.Addr]health
-		want  []netip.Addr
-	}{
-		"nothing known":   {nil, both},
-		"one healthy":     {map[netip.Addr]health{a: not, b: healthy}, []netip.Addr{b}},
-		"one yet unknown": {map[netip.Addr]health{a: healthy}, []netip.Addr{a}},
-		"none healthy":    {map[netip.Addr]health{a: not, b: not}, both},
-		"both":            {map[netip.Addr]health{a: healthy, b: healthy}, both},
-	} {
-		if got := inUse(both, test.known); !slices.Equal(got, test.want) {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
+// addrs reads "10.0.64.4:1 10.0.96.4:1" and the like.
+func targets(list string) (all []Target) {
+	for _, text := range strings.Fields(list) {
+		addr := netip.MustParseAddrPort(text)
+		t := Target{ID: text, Addr: addr, Zone: "us-west-2a"}
+		if addr.Addr().As4()[2] >= 96 {
+			t.Zone = "us-west-2b"
 		}
+		all = append(all, t)
+	}
+	return all
+}
+
+var quick = HealthCheck{Protocol: TCP, Interval: 2 * time.Millisecond, Timeout: time.Second, Healthy: 2, Unhealthy: 2}
+
+// Which targets an address leads to, and which addresses the name has.
+func TestWhoReceives(t *testing.T) {
+	const a1, a2, b1 = "10.0.64.4:80", "10.0.64.5:80", "10.0.96.4:80"
+	zones := []Address{
+		{Zone: "us-west-2a", Private: netip.MustParseAddr("10.0.0.4")},
+		{Zone: "us-west-2b", Private: netip.MustParseAddr("10.0.32.4")},
+	}
+	for name, test := range map[string]struct {
+		targets, healthy string
+		cross            bool
+		a, b             string // in use at each zone's address
+		names            string // the zones that the name resolves to
+	}{
+		"nothing known, each zone its own":      {a1 + " " + b1, "", false, a1, b1, "ab"},
+		"nothing known, across":                 {a1 + " " + b1, "", true, a1 + " " + b1, a1 + " " + b1, "ab"},
+		"targets in one zone alone":             {a1 + " " + a2, a1, false, a1, "", "a"},
+		"one zone alone, unhealthy":             {a1, "", false, a1, "", "a"},
+		"one zone alone, across":                {a1, a1, true, a1, a1, "ab"},
+		"one zone unhealthy":                    {a1 + " " + b1, b1, false, a1, b1, "b"},
+		"one zone unhealthy, across":            {a1 + " " + b1, b1, true, b1, b1, "ab"},
+		"one of a zone unhealthy":               {a1 + " " + a2 + " " + b1, a2 + " " + b1, false, a2, b1, "ab"},
+		"all unhealthy: all are used, across":   {a1 + " " + b1, "", true, a1 + " " + b1, a1 + " " + b1, "ab"},
+		"no target: the name resolves all same": {"", "", false, "", "", "ab"},
+	} {
+		x := Listener{Port: 80, Protocol: TCP, Targets: targets(test.targets), Check: quick}
+		r := record{LoadBalancer: LoadBalancer{CrossZone: test.cross, Listeners: []Listener{x}}, Addrs: zones}
+		known := map[probe]health{}
+		for _, target := range x.Targets {
+			state := Unhealthy
+			if strings.Contains(test.healthy, target.ID) {
+				state = Healthy
+			}
+			known[x.probeOf(target)] = health{state: state}
+		}
+		for i, want := range []string{test.a, test.b} {
+			var got []string
+			for _, to := range r.inUse(x, zones[i], known) {
+				got = append(got, to.String())
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: zone %s leads to %v, want %q", name, zones[i].Zone, got, want)
+			}
+		}
+		names := ""
+		for _, a := range r.resolved(known) {
+			for i, z := range zones {
+				if a == z.Private {
+					names += string("ab"[i])
+				}
+			}
+		}
+		if names != test.names {
+			t.Errorf("%s: the name resolves to %q, want %q", name, names, test.names)
+		}
+	}
+}
+
+// Listeners that check alike share a check; a zone that is not the balancer's is
+// not checked.
+func TestProbes(t *testing.T) {
+	healthPort := quick
+	healthPort.Port = 10256
+	one := record{Addrs: []Address{{Zone: "us-west-2a"}}}
+	one.Listeners = []Listener{
+		{Port: 80, Protocol: TCP, Targets: targets("10.0.64.4:30080 10.0.96.4:30080"), Check: healthPort},
+		{Port: 443, Protocol: TCP, Targets: targets("10.0.64.4:30443"), Check: healthPort},
+		{Port: 444, Protocol: TCP, Targets: targets("10.0.64.4:30444"), Check: quick},
+	}
+	var got []string
+	for _, p := range one.probes() {
+		got = append(got, p.addr.String())
+	}
+	if want := []string{"10.0.64.4:10256", "10.0.64.4:30444"}; !slices.Equal(got, want) {
+		t.Errorf("probes %v, want %v", got, want)
 	}
 }
 
@@ -110,19 +170,35 @@ func TestSources(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	good := LoadBalancer{ID: "c/1", Name: "a1", Ports: []Port{{80, 30080, "TCP"}, {80, 30081, "UDP"}}}
-	if l, err := good.complete(); err != nil || l.HealthCheck.Port != 30080 || l.Scheme != InternetFacing {
+	x := Listener{Port: 80, Protocol: TCP, Targets: targets("10.0.64.4:30080"), Check: quick}
+	udp := x
+	udp.Protocol = UDP
+	good := LoadBalancer{ID: "c/1", Name: "a1", Type: Network, Listeners: []Listener{x, udp}}
+	if l, err := good.complete(); err != nil || l.Scheme != InternetFacing || l.Idle != time.Minute {
 		t.Fatalf("%+v, %v", l, err)
 	}
+	with := func(change func(*Listener)) func(*LoadBalancer) {
+		return func(l *LoadBalancer) {
+			l.Listeners = slices.Clone(l.Listeners)
+			change(&l.Listeners[0])
+		}
+	}
 	for name, change := range map[string]func(*LoadBalancer){
-		"no name":        func(l *LoadBalancer) { l.Name = "" },
-		"no ports":       func(l *LoadBalancer) { l.Ports = nil },
-		"SCTP":           func(l *LoadBalancer) { l.Ports = []Port{{80, 30080, "SCTP"}} },
-		"no node port":   func(l *LoadBalancer) { l.Ports = []Port{{80, 0, "TCP"}} },
-		"port twice":     func(l *LoadBalancer) { l.Ports = []Port{{80, 1, "TCP"}, {80, 2, ""}} },
-		"unknown scheme": func(l *LoadBalancer) { l.Scheme = "public" },
-		"IPv6 target":    func(l *LoadBalancer) { l.Targets = []netip.Addr{netip.MustParseAddr("fd00::1")} },
-		"long name":      func(l *LoadBalancer) { l.Name = strings.Repeat("a", 33) },
+		"no name":               func(l *LoadBalancer) { l.Name = "" },
+		"unknown type":          func(l *LoadBalancer) { l.Type = "application" },
+		"unknown scheme":        func(l *LoadBalancer) { l.Scheme = "public" },
+		"long name":             func(l *LoadBalancer) { l.Name = strings.Repeat("a", 33) },
+		"UDP of a classic":      func(l *LoadBalancer) { l.Type = Classic },
+		"SCTP":                  with(func(x *Listener) { x.Protocol = "SCTP" }),
+		"HTTP of a network":     with(func(x *Listener) { x.Protocol = HTTP }),
+		"no port":               with(func(x *Listener) { x.Port = 0 }),
+		"port twice":            func(l *LoadBalancer) { l.Listeners = []Listener{x, x} },
+		"port twice, in both":   func(l *LoadBalancer) { y := udp; y.Protocol = TCPUDP; l.Listeners = []Listener{x, y} },
+		"IPv6 target":           with(func(x *Listener) { x.Targets = []Target{{Addr: netip.MustParseAddrPort("[fd00::1]:80")}} }),
+		"target without a port": with(func(x *Listener) { x.Targets = []Target{{Addr: netip.MustParseAddrPort("10.0.64.4:0")}} }),
+		"no health check":       with(func(x *Listener) { x.Check = HealthCheck{} }),
+		"UDP clients hidden":    with(func(x *Listener) { x.Protocol, x.HideClient = UDP, true }),
+		"UDP by proxy protocol": with(func(x *Listener) { x.Protocol, x.ProxyProtocol = TCPUDP, 2 }),
 	} {
 		l := good
 		change(&l)
@@ -132,289 +208,65 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// fake is the kernel and the targets of a test.
-type fake struct {
-	mu     sync.Mutex
-	rules  []nft.Listener
-	writes int
-	fail   error
-	down   map[string]bool // targets that refuse
-	forgot []flows
-	told   chan string
-}
-
-func (f *fake) set(addr string, down bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.down[addr] = down
-}
-
-// targets lists what the listener on the port leads to, sorted.
-func (f *fake) targets(port uint16) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []string
-	for _, l := range f.rules {
-		if l.Port == port {
-			for _, t := range l.Targets {
-				out = append(out, t.String())
-			}
-		}
-	}
-	slices.Sort(out)
-	return strings.Join(out, " ")
-}
-
-// build joins balancers to a fake kernel, over a store that outlives them.
-func build(t *testing.T, s *store.Store, f *fake) (*Balancers, *dns.Server) {
-	t.Helper()
-	network := &vpc.Network{Config: vpc.Defaults()}
-	names := dns.New(dns.Config{Zones: dns.Zones("us-west-2", network.VPC)})
-	b := New(Config{Store: s, Network: network, Addresses: ipam.New(s, network.Ranges()), Names: names, Region: "us-west-2",
-		Log: slog.New(slog.DiscardHandler), Changed: func(id string) { f.told <- id }})
-	f.join(b)
-	if err := s.Load(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return b, names
-}
-
-// join makes the fake the balancers' kernel.
-func (f *fake) join(b *Balancers) {
-	b.apply = func(all []nft.Listener) error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.fail != nil {
-			return f.fail
-		}
-		f.rules, f.writes = all, f.writes+1
-		return nil
-	}
-	b.dial = func(_ context.Context, _, addr string) (net.Conn, error) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.down[addr] {
-			return nil, errors.New("refused")
-		}
-		here, there := net.Pipe()
-		there.Close()
-		return here, nil
-	}
-	b.forget = func(x flows) error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.forgot = append(f.forgot, x)
-		return nil
-	}
-}
-
-func newFake() *fake { return &fake{down: map[string]bool{}, told: make(chan string, 100)} }
-
-func run(t *testing.T, b *Balancers) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
-	return sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run ended with %v", err)
-		}
-	})
-}
-
-// until waits for a condition that checks bring about.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
+func TestNames(t *testing.T) {
+	l := LoadBalancer{ID: "demo/1", Name: "a0", Type: Network, Scheme: InternetFacing}
+	for _, test := range []struct{ kind, scheme, want string }{
+		{Network, InternetFacing, "a0-" + Suffix("demo/1") + ".elb.us-west-2.amazonaws.com"},
+		{Network, Internal, "a0-" + Suffix("demo/1") + ".elb.us-west-2.amazonaws.com"},
+		{Classic, InternetFacing, "a0-979787145.us-west-2.elb.amazonaws.com"},
+		{Classic, Internal, "internal-a0-979787145.us-west-2.elb.amazonaws.com"},
+	} {
+		l.Type, l.Scheme = test.kind, test.scheme
+		if got := l.dnsName("us-west-2"); got != test.want {
+			t.Errorf("%s %s: %s, want %s", test.scheme, test.kind, got, test.want)
 		}
 	}
 }
 
-var quick = HealthCheck{Interval: 2 * time.Millisecond, Timeout: time.Second}
-
-func web(targets ...string) LoadBalancer {
-	l := LoadBalancer{ID: "demo/1", Cluster: "demo", Name: "a0", Ports: []Port{{80, 30080, "TCP"}}, HealthCheck: quick}
-	for _, t := range targets {
-		l.Targets = append(l.Targets, netip.MustParseAddr(t))
+// What drains, and what ends at once, when a record replaces another.
+func TestLeavingAndCut(t *testing.T) {
+	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	at := []Address{{Zone: "us-west-2a", Private: netip.MustParseAddr("10.0.0.4")}}
+	of := func(drain time.Duration, end bool, list string) Listener {
+		return Listener{Port: 80, Protocol: TCP, Targets: targets(list), Check: quick, Drain: drain, EndDrained: end}
 	}
-	return l
-}
-
-func TestEnsureCheckDelete(t *testing.T) {
-	ctx, f, s := context.Background(), newFake(), store.NewMemory()
-	defer s.Close()
-	b, _ := build(t, s, f)
-	stop := run(t, b)
-	defer stop()
-	f.set("10.0.64.5:30080", true)
-	got, err := b.Ensure(ctx, web("10.0.64.4", "10.0.64.5"))
-	if err != nil {
-		t.Fatal(err)
+	rec := func(all ...Listener) record {
+		return record{LoadBalancer: LoadBalancer{Type: Network, Listeners: all}, Addrs: at}
 	}
-	if want := "a0-" + Suffix("demo/1") + ".us-west-2.elb.amazonaws.com"; got.DNSName != want || len(got.Addrs) != 1 || !b.network.Balancers().Contains(got.Addrs[0]) {
-		t.Fatalf("%+v, want name %s", got, want)
+	const one, two = "10.0.64.4:80", "10.0.64.5:80"
+	old := rec(of(time.Minute, true, one+" "+two))
+	r := rec(of(time.Minute, true, one))
+	r.Leaving = r.leaving(old, now)
+	if len(r.Leaving) != 1 || r.Leaving[0].Target.ID != two || !r.Leaving[0].Until.Equal(now.Add(time.Minute)) || !r.Leaving[0].End {
+		t.Fatalf("leaving %+v", r.Leaving)
 	}
-	until(t, "the dead target is taken off", func() bool { return f.targets(80) == "10.0.64.4:30080" })
-	f.set("10.0.64.4:30080", true)
-	until(t, "none is healthy: all are used", func() bool { return f.targets(80) == "10.0.64.4:30080 10.0.64.5:30080" })
-	f.set("10.0.64.5:30080", false)
-	until(t, "the one that recovered", func() bool { return f.targets(80) == "10.0.64.5:30080" })
-	if h := b.Health("demo/1"); len(h) != 2 || h[0].State != Unhealthy || h[0].Reason == "" || h[1].State != Healthy {
-		t.Errorf("health %+v", h)
+	if got := r.cut(old); len(got) != 0 {
+		t.Errorf("ended although it drains: %+v", got)
 	}
-	select {
-	case id := <-f.told:
-		if id != "demo/1" {
-			t.Errorf("told of %s", id)
-		}
-	default:
-		t.Error("nobody was told of the changes")
+	same := rec(of(time.Minute, true, one))
+	if got := same.leaving(r, now.Add(time.Second)); len(got) != 1 || !got[0].Until.Equal(now.Add(time.Minute)) {
+		t.Errorf("a change in between: %+v", got)
 	}
-	again, err := b.Ensure(ctx, web("10.0.64.5"))
-	if err != nil || again.DNSName != got.DNSName || again.Addrs[0] != got.Addrs[0] {
-		t.Errorf("changed: %+v, %v", again, err)
+	if got := same.leaving(r, now.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("what has drained comes again: %+v", got)
 	}
-	if f.targets(80) != "10.0.64.5:30080" {
-		t.Errorf("after the change: %s", f.targets(80))
+	back := rec(of(time.Minute, true, one+" "+two))
+	if got := back.leaving(r, now); len(got) != 0 {
+		t.Errorf("back again and drains: %+v", got)
 	}
-	if err := b.Delete(ctx, "other/1"); err != nil || f.targets(80) == "" {
-		t.Errorf("the end of another took it: %v", err)
+	at0 := rec(of(0, true, one))
+	if got := at0.leaving(old, now); len(got) != 0 {
+		t.Errorf("without draining: %+v", got)
 	}
-	if all := b.List(); len(all) != 1 || all[0].ID != "demo/1" || all[0].Cluster != "demo" {
-		t.Errorf("listed: %+v", all)
+	if got := at0.cut(old); len(got) != 1 || got[0].target.String() != "10.0.64.5" || got[0].key.port != 80 {
+		t.Errorf("without draining ended: %+v", got)
 	}
-	if err := b.Delete(ctx, "demo/1"); err != nil {
-		t.Fatal(err)
+	if got := rec().cut(old); len(got) != 1 || got[0].target.IsValid() || got[0].key.port != 80 {
+		t.Errorf("a listener that is gone: %+v", got)
 	}
-	if f.targets(80) != "" || len(b.Names()) != 0 || len(b.addresses.Leases("lb/demo/1")) != 0 {
-		t.Errorf("left: rules %q, names %v, addresses %v", f.targets(80), b.Names(), b.addresses.Leases("lb/demo/1"))
-	}
-	if len(f.forgot) != 1 || f.forgot[0].to != got.Addrs[0] {
-		t.Errorf("connections forgotten: %+v", f.forgot)
-	}
-	if err := b.Delete(ctx, "demo/1"); err != nil {
-		t.Errorf("second Delete: %v", err)
-	}
-}
-
-// After a restart nothing is lost, and nothing is written before it is known:
-// not by Run, and not by the first change either.
-func TestResume(t *testing.T) {
-	ctx, f := context.Background(), newFake()
-	s := store.NewMemory()
-	defer s.Close()
-	b, _ := build(t, s, f)
-	one, two := web("10.0.64.4", "10.0.64.5"), web("10.0.64.4")
-	two.ID, two.Ports = "demo/2", []Port{{81, 30081, "TCP"}}
-	var results []Result
-	for _, l := range []LoadBalancer{one, two} {
-		r, err := b.Ensure(ctx, l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		results = append(results, r)
-	}
-	for _, first := range []string{"run", "ensure", "delete"} {
-		t.Run(first, func(t *testing.T) {
-			f := newFake()
-			f.set("10.0.64.5:30080", true)
-			again := &Balancers{ // a new daemon on the same store
-				store: b.store, records: b.records, network: b.network, addresses: b.addresses, names: b.names,
-				region: b.region, log: b.log, live: map[string]*balancer{}, changed: func(string) {}, forget: b.forget,
-			}
-			f.join(again)
-			switch first {
-			case "run":
-				stop := run(t, again)
-				until(t, "rules are written", func() bool { return f.targets(80) != "" })
-				if f.writes != 1 || f.targets(80) != "10.0.64.4:30080" {
-					t.Errorf("%d writes; first known: %s", f.writes, f.targets(80))
-				}
-				stop()
-			case "ensure":
-				if r, err := again.Ensure(ctx, one); err != nil || r.DNSName != results[0].DNSName {
-					t.Errorf("%+v, %v", r, err)
-				}
-			case "delete":
-				if err := again.Delete(ctx, "demo/none"); err != nil {
-					t.Error(err)
-				}
-				three := one
-				three.ID, three.Ports = "demo/3", []Port{{82, 30082, "TCP"}}
-				if _, err := again.Ensure(ctx, three); err != nil {
-					t.Error(err)
-				}
-			}
-			if f.targets(80) == "" || f.targets(81) == "" {
-				t.Errorf("rules of others are gone: %q, %q", f.targets(80), f.targets(81))
-			}
-		})
-	}
-}
-
-func TestInternal(t *testing.T) {
-	ctx, f, s := context.Background(), newFake(), store.NewMemory()
-	defer s.Close()
-	b, _ := build(t, s, f)
-	l := web("10.0.64.4")
-	public, err := b.Ensure(ctx, l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Scheme = Internal
-	private, err := b.Ensure(ctx, l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	subnet, ok := b.network.SubnetOf(private.Addrs[0])
-	if !ok || subnet.Public || !strings.HasPrefix(private.DNSName, "internal-") {
-		t.Errorf("internal: %+v", private)
-	}
-	for _, r := range f.rules {
-		if r.Addr == public.Addrs[0] {
-			t.Error("the public address still answers")
-		}
-	}
-	if n := len(b.addresses.Leases("lb/demo/1")); n != 1 {
-		t.Errorf("%d addresses are leased", n)
-	}
-}
-
-// UDP has no connection that could end by itself.
-func TestUDPFlowsEnd(t *testing.T) {
-	ctx, f, s := context.Background(), newFake(), store.NewMemory()
-	defer s.Close()
-	b, _ := build(t, s, f)
-	l := web("10.0.64.4", "10.0.64.5")
-	l.Ports = []Port{{53, 30053, "UDP"}}
-	if _, err := b.Ensure(ctx, l); err != nil {
-		t.Fatal(err)
-	}
-	if h := b.Health(l.ID); h[0].State != Healthy {
-		t.Errorf("targets that can't be checked are %s", h[0].State)
-	}
-	l.Targets = l.Targets[:1]
-	if _, err := b.Ensure(ctx, l); err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(f.forgot); len(f.forgot) != 1 || !f.forgot[0].udpOnly || f.forgot[0].target.String() != "10.0.64.5" {
-		t.Errorf("flows ended: %s", got)
-	}
-}
-
-func TestFailedWriteIsRepeated(t *testing.T) {
-	ctx, f, s := context.Background(), newFake(), store.NewMemory()
-	defer s.Close()
-	b, _ := build(t, s, f)
-	f.fail = errors.New("no")
-	if _, err := b.Ensure(ctx, web("10.0.64.4")); err == nil {
-		t.Fatal("a write that failed was not reported")
-	}
-	f.fail = nil
-	if _, err := b.Ensure(ctx, web("10.0.64.4")); err != nil || f.targets(80) == "" {
-		t.Fatalf("%v, rules %q", err, f.targets(80))
+	moved := rec(of(time.Minute, true, one))
+	moved.Addrs = []Address{{Zone: "us-west-2a", Private: netip.MustParseAddr("10.0.0.5")}}
+	if got := moved.cut(old); len(got) != 1 || got[0].to.String() != "10.0.0.4" || got[0].key != (key{}) {
+		t.Errorf("an address that is gone: %+v", got)
 	}
 }

@@ -10,10 +10,21 @@ import (
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
-// Schemes of a load balancer.
+// Types of a load balancer, and its schemes.
 const (
+	Classic = "classic"
+	Network = "network"
+
 	InternetFacing = "internet-facing"
 	Internal       = "internal"
+)
+
+// Protocols of listeners.
+const (
+	TCP    = "TCP"
+	UDP    = "UDP"
+	TCPUDP = "TCP_UDP"
+	HTTP   = "HTTP" // of a Classic Load Balancer
 )
 
 // LoadBalancer is what a load balancer shall be.
@@ -21,37 +32,59 @@ type LoadBalancer struct {
 	ID      string // unique and unchanging, e.g. CLUSTER/SERVICE-UID
 	Cluster string // whose it is
 	Name    string // beginning of its DNS name
+	Type    string
 	Scheme  string // InternetFacing when empty
-	Ports   []Port
-	Targets []netip.Addr // nodes
+	// Subnets are names of the network's, each of another zone; none: one of each
+	// zone, public or private as the scheme is.
+	Subnets   []string
+	CrossZone bool
 	// SourceRanges may connect; empty means everybody, as for a Service. What
 	// comes from inside the VPC to an internet-facing balancer comes from the NAT
 	// gateway's address.
 	SourceRanges []netip.Prefix
-	HealthCheck  HealthCheck
+	Listeners    []Listener
+	// Idle is how long a connection through the proxy may be silent.
+	Idle time.Duration
 }
 
-// Port leads a port to the same node port of each target.
-type Port struct {
-	Port, NodePort uint16
-	Protocol       string // "TCP" (or empty), "UDP"
+// Listener leads a port to its targets.
+type Listener struct {
+	Port     uint16
+	Protocol string
+	Targets  []Target
+	Check    HealthCheck
+	// HideClient makes targets see the load balancer's address instead of the
+	// client's. A proxy always does.
+	HideClient bool
+	// ProxyProtocol is the version of the header that targets are sent; 0: none.
+	ProxyProtocol int
+	Sticky        bool // all connections of one client go to one target
+	// Drain is how long a target that was deregistered keeps its connections; with
+	// EndDrained they end then, otherwise by themselves.
+	Drain      time.Duration
+	EndDrained bool
+	// EndUnhealthy ends connections to a target that becomes unhealthy.
+	EndUnhealthy bool
 }
 
-// HealthCheck says how targets are checked. Zero fields have the defaults.
+// Target receives connections.
+type Target struct {
+	ID   string // an instance's id, or an address
+	Addr netip.AddrPort
+	Zone string // "us-west-2a"
+}
+
+// HealthCheck says how targets are checked.
 type HealthCheck struct {
-	Port               uint16 // the first TCP port's node port; without one, targets count as healthy
-	Path               string // HTTP path; empty: a TCP connection suffices
-	Interval           time.Duration
-	Timeout            time.Duration
+	Protocol           string // "TCP", "SSL", "HTTP", "HTTPS"
+	Port               uint16 // 0: the target's own
+	Path               string // of HTTP and HTTPS
+	Interval, Timeout  time.Duration
 	Healthy, Unhealthy int // checks in a row that change the state
+	// OK is the highest status of HTTP that is a success: 200 of a Classic Load
+	// Balancer, 399 of others.
+	OK int
 }
-
-// Defaults of health checks: quicker than AWS's, for a workshop waits for them.
-const (
-	defaultInterval  = 3 * time.Second
-	defaultTimeout   = 2 * time.Second
-	defaultThreshold = 2
-)
 
 // State of a target, in the words of the ELB API.
 type State string
@@ -60,29 +93,46 @@ const (
 	Initial   State = "initial"
 	Healthy   State = "healthy"
 	Unhealthy State = "unhealthy"
+	Draining  State = "draining"
+	Unused    State = "unused" // in a zone that the load balancer is not in
 )
 
-// Target is a target's health.
-type Target struct {
-	Addr   netip.Addr
+// TargetHealth is how a listener's target fares.
+type TargetHealth struct {
+	Target
 	State  State
 	Reason string // why it is not healthy
+}
+
+// Address is where a load balancer is in a zone.
+type Address struct {
+	Zone, Subnet    string
+	Public, Private netip.Addr // Public only if it faces the Internet
+}
+
+// Called is the address that clients use.
+func (a Address) Called() netip.Addr {
+	if a.Public.IsValid() {
+		return a.Public
+	}
+	return a.Private
 }
 
 // Result is where a load balancer is reached.
 type Result struct {
 	DNSName string
-	Addrs   []netip.Addr
+	Addrs   []Address
 }
 
 // record is a load balancer in the store.
 type record struct {
 	LoadBalancer
 	DNSName string
-	Addr    netip.Addr
+	Addrs   []Address
+	Leaving []leaving
 }
 
-func (r record) result() Result { return Result{r.DNSName, []netip.Addr{r.Addr}} }
+func (r record) result() Result { return Result{r.DNSName, r.Addrs} }
 
 // Suffix is the 16 hexadecimal digits that tell a balancer from others of its
 // name, in its DNS name and ARN.
@@ -91,8 +141,15 @@ func Suffix(id string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// dnsName is as AWS forms it: NAME-ID.elb.REGION.amazonaws.com of a Network,
+// NAME-NUMBER.REGION.elb.amazonaws.com of a Classic Load Balancer.
 func (l LoadBalancer) dnsName(region string) string {
-	name := fmt.Sprintf("%s-%s.%s.elb.amazonaws.com", l.Name, Suffix(l.ID), region)
+	if l.Type == Network {
+		return fmt.Sprintf("%s-%s.elb.%s.amazonaws.com", l.Name, Suffix(l.ID), region)
+	}
+	sum := sha256.Sum256([]byte(l.ID))
+	number := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
+	name := fmt.Sprintf("%s-%d.%s.elb.amazonaws.com", l.Name, number, region)
 	if l.Scheme == Internal {
 		return "internal-" + name
 	}
@@ -107,152 +164,77 @@ func (l LoadBalancer) complete() (LoadBalancer, error) {
 	if l.Scheme == "" {
 		l.Scheme = InternetFacing
 	}
+	if l.Idle <= 0 {
+		l.Idle = time.Minute
+	}
 	switch {
 	case l.ID == "" || l.Name == "":
 		return bad("an ID and a name are needed")
 	case len(l.Name) > 32:
 		return bad("the name %q is longer than 32 bytes", l.Name)
+	case l.Type != Classic && l.Type != Network:
+		return bad("unknown type %q", l.Type)
 	case l.Scheme != InternetFacing && l.Scheme != Internal:
 		return bad("unknown scheme %q", l.Scheme)
-	case len(l.Ports) == 0:
-		return bad("no ports")
-	}
-	type listener struct {
-		proto uint8
-		port  uint16
-	}
-	seen := map[listener]bool{}
-	for _, p := range l.Ports {
-		proto, ok := nft.ProtoNumber(p.Protocol)
-		if !ok || proto != nft.TCP && proto != nft.UDP {
-			return bad("protocol %q is not supported", p.Protocol)
-		}
-		if p.Port == 0 || p.NodePort == 0 {
-			return bad("port %d to node port %d: no such port", p.Port, p.NodePort)
-		}
-		if seen[listener{proto, p.Port}] {
-			return bad("port %d twice", p.Port)
-		}
-		seen[listener{proto, p.Port}] = true
-		if l.HealthCheck.Port == 0 && proto == nft.TCP {
-			l.HealthCheck.Port = p.NodePort
-		}
 	}
 	for _, r := range l.SourceRanges {
 		if !r.IsValid() {
 			return bad("invalid source range")
 		}
 	}
-	for _, t := range l.Targets {
-		if !t.Is4() {
-			return bad("target %s is not an IPv4 address", t)
+	seen := map[key]bool{}
+	for _, x := range l.Listeners {
+		if err := x.check(l.Type); err != nil {
+			return bad("port %d: %v", x.Port, err)
+		}
+		for _, k := range x.keys() {
+			if seen[k] {
+				return bad("port %d twice", x.Port)
+			}
+			seen[k] = true
 		}
 	}
-	l.HealthCheck = l.HealthCheck.Defaults()
 	return l, nil
 }
 
-// Defaults fills in what is not set, save the port, which is the balancer's.
-func (c HealthCheck) Defaults() HealthCheck {
-	c.Interval = orDefault(c.Interval, defaultInterval)
-	c.Timeout = orDefault(c.Timeout, defaultTimeout)
-	c.Healthy = orDefault(c.Healthy, defaultThreshold)
-	c.Unhealthy = orDefault(c.Unhealthy, defaultThreshold)
-	return c
-}
-
-func orDefault[T time.Duration | int](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
-}
-
-// health is what is known of one target.
-type health struct {
-	state  State
-	proven bool // was healthy before
-	streak int  // checks in a row that speak against the state
-	reason string
-}
-
-// after is the health after one more check; failure is empty for a success. A
-// target that never was healthy is so with its first success. Pure.
-func (h health) after(failure string, c HealthCheck) health {
-	ok := failure == ""
+func (x Listener) check(kind string) error {
+	known := map[string]bool{TCP: true, HTTP: kind == Classic, UDP: kind == Network, TCPUDP: kind == Network}
 	switch {
-	case h.state == Initial || !h.proven:
-		if ok {
-			return health{state: Healthy, proven: true}
-		}
-		return health{state: Unhealthy, reason: failure}
-	case ok == (h.state == Healthy):
-		h.streak = 0
-		if !ok {
-			h.reason = failure
-		}
-		return h
+	case !known[x.Protocol]:
+		return fmt.Errorf("protocol %q is not one of a %s load balancer", x.Protocol, kind)
+	case x.Port == 0:
+		return fmt.Errorf("no such port")
+	case x.ProxyProtocol != 0 && x.Protocol != TCP:
+		return fmt.Errorf("the proxy protocol goes with TCP, not with %s", x.Protocol)
+	case x.HideClient && (x.Protocol == UDP || x.Protocol == TCPUDP):
+		return fmt.Errorf("clients' addresses are always preserved with %s", x.Protocol)
+	case x.Check.Interval <= 0 || x.Check.Timeout <= 0 || x.Check.Healthy <= 0 || x.Check.Unhealthy <= 0:
+		return fmt.Errorf("the health check is incomplete")
 	}
-	h.streak++
-	switch {
-	case ok && h.streak >= c.Healthy:
-		return health{state: Healthy, proven: true}
-	case !ok && h.streak >= c.Unhealthy:
-		return health{state: Unhealthy, proven: true, reason: failure}
-	}
-	return h
-}
-
-// inUse lists the targets that receive connections: the healthy ones, or all.
-func inUse(targets []netip.Addr, known map[netip.Addr]health) []netip.Addr {
-	var healthy []netip.Addr
-	for _, t := range targets {
-		if known[t].state == Healthy {
-			healthy = append(healthy, t)
+	for _, t := range x.Targets {
+		if !t.Addr.Addr().Is4() || t.Addr.Port() == 0 {
+			return fmt.Errorf("target %s is not an IPv4 address with a port", t.Addr)
 		}
 	}
-	if len(healthy) == 0 {
-		return targets
-	}
-	return healthy
+	return nil
 }
 
-var anywhere = netip.MustParsePrefix("0.0.0.0/0")
-
-// sources are the addresses that may connect, as the router sees them: what
-// comes from the VPC has not got the NAT gateway's address yet.
-func sources(l LoadBalancer, vpc netip.Prefix, nat netip.Addr) []netip.Prefix {
-	if len(l.SourceRanges) == 0 {
-		return []netip.Prefix{anywhere}
-	}
-	if l.Scheme == Internal {
-		return l.SourceRanges
-	}
-	var out []netip.Prefix
-	for _, r := range l.SourceRanges {
-		out = append(out, without(r.Masked(), vpc)...)
-		if r.Contains(nat) {
-			out = append(out, vpc)
-		}
-	}
-	return out
+// key is a port as packets have it.
+type key struct {
+	proto uint8
+	port  uint16
 }
 
-// without cuts a part out of a prefix.
-func without(p, cut netip.Prefix) []netip.Prefix {
-	switch {
-	case !p.Overlaps(cut):
-		return []netip.Prefix{p}
-	case p.Bits() >= cut.Bits():
-		return nil
+// keys are the ports that a listener is.
+func (x Listener) keys() []key {
+	switch x.Protocol {
+	case UDP:
+		return []key{{nft.UDP, x.Port}}
+	case TCPUDP:
+		return []key{{nft.TCP, x.Port}, {nft.UDP, x.Port}}
 	}
-	low, high := halves(p)
-	return append(without(low, cut), without(high, cut)...)
+	return []key{{nft.TCP, x.Port}}
 }
 
-func halves(p netip.Prefix) (low, high netip.Prefix) {
-	bits := p.Bits() + 1
-	b := p.Addr().As4()
-	b[(bits-1)/8] |= 0x80 >> ((bits - 1) % 8)
-	return netip.PrefixFrom(p.Addr(), bits), netip.PrefixFrom(netip.AddrFrom4(b), bits)
-}
+// proxied says whether connections go through the proxy.
+func (l LoadBalancer) proxied(x Listener) bool { return l.Type == Classic || x.ProxyProtocol != 0 }

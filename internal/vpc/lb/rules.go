@@ -4,19 +4,28 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/vpc/lb/proxy"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
-// write brings the kernel's rules up to date with the live balancers.
+// write brings the proxy and the kernel's rules up to date with the live
+// balancers; the proxy first, so that it knows whoever is led to it.
 func (b *Balancers) write() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if want := b.proxyConfig(); !b.sent || !reflect.DeepEqual(want, b.proxied) {
+		b.sent = false
+		if err := b.proxy(want); err != nil {
+			return err
+		}
+		b.proxied, b.sent = want, true
+	}
 	want := b.listeners()
 	if b.wrote && reflect.DeepEqual(want, b.applied) {
 		return nil
@@ -34,14 +43,23 @@ func (b *Balancers) listeners() []nft.Listener {
 	var out []nft.Listener
 	for _, l := range b.live {
 		from := sources(l.LoadBalancer, b.network.VPC, b.network.NAT())
-		use := inUse(l.Targets, l.known)
-		for _, p := range l.Ports {
-			proto, _ := nft.ProtoNumber(p.Protocol)
-			listener := nft.Listener{Addr: l.Addr, Proto: proto, Port: p.Port, Sources: from}
-			for _, t := range use {
-				listener.Targets = append(listener.Targets, netip.AddrPortFrom(t, p.NodePort))
+		for _, a := range l.Addrs {
+			for _, x := range l.Listeners {
+				use := l.inUse(x, a, l.known)
+				for _, k := range x.keys() {
+					listener := nft.Listener{Addr: a.Called(), Proto: k.proto, Port: k.port, Sources: from, Targets: use, Sticky: x.Sticky}
+					switch {
+					case l.proxied(x):
+						listener.Sticky = false
+						if len(use) > 0 {
+							listener.Targets = []netip.AddrPort{b.network.Proxy()}
+						}
+					case x.HideClient:
+						listener.Source = a.Private
+					}
+					out = append(out, listener)
+				}
 			}
-			out = append(out, listener)
 		}
 	}
 	slices.SortFunc(out, func(a, c nft.Listener) int {
@@ -53,24 +71,49 @@ func (b *Balancers) listeners() []nft.Listener {
 	return out
 }
 
-// drop ends what can't end by itself: UDP flows to targets that are not used any
-// more. TCP connections there go on until their ends close them.
-func (b *Balancers) drop(r record, gone []netip.Addr) {
-	if !slices.ContainsFunc(r.Ports, func(p Port) bool { return strings.EqualFold(p.Protocol, "UDP") }) {
-		return
-	}
-	for _, t := range gone {
-		if err := b.forget(flows{to: r.Addr, target: t, udpOnly: true}); err != nil {
-			b.log.Warn("load balancers: ending UDP flows", "balancer", r.ID, "target", t, "error", err)
+// proxyConfig lists what goes through the proxy, in a fixed order.
+func (b *Balancers) proxyConfig() proxy.Config {
+	out := proxy.Config{Inside: b.network.VPC, Public: b.network.Public, NAT: b.network.NAT()}
+	for _, l := range b.live {
+		for _, a := range l.Addrs {
+			for _, x := range l.Listeners {
+				if l.proxied(x) {
+					out.Listeners = append(out.Listeners, l.proxyListener(x, a))
+				}
+			}
 		}
 	}
+	slices.SortFunc(out.Listeners, func(a, c proxy.Listener) int { return a.Addr.Compare(c.Addr) })
+	return out
 }
 
-// flows are the connections through a balancer's address.
+func (l *balancer) proxyListener(x Listener, a Address) proxy.Listener {
+	out := proxy.Listener{
+		Addr: netip.AddrPortFrom(a.Called(), x.Port), HTTP: x.Protocol == HTTP, ProxyProtocol: x.ProxyProtocol,
+		Source: a.Private, Targets: l.inUse(x, a, l.known), Idle: l.Idle, Sticky: x.Sticky,
+	}
+	for _, t := range x.Targets {
+		if !slices.Contains(out.Targets, t.Addr) && !(x.EndUnhealthy && l.known[x.probeOf(t)].state == Unhealthy) {
+			out.Keep = append(out.Keep, t.Addr)
+		}
+	}
+	for _, gone := range l.Leaving {
+		if gone.Port == x.Port && gone.Protocol == x.Protocol {
+			d := proxy.Drain{Target: gone.Target.Addr}
+			if gone.End {
+				d.Until = gone.Until.Round(time.Millisecond)
+			}
+			out.Drain = append(out.Drain, d)
+		}
+	}
+	return out
+}
+
+// flows are connections through a load balancer's address.
 type flows struct {
-	to      netip.Addr
-	target  netip.Addr // only those that were led to it, if valid
-	udpOnly bool
+	to     netip.Addr
+	key    key        // only to this listener, if not zero
+	target netip.Addr // only those that were led to it, if valid
 }
 
 // delete makes the router forget the connections: the next packet of each finds
@@ -87,8 +130,10 @@ func (f flows) delete(world string) error {
 		if err == nil && f.target.IsValid() {
 			err = filter.AddIP(netlink.ConntrackReplySrcIP, f.target.AsSlice())
 		}
-		if err == nil && f.udpOnly {
-			err = filter.AddProtocol(unix.IPPROTO_UDP)
+		if err == nil && f.key != (key{}) {
+			if err = filter.AddProtocol(f.key.proto); err == nil {
+				err = filter.AddPort(netlink.ConntrackOrigDstPort, f.key.port)
+			}
 		}
 		if err != nil {
 			return err

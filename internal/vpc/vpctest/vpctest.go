@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -44,20 +45,26 @@ func Config(t testing.TB) vpc.Config {
 	return c
 }
 
-// Open makes a network that goes away with the test.
+// Open makes a network that goes away with the test. Ranges that another process's
+// tests have just now are passed over.
 func Open(t testing.TB) *vpc.Network {
 	t.Helper()
-	c := Config(t)
-	t.Cleanup(func() {
-		if err := vpc.Teardown(context.Background(), c); err != nil {
-			t.Error(err)
+	for tries := 1; ; tries++ {
+		c := Config(t)
+		n, err := vpc.Open(context.Background(), c)
+		if err != nil && strings.Contains(err.Error(), "is in use") && tries < 60 {
+			continue
 		}
-	})
-	n, err := vpc.Open(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
+		t.Cleanup(func() {
+			if err := vpc.Teardown(context.Background(), c); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
-	return n
 }
 
 // Private gives the i-th usable address of the first private subnet, and the

@@ -1,0 +1,120 @@
+package lb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/eksact/eksact/internal/vpc"
+)
+
+// Place says where Ensure will make a load balancer, and keeps the addresses for
+// it.
+func (b *Balancers) Place(ctx context.Context, l LoadBalancer) (Result, error) {
+	l, err := l.complete()
+	if err != nil {
+		return Result{}, err
+	}
+	b.change.Lock()
+	defer b.change.Unlock()
+	addrs, err := b.place(ctx, l)
+	return Result{l.dnsName(b.region), addrs}, err
+}
+
+// place gives a load balancer its addresses, the same at each call.
+func (b *Balancers) place(ctx context.Context, l LoadBalancer) ([]Address, error) {
+	subnets, err := b.subnets(l)
+	if err != nil {
+		return nil, fmt.Errorf("load balancer %s: %w", l.ID, err)
+	}
+	var out []Address
+	for _, s := range subnets {
+		a := Address{Zone: s.Zone, Subnet: s.Name}
+		if a.Private, err = b.addresses.Address(ctx, s.Name, owner(l.ID, s.Name)); err != nil {
+			return nil, fmt.Errorf("load balancer %s: %w", l.ID, err)
+		}
+		if l.Scheme == InternetFacing {
+			if a.Public, err = b.addresses.Address(ctx, vpc.RangeBalancers, owner(l.ID, s.Name)); err != nil {
+				return nil, fmt.Errorf("load balancer %s: %w", l.ID, err)
+			}
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// subnets are those that a load balancer is in: those it names, or one of each
+// zone, public for one that faces the Internet, else private where there is one.
+func (b *Balancers) subnets(l LoadBalancer) ([]vpc.Subnet, error) {
+	var out []vpc.Subnet
+	zoned := func(zone string) bool {
+		return slices.ContainsFunc(out, func(s vpc.Subnet) bool { return s.Zone == zone })
+	}
+	for _, name := range l.Subnets {
+		i := slices.IndexFunc(b.network.Subnets, func(s vpc.Subnet) bool { return s.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no subnet %q", name)
+		}
+		if s := b.network.Subnets[i]; zoned(s.Zone) {
+			return nil, fmt.Errorf("two subnets of zone %s", s.Zone)
+		}
+		out = append(out, b.network.Subnets[i])
+	}
+	if len(l.Subnets) > 0 {
+		return out, nil
+	}
+	for _, s := range b.network.Subnets {
+		if s.Public == (l.Scheme == InternetFacing) && !zoned(s.Zone) {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("could not find any suitable subnets for creating the ELB") // as AWS's controller says it
+	}
+	return out, nil
+}
+
+// owner names an address of a load balancer to the allocator.
+func owner(id, subnet string) string { return "lb/" + id + "@" + subnet }
+
+// release gives all addresses of a load balancer back.
+func (b *Balancers) release(ctx context.Context, id string) error {
+	for _, o := range b.addresses.Owners(owner(id, "")) {
+		if err := b.addresses.Release(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon gives back an address that a load balancer has no more.
+func (b *Balancers) abandon(ctx context.Context, id string, a Address) error {
+	if err := b.letGo(a.Private); err != nil {
+		return err
+	}
+	return b.addresses.Release(ctx, owner(id, a.Subnet))
+}
+
+// private are the addresses of a load balancer's interfaces.
+func (r record) private() []netip.Addr {
+	var all []netip.Addr
+	for _, a := range r.Addrs {
+		all = append(all, a.Private)
+	}
+	return all
+}
+
+// in is the address in a zone, or else the first.
+func (r record) in(zone string) (Address, bool) {
+	for _, a := range r.Addrs {
+		if a.Zone == zone {
+			return a, true
+		}
+	}
+	if len(r.Addrs) == 0 {
+		return Address{}, false
+	}
+	return r.Addrs[0], true
+}
