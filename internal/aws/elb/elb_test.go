@@ -228,3 +228,7 @@ func TestPages(t *testing.T) {
 	_, err = s.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{PageSize: aws.Int32(401)})
 	wantError(t, err, "ValidationError", "Page size must be between 1 and 400")
 }
+
+func tagsV2(key, value string) []types.Tag {
+	return []types.Tag{{Key: aws.String(key), Value: aws.String(value)}}
+}

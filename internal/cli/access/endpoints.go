@@ -14,7 +14,7 @@ import (
 // the newest API version that it has a model of; the folder's date must be that
 // one.
 var apiVersions = map[string]string{
-	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "logs": "2014-03-28",
+	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "elb": "2012-06-01", "logs": "2014-03-28",
 	"s3": "2006-03-01", "route53": "2013-04-01",
 }
 
