@@ -94,13 +94,13 @@ func (l *loadBalancer) EnsureLoadBalancer(ctx context.Context, cluster string, s
 	a := Asked{Cluster: cluster, Service: s, Nodes: nodes, Pods: l.follower.pods}
 	l.reading.Lock()
 	defer l.reading.Unlock()
+	// Before the pods are read: of those that change meanwhile the follower learns.
+	l.follower.remember(keyOf(s), a)
 	host, followed, err := l.ensure(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	if followed {
-		l.follower.remember(keyOf(s), a)
-	} else {
+	if !followed {
 		l.follower.forget(keyOf(s))
 	}
 	return status(host), nil
