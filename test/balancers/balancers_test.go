@@ -1,0 +1,354 @@
+package balancers
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/test/lab"
+)
+
+// town is the lab with a pod on each of two nodes.
+type town struct {
+	*lab.Lab
+	admin  lab.Terminal // kubectl and aws, on this machine
+	laptop lab.Terminal // outside the VPC
+	shell  lab.Terminal // inside
+	nodes  []control.Node
+	pods   []string // addresses, on the node of the same index
+}
+
+func TestLoadBalancers(t *testing.T) {
+	w := &town{Lab: lab.Start(t, "--nodes", "2")}
+	w.admin, w.laptop, w.shell = w.Host(t).AWS(t, "2"), w.Laptop(), w.Shell()
+	w.nodes = w.status(t).Clusters[0].Nodes
+	w.startPods(t)
+	for _, part := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"a Classic Load Balancer is the default", w.classic},
+		{"what can't be applied is refused in an event", w.refused},
+		{"a Network Load Balancer shows the client to pods of its node", w.local},
+		{"each zone's address leads to its zone, or across", w.zones},
+		{"source ranges", w.sourceRanges},
+		{"an internal one is reached from inside alone", w.internal},
+		{"pods are targets, without node ports", w.podTargets},
+		{"a deregistered target drains", w.draining},
+		{"connections outlive the daemon", w.survival},
+		{"all goes with the Services", w.gone},
+	} {
+		t.Run(part.name, part.test)
+	}
+}
+
+func (w *town) status(t *testing.T) control.Status {
+	t.Helper()
+	var s control.Status
+	if err := json.Unmarshal([]byte(w.Eksact(t, "status", "-o", "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// webPod says who it is and who asks, at once or line by line for half a minute.
+const webPod = `
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-%[1]d, labels: {app: web, only: web-%[1]d}}
+spec:
+  nodeSelector: {kubernetes.io/hostname: %[2]s}
+  containers:
+  - name: web
+    image: busybox
+    imagePullPolicy: IfNotPresent
+    command: [sh, -c]
+    args:
+    - |
+      mkdir -p /tmp/cgi-bin
+      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho "$(hostname) saw $REMOTE_ADDR"\n' >/tmp/cgi-bin/who
+      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\nfor i in $(seq 300); do echo "line $i"; sleep 0.1; done\n' >/tmp/cgi-bin/slow
+      chmod +x /tmp/cgi-bin/*
+      exec busybox httpd -f -p 0.0.0.0:80 -h /tmp
+    readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 1}
+  terminationGracePeriodSeconds: 0
+`
+
+func (w *town) startPods(t *testing.T) {
+	w.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	text := ""
+	for i, n := range w.nodes {
+		text += fmt.Sprintf(webPod, i, n.Name)
+	}
+	w.apply(t, text)
+	w.admin.Must(t, "kubectl wait --for=condition=Ready pod/web-0 pod/web-1 --timeout=60s || { kubectl describe pods; false; }")
+	for i := range w.nodes {
+		w.pods = append(w.pods, w.admin.Must(t, fmt.Sprintf("kubectl get pod web-%d -o jsonpath='{.status.podIP}'", i)))
+	}
+}
+
+func (w *town) apply(t *testing.T, manifest string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "manifest.yaml")
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.admin.Must(t, "kubectl apply -f '"+file+"'")
+}
+
+// service is a Service of a load balancer.
+type service struct {
+	name        string
+	annotations map[string]string // without AWS's prefix
+	spec        string            // lines of its spec beside type and ports
+	selector    string            // app: web when empty
+}
+
+func (w *town) serve(t *testing.T, s service) (host string) {
+	t.Helper()
+	text := "apiVersion: v1\nkind: Service\nmetadata:\n  name: " + s.name + "\n  annotations:\n    example.com/test: balancers\n"
+	for name, value := range s.annotations {
+		text += fmt.Sprintf("    service.beta.kubernetes.io/aws-load-balancer-%s: %q\n", name, value)
+	}
+	selector := s.selector
+	if selector == "" {
+		selector = "app: web"
+	}
+	text += "spec:\n  type: LoadBalancer\n  selector: {" + selector + "}\n  ports: [{name: http, port: 80}]\n" + s.spec
+	w.apply(t, text)
+	w.admin.Soon(t, 20*time.Second, "kubectl get service "+s.name+" -o jsonpath={.status.loadBalancer.ingress[0].hostname}", "amazonaws.com")
+	return w.admin.Must(t, "kubectl get service "+s.name+" -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
+}
+
+func who(host string) string { return "curl -sS -m 3 http://" + host + "/cgi-bin/who" }
+
+// tally asks many times and says which answers came.
+func tally(t *testing.T, from lab.Terminal, host string) map[string]int {
+	t.Helper()
+	seen := map[string]int{}
+	for _, line := range strings.Split(from.Must(t, "for i in $(seq 24); do "+who(host)+"; done"), "\n") {
+		seen[line]++
+	}
+	return seen
+}
+
+// addresses are what a name resolves to, from outside.
+func (w *town) addresses(t *testing.T, host string) []string {
+	t.Helper()
+	all := strings.Fields(w.laptop.Must(t, "getent ahostsv4 "+host+" | awk '{print $1}' | sort -u"))
+	slices.Sort(all)
+	return all
+}
+
+func (w *town) classic(t *testing.T) {
+	host := w.serve(t, service{name: "classic", spec: "  externalTrafficPolicy: Local\n", annotations: map[string]string{"cross-zone-load-balancing-enabled": "true"}})
+	if !strings.HasSuffix(host, ".us-west-2.elb.amazonaws.com") {
+		t.Errorf("its name is %s", host)
+	}
+	w.laptop.Soon(t, 15*time.Second, who(host), "web-")
+	for line := range tally(t, w.laptop, host) {
+		_, client, _ := strings.Cut(line, " saw ")
+		if a, err := netip.ParseAddr(client); err != nil || !netip.MustParsePrefix("10.0.0.0/18").Contains(a) {
+			t.Errorf("%q: a pod behind a Classic Load Balancer sees its address in a public subnet", line)
+		}
+	}
+	w.shell.Must(t, who(host), "web-")
+	name := w.admin.Must(t, "kubectl get service classic -o jsonpath={.metadata.uid}")
+	name = "a" + strings.ReplaceAll(name, "-", "")[:31]
+	w.admin.Must(t, "aws elb describe-load-balancers --load-balancer-names "+name, host, `"Protocol": "TCP"`, `"LoadBalancerPort": 80`, `"Scheme": "internet-facing"`, `"Target": "HTTP:`, w.nodes[0].ID, w.nodes[1].ID)
+	w.admin.Soon(t, 15*time.Second, "aws elb describe-instance-health --load-balancer-name "+name+" --query 'InstanceStates[].State' --output text", "InService\tInService")
+	w.admin.Must(t, "aws elb describe-load-balancer-attributes --load-balancer-name "+name, `"Enabled": true`, `"IdleTimeout": 60`)
+	w.admin.Must(t, "aws elb add-tags --load-balancer-names "+name+" --tags Key=Team,Value=blue")
+	w.admin.Must(t, "aws elb describe-tags --load-balancer-names "+name, "kubernetes.io/service-name", "default/classic", `"Value": "blue"`)
+	w.admin.Refused(t, "aws elbv2 describe-load-balancers --names "+name, "LoadBalancerNotFound")
+	w.admin.Refused(t, "aws elb describe-load-balancers --load-balancer-names none", "LoadBalancerNotFound", "There is no ACTIVE Load Balancer named 'none'")
+}
+
+func (w *town) refused(t *testing.T) {
+	w.admin.Must(t, "kubectl annotate service classic service.beta.kubernetes.io/aws-load-balancer-ssl-cert=arn:aws:acm:us-west-2:111122223333:certificate/x")
+	w.admin.Soon(t, 15*time.Second, "kubectl describe service classic", "SyncLoadBalancerFailed", "aws-load-balancer-ssl-cert is not supported: there are no certificates here")
+	w.admin.Must(t, "kubectl annotate service classic service.beta.kubernetes.io/aws-load-balancer-ssl-cert-")
+}
+
+// groupOf is the ARN of a Network Load Balancer's only target group.
+func (w *town) groupOf(t *testing.T, host string) string {
+	t.Helper()
+	arn := w.admin.Must(t, "aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='"+host+"'].LoadBalancerArn\" --output text", "loadbalancer/net/")
+	return w.admin.Must(t, "aws elbv2 describe-target-groups --load-balancer-arn "+arn+" --query 'TargetGroups[0].TargetGroupArn' --output text", "targetgroup/")
+}
+
+func (w *town) local(t *testing.T) {
+	host := w.serve(t, service{name: "local", annotations: map[string]string{"type": "nlb"}, spec: "  externalTrafficPolicy: Local\n", selector: "only: web-0"})
+	if !strings.HasSuffix(host, ".elb.us-west-2.amazonaws.com") {
+		t.Errorf("its name is %s", host)
+	}
+	group := w.groupOf(t, host)
+	w.admin.Soon(t, 30*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group+" --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State,TargetHealth.Reason]' --output text",
+		w.nodes[0].ID+"\thealthy", w.nodes[1].ID+"\tunhealthy\tTarget.FailedHealthChecks")
+	if got := w.addresses(t, host); len(got) != 1 {
+		t.Errorf("with healthy targets in one zone the name resolves to %v", got)
+	}
+	w.laptop.Must(t, who(host), "web-0 saw 198.18.0.1")
+	w.shell.Must(t, who(host), "web-0 saw 198.18.0.3") // the NAT gateway
+	w.admin.Must(t, "aws elbv2 describe-target-group-attributes --target-group-arn "+group+" --output text", "preserve_client_ip.enabled\ttrue", "deregistration_delay.timeout_seconds\t300")
+	w.admin.Must(t, "aws elbv2 describe-listeners --load-balancer-arn $(aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='"+host+"'].LoadBalancerArn\" --output text)", group, `"Protocol": "TCP"`)
+}
+
+func (w *town) zones(t *testing.T) {
+	own := service{name: "zones", annotations: map[string]string{"type": "nlb"}, spec: "  externalTrafficPolicy: Local\n"}
+	host := w.serve(t, own)
+	group := w.groupOf(t, host)
+	w.admin.Soon(t, 30*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group+" --query 'TargetHealthDescriptions[].TargetHealth.State' --output text", "healthy\thealthy")
+	addresses := w.addresses(t, host)
+	if len(addresses) != 2 {
+		t.Fatalf("the name resolves to %v", addresses)
+	}
+	answered := map[string]bool{}
+	for _, a := range addresses {
+		seen := tally(t, w.laptop, a)
+		if len(seen) != 1 {
+			t.Errorf("the address of one zone leads to %v", seen)
+		}
+		for line := range seen {
+			answered[line] = true
+		}
+	}
+	if len(answered) != 2 {
+		t.Errorf("both zones lead to %v", answered)
+	}
+	own.annotations["cross-zone-load-balancing-enabled"] = "true"
+	w.serve(t, own)
+	for _, a := range addresses {
+		w.laptop.Soon(t, 15*time.Second, "for i in $(seq 24); do "+who(a)+"; done", "web-0", "web-1")
+	}
+}
+
+func (w *town) sourceRanges(t *testing.T) {
+	narrow := service{name: "narrow", spec: "  loadBalancerSourceRanges: [203.0.113.0/24]\n"}
+	host := w.serve(t, narrow)
+	w.laptop.Refused(t, who(host))
+	w.shell.Refused(t, who(host))
+	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.1/32]\n"
+	w.serve(t, narrow)
+	w.laptop.Soon(t, 15*time.Second, who(host), "web-")
+	w.shell.Refused(t, who(host))
+	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.3/32]\n"
+	w.serve(t, narrow)
+	w.shell.Soon(t, 15*time.Second, who(host), "web-")
+	w.laptop.Refused(t, who(host))
+}
+
+func (w *town) internal(t *testing.T) {
+	for kind, annotations := range map[string]map[string]string{"internal-classic": {"internal": "true"}, "internal-nlb": {"type": "nlb", "internal": "true"}} {
+		host := w.serve(t, service{name: kind, annotations: annotations})
+		for _, a := range w.addresses(t, host) {
+			if !strings.HasPrefix(a, "10.0.") {
+				t.Errorf("%s: %s resolves to %s", kind, host, a)
+			}
+		}
+		w.shell.Soon(t, 15*time.Second, who(host), "web-")
+		// Its address is private: outside the VPC it is whoever has it there.
+		if out, _ := w.laptop.Run(who(host)); strings.Contains(out, "web-") {
+			t.Errorf("%s: reached from outside: %s", kind, out)
+		}
+	}
+}
+
+func (w *town) podTargets(t *testing.T) {
+	host := w.serve(t, service{
+		name: "pods", spec: "  loadBalancerClass: eks.amazonaws.com/nlb\n  allocateLoadBalancerNodePorts: false\n",
+		annotations: map[string]string{"scheme": "internet-facing", "nlb-target-type": "ip", "attributes": "load_balancing.cross_zone.enabled=true"},
+	})
+	if port := w.admin.Must(t, "kubectl get service pods -o jsonpath={.spec.ports[0].nodePort}"); port != "" {
+		t.Errorf("it has node port %s", port)
+	}
+	group := w.groupOf(t, host)
+	health := "aws elbv2 describe-target-health --target-group-arn " + group + " --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State]' --output text"
+	w.admin.Soon(t, 30*time.Second, health, w.pods[0]+"\thealthy", w.pods[1]+"\thealthy")
+	for line := range tally(t, w.laptop, host) {
+		if !strings.Contains(line, " saw 10.0.") {
+			t.Errorf("%q: clients' addresses are not preserved with ip targets", line)
+		}
+	}
+	w.admin.Must(t, "kubectl label pod web-1 app=other --overwrite")
+	w.admin.Soon(t, 15*time.Second, health, w.pods[1]+"\tdraining")
+	if seen := tally(t, w.laptop, host); len(seen) != 1 && len(seen) != 2 || strings.Contains(fmt.Sprint(seen), "web-1") {
+		t.Errorf("a pod that is none of the Service's receives connections: %v", seen)
+	}
+	w.admin.Must(t, "kubectl label pod web-1 app=web --overwrite")
+	w.admin.Soon(t, 15*time.Second, health, w.pods[1]+"\thealthy")
+}
+
+// stream asks for half a minute of lines and tells how it ends.
+func stream(from lab.Terminal, host string) <-chan string {
+	said := make(chan string, 1)
+	go func() {
+		out, _ := from.Run("curl -sS -N -m 40 http://" + host + "/cgi-bin/slow 2>&1")
+		said <- out
+	}()
+	return said
+}
+
+func (w *town) draining(t *testing.T) {
+	host := w.serve(t, service{
+		name: "drains", spec: "  loadBalancerClass: service.k8s.aws/nlb\n", selector: "only: web-1",
+		annotations: map[string]string{"scheme": "internet-facing", "nlb-target-type": "ip",
+			"target-group-attributes": "deregistration_delay.timeout_seconds=5,deregistration_delay.connection_termination.enabled=true"},
+	})
+	defer func() { t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host))) }()
+	w.laptop.Soon(t, 20*time.Second, who(host), "web-1")
+	began, said := time.Now(), stream(w.laptop, host)
+	group := w.groupOf(t, host)
+	w.admin.Must(t, "kubectl label pod web-1 only=none --overwrite")
+	w.admin.Soon(t, 15*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group, "draining", "Target.DeregistrationInProgress")
+	out := <-said
+	took, lines := time.Since(began), strings.Count(out, "line ")
+	t.Logf("the connection ended after %.1f s, %d lines", took.Seconds(), lines)
+	if lines < 40 || lines > 290 {
+		t.Errorf("%d lines came before the end, want those of 5 s", lines)
+	}
+	w.admin.Must(t, "kubectl label pod web-1 only=web-1 --overwrite")
+}
+
+// survival kills the daemon while connections of both kinds are under way.
+func (w *town) survival(t *testing.T) {
+	classic := w.admin.Must(t, "kubectl get service classic -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
+	network := w.admin.Must(t, "kubectl get service zones -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
+	var all []<-chan string
+	for _, host := range []string{w.addresses(t, classic)[0], w.addresses(t, network)[0]} {
+		all = append(all, stream(w.laptop, host))
+		w.laptop.Must(t, who(host), "web-") // and so the other has begun too
+	}
+	for _, p := range w.status(t).Processes {
+		if p.Name == "eksact" {
+			if err := syscall.Kill(p.Pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, said := range all {
+		if out := <-said; !strings.Contains(out, "line 300") {
+			t.Errorf("connection %d ended: …%s", i, out[max(0, len(out)-200):])
+		}
+	}
+	w.laptop.Soon(t, 30*time.Second, who(classic), "web-")
+}
+
+func (w *town) gone(t *testing.T) {
+	w.admin.Soon(t, time.Minute, "kubectl delete service --all --timeout=50s", "deleted")
+	w.admin.Soon(t, 15*time.Second, "aws elb describe-load-balancers --query LoadBalancerDescriptions; aws elbv2 describe-load-balancers --query LoadBalancers; aws elbv2 describe-target-groups --query TargetGroups", "[]\n[]\n[]")
+	for _, p := range w.status(t).Processes {
+		if p.Name == "balancer" {
+			t.Error("the proxy runs on")
+		}
+	}
+}
