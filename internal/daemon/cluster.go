@@ -16,6 +16,7 @@ import (
 	"github.com/eksact/eksact/internal/kube/controlplane"
 	"github.com/eksact/eksact/internal/kube/gc"
 	"github.com/eksact/eksact/internal/kube/pki"
+	"github.com/eksact/eksact/internal/kube/podgroups"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
 )
@@ -37,6 +38,8 @@ type cluster struct {
 	private []netip.Addr
 	public  []netip.Addr
 	outside []netip.Addr // what the endpoint's name is outside the VPC
+	// podGroups gives pods security groups of their own.
+	podGroups *podgroups.Controller
 	// live ends with the cluster; what serves it runs as long, whoever asked.
 	live context.Context
 	stop context.CancelFunc

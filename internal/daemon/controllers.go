@@ -39,6 +39,7 @@ func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 			slog.Error("certificates are not signed", "cluster", k.record.Name, "error", err)
 		}
 	})
+	d.runPodGroups(ctx, k)
 	d.running.Go(func() {
 		if err := cloud.Run(ctx, k.record.Name, k.client, balancers{d, k}); err != nil && ctx.Err() == nil {
 			slog.Error("load balancers are not made", "cluster", k.record.Name, "error", err)

@@ -18,6 +18,7 @@ import (
 type groups struct {
 	mu     sync.Mutex // one setting at a time, each of what is recorded then
 	router *vpc.Groups
+	nodes  map[string]*vpc.Groups // by instance id, that have pods with interfaces of their own
 }
 
 // openGroups begins to enforce security groups. Until then those of before go on.
@@ -25,6 +26,7 @@ func (d *Daemon) openGroups(ctx context.Context) (err error) {
 	if d.groups.router, err = d.network.OpenGroups(); err != nil {
 		return err
 	}
+	d.groups.nodes = map[string]*vpc.Groups{}
 	d.ec2.Enforce = d.enforceGroups
 	s3 := "com.amazonaws." + d.config.Region + ".s3"
 	front := netip.PrefixFrom(d.network.Front(), d.network.Front().BitLen())
@@ -40,6 +42,9 @@ func (d *Daemon) closeGroups() {
 	if d.groups.router != nil {
 		_ = d.groups.router.Close()
 	}
+	for _, g := range d.groups.nodes {
+		_ = g.Close()
+	}
 }
 
 // enforceGroups makes packets meet the security groups as they are recorded. It
@@ -47,7 +52,10 @@ func (d *Daemon) closeGroups() {
 func (d *Daemon) enforceGroups(context.Context) error {
 	d.groups.mu.Lock()
 	defer d.groups.mu.Unlock()
-	if err := d.groups.router.Set(d.groupState()); err != nil {
+	s := d.groupState()
+	// On nodes first: what a pod may not do there it could do before it is the
+	// router's business.
+	if err := errors.Join(d.enforceOnNodes(s), d.groups.router.Set(s)); err != nil {
 		return fmt.Errorf("enforcing security groups: %w", err)
 	}
 	return nil

@@ -271,6 +271,7 @@ func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
 	note(d.keeper.Stop("node-" + i.ID))
 	note(d.keeper.Close("mirror-" + i.ID))
 	note(d.network.Detach(ctx, i.ID))
+	note(d.removeBranches(ctx, i))
 	note(d.releaseAddresses(ctx, "instance/"+i.ID))
 	if tree, err := cgroup.Open(); err == nil {
 		note(tree.Remove("/eksact/"+i.ID, 5*time.Second))

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/eksact/eksact/internal/engine/ruleset"
 	"github.com/eksact/eksact/internal/engine/secgroup"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
@@ -23,6 +24,7 @@ const groupPriority = 10
 type Groups struct {
 	enforcer *nft.Enforcer
 	exempt   []netip.Addr
+	node     bool // of a node, else of the router
 
 	mu       sync.Mutex
 	compiler secgroup.Compiler
@@ -31,14 +33,20 @@ type Groups struct {
 
 // OpenGroups takes over the security groups that the router enforces: they go on as
 // they are until Set.
-func (n *Network) OpenGroups() (*Groups, error) {
-	e, err := nft.Open(n.World(), groupTable, nft.Options{
+func (n *Network) OpenGroups() (*Groups, error) { return n.openGroups(n.World(), false) }
+
+// OpenNodeGroups takes over those of a node: among its pods and itself packets don't
+// reach the router.
+func (n *Network) OpenNodeGroups(id string) (*Groups, error) { return n.openGroups(n.path(id), true) }
+
+func (n *Network) openGroups(ns string, node bool) (*Groups, error) {
+	e, err := nft.Open(ns, groupTable, nft.Options{
 		Hooks: []nft.Hook{nft.Input, nft.Forward, nft.Output}, Priority: groupPriority, IPv4: true,
 	})
 	if err != nil {
 		return nil, explain(err)
 	}
-	return &Groups{enforcer: e, exempt: n.unfiltered()}, nil
+	return &Groups{enforcer: e, exempt: n.unfiltered(), node: node}, nil
 }
 
 // unfiltered are the addresses that security groups don't keep anyone from.
@@ -51,13 +59,18 @@ func (c Config) unfiltered() []netip.Addr {
 	return all
 }
 
-// Set makes the router let through what the groups do, in one transaction. Known
-// flows go on.
-func (g *Groups) Set(s *secgroup.State) error {
+// Set makes the router let through what the groups do, in one transaction; of a node
+// the interfaces that it has are given. Known flows go on.
+func (g *Groups) Set(s *secgroup.State, here ...string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.Exempt = g.exempt
-	change := g.compiler.Flush(s)
+	var change ruleset.Delta
+	if g.node {
+		change = g.compiler.FlushAt(s, here)
+	} else {
+		change = g.compiler.Flush(s)
+	}
 	var err error
 	if g.loaded {
 		err = g.enforcer.Apply(&change)

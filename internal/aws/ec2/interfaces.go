@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type NetworkInterface struct {
 	Attached      time.Time
 	// Trunk is the id of a branch interface's trunk, an instance's.
 	Trunk string
+	// Pod is the unique id of the pod that a branch interface is of.
+	Pod string
 
 	Tags map[string]string
 }
@@ -64,6 +67,35 @@ func (s *Service) PutNetworkInterface(ctx context.Context, n NetworkInterface) e
 	return s.changeGroups(ctx, nil, func(tx *store.Tx) error {
 		if old, ok := s.enis.In(tx).Get(n.ID); ok {
 			n.Tags = old.Tags // may have been changed
+		}
+		s.enis.In(tx).Put(n.ID, n)
+		return nil
+	})
+}
+
+// PutBranch gives a pod an interface of its own, of which a trunk has up to limit,
+// and takes those away that had its address before. An interface without groups is
+// only taken away.
+func (s *Service) PutBranch(ctx context.Context, n NetworkInterface, limit int) error {
+	return s.changeGroups(ctx, nil, func(tx *store.Tx) error {
+		count := 0
+		for _, old := range s.enis.In(tx).List("") {
+			switch {
+			case old.Pod == "" || old.ID == n.ID && len(n.Groups) > 0:
+			case old.IP == n.IP:
+				s.enis.In(tx).Delete(old.ID)
+			case old.Trunk == n.Trunk:
+				count++
+			}
+		}
+		if len(n.Groups) == 0 {
+			return nil
+		}
+		if count >= limit {
+			return fmt.Errorf("trunk interface %s has %d branch interfaces, as many as its instance may have", n.Trunk, count)
+		}
+		if err := s.checkGroupsOf(tx, n.VPC, n.Groups); err != nil {
+			return err
 		}
 		s.enis.In(tx).Put(n.ID, n)
 		return nil

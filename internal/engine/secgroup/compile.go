@@ -12,8 +12,30 @@ import (
 	"github.com/eksact/eksact/internal/engine/ruleset"
 )
 
-// Compile makes the program that enforces a state. Equal states make equal programs.
+// Compile makes the program that enforces a state where packets pass from one
+// interface to another. Equal states make equal programs.
 func Compile(s *State) *ruleset.Program {
+	c := newCompiler(s)
+	for i := range s.Interfaces {
+		c.restrict(i, "")
+	}
+	return c.dispatch()
+}
+
+// CompileAt makes the program of a machine that has some of the interfaces, by their
+// ids, and sees what passes among them. What an interface sends to itself, from one of
+// its addresses to another, passes: it never leaves it.
+func CompileAt(s *State, ids []string) *ruleset.Program {
+	c := newCompiler(s)
+	for i, n := range s.Interfaces {
+		if slices.Contains(ids, n.ID) {
+			c.restrict(i, c.own(i))
+		}
+	}
+	return c.dispatch()
+}
+
+func newCompiler(s *State) *compiler {
 	c := &compiler{
 		state:  s,
 		owners: s.owners(),
@@ -27,12 +49,23 @@ func Compile(s *State) *ruleset.Program {
 	for _, g := range s.Groups {
 		c.groups[g.ID] = g
 	}
-	egress, ingress := make([]string, len(s.Interfaces)), make([]string, len(s.Interfaces))
-	for i, n := range s.Interfaces {
-		egress[i], ingress[i] = c.chain(n.Groups, true), c.chain(n.Groups, false)
-	}
+	c.egress, c.ingress = make([]string, len(s.Interfaces)), make([]string, len(s.Interfaces))
+	return c
+}
+
+// restrict gives an interface its chains. own is the set of its addresses, if packets
+// among them are met.
+func (c *compiler) restrict(i int, own string) {
+	groups := c.state.Interfaces[i].Groups
+	c.egress[i], c.ingress[i] = c.chain(groups, true, own), c.chain(groups, false, own)
+}
+
+// dispatch leads the addresses of restricted interfaces to their chains.
+func (c *compiler) dispatch() *ruleset.Program {
 	for a, i := range c.owners {
-		c.out.Egress[a], c.out.Ingress[a] = egress[i], ingress[i]
+		if c.egress[i] != "" {
+			c.out.Egress[a], c.out.Ingress[a] = c.egress[i], c.ingress[i]
+		}
 	}
 	return c.out
 }
@@ -43,17 +76,22 @@ type compiler struct {
 	groups map[string]Group
 	out    *ruleset.Program
 	chains map[string]string // ids by direction and groups
+	// egress and ingress are the chains of restricted interfaces, by their index.
+	egress, ingress []string
 }
 
 // chain makes the chain of a set of groups, once. Its id is a digest of its rules:
 // other rules have another.
-func (c *compiler) chain(groups []string, egress bool) string {
+func (c *compiler) chain(groups []string, egress bool, own string) string {
 	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
-	key := fmt.Sprint(egress, groups)
+	key := fmt.Sprint(egress, groups, own)
 	if id, made := c.chains[key]; made {
 		return id
 	}
 	chain := ruleset.Chain{Ingress: !egress}
+	if own != "" {
+		chain.Rules = append(chain.Rules, ruleset.Rule{Peer: own, Verdict: ruleset.Accept})
+	}
 	if egress && len(c.state.Exempt) > 0 {
 		chain.Rules = append(chain.Rules, ruleset.Rule{Peer: c.exempt(), Verdict: ruleset.Accept})
 	}
@@ -203,6 +241,19 @@ func (c *compiler) members(id string) string {
 	set := ruleset.Set{Kind: ruleset.Addresses, Elements: map[ruleset.Element]struct{}{}}
 	for a, i := range c.owners {
 		if slices.Contains(c.state.Interfaces[i].Groups, id) {
+			set.Elements[ruleset.Element{Prefix: netip.PrefixFrom(a, a.BitLen())}] = struct{}{}
+		}
+	}
+	c.out.Sets[id] = set
+	return id
+}
+
+// own makes the set of an interface's addresses.
+func (c *compiler) own(i int) string {
+	id := "own/" + c.state.Interfaces[i].ID
+	set := ruleset.Set{Kind: ruleset.Addresses, Elements: map[ruleset.Element]struct{}{}}
+	for a, owner := range c.owners {
+		if owner == i {
 			set.Elements[ruleset.Element{Prefix: netip.PrefixFrom(a, a.BitLen())}] = struct{}{}
 		}
 	}

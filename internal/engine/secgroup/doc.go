@@ -18,6 +18,8 @@
 // that taking a rule away need not end a flow that it let begin:
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
 //
+// What passes from one of an interface's addresses to another never leaves it.
+//
 // Compile makes a ruleset.Program: one chain for each distinct set of groups and
 // direction, one set for each group or list that rules name. Explain decides by the
 // lists themselves; tests hold the two against each other.

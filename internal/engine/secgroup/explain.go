@@ -23,6 +23,7 @@ type Side struct {
 	// of them. None: no rule does; or the address is exempt.
 	Group, Rule string
 	Exempt      bool
+	Own         bool // the other end is the same interface's: packets don't leave it
 }
 
 // Explain decides about a packet by the state itself.
@@ -31,6 +32,12 @@ func Explain(s *State, p ruleset.Packet) Decision {
 		return Decision{Pass: true, Egress: Side{Pass: true}, Ingress: Side{Pass: true}}
 	}
 	owners := s.owners()
+	if i, known := owners[p.Source]; known {
+		if j, too := owners[p.Destination]; too && i == j {
+			one := Side{Interface: s.Interfaces[i].ID, Groups: s.Interfaces[i].Groups, Pass: true, Own: true}
+			return Decision{Pass: true, Egress: one, Ingress: one}
+		}
+	}
 	d := Decision{
 		Egress:  s.side(owners, p, true),
 		Ingress: s.side(owners, p, false),

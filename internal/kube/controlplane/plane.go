@@ -63,6 +63,9 @@ func (c Config) REST(b *pki.Bundle) *rest.Config {
 // Client is a client for the cluster's API, as the daemon itself.
 func (p *Plane) Client() kubernetes.Interface { return p.client }
 
+// Objects is a client for objects of any kind, as the daemon itself.
+func (p *Plane) Objects() dynamic.Interface { return p.objects }
+
 // WaitReady returns when the API server says it is ready. Each time what it
 // still waits for changes, progress is told, in words such as
 // "poststarthook/rbac/bootstrap-roles"; progress may be nil.
