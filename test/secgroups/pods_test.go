@@ -1,0 +1,90 @@
+package secgroups
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// policies select the pods with groups of their own.
+const policies = `
+apiVersion: vpcresources.k8s.aws/v1beta1
+kind: SecurityGroupPolicy
+metadata: {name: clerk}
+spec:
+  podSelector: {matchLabels: {role: clerk}}
+  securityGroups: {groupIds: [%s]}
+`
+
+const shop = `
+apiVersion: v1
+kind: Pod
+metadata: {name: %[1]s, labels: {role: %[1]s}}
+spec:
+  nodeSelector: {kubernetes.io/hostname: %[2]s}
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: main, image: busybox, command: ` + serve + `}
+---
+`
+
+// pods gives one pod a group that a database in the VPC lets in: a listener on the
+// terminal, as RDS is one.
+func (h *house) pods(t *testing.T) {
+	h.host.Soon(t, soon, "kubectl get crd securitygrouppolicies.vpcresources.k8s.aws -o name", "securitygrouppolicies")
+	eni := h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,VpcId,PrivateIpAddress]' --output text")
+	parts := strings.Fields(eni)
+	id, vpc, address := parts[0], parts[1], parts[2]
+	create := func(name string) string {
+		return h.host.Must(t, "aws ec2 create-security-group --group-name "+name+" --description "+name+" --vpc-id "+vpc+" --query GroupId --output text")
+	}
+	clerks, database := create("clerks"), create("database")
+	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
+	// Cluster DNS is among the nodes' pods.
+	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol all --source-group "+clerks)
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+id+" --groups "+database)
+	stop := h.listen(t)
+	defer stop()
+
+	h.host.Must(t, "kubectl apply -f - <<'EOF'"+fmt.Sprintf(policies, clerks)+"EOF")
+	h.host.Must(t, "kubectl get sgp clerk", clerks)
+	node := h.nodes[0].Name
+	h.host.Must(t, "kubectl apply -f - <<'EOF'"+fmt.Sprintf(shop, "clerk", node)+fmt.Sprintf(shop, "thief", node)+"EOF")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/clerk pod/thief --timeout=60s")
+
+	ip := h.host.Must(t, "kubectl get pod clerk -o jsonpath='{.status.podIP}'")
+	h.host.Must(t, `kubectl get pod clerk -o jsonpath='{.metadata.annotations.vpc\.amazonaws\.com/pod-eni}'`, `"privateIp":"`+ip+`"`, `"eniId":"eni-0`)
+	h.host.Must(t, "aws ec2 describe-network-interfaces --filters Name=interface-type,Values=branch --query 'NetworkInterfaces[].[PrivateIpAddress,Groups[0].GroupId]' --output text", ip, clerks)
+
+	query := "kubectl exec %s -- timeout 3 nc " + address + " 5432 </dev/null"
+	h.host.Soon(t, soon, fmt.Sprintf(query, "clerk"), "rows")
+	h.host.Refused(t, fmt.Sprintf(query, "thief"))
+	// On one node: the clerk lets nobody in, but its own.
+	h.host.Refused(t, "kubectl exec thief -- timeout 3 wget -qO- http://"+ip+"/")
+	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+clerks+" --protocol tcp --port 80 --source-group "+h.group)
+	h.host.Soon(t, soon, "kubectl exec thief -- timeout 3 wget -qO- http://"+ip+"/", "hello")
+	// The group that is revoked is so on packets.
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
+	h.host.Refused(t, fmt.Sprintf(query, "clerk"))
+
+	h.host.Must(t, "kubectl delete pod clerk thief --timeout=60s")
+	h.host.Soon(t, soon, "aws ec2 describe-network-interfaces --filters Name=interface-type,Values=branch --query 'length(NetworkInterfaces)'", "0")
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+id+" --groups "+h.group)
+}
+
+// listen makes the database.
+func (h *house) listen(t *testing.T) (stop func()) {
+	t.Helper()
+	cmd := h.shell.Command(`exec python3 -c '
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("", 5432)); s.listen(16)
+while True:
+    c, _ = s.accept(); c.sendall(b"rows\n"); c.close()
+'`)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() }
+}

@@ -1,0 +1,194 @@
+package secgroups
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/test/lab"
+)
+
+// house is the lab with two nodes.
+type house struct {
+	*lab.Lab
+	host   lab.Terminal // kubectl and aws as the admin
+	shell  lab.Terminal // a terminal in the VPC
+	laptop lab.Terminal // outside of it
+	nodes  []control.Node
+	group  string // the cluster's
+}
+
+// soon is how long a packet may take on a busy machine.
+const soon = 20 * time.Second
+
+func TestSecurityGroups(t *testing.T) {
+	h := &house{Lab: lab.New(t)}
+	h.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	h.Up(t, "--nodes", "2")
+	h.host = h.Host(t).AWS(t, "2")
+	h.shell, h.laptop = h.Shell(), h.Laptop()
+	h.nodes = h.status(t).Clusters[0].Nodes
+	h.group = h.host.Must(t, "aws eks describe-cluster --name cluster --query cluster.resourcesVpcConfig.clusterSecurityGroupId --output text")
+	for _, part := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"the interfaces there are", h.interfaces},
+		{"groups of the terminal", h.terminal},
+		{"the cluster's own rule", h.self},
+		{"a load balancer's rules", h.balancer},
+		{"what EC2 refuses", h.refused},
+		{"pods with groups of their own", h.pods},
+	} {
+		t.Run(part.name, part.test)
+	}
+}
+
+func (h *house) status(t *testing.T) control.Status {
+	t.Helper()
+	var s control.Status
+	if err := json.Unmarshal([]byte(h.Eksact(t, "status", "-o", "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// kubelet is a line that reaches a node's kubelet, or ends after a moment.
+func (h *house) kubelet(node int) string {
+	return fmt.Sprintf("curl -sk --connect-timeout 2 https://%s:10250/healthz", h.nodes[node].Address)
+}
+
+func (h *house) interfaces(t *testing.T) {
+	h.shell.Must(t, h.kubelet(0), "Unauthorized") // and the terminal has its interface
+	out := h.host.Must(t, "aws ec2 describe-network-interfaces --query 'NetworkInterfaces[].[Description,PrivateIpAddress,Groups[0].GroupId]' --output text",
+		"Amazon EKS cluster", "Terminal (eksact shell)", h.nodes[0].Address, h.nodes[1].Address, h.group)
+	if n := strings.Count(out, "Amazon EKS cluster"); n != 2 {
+		t.Errorf("%d interfaces of the control plane", n)
+	}
+	h.host.Must(t, "aws ec2 describe-security-groups --group-ids "+h.group+" --query 'SecurityGroups[0].[GroupName,Tags]' --output json",
+		"eks-cluster-sg-cluster-", "kubernetes.io/cluster/cluster", "aws:eks:cluster-name")
+}
+
+// terminal takes the terminal out of the cluster's group, and lets it in by a rule.
+func (h *house) terminal(t *testing.T) {
+	eni := h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].NetworkInterfaceId' --output text")
+	vpc := h.host.Must(t, "aws ec2 describe-network-interfaces --network-interface-ids "+eni+" --query 'NetworkInterfaces[0].VpcId' --output text")
+	mine := h.host.Must(t, "aws ec2 create-security-group --group-name terminal --description 'the terminal' --vpc-id "+vpc+" --query GroupId --output text")
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+mine)
+	h.shell.Refused(t, h.kubelet(0))
+
+	rule := h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol tcp --port 10250 --source-group "+mine+" --query 'SecurityGroupRules[0].SecurityGroupRuleId' --output text", "sgr-0")
+	h.shell.Must(t, h.kubelet(0), "Unauthorized")
+	h.shell.Must(t, h.kubelet(1), "Unauthorized")
+	h.host.Refused(t, "aws ec2 delete-security-group --group-id "+mine, "DependencyViolation", "has a dependent object")
+	h.host.Must(t, "aws ec2 modify-security-group-rules --group-id "+h.group+" --security-group-rules 'SecurityGroupRuleId="+rule+",SecurityGroupRule={IpProtocol=tcp,FromPort=22,ToPort=22,ReferencedGroupId="+mine+"}'")
+	h.shell.Refused(t, h.kubelet(0))
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule, rule)
+
+	// By a prefix list, which is changed.
+	list := h.host.Must(t, "aws ec2 create-managed-prefix-list --prefix-list-name hosts --address-family IPv4 --max-entries 2 --query PrefixList.PrefixListId --output text", "pl-0")
+	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
+	h.shell.Refused(t, h.kubelet(0))
+	h.host.Must(t, "aws ec2 modify-managed-prefix-list --prefix-list-id "+list+" --current-version 1 --add-entries Cidr=10.0.0.0/24")
+	h.shell.Must(t, h.kubelet(0), "Unauthorized")
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
+	h.host.Must(t, "aws ec2 delete-managed-prefix-list --prefix-list-id "+list)
+
+	// What goes out.
+	h.shell.Must(t, "aws sts get-caller-identity", "111122223333")
+	out := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+mine+" --query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text")
+	h.host.Must(t, "aws ec2 revoke-security-group-egress --group-id "+mine+" --security-group-rule-ids "+out)
+	h.shell.Refused(t, `curl -s --connect-timeout 2 "$AWS_ENDPOINT_URL"`)
+	h.shell.Must(t, "getent hosts sts.us-west-2.amazonaws.com") // the resolver is nobody's to close
+
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+h.group)
+	h.host.Must(t, "aws ec2 delete-security-group --group-id "+mine)
+	h.shell.Must(t, h.kubelet(0), "Unauthorized")
+}
+
+// self takes the cluster's rule for itself away, and gives it back.
+func (h *house) self(t *testing.T) {
+	rule := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+h.group+" --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId' --output text", "sgr-0")
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
+	h.shell.Refused(t, h.kubelet(0))
+	for i := range h.nodes { // among nodes, as pods are
+		h.between(t, i, false)
+	}
+	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol all --source-group "+h.group)
+	h.between(t, 0, true)
+	h.shell.Must(t, h.kubelet(0), "Unauthorized")
+}
+
+// between checks whether a node reaches another one's kubelet.
+func (h *house) between(t *testing.T, from int, want bool) {
+	t.Helper()
+	other := 1 - from
+	line := "nsenter --net=" + lab.RunDir + "/netns/" + h.nodes[from].ID + " " + h.kubelet(other)
+	if want {
+		h.host.Must(t, line, "Unauthorized")
+	} else {
+		h.host.Refused(t, line)
+	}
+}
+
+// serve is a command of busybox that answers HTTP with a word.
+const serve = `[sh, -c, "mkdir -p /www; echo hello >/www/index.html; exec busybox httpd -f -p 80 -h /www"]`
+
+const web = `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: web, image: busybox, command: ` + serve + `}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
+`
+
+func (h *house) balancer(t *testing.T) {
+	h.host.Must(t, "kubectl apply -f - <<'EOF'"+web+"EOF")
+	h.host.Soon(t, time.Minute, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'", "elb")
+	name := h.host.Must(t, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'")
+	call := "curl -s --connect-timeout 2 -m 4 http://" + name
+	h.laptop.Soon(t, time.Minute, call, "hello")
+
+	shown := "aws ec2 describe-security-group-rules --filters Name=group-id,Values=" + h.group + " --query 'SecurityGroupRules[].[Description,SecurityGroupRuleId]' --output text"
+	out := h.host.Must(t, shown, "kubernetes.io/rule/nlb/client=", "kubernetes.io/rule/nlb/health=", "kubernetes.io/rule/nlb/mtu=")
+	var client string
+	for line := range strings.Lines(out) {
+		if rest, ok := strings.CutPrefix(line, "kubernetes.io/rule/nlb/client="); ok {
+			client = strings.Fields(rest)[1]
+		}
+	}
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+client)
+	h.laptop.Refused(t, call)
+	h.host.Must(t, "kubectl annotate service web touched=yes") // the controller puts it back
+	h.laptop.Soon(t, time.Minute, call, "hello")
+
+	h.host.Must(t, "kubectl delete service web --timeout=60s")
+	if out := h.host.Must(t, shown); strings.Contains(out, "kubernetes.io/rule") {
+		t.Errorf("rules of a load balancer that is gone:\n%s", out)
+	}
+	h.host.Must(t, "kubectl delete pod web --timeout=60s")
+}
+
+func (h *house) refused(t *testing.T) {
+	for _, line := range [][]string{
+		{"aws ec2 authorize-security-group-ingress --group-id " + h.group + " --protocol all --source-group " + h.group, "InvalidPermission.Duplicate", "peer: " + h.group + ", ALL, ALLOW"},
+		{"aws ec2 revoke-security-group-ingress --group-id " + h.group + " --protocol tcp --port 1 --cidr 192.0.2.0/24", "InvalidPermission.NotFound"},
+		{"aws ec2 authorize-security-group-ingress --group-id " + h.group + " --protocol tcp --port 70000 --cidr 192.0.2.0/24", "InvalidParameterValue", "out of range"},
+		{"aws ec2 delete-security-group --group-id " + h.group, "DependencyViolation"},
+		{"aws ec2 delete-security-group --group-id $(aws ec2 describe-security-groups --filters Name=group-name,Values=default --query 'SecurityGroups[0].GroupId' --output text)", "CannotDelete"},
+		{"aws ec2 create-security-group --group-name x --description x --vpc-id vpc-0 --dry-run", "InvalidVpcID.NotFound"},
+	} {
+		h.host.Refused(t, line[0], line[1:]...)
+	}
+}
