@@ -205,6 +205,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	}
 	d.running.Go(func() { note(d.balancers.Run(ctx), ctx, "load balancers") })
 	d.running.Go(func() { d.eks.Run(ctx) })
+	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }
 

@@ -29,6 +29,10 @@ type Service struct {
 
 	metadataDefaults *store.Table[MetadataDefaults]
 
+	flowLogs *store.Table[FlowLog]
+	// Deliveries is where flow logs are delivered to. It is set before the first call.
+	Deliveries Deliveries
+
 	// AvailableAddresses counts a subnet's free addresses. While it is nil
 	// DescribeSubnets leaves the number out.
 	AvailableAddresses func(subnet string) int
@@ -49,6 +53,7 @@ func New(st *store.Store, place api.Place, zones ...string) *Service {
 		enis:      store.NewTable[NetworkInterface](st, "ec2/network-interface"),
 
 		metadataDefaults: store.NewTable[MetadataDefaults](st, "ec2/metadata-defaults"),
+		flowLogs:         store.NewTable[FlowLog](st, "ec2/flow-log"),
 	}
 }
 
@@ -62,6 +67,7 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "DescribeInstances", s.DescribeInstances, nil)
 	s.addGroupCalls(svc)
 	s.addMetadata(svc)
+	s.addFlowLogs(svc)
 	return svc
 }
 
@@ -88,6 +94,9 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 	case "instance":
 		i, _ := s.instances.Get(id)
 		return api.TagValue(i.Tags, tag)
+	case "vpc-flow-log":
+		f, _ := s.flowLogs.Get(id)
+		return api.TagValue(f.Tags, tag)
 	}
 	return policy.Values{}
 }

@@ -221,16 +221,7 @@ func (i *IAM) Trusts(r *Role, service string) bool {
 	if s == nil {
 		return false
 	}
-	who := &api.Caller{}
-	k := i.borrow(who, nil, map[string][]string{
-		"aws:PrincipalIsAWSService": {"true"}, "aws:PrincipalServiceName": {service}, "aws:SourceAccount": {i.place.AccountID},
-	})
-	defer i.giveBack(k)
-	k.resource = i.roleARN(r)
-	d := policy.Decide(&policy.Applied{Resource: s.trust, Both: true}, &policy.Request{
-		Caller: policy.Caller{Kind: policy.ServiceCaller, Name: service}, Action: "sts:AssumeRole", Resource: k.resource, Keys: k,
-	})
-	return d.Allowed
+	return i.AdmitsService(service, "sts:AssumeRole", i.roleARN(r), s.trust, nil)
 }
 
 // Assumable says whether the role exists and lets the service assume it.

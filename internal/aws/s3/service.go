@@ -22,6 +22,8 @@ type Authorizer interface {
 	// isn't there; ShownPolicy puts their ARNs back.
 	StoredPolicy(*policy.Document) (string, error)
 	ShownPolicy(*policy.Document) string
+	// AdmitsService says whether a bucket's policy lets an AWS service act on it.
+	AdmitsService(service, action, resource string, own *policy.Program, given map[string][]string) bool
 }
 
 // Config is what S3 is made of. All but Now and Log are required.

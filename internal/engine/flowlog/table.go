@@ -60,6 +60,7 @@ type place struct {
 // sum is what a window has of a flow.
 type sum struct {
 	Count
+	at          *Interface // as it was last
 	first, last int64
 	flags       uint8
 	outside     bool
@@ -203,6 +204,7 @@ func (t *Table) add(at *Interface, f Flow, n Count, first, last int64, flags uin
 		s = &sum{first: first, last: last, outside: !t.ground.inside(other)}
 		t.flows[place{at.ID, f}] = s
 	}
+	s.at = at
 	s.Packets, s.Bytes, s.flags = s.Packets+n.Packets, s.Bytes+n.Bytes, s.flags|flags
 	s.first, s.last = min(s.first, first), max(s.last, last)
 }
@@ -213,13 +215,9 @@ func (t *Table) Close(start, end int64) []Record {
 	var records []Record
 	busy := map[string]bool{}
 	for p, s := range t.flows {
-		at := t.ground.interfaces[p.at]
-		if at == nil {
-			continue
-		}
 		busy[p.at] = true
 		records = append(records, Record{
-			Interface: at, Flow: p.Flow, Packets: s.Packets, Bytes: s.Bytes, Flags: s.flags, Outside: s.outside,
+			Interface: s.at, Flow: p.Flow, Packets: s.Packets, Bytes: s.Bytes, Flags: s.flags, Outside: s.outside,
 			Start: max(s.first, start), End: min(s.last, end),
 		})
 	}

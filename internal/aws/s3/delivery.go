@@ -1,0 +1,122 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// logDelivery is the service that writes other services' logs to buckets.
+const logDelivery = "delivery.logs.amazonaws.com"
+
+// deliveryKeys are the condition keys that its requests have.
+// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
+func (s *S3) deliveryKeys() map[string][]string {
+	return map[string][]string{
+		"s3:x-amz-acl":       {"bucket-owner-full-control"},
+		"s3:ResourceAccount": {s.Place.AccountID},
+		"aws:SourceArn":      {s.deliverySource()},
+	}
+}
+
+func (s *S3) deliverySource() string {
+	return "arn:" + s.Place.Partition + ":logs:" + s.Place.Region + ":" + s.Place.AccountID + ":*"
+}
+
+func (s *S3) mayDeliver(bucket, key string) bool {
+	own := (*s.policies.Load())[bucket]
+	return own != nil && s.IAM.AdmitsService(logDelivery, "s3:PutObject", bucketARN(s.Place, bucket)+"/"+key, own.program, s.deliveryKeys())
+}
+
+// Deliver writes a log file to a bucket whose policy lets the log delivery. Its
+// errors are NoSuchBucket and AccessDenied.
+func (s *S3) Deliver(ctx context.Context, bucket, key, contentType string, data []byte) error {
+	if _, ok := s.buckets.Get(bucket); !ok {
+		return errNoSuchBucket
+	}
+	if !s.mayDeliver(bucket, key) {
+		return errAnonymousDenied
+	}
+	w, err := s.blobs.write(ctx, bytes.NewReader(data), mostOfPut)
+	if err != nil {
+		return err
+	}
+	defer s.sweep(ctx)
+	defer s.blobs.release(w.blobs)
+	o := Object{
+		Size: w.size, Blobs: w.blobs, ETag: hex.EncodeToString(w.md5), Head: Head{ContentType: contentType},
+		Checksum: Checksum{Algorithm: "CRC64NVME", Value: w.crc64},
+	}
+	return s.put(ctx, bucket, key, &o, nil, nil)
+}
+
+// AdmitDelivery makes the log delivery able to write below folder/AWSLogs/ACCOUNT/
+// of a bucket: where the bucket's policy does not let it yet, two statements are
+// added in the name of ctx's caller, who must be allowed to.
+// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
+func (s *S3) AdmitDelivery(ctx context.Context, bucket, folder string) error {
+	if _, ok := s.buckets.Get(bucket); !ok {
+		return errNoSuchBucket
+	}
+	below := folder + "AWSLogs/" + s.Place.AccountID + "/"
+	if s.mayDeliver(bucket, below+"*") {
+		return nil
+	}
+	policy := map[string]any{}
+	switch old, err := s.getBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &bucket}); {
+	case errors.Is(err, errNoPolicy):
+		policy["Version"] = "2012-10-17"
+	case err != nil:
+		return err
+	default:
+		if err := json.Unmarshal([]byte(*old.Policy), &policy); err != nil {
+			return err
+		}
+	}
+	statements, ok := policy["Statement"].([]any)
+	if only, one := policy["Statement"].(map[string]any); !ok && one {
+		statements = []any{only}
+	}
+	policy["Statement"] = append(statements,
+		s.deliveryStatement(unusedSid(statements, "AWSLogDeliveryWrite"), "s3:PutObject", bucketARN(s.Place, bucket)+"/"+below+"*", true),
+		s.deliveryStatement(unusedSid(statements, "AWSLogDeliveryAclCheck"), "s3:GetBucketAcl", bucketARN(s.Place, bucket), false))
+	text, err := json.Marshal(policy)
+	if err != nil {
+		return err
+	}
+	document := string(text)
+	_, err = s.putBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &document})
+	return err
+}
+
+// unusedSid is a statement's name that no other statement has: NAME, NAME1, NAME2.
+func unusedSid(statements []any, name string) string {
+	used := func(sid string) bool {
+		return slices.ContainsFunc(statements, func(s any) bool {
+			m, _ := s.(map[string]any)
+			return m["Sid"] == sid
+		})
+	}
+	sid := name
+	for n := 1; used(sid); n++ {
+		sid = name + strconv.Itoa(n)
+	}
+	return sid
+}
+
+func (s *S3) deliveryStatement(sid, action, resource string, writes bool) map[string]any {
+	equals := map[string]any{"aws:SourceAccount": s.Place.AccountID}
+	if writes {
+		equals["s3:x-amz-acl"] = "bucket-owner-full-control"
+	}
+	return map[string]any{
+		"Sid": sid, "Effect": "Allow", "Principal": map[string]any{"Service": logDelivery}, "Action": action, "Resource": resource,
+		"Condition": map[string]any{"StringEquals": equals, "ArnLike": map[string]any{"aws:SourceArn": s.deliverySource()}},
+	}
+}

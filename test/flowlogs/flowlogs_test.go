@@ -1,0 +1,144 @@
+package flowlogs
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/test/lab"
+)
+
+// Two pods of nodes' networks of their own, one that serves.
+const pods = `
+apiVersion: v1
+kind: Pod
+metadata: {name: server}
+spec:
+  nodeSelector: {kubernetes.io/hostname: %s}
+  containers: [{name: s, image: busybox, imagePullPolicy: IfNotPresent, command: [sh, -c, "head -c 20000 /dev/zero >/tmp/index.html; busybox httpd -f -p 8080 -h /tmp"]}]
+  terminationGracePeriodSeconds: 0
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  nodeSelector: {kubernetes.io/hostname: %s}
+  containers: [{name: s, image: busybox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]
+  terminationGracePeriodSeconds: 0
+`
+
+const account = "111122223333"
+
+// house is the lab with two nodes.
+type house struct {
+	*lab.Lab
+	host           lab.Terminal
+	nodes          []control.Node
+	enis           []string // of the nodes
+	client, server string   // the pods' addresses
+}
+
+func TestFlowLogs(t *testing.T) {
+	lab.Need(t)
+	l := lab.New(t)
+	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	l.Up(t, "--nodes", "2")
+	h := &house{Lab: l, host: l.Host(t).AWS(t, "2")}
+	var s control.Status
+	if err := json.Unmarshal([]byte(l.Eksact(t, "status", "-o", "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	h.nodes = s.Clusters[0].Nodes
+	for _, n := range h.nodes {
+		h.enis = append(h.enis, h.host.Must(t, "aws ec2 describe-instances --instance-ids "+n.ID+" --query 'Reservations[].Instances[].NetworkInterfaces[].NetworkInterfaceId' --output text"))
+	}
+	file := filepath.Join(t.TempDir(), "pods.yaml")
+	if err := os.WriteFile(file, []byte(fmt.Sprintf(pods, h.nodes[1].Name, h.nodes[0].Name)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.host.Must(t, "kubectl apply -f "+file, "created")
+	h.host.Must(t, "aws s3 mb s3://flows", "make_bucket")
+	vpc := h.host.Must(t, "aws ec2 describe-vpcs --query 'Vpcs[0].VpcId' --output text")
+	create := "aws ec2 create-flow-logs --resource-type VPC --resource-ids " + vpc + " --log-destination-type s3 --max-aggregation-interval 60 "
+	h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::nothing", "LogDestination: nothing does not exist")
+	id := h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::flows/all --query 'FlowLogIds[0]' --output text", "fl-")
+	h.host.Must(t, create+"--traffic-type REJECT --log-destination arn:aws:s3:::flows/rejected --destination-options HiveCompatiblePartitions=true,PerHourPartition=true"+
+		" --log-format '${version} ${pkt-srcaddr} ${pkt-dstaddr} ${dstport} ${tcp-flags} ${flow-direction} ${action} ${az-id} ${instance-id}'", "fl-")
+	h.host.Must(t, "aws s3api get-bucket-policy --bucket flows --query Policy --output text", "delivery.logs.amazonaws.com", "flows/all/AWSLogs/"+account+"/*", "flows/rejected/AWSLogs/"+account+"/*")
+
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=60s || { kubectl describe pods; false; }")
+	const address = "kubectl get pod %s -o jsonpath={.status.podIP}"
+	h.client, h.server = h.host.Must(t, fmt.Sprintf(address, "client")), h.host.Must(t, fmt.Sprintf(address, "server"))
+	h.host.Soon(t, 10*time.Second, "kubectl exec client -- sh -c 'timeout 5 wget -qO- http://"+h.server+":8080/ | wc -c'", "20000")
+	// The router lets no connection begin towards the Internet's side.
+	h.host.Refused(t, "kubectl exec client -- timeout 5 wget -qO- http://198.18.0.1:9/", "wget")
+
+	h.accepted(t)
+	h.rejected(t)
+	h.host.Must(t, "aws ec2 describe-flow-logs --query 'FlowLogs[].DeliverLogsStatus' --output text", "SUCCESS\tSUCCESS")
+	h.host.Must(t, "aws ec2 delete-flow-logs --flow-log-ids "+id)
+	h.host.Refused(t, "aws ec2 describe-flow-logs --flow-log-ids "+id, "InvalidFlowLogId.NotFound")
+}
+
+// records are all lines below a folder of the bucket, once they hold all texts.
+func (h *house) records(t *testing.T, folder string, wants ...string) []string {
+	t.Helper()
+	line := "rm -rf there && aws s3 sync --quiet s3://flows/" + folder + " there && find there -name '*.gz' | sort | xargs zcat"
+	took := h.host.Soon(t, 100*time.Second, line, wants...)
+	t.Logf("the records of %s are there %.0f s after the last packet", folder, took.Seconds())
+	return strings.Split(h.host.Must(t, line), "\n")
+}
+
+// accepted finds the connection's four flows, in the default format.
+func (h *house) accepted(t *testing.T) {
+	lines := h.records(t, "all", " 8080 6 ", " 198.18.0.1 ")
+	if want := "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"; lines[0] != want {
+		t.Errorf("a file begins with %q, want %q", lines[0], want)
+	}
+	// Each interface shows its own primary address, and the other end's own.
+	seen := map[string]bool{}
+	for _, line := range lines {
+		f := strings.Fields(line)
+		if len(f) != 14 {
+			t.Fatalf("a record of %d fields: %s", len(f), line)
+		}
+		if f[0] != "2" || f[1] != account || f[13] != "OK" || f[12] != "ACCEPT" || f[7] != "6" {
+			continue
+		}
+		var bytes int
+		fmt.Sscan(f[9], &bytes)
+		switch {
+		case f[2] == h.enis[0] && f[3] == h.nodes[0].Address && f[4] == h.server && f[6] == "8080":
+			seen["out of the client's"] = true
+		case f[2] == h.enis[0] && f[3] == h.server && f[4] == h.nodes[0].Address && f[5] == "8080":
+			seen["into the client's"] = seen["into the client's"] || bytes > 20000
+		case f[2] == h.enis[1] && f[3] == h.client && f[4] == h.nodes[1].Address && f[6] == "8080":
+			seen["into the server's"] = true
+		case f[2] == h.enis[1] && f[3] == h.nodes[1].Address && f[4] == h.client && f[5] == "8080":
+			seen["out of the server's"] = seen["out of the server's"] || bytes > 20000
+		}
+	}
+	if len(seen) != 4 || !seen["into the client's"] || !seen["out of the server's"] {
+		t.Errorf("found %v in\n%s", seen, strings.Join(lines, "\n"))
+	}
+	h.host.Must(t, "aws s3 ls --recursive s3://flows/all/", time.Now().UTC().Format("all/AWSLogs/"+account+"/vpcflowlogs/us-west-2/2006/"), account+"_vpcflowlogs_us-west-2_fl-", ".log.gz")
+}
+
+// rejected finds what the router refused, in a format of its own.
+func (h *house) rejected(t *testing.T) {
+	want := "5 " + h.client + " 198.18.0.1 9 2 egress REJECT"
+	for _, line := range h.records(t, "rejected", want) {
+		if strings.Contains(line, "ACCEPT") {
+			t.Errorf("accepted: %s", line)
+		}
+		if strings.Contains(line, want) && !strings.HasSuffix(line, " "+h.nodes[0].ID) {
+			t.Errorf("not of node %s: %s", h.nodes[0].ID, line)
+		}
+	}
+	h.host.Must(t, "aws s3 ls --recursive s3://flows/rejected/", "rejected/AWSLogs/aws-account-id="+account+"/aws-service=vpcflowlogs/aws-region=us-west-2/year=", "/hour=")
+}
