@@ -80,7 +80,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 			d.route53.Service(),
 			history.Service(),
 		},
-		Log:      slog.Default(),
+		Log: slog.Default(),
 	})
 	return err
 }

@@ -152,7 +152,7 @@ func (s *Service) CreateFlowLogs(ctx context.Context, in *ec2.CreateFlowLogsInpu
 		out.FlowLogIds = []string{}
 		for _, id := range in.ResourceIds {
 			f := model
-			f.ID, f.Resource = newID("fl"), id
+			f.ID, f.Resource = drawID("fl"), id
 			for _, old := range s.flowLogs.In(tx).List("") {
 				if old.Resource == id && old.same(f) {
 					return api.Errorf(http.StatusBadRequest, "FlowLogAlreadyExists", "Error. There is an existing Flow Log with the same configuration and log destination.")
