@@ -39,6 +39,10 @@ type Compiler struct {
 	idle    map[*group]struct{}
 	spare   map[*profile]struct{}
 	unused  map[*set]struct{}
+
+	// Room that is used again for each pod.
+	list []*policy
+	key  []byte
 }
 
 // New is a compiler that knows of nothing yet.

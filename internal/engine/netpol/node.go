@@ -18,87 +18,92 @@ type node struct {
 	before   [2]map[netip.Addr]string // what changed since the last flush, as it was
 }
 
-// placement is where a pod's rules are.
+// placement is where a pod's rules for a direction are; the zero one is nowhere.
 type placement struct {
 	node      *node
 	addresses []netip.Addr
-	profiles  [2]*profile
+	profile   *profile
 }
 
 func (p *placement) equal(o *placement) bool {
-	return p.node == o.node && slices.Equal(p.addresses, o.addresses) && p.profiles == o.profiles
+	return p.node == o.node && p.profile == o.profile && slices.Equal(p.addresses, o.addresses)
+}
+
+// move is a pod that needs other rules in a direction.
+type move struct {
+	pod       *pod
+	direction Direction
+	to        placement
 }
 
 // settle gives the pods that changed their profiles, at their nodes. Rules are taken
 // away before others come: an address may go from pod to pod.
 func (c *Compiler) settle() {
-	wanted := map[*pod]placement{}
+	var moves []move
 	for p := range c.dirty {
-		w := c.wanted(p)
-		if !w.equal(&p.placed) {
-			wanted[p] = w
+		for d := range p.placed {
+			m := move{p, Direction(d), c.wanted(p, Direction(d))}
+			if !m.to.equal(&p.placed[d]) {
+				moves = append(moves, m)
+			}
 		}
 	}
 	empty(&c.dirty)
-	for p := range wanted {
-		c.release(p)
+	for _, m := range moves {
+		c.release(m.pod, m.direction)
 	}
-	for p, w := range wanted {
-		c.place(p, w)
+	for _, m := range moves {
+		m.pod.placed[m.direction] = m.to
+		if m.to.node != nil {
+			m.to.profile.uses++
+			m.to.node.place(m.direction, &m.to)
+		}
 	}
 }
 
 // wanted is where a pod's rules should be: at its node, if it has one, an address and
 // policies.
-func (c *Compiler) wanted(p *pod) placement {
+func (c *Compiler) wanted(p *pod, d Direction) placement {
 	if p.Node == "" || len(p.own) == 0 {
 		return placement{}
 	}
-	w := placement{addresses: p.own, profiles: [2]*profile{c.profile(p, Egress), c.profile(p, Ingress)}}
-	if w.profiles == [2]*profile{} {
+	pr := c.profile(p, d)
+	if pr == nil {
 		return placement{}
 	}
-	w.node = c.nodes[p.Node]
+	n := c.nodes[p.Node]
+	if n == nil {
+		n = &node{name: p.Node, profiles: map[*profile]int{}, maps: [2]map[netip.Addr]string{{}, {}}}
+		c.nodes[p.Node] = n
+	}
+	return placement{n, p.own, pr}
+}
+
+func (n *node) place(d Direction, w *placement) {
+	n.use(w.profile, +1)
+	for _, a := range w.addresses {
+		n.dispatch(d, a, w.profile.head)
+	}
+}
+
+// release takes a pod's rules away.
+func (c *Compiler) release(p *pod, d Direction) {
+	w := p.placed[d]
+	p.placed[d] = placement{}
 	if w.node == nil {
-		w.node = &node{name: p.Node, profiles: map[*profile]int{}, maps: [2]map[netip.Addr]string{{}, {}}}
-		c.nodes[p.Node] = w.node
+		return
 	}
-	return w
-}
-
-func (c *Compiler) place(p *pod, w placement) {
-	p.placed = w
-	for d, pr := range w.profiles {
-		if pr == nil {
-			continue
-		}
-		pr.uses++
-		w.node.use(pr, +1)
-		for _, a := range w.addresses {
-			w.node.dispatch(d, a, pr.head)
-		}
+	for _, a := range w.addresses {
+		w.node.dispatch(d, a, "")
 	}
-}
-
-func (c *Compiler) release(p *pod) {
-	w := p.placed
-	p.placed = placement{}
-	for d, pr := range w.profiles {
-		if pr == nil {
-			continue
-		}
-		for _, a := range w.addresses {
-			w.node.dispatch(d, a, "")
-		}
-		w.node.use(pr, -1)
-		if pr.uses--; pr.uses == 0 {
-			c.spare[pr] = struct{}{}
-		}
+	w.node.use(w.profile, -1)
+	if w.profile.uses--; w.profile.uses == 0 {
+		c.spare[w.profile] = struct{}{}
 	}
 }
 
 // dispatch puts an address into a map of the node; with no chain, out of it.
-func (n *node) dispatch(d int, a netip.Addr, chain string) {
+func (n *node) dispatch(d Direction, a netip.Addr, chain string) {
 	if _, noted := n.before[d][a]; !noted {
 		if n.before[d] == nil {
 			n.before[d] = map[netip.Addr]string{}

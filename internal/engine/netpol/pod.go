@@ -13,7 +13,7 @@ type pod struct {
 	// own are the addresses that no pod claimed later.
 	own    []netip.Addr
 	groups map[*group]struct{}
-	placed placement
+	placed [2]placement // by direction
 }
 
 // applyPod takes over a pod; nil when it is gone.
@@ -87,7 +87,8 @@ func (c *Compiler) removePod(p *pod) {
 	n.relabel(p, p.Labels, false)
 	delete(n.pods, p)
 	c.forgetNamespace(n)
-	c.release(p)
+	c.release(p, Egress)
+	c.release(p, Ingress)
 	delete(c.dirty, p)
 	delete(c.pods, p.Key())
 }

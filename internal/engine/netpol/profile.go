@@ -1,6 +1,7 @@
 package netpol
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -117,7 +118,7 @@ type profile struct {
 
 // profile finds or makes the profile of a pod; nil if no policy has a say.
 func (c *Compiler) profile(p *pod, d Direction) *profile {
-	var list []*policy
+	list := c.list[:0]
 	for g := range p.groups {
 		for policy := range g.subjects {
 			if policy.acts(d) {
@@ -125,17 +126,19 @@ func (c *Compiler) profile(p *pod, d Direction) *profile {
 			}
 		}
 	}
-	if list == nil {
+	c.list = list
+	if len(list) == 0 {
 		return nil
 	}
-	slices.SortFunc(list, func(a, b *policy) int { return a.compare(b.Policy) })
-	key := profileKey(p, d, list)
-	if pr := c.profiles[key]; pr != nil {
+	slices.SortFunc(list, func(a, b *policy) int { return cmp.Compare(a.serial, b.serial) })
+	c.key = profileKey(c.key[:0], p, d, list)
+	if pr := c.profiles[string(c.key)]; pr != nil {
 		return pr
 	}
+	slices.SortFunc(list, func(a, b *policy) int { return a.compare(b.Policy) })
 	b := builder{c: c, direction: d, pod: p, chains: map[string]ruleset.Chain{}, sets: map[*set]struct{}{}}
-	pr := &profile{key: key, head: b.build(list), chains: b.chains, sets: b.sets}
-	c.profiles[key] = pr
+	pr := &profile{key: string(c.key), head: b.build(list), chains: b.chains, sets: b.sets}
+	c.profiles[pr.key] = pr
 	c.spare[pr] = struct{}{}
 	for s := range pr.sets {
 		s.uses++
@@ -156,23 +159,21 @@ type usedChain struct {
 }
 
 // profileKey tells the policies, and the numbers of the pod's ports that they name.
-func profileKey(p *pod, d Direction, list []*policy) string {
-	key := []byte{byte(d)}
-	for _, policy := range list {
-		key = binary.BigEndian.AppendUint64(key, policy.serial)
-	}
-	if d == Egress {
-		return string(key)
-	}
+func profileKey(key []byte, p *pod, d Direction, list []*policy) []byte {
+	key = append(key, byte(d))
 	named := map[string]struct{}{}
 	for _, policy := range list {
+		key = binary.BigEndian.AppendUint64(key, policy.serial)
 		for _, m := range policy.names {
-			if numbers := p.numbers(m.Name, m.Proto); numbers != nil {
+			if numbers := p.numbers(m.Name, m.Proto); numbers != nil && d == Ingress {
 				named[fmt.Sprint(m, numbers)] = struct{}{}
 			}
 		}
 	}
-	return string(key) + fmt.Sprint(sortedKeys(named))
+	for _, text := range sortedKeys(named) {
+		key = append(key, text...)
+	}
+	return key
 }
 
 // forgetProfiles ends those that no pod has.
