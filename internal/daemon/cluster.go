@@ -15,6 +15,7 @@ import (
 	"github.com/eksact/eksact/internal/images/build"
 	"github.com/eksact/eksact/internal/kube/controlplane"
 	"github.com/eksact/eksact/internal/kube/gc"
+	"github.com/eksact/eksact/internal/kube/netpol"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/kube/podgroups"
 	"github.com/eksact/eksact/internal/supervise"
@@ -30,14 +31,15 @@ const webhookAddress = "127.0.0.1:21362"
 
 // cluster is one control plane that was started in this process.
 type cluster struct {
-	record  eks.Cluster
-	config  controlplane.Config
-	bundle  *pki.Bundle
-	plane   *controlplane.Plane
-	client  kubernetes.Interface
-	private []netip.Addr
-	public  []netip.Addr
-	outside []netip.Addr // what the endpoint's name is outside the VPC
+	record   eks.Cluster
+	config   controlplane.Config
+	bundle   *pki.Bundle
+	plane    *controlplane.Plane
+	client   kubernetes.Interface
+	policies *netpol.Controller
+	private  []netip.Addr
+	public   []netip.Addr
+	outside  []netip.Addr // what the endpoint's name is outside the VPC
 	// podGroups gives pods security groups of their own.
 	podGroups *podgroups.Controller
 	// live ends with the cluster; what serves it runs as long, whoever asked.

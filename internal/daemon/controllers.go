@@ -20,11 +20,12 @@ import (
 )
 
 // runControllers runs what a cluster needs of the daemon, until ctx ends: who a
-// token is, the signing of certificates, load balancers.
+// token is, network policies, the signing of certificates, load balancers.
 func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 	if err := d.runAuthenticator(ctx, k); err != nil {
 		return err
 	}
+	d.runNetworkPolicies(ctx, k)
 	signer := &csr.Controller{
 		Requests:  k.client.CertificatesV1().CertificateSigningRequests(),
 		Instances: instances{d, k.record},

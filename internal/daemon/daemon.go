@@ -68,8 +68,9 @@ type Daemon struct {
 	front   *front.Front
 
 	mu       sync.Mutex
-	clusters map[string]*cluster // that were started, by name
-	nodes    map[string]*node    // that were started, by instance id
+	clusters map[string]*cluster      // that were started, by name
+	nodes    map[string]*node         // that were started, by instance id
+	enforced map[string]chan struct{} // by instance id: closed when its policies are let go of
 	hosts    hostsBlock
 
 	policySwitches policySwitches
@@ -95,6 +96,7 @@ func Serve(ctx context.Context, c Config) error {
 		started:  time.Now(),
 		clusters: map[string]*cluster{},
 		nodes:    map[string]*node{},
+		enforced: map[string]chan struct{}{},
 		open:     make(chan struct{}),
 		failed:   make(chan struct{}),
 	}

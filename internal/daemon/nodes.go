@@ -171,6 +171,9 @@ func (d *Daemon) startNode(ctx context.Context, k *cluster, record ec2.Instance)
 	if err := d.serveMirror(live, record.ID, ns); err != nil {
 		return err
 	}
+	if err := d.enforcePolicies(live, k, c); err != nil {
+		return err
+	}
 	if err := d.keeper.Ensure(c.Spec()); err != nil {
 		return err
 	}
@@ -205,7 +208,7 @@ func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods net
 	if err != nil {
 		return kubenode.Config{}, err
 	}
-	return kubenode.Config{
+	c := kubenode.Config{
 		ID: record.ID, Name: record.PrivateDNS, Address: record.PrivateIP, Zone: record.Zone, Region: d.config.Region,
 		InstanceType: record.Type, MaxPods: maxPods,
 		Labels: map[string]string{
@@ -213,9 +216,11 @@ func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods net
 		},
 		Cluster: k.record.Name, Endpoint: "https://" + k.record.Host, CA: k.bundle.CAPEM,
 		ClusterDNS: k.config.DNSAddress(), ResolverIP: d.network.Resolver(), ServiceCIDR: k.record.ServiceCIDR,
-		SandboxImage: build.Pause, Mirror: "http://" + mirrorAddress, CNI: cni.Config(cni.Node{Pods: []netip.Prefix{pods}}),
-		NetNS: ns, Dir: d.config.state("nodes/" + record.ID), Programs: d.programs.Dir(), CgroupV2: tree.V2(),
-	}, nil
+		SandboxImage: build.Pause, Mirror: "http://" + mirrorAddress,
+		NetNS: ns, Dir: d.nodeDir(record.ID), Programs: d.programs.Dir(), CgroupV2: tree.V2(),
+	}
+	c.CNI = cni.Config(cni.Node{Pods: []netip.Prefix{pods}, Gate: c.Gate()})
+	return c, nil
 }
 
 // serveMirror gives the node its image registry.
@@ -270,6 +275,7 @@ func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
 	note := func(err error) { failed = errors.Join(failed, err) }
 	note(d.keeper.Stop("node-" + i.ID))
 	note(d.keeper.Close("mirror-" + i.ID))
+	note(d.keeper.Close(gateSocket(i.ID)))
 	note(d.network.Detach(ctx, i.ID))
 	note(d.removeBranches(ctx, i))
 	note(d.releaseAddresses(ctx, "instance/"+i.ID))

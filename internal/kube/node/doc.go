@@ -50,6 +50,12 @@ func (c Config) path(name string) string { return filepath.Join(c.Dir, name) }
 // ControlSocket is where the node's init takes orders.
 func (c Config) ControlSocket() string { return c.path("init.sock") }
 
+// Gate is where the node's CNI plugin asks for its pods' network policies.
+func (c Config) Gate() string { return c.path("gate.sock") }
+
+// CNIState is the folder of the node's that holds its pods' addresses.
+const CNIState = "cni-state"
+
 // Cgroup is the node's control group.
 func (c Config) Cgroup() string { return "/eksact/" + c.ID }
 

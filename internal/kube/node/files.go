@@ -96,7 +96,7 @@ func (c Config) bootConfig() boot.Config {
 		Binds: map[string]string{
 			"/var/lib/kubelet":    c.path("kubelet"),
 			"/var/lib/containerd": c.path("containerd"),
-			"/var/lib/cni-eksact": c.path("cni-state"),
+			"/var/lib/cni-eksact": c.path(CNIState),
 			"/var/log":            c.path("log"),
 		},
 		Processes: []boot.Process{

@@ -173,7 +173,7 @@ func (n *node) call(t testing.TB, command string, p pod, extra map[string]any) (
 	cmd := exec.Command(os.Args[0])
 	cmd.Args[0] = Name
 	cmd.Stdin = strings.NewReader(pluginConfig(t, n.conf, extra))
-	cmd.Env = []string{"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + p.id, "CNI_NETNS=" + p.ns, "CNI_IFNAME=eth0", "CNI_PATH=/", "CNI_ARGS=K8S_POD_NAMESPACE=default;K8S_POD_NAME=" + p.id}
+	cmd.Env = []string{"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + p.id, "CNI_NETNS=" + p.ns, "CNI_IFNAME=eth0", "CNI_PATH=/", "CNI_ARGS=K8S_POD_NAMESPACE=default;K8S_POD_NAME=" + p.id + ";K8S_POD_UID=uid-of-" + p.id}
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := netns.Do(n.ns, cmd.Run)

@@ -23,11 +23,16 @@ const (
 	stateDir = "/var/lib/cni-eksact"
 	uplink   = "eth0"
 	cooldown = 30 * time.Second
+	// patience is how long a pod's network waits for its policies. The runtime gives
+	// up after two minutes; it calls again in any case.
+	patience = 30 * time.Second
 )
 
 // Node is what the configuration of a node's plugin depends on.
 type Node struct {
 	Pods []netip.Prefix // the node's blocks of pod addresses
+	// Gate is the socket that is asked before a pod gets its network (package gate).
+	Gate string
 }
 
 // Config gives the text of the node's configuration, for a file such as
@@ -40,6 +45,7 @@ func Config(n Node) string {
 			"type":         Name,
 			"capabilities": map[string]bool{"portMappings": true},
 			"pods":         n.Pods,
+			"gate":         n.Gate,
 		}},
 	}, "", "  ")
 	if err != nil {
@@ -52,16 +58,18 @@ func Config(n Node) string {
 type config struct {
 	types.PluginConf
 	Pods []netip.Prefix `json:"pods"`
+	Gate string         `json:"gate"`
 	// For tests and unusual nodes; the constants above stand for empty ones.
 	StateDir string `json:"stateDir"`
 	Uplink   string `json:"uplink"`
 	Cooldown string `json:"cooldown"`
+	Patience string `json:"patience"`
 
 	RuntimeConfig struct {
 		PortMappings []portMapping `json:"portMappings"`
 	} `json:"runtimeConfig"`
 
-	rest time.Duration // Cooldown, parsed
+	rest, wait time.Duration // Cooldown and Patience, parsed
 }
 
 // portMapping is an entry of the capability portMappings (CNI conventions).
@@ -73,7 +81,7 @@ type portMapping struct {
 }
 
 func parse(stdin []byte) (*config, error) {
-	c := &config{StateDir: stateDir, Uplink: uplink, rest: cooldown}
+	c := &config{StateDir: stateDir, Uplink: uplink, rest: cooldown, wait: patience}
 	if err := json.Unmarshal(stdin, c); err != nil {
 		return nil, types.NewError(types.ErrDecodingFailure, "configuration of "+Name+": "+err.Error(), "")
 	}
@@ -88,10 +96,16 @@ func parse(stdin []byte) (*config, error) {
 			return nil, invalid("block %s: want an aligned IPv4 prefix from /16", p)
 		}
 	}
-	if c.Cooldown != "" {
+	for name, d := range map[string]struct {
+		text string
+		into *time.Duration
+	}{"cooldown": {c.Cooldown, &c.rest}, "patience": {c.Patience, &c.wait}} {
+		if d.text == "" {
+			continue
+		}
 		var err error
-		if c.rest, err = time.ParseDuration(c.Cooldown); err != nil {
-			return nil, invalid("cooldown: %v", err)
+		if *d.into, err = time.ParseDuration(d.text); err != nil {
+			return nil, invalid("%s: %v", name, err)
 		}
 	}
 	return c, nil

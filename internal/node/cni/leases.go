@@ -14,6 +14,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"golang.org/x/sys/unix"
 
+	"github.com/eksact/eksact/internal/node/gate"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -21,7 +22,8 @@ import (
 type lease struct {
 	Container string         `json:"container,omitempty"`
 	IfName    string         `json:"ifName,omitempty"`
-	Pod       string         `json:"pod,omitempty"` // namespace/name, for who reads the file
+	Pod       string         `json:"pod,omitempty"` // namespace/name
+	UID       string         `json:"uid,omitempty"` // the pod's
 	Veth      string         `json:"veth,omitempty"`
 	Ports     []nft.HostPort `json:"ports,omitempty"`
 	Released  *time.Time     `json:"released,omitempty"`
@@ -57,8 +59,8 @@ func openLeases(dir string) (*leases, error) {
 		lock.Close()
 		return nil, fmt.Errorf("locking %s: %w", lock.Name(), err)
 	}
-	s := &leases{dir: dir, lock: lock, all: map[netip.Addr]lease{}}
-	if err := s.read(); err != nil {
+	s := &leases{dir: dir, lock: lock}
+	if s.all, err = readLeases(dir); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -67,28 +69,54 @@ func openLeases(dir string) (*leases, error) {
 
 func (s *leases) close() { s.lock.Close() } // which unlocks
 
-func (s *leases) read() error {
-	entries, err := os.ReadDir(s.dir)
+func readLeases(dir string) (map[netip.Addr]lease, error) {
+	all := map[netip.Addr]lease{}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range entries {
 		addr, err := netip.ParseAddr(e.Name())
 		if err != nil {
 			continue // the lock, or a file half-written at a crash
 		}
-		text, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // forgotten meanwhile, if the folder isn't locked
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var l lease
 		if err := json.Unmarshal(text, &l); err != nil {
-			return fmt.Errorf("lease of %s: %w", addr, err)
+			return nil, fmt.Errorf("lease of %s: %w", addr, err)
 		}
 		l.addr = addr
-		s.all[addr] = l
+		all[addr] = l
 	}
-	return nil
+	return all, nil
+}
+
+// Leases are the addresses that pods of a node have or are about to get, read from
+// its plugin's state directory without waiting for calls under way.
+func Leases(dir string) ([]gate.Request, error) {
+	all, err := readLeases(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // no pod was ever started
+	}
+	var out []gate.Request
+	for _, l := range all {
+		if l.Released == nil {
+			out = append(out, l.request())
+		}
+	}
+	return out, err
+}
+
+// request is the lease in the gate's terms.
+func (l lease) request() gate.Request {
+	namespace, name, _ := strings.Cut(l.Pod, "/")
+	return gate.Request{Namespace: namespace, Name: name, UID: l.UID, Container: l.Container, Address: l.addr}
 }
 
 // write replaces a lease's file in one step. It is not forced to the disk: after

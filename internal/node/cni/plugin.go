@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 	"github.com/vishvananda/netlink"
 
+	"github.com/eksact/eksact/internal/node/gate"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -69,6 +70,9 @@ func add(args *skel.CmdArgs) error {
 	if err != nil {
 		return err
 	}
+	if err := c.pass(l); err != nil {
+		return errors.Join(err, c.undo(l))
+	}
 	wire := newCable(args.ContainerID, args.IfName, l.addr)
 	wire.mtu = up.Attrs().MTU
 	if err := wire.plug(c.node, args.Netns); err != nil {
@@ -101,11 +105,34 @@ func (c *call) lease(args *skel.CmdArgs) (lease, error) {
 	if err := c.portsFree(ports); err != nil {
 		return lease{}, err
 	}
+	pod, uid := podOf(args.Args)
 	l := lease{
-		addr: addr, Container: args.ContainerID, IfName: args.IfName, Pod: podName(args.Args),
+		addr: addr, Container: args.ContainerID, IfName: args.IfName, Pod: pod, UID: uid,
 		Veth: vethName(args.ContainerID, args.IfName), Ports: ports,
 	}
 	return l, c.write(l)
+}
+
+// pass returns when the pod's network policies are enforced everywhere.
+func (c *call) pass(l lease) error {
+	if c.Gate == "" {
+		return nil
+	}
+	if err := gate.Ask(c.Gate, l.request(), c.wait); err != nil {
+		return types.NewError(types.ErrTryAgainLater, err.Error(), "")
+	}
+	return nil
+}
+
+// leave tells that nobody has the address of a lease any more. Who can't be told reads
+// it from the leases later; until then the address rests.
+func (c *call) leave(l lease) {
+	if c.Gate == "" {
+		return
+	}
+	r := l.request()
+	r.Gone = true
+	_ = gate.Tell(c.Gate, r)
 }
 
 // free finds an address; when there is none, after taking back those of leases
@@ -165,6 +192,7 @@ func (c *call) undo(l lease) error {
 	if err := unplug(c.node, l.Veth); err != nil {
 		return err // the lease stays: its link is still there
 	}
+	c.leave(l)
 	return errors.Join(c.forget(l.addr), c.portsGone(l))
 }
 
@@ -204,6 +232,7 @@ func del(args *skel.CmdArgs) error {
 	if !ok {
 		return nil
 	}
+	defer c.leave(l)
 	return errors.Join(c.release(l.addr, time.Now()), c.portsGone(l))
 }
 
@@ -229,6 +258,7 @@ func gc(args *skel.CmdArgs) error {
 			continue
 		}
 		errs = append(errs, c.release(addr, time.Now()), c.portsGone(l))
+		c.leave(l)
 	}
 	return errors.Join(errs...)
 }
@@ -282,9 +312,10 @@ func unavailable(err error) error {
 	return types.NewError(types.ErrPluginNotAvailable, err.Error(), "")
 }
 
-// podName reads the pod's name from CNI_ARGS, where Kubernetes' runtimes put it.
-func podName(args string) string {
-	var namespace, name string
+// podOf reads the pod's name, with its namespace, and its UID from CNI_ARGS, where
+// Kubernetes' runtimes put them.
+func podOf(args string) (name, uid string) {
+	var namespace string
 	for _, pair := range strings.Split(args, ";") {
 		key, value, _ := strings.Cut(pair, "=")
 		switch key {
@@ -292,10 +323,12 @@ func podName(args string) string {
 			namespace = value
 		case "K8S_POD_NAME":
 			name = value
+		case "K8S_POD_UID":
+			uid = value
 		}
 	}
 	if name == "" {
-		return ""
+		return "", uid
 	}
-	return namespace + "/" + name
+	return namespace + "/" + name, uid
 }

@@ -1,0 +1,333 @@
+package netpol
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/eksact/eksact/internal/engine/netpol"
+	"github.com/eksact/eksact/internal/engine/ruleset"
+	"github.com/eksact/eksact/internal/node/gate"
+)
+
+// Enforcer holds one node to its program.
+type Enforcer interface {
+	// Load replaces all that the node enforces, Apply changes it; each at once.
+	Load(*ruleset.Program) error
+	Apply(*ruleset.Delta) error
+}
+
+// Controller is one cluster's. Its methods may be called concurrently.
+type Controller struct {
+	client kubernetes.Interface
+	log    *slog.Logger
+	kick   chan struct{} // something was told to the compiler
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed when anything below did
+	compiler   *netpol.Compiler
+	synced     bool // all objects and addresses are known
+	on         bool
+	nodes      map[string]*node
+	pods       map[netpol.PodName]*pod
+	interfaces map[string]gate.Request // by pod's UID, as its CNI told
+	policies   map[netpol.PolicyName]*receipt
+	open       map[netpol.PolicyName]*receipt // those not noted on every node yet
+	leased     bool                           // addresses are the CNI's alone, whatever the status says
+	generation uint64
+}
+
+// pod is a pod as the API server last showed it.
+type pod struct {
+	netpol.Pod
+	version uint64 // resource version
+}
+
+// New makes a controller that enforces policies, until told otherwise. Run follows the
+// cluster.
+func New(client kubernetes.Interface, log *slog.Logger) *Controller {
+	return &Controller{
+		client: client, log: log, kick: make(chan struct{}, 1), changed: make(chan struct{}), compiler: netpol.New(), on: true,
+		nodes: map[string]*node{}, pods: map[netpol.PodName]*pod{}, interfaces: map[string]gate.Request{}, policies: map[netpol.PolicyName]*receipt{}, open: map[netpol.PolicyName]*receipt{},
+	}
+}
+
+// Run follows the cluster until ctx ends. leases are the addresses that pods have on
+// the nodes, read when all objects are known; others come and go by Admit. Without it
+// pods have the addresses of their status.
+func (c *Controller) Run(ctx context.Context, leases func() ([]gate.Request, error)) error {
+	c.leased = leases != nil
+	factory := informers.NewSharedInformerFactoryWithOptions(c.client, 0, informers.WithTransform(strip))
+	var registered []cache.ResourceEventHandlerRegistration
+	for _, kind := range []struct {
+		informer cache.SharedIndexInformer
+		handler  cache.ResourceEventHandler
+	}{
+		{factory.Core().V1().Namespaces().Informer(), follow(c, c.setNamespace, c.deleteNamespace)},
+		{factory.Core().V1().Pods().Informer(), follow(c, c.setPod, c.deletePod)},
+		{factory.Networking().V1().NetworkPolicies().Informer(), follow(c, c.setPolicy, c.deletePolicy)},
+	} {
+		r, err := kind.informer.AddEventHandler(kind.handler)
+		if err != nil {
+			return err
+		}
+		registered = append(registered, r)
+	}
+	factory.Start(ctx.Done())
+	defer factory.Shutdown()
+	for _, r := range registered {
+		if !cache.WaitForCacheSync(ctx.Done(), r.HasSynced) {
+			return ctx.Err()
+		}
+	}
+	if err := c.begin(ctx, leases); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.kick:
+			c.mu.Lock()
+			c.flush()
+			c.mu.Unlock()
+		}
+	}
+}
+
+// leasesAgain is the pause after leases could not be read.
+const leasesAgain = time.Second
+
+// begin takes the pods' addresses over and lets the nodes load their programs.
+func (c *Controller) begin(ctx context.Context, leases func() ([]gate.Request, error)) error {
+	for {
+		var all []gate.Request
+		var err error
+		if leases != nil {
+			all, err = leases()
+		}
+		if err == nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for _, l := range all {
+				c.attach(l)
+			}
+			c.synced = true
+			c.flush()
+			c.reload()
+			return nil
+		}
+		c.log.Error("the addresses of pods can't be read; network policies stay as they are", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(leasesAgain):
+		}
+	}
+}
+
+// Enforce switches enforcement: off, nothing is restricted.
+func (c *Controller) Enforce(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.on == on {
+		return
+	}
+	c.on = on
+	c.reload()
+}
+
+// reload has all nodes written anew; no receipt counts before that. c.mu is held.
+func (c *Controller) reload() {
+	c.generation++
+	for name, r := range c.policies {
+		r.generation, r.enforced = c.generation, map[string]time.Time{}
+		c.open[name] = r
+	}
+	for _, n := range c.nodes {
+		n.reload()
+	}
+	c.touch()
+}
+
+// flush takes over what the compiler was told and hands it on. c.mu is held.
+func (c *Controller) flush() {
+	if !c.synced {
+		return
+	}
+	change := c.compiler.Flush()
+	if len(change.Nodes)+len(change.Policies)+len(change.Gone) == 0 {
+		return
+	}
+	c.generation++
+	now := time.Now()
+	for name, version := range change.Policies {
+		r := &receipt{version: version, generation: c.generation, known: now, enforced: map[string]time.Time{}}
+		c.policies[name], c.open[name] = r, r
+	}
+	for _, name := range change.Gone {
+		delete(c.policies, name)
+		delete(c.open, name)
+	}
+	for name, n := range c.nodes {
+		if d, found := change.Nodes[name]; found {
+			n.change(c, &d)
+		} else {
+			n.change(c, nil)
+		}
+	}
+	c.touch()
+}
+
+// tell notes that the compiler was told something. c.mu is held.
+func (c *Controller) tell() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// touch wakes those who wait. c.mu is held.
+func (c *Controller) touch() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// until waits for a condition, which is asked with c.mu held.
+func (c *Controller) until(ctx context.Context, done func() bool) error {
+	for {
+		c.mu.Lock()
+		ok, changed := done(), c.changed
+		c.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// follow hands an informer's events on, in the terms of one kind of object.
+func follow[T any](c *Controller, set func(*T), gone func(*T)) cache.ResourceEventHandler {
+	locked := func(f func(*T), object any) {
+		if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
+			object = last.Obj
+		}
+		if o, ok := object.(*T); ok {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			f(o)
+			c.tell()
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { locked(set, o) },
+		UpdateFunc: func(_, o any) { locked(set, o) },
+		DeleteFunc: func(o any) { locked(gone, o) },
+	}
+}
+
+func (c *Controller) setNamespace(n *corev1.Namespace) {
+	c.compiler.SetNamespace(netpol.NamespaceOf(n))
+}
+func (c *Controller) deleteNamespace(n *corev1.Namespace) { c.compiler.DeleteNamespace(n.Name) }
+
+func (c *Controller) setPolicy(p *networkingv1.NetworkPolicy) {
+	policy := netpol.FromNetworkPolicy(p)
+	for _, problem := range policy.Problems {
+		c.log.Warn("a network policy has a problem; what it speaks of stays closed", "policy", policy.PolicyName, "problem", problem)
+	}
+	c.compiler.SetPolicy(policy)
+}
+
+func (c *Controller) deletePolicy(p *networkingv1.NetworkPolicy) {
+	c.compiler.DeletePolicy(netpol.FromNetworkPolicy(p).PolicyName)
+}
+
+// setPod takes a pod over, unless a newer state of it is known.
+func (c *Controller) setPod(p *corev1.Pod) {
+	version := resourceVersion(p)
+	if have := c.pods[nameOf(p)]; have != nil && have.UID == string(p.UID) && have.version > version {
+		return
+	}
+	c.pods[nameOf(p)] = &pod{netpol.PodOf(p), version}
+	c.tellPod(nameOf(p))
+}
+
+// deletePod takes a pod out, unless its interface is still there: one that was deleted
+// by force may run on for a while, and is not set free by that.
+func (c *Controller) deletePod(p *corev1.Pod) {
+	name := nameOf(p)
+	c.compiler.DeletePod(name, string(p.UID))
+	have := c.pods[name]
+	if have == nil || have.UID != string(p.UID) {
+		return
+	}
+	delete(c.pods, name)
+	if i, found := c.interfaces[have.UID]; found {
+		ghost := have.Pod
+		ghost.Name, ghost.Addresses = ghostName(ghost.Name, ghost.UID), []netip.Addr{i.Address}
+		c.compiler.SetPod(ghost)
+	}
+}
+
+// ghostName is one that no pod has: another of the same name may come soon.
+func ghostName(name, uid string) string { return name + "/" + uid }
+
+func nameOf(p *corev1.Pod) netpol.PodName {
+	return netpol.PodName{Namespace: p.Namespace, Name: p.Name}
+}
+
+// tellPod gives a pod to the compiler. Its address is the one that its CNI gave, which
+// is earlier than its status to come and to go.
+func (c *Controller) tellPod(name netpol.PodName) {
+	p := c.pods[name].Pod
+	if c.leased {
+		p.Addresses = nil
+		if i, found := c.interfaces[p.UID]; found {
+			p.Addresses = []netip.Addr{i.Address}
+		}
+	}
+	c.compiler.SetPod(p)
+}
+
+// strip leaves of a pod what policies see: there are many.
+func strip(object any) (any, error) {
+	p, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	out := &corev1.Pod{
+		TypeMeta:   p.TypeMeta,
+		ObjectMeta: p.ObjectMeta,
+		Spec:       corev1.PodSpec{NodeName: p.Spec.NodeName, HostNetwork: p.Spec.HostNetwork},
+		Status:     corev1.PodStatus{Phase: p.Status.Phase, PodIP: p.Status.PodIP, PodIPs: p.Status.PodIPs},
+	}
+	out.ManagedFields, out.Annotations, out.OwnerReferences = nil, nil, nil
+	for _, container := range p.Spec.Containers {
+		out.Spec.Containers = append(out.Spec.Containers, corev1.Container{Ports: container.Ports})
+	}
+	for _, container := range p.Spec.InitContainers {
+		out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Ports: container.Ports, RestartPolicy: container.RestartPolicy})
+	}
+	return out, nil
+}
+
+// resourceVersion orders the states of one object.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+func resourceVersion(p *corev1.Pod) (version uint64) {
+	_, _ = fmt.Sscan(p.ResourceVersion, &version)
+	return version
+}
