@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -28,9 +29,11 @@ type Enforcer interface {
 
 // Controller is one cluster's. Its methods may be called concurrently.
 type Controller struct {
-	client kubernetes.Interface
-	log    *slog.Logger
-	kick   chan struct{} // something was told to the compiler
+	client  kubernetes.Interface
+	objects dynamic.Interface
+	log     *slog.Logger
+	kick    chan struct{} // something was told to the compiler
+	running sync.WaitGroup
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed when anything below did
@@ -53,10 +56,10 @@ type pod struct {
 }
 
 // New makes a controller that enforces policies, until told otherwise. Run follows the
-// cluster.
-func New(client kubernetes.Interface, log *slog.Logger) *Controller {
+// cluster. Without objects there are no ClusterNetworkPolicies.
+func New(client kubernetes.Interface, objects dynamic.Interface, log *slog.Logger) *Controller {
 	return &Controller{
-		client: client, log: log, kick: make(chan struct{}, 1), changed: make(chan struct{}), compiler: netpol.New(), on: true,
+		client: client, objects: objects, log: log, kick: make(chan struct{}, 1), changed: make(chan struct{}), compiler: netpol.New(), on: true,
 		nodes: map[string]*node{}, pods: map[netpol.PodName]*pod{}, interfaces: map[string]gate.Request{}, policies: map[netpol.PolicyName]*receipt{}, open: map[netpol.PolicyName]*receipt{},
 	}
 }
@@ -67,7 +70,7 @@ func New(client kubernetes.Interface, log *slog.Logger) *Controller {
 func (c *Controller) Run(ctx context.Context, leases func() ([]gate.Request, error)) error {
 	c.leased = leases != nil
 	factory := informers.NewSharedInformerFactoryWithOptions(c.client, 0, informers.WithTransform(strip))
-	var registered []cache.ResourceEventHandlerRegistration
+	var registered []cache.InformerSynced
 	for _, kind := range []struct {
 		informer cache.SharedIndexInformer
 		handler  cache.ResourceEventHandler
@@ -80,14 +83,19 @@ func (c *Controller) Run(ctx context.Context, leases func() ([]gate.Request, err
 		if err != nil {
 			return err
 		}
-		registered = append(registered, r)
+		registered = append(registered, r.HasSynced)
 	}
 	factory.Start(ctx.Done())
 	defer factory.Shutdown()
-	for _, r := range registered {
-		if !cache.WaitForCacheSync(ctx.Done(), r.HasSynced) {
-			return ctx.Err()
-		}
+	defer c.running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	synced, err := c.followClusterPolicies(ctx)
+	if err != nil {
+		return err
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), append(synced, registered...)...) {
+		return ctx.Err()
 	}
 	if err := c.begin(ctx, leases); err != nil {
 		return err
@@ -245,7 +253,10 @@ func (c *Controller) setNamespace(n *corev1.Namespace) {
 func (c *Controller) deleteNamespace(n *corev1.Namespace) { c.compiler.DeleteNamespace(n.Name) }
 
 func (c *Controller) setPolicy(p *networkingv1.NetworkPolicy) {
-	policy := netpol.FromNetworkPolicy(p)
+	c.takePolicy(netpol.FromNetworkPolicy(p))
+}
+
+func (c *Controller) takePolicy(policy *netpol.Policy) {
 	for _, problem := range policy.Problems {
 		c.log.Warn("a network policy has a problem; what it speaks of stays closed", "policy", policy.PolicyName, "problem", problem)
 	}

@@ -84,7 +84,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	h := &house{api: fake.NewClientset(), a: &kernel{}, b: &kernel{}, leases: func() ([]gate.Request, error) { return nil, nil }}
-	h.Controller = New(h.api, slog.New(slog.DiscardHandler))
+	h.Controller = New(h.api, nil, slog.New(slog.DiscardHandler))
 	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"}})
 	return h
 }
