@@ -59,7 +59,7 @@ func Root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, nil), trail.New(g), serve.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), serve.New(g), version.New(g))
 	refuseUnknown(root)
 	return root
 }

@@ -38,6 +38,8 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/ready", afterOpen(d, d.waitReady))
 	handle(mux, "/shell", afterOpen(d, d.openShell))
 	handle(mux, "/denial", afterOpen(d, d.explainDenial))
+	handle(mux, "/netpol/wait", afterOpen(d, d.waitPolicies))
+	handle(mux, "/netpol/objects", afterOpen(d, d.policyObjects))
 	handle(mux, "/images", afterOpen(d, d.listImages))
 	handle(mux, "/images/remove", afterOpen(d, d.removeImage))
 	mux.HandleFunc("POST /images/load", d.loadImages)

@@ -21,6 +21,6 @@ type Source func(context.Context, *global.Options) (*manifest.Set, error)
 // New makes the command and its verbs. Where live is nil, they know manifests alone.
 func New(g *global.Options, live Source) *cobra.Command {
 	cmd := &cobra.Command{Use: "netpol", Short: "Test network policies, and explain what they decide"}
-	cmd.AddCommand(newExplain(g, live), newTest(g, live))
+	cmd.AddCommand(newExplain(g, live), newTest(g, live), newWait(g))
 	return cmd
 }

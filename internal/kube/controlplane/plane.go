@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
 	"github.com/eksact/eksact/internal/kube/pki"
@@ -18,11 +19,12 @@ import (
 
 // Plane talks to a cluster's API as the daemon itself.
 type Plane struct {
-	cluster string
-	config  *rest.Config
-	client  kubernetes.Interface
-	objects dynamic.Interface
-	dns     string // address of the cluster's DNS
+	cluster  string
+	config   *rest.Config
+	client   kubernetes.Interface
+	objects  dynamic.Interface
+	metadata metadata.Interface
+	dns      string // address of the cluster's DNS
 }
 
 // Open prepares to talk to the cluster's API; nothing is sent yet.
@@ -36,7 +38,11 @@ func (c Config) Open(b *pki.Bundle) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
 	}
-	return &Plane{c.Name, config, client, objects, c.DNSAddress().String()}, nil
+	meta, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
+	}
+	return &Plane{c.Name, config, client, objects, meta, c.DNSAddress().String()}, nil
 }
 
 // REST is how the daemon reaches the API: by its own certificate (group
@@ -63,7 +69,10 @@ func (c Config) REST(b *pki.Bundle) *rest.Config {
 // Client is a client for the cluster's API, as the daemon itself.
 func (p *Plane) Client() kubernetes.Interface { return p.client }
 
-// Objects is a client for objects of any kind, as the daemon itself.
+// Metadata is a client for what all objects have, as the daemon itself.
+func (p *Plane) Metadata() metadata.Interface { return p.metadata }
+
+// Objects is a client for objects of all kinds, as the daemon itself.
 func (p *Plane) Objects() dynamic.Interface { return p.objects }
 
 // WaitReady returns when the API server says it is ready. Each time what it

@@ -2,7 +2,6 @@ package netpol
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -10,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -38,6 +39,7 @@ type Controller struct {
 	mu         sync.Mutex
 	changed    chan struct{} // closed when anything below did
 	compiler   *netpol.Compiler
+	known      map[schema.GroupVersionResource]known
 	synced     bool // all objects and addresses are known
 	on         bool
 	nodes      map[string]*node
@@ -60,7 +62,7 @@ type pod struct {
 func New(client kubernetes.Interface, objects dynamic.Interface, log *slog.Logger) *Controller {
 	return &Controller{
 		client: client, objects: objects, log: log, kick: make(chan struct{}, 1), changed: make(chan struct{}), compiler: netpol.New(), on: true,
-		nodes: map[string]*node{}, pods: map[netpol.PodName]*pod{}, interfaces: map[string]gate.Request{}, policies: map[netpol.PolicyName]*receipt{}, open: map[netpol.PolicyName]*receipt{},
+		nodes: map[string]*node{}, pods: map[netpol.PodName]*pod{}, interfaces: map[string]gate.Request{}, policies: map[netpol.PolicyName]*receipt{}, open: map[netpol.PolicyName]*receipt{}, known: map[schema.GroupVersionResource]known{},
 	}
 }
 
@@ -75,9 +77,9 @@ func (c *Controller) Run(ctx context.Context, leases func() ([]gate.Request, err
 		informer cache.SharedIndexInformer
 		handler  cache.ResourceEventHandler
 	}{
-		{factory.Core().V1().Namespaces().Informer(), follow(c, c.setNamespace, c.deleteNamespace)},
-		{factory.Core().V1().Pods().Informer(), follow(c, c.setPod, c.deletePod)},
-		{factory.Networking().V1().NetworkPolicies().Informer(), follow(c, c.setPolicy, c.deletePolicy)},
+		{factory.Core().V1().Namespaces().Informer(), follow(c, kinds[0], c.setNamespace, c.deleteNamespace)},
+		{factory.Core().V1().Pods().Informer(), follow(c, kinds[1], c.setPod, c.deletePod)},
+		{factory.Networking().V1().NetworkPolicies().Informer(), follow(c, kinds[2], c.setPolicy, c.deletePolicy)},
 	} {
 		r, err := kind.informer.AddEventHandler(kind.handler)
 		if err != nil {
@@ -174,6 +176,7 @@ func (c *Controller) flush() {
 	}
 	change := c.compiler.Flush()
 	if len(change.Nodes)+len(change.Policies)+len(change.Gone) == 0 {
+		c.touch() // more is known all the same
 		return
 	}
 	c.generation++
@@ -228,22 +231,27 @@ func (c *Controller) until(ctx context.Context, done func() bool) error {
 }
 
 // follow hands an informer's events on, in the terms of one kind of object.
-func follow[T any](c *Controller, set func(*T), gone func(*T)) cache.ResourceEventHandler {
-	locked := func(f func(*T), object any) {
+func follow[T any, O interface {
+	*T
+	metav1.Object
+}](c *Controller, kind schema.GroupVersionResource, set, gone func(O)) cache.ResourceEventHandler {
+	locked := func(object any, f func(O), version func(O) uint64) {
 		if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
 			object = last.Obj
 		}
-		if o, ok := object.(*T); ok {
+		if o, ok := object.(O); ok {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			f(o)
+			c.note(kind, o, version(o))
 			c.tell()
 		}
 	}
+	now := func(o O) uint64 { return versionOf(o) }
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { locked(set, o) },
-		UpdateFunc: func(_, o any) { locked(set, o) },
-		DeleteFunc: func(o any) { locked(gone, o) },
+		AddFunc:    func(o any) { locked(o, set, now) },
+		UpdateFunc: func(_, o any) { locked(o, set, now) },
+		DeleteFunc: func(o any) { locked(o, gone, func(O) uint64 { return 0 }) },
 	}
 }
 
@@ -269,7 +277,7 @@ func (c *Controller) deletePolicy(p *networkingv1.NetworkPolicy) {
 
 // setPod takes a pod over, unless a newer state of it is known.
 func (c *Controller) setPod(p *corev1.Pod) {
-	version := resourceVersion(p)
+	version := versionOf(p)
 	if have := c.pods[nameOf(p)]; have != nil && have.UID == string(p.UID) && have.version > version {
 		return
 	}
@@ -334,11 +342,4 @@ func strip(object any) (any, error) {
 		out.Spec.InitContainers = append(out.Spec.InitContainers, corev1.Container{Ports: container.Ports, RestartPolicy: container.RestartPolicy})
 	}
 	return out, nil
-}
-
-// resourceVersion orders the states of one object.
-// https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-func resourceVersion(p *corev1.Pod) (version uint64) {
-	_, _ = fmt.Sscan(p.ResourceVersion, &version)
-	return version
 }

@@ -36,7 +36,7 @@ func (c *Controller) followClusterPolicies(ctx context.Context) (synced []cache.
 			return nil, fmt.Errorf("definition of cluster network policies: %w", err)
 		}
 		informer := dynamicinformer.NewFilteredDynamicInformer(c.objects, served(d), "", 0, cache.Indexers{}, nil).Informer()
-		r, err := informer.AddEventHandler(follow(c, c.setClusterPolicy, c.deleteClusterPolicy))
+		r, err := informer.AddEventHandler(follow(c, served(d), c.setClusterPolicy, c.deleteClusterPolicy))
 		if err != nil {
 			return nil, err
 		}

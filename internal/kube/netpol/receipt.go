@@ -56,10 +56,7 @@ func (c *Controller) Wait(ctx context.Context, policies map[netpol.PolicyName]ne
 			}
 			seen[name] = true
 			if n, behind := c.behind(r.generation); behind {
-				missing = fmt.Sprintf("%s is not enforced on node %s", name, n.name)
-				if n.failed != nil {
-					missing += ": " + n.failed.Error()
-				}
+				missing = n.why(name.String())
 				return false
 			}
 			out = append(out, c.receipts(name, r)...)
@@ -72,13 +69,26 @@ func (c *Controller) Wait(ctx context.Context, policies map[netpol.PolicyName]ne
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", missing, err)
 	}
-	slices.SortFunc(out, func(a, b Receipt) int {
+	sortReceipts(out)
+	return out, nil
+}
+
+func sortReceipts(all []Receipt) {
+	slices.SortFunc(all, func(a, b Receipt) int {
 		if d := strings.Compare(a.Policy.String(), b.Policy.String()); d != 0 {
 			return d
 		}
 		return strings.Compare(a.Node, b.Node)
 	})
-	return out, nil
+}
+
+// why says what a node has not enforced, and for which failure.
+func (n *node) why(what string) string {
+	text := fmt.Sprintf("%s is not enforced on node %s", what, n.name)
+	if n.failed != nil {
+		text += ": " + n.failed.Error()
+	}
+	return text
 }
 
 // receipts are a policy's, which every node enforces. c.mu is held.
