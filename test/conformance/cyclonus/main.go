@@ -14,6 +14,8 @@
 //     connects in its process: see ./worker.
 //   - The client is not limited to five calls a second.
 //
+// A pod's probes of itself are counted apart (report.go).
+//
 // SCTP is spoken by the worker on raw sockets: kernels without SCTP filter and
 // translate it all the same.
 //
