@@ -38,7 +38,6 @@ var modes = []mode{
 // nodes must stay Ready all the time.
 func access(t *testing.T, shell, laptop lab.Terminal) {
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
-	laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
 	before := readySince(t, shell)
 	open := true // the laptop reached it before
 	for _, m := range modes {

@@ -8,16 +8,21 @@ import (
 	"github.com/eksact/eksact/test/uplink"
 )
 
-func TestAccess(t *testing.T) {
+func TestAccess(t *testing.T) { onUplink(t, access) }
+
+func TestNodesWithoutAWayIn(t *testing.T) { onUplink(t, shutOut) }
+
+// onUplink runs a test of a cluster's endpoint, in the VPC and outside.
+func onUplink(t *testing.T, test func(t *testing.T, shell, laptop lab.Terminal)) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	l := lab.New(t)
 	l.On = machine.Here
 	l.Up(t)
 	shell, laptop := l.Shell().AWS(t, "2"), l.Laptop().AWS(t, "2")
+	laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
 	shell.Must(t, "kubectl get nodes", " Ready ")
-	t.Run("access", func(t *testing.T) { access(t, shell, laptop) })
-	t.Run("no way in for the nodes", func(t *testing.T) { shutOut(t, shell, laptop) })
+	test(t, shell, laptop)
 	// The laptop tries the private addresses that the name leads to: they are the
 	// business of whatever network it is in.
 	for _, packet := range machine.Sent() {
