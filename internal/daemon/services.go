@@ -49,7 +49,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
 	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC), Private: d.privateZone, Public: d.publicZone})
-	d.route53 = route53.New(route53.Deps{Store: d.store, Place: place, Now: time.Now, VPC: d.isVPC, Balancer: d.isBalancer})
+	d.route53 = route53.New(route53.Deps{Store: d.store, Place: place, Now: time.Now, VPC: d.isVPC, Balancer: d.balancerAt})
 	d.balancers = lb.New(lb.Config{
 		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
 		Proxy:   func(c proxy.Config) error { return d.applyProxy(ctx, c) },

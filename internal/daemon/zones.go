@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/eksact/eksact/internal/vpc/dns"
@@ -13,12 +14,13 @@ func (d *Daemon) privateZone(name string) (dns.Hosted, bool) {
 
 func (d *Daemon) publicZone(name string) (dns.Hosted, bool) { return d.route53.Find(name, "") }
 
-// isVPC and isBalancer are what Route 53 asks of EC2 and of the load balancers.
+// isVPC and balancerAt are what Route 53 asks of EC2 and of the load balancers.
 func (d *Daemon) isVPC(id string) bool {
 	_, ok := d.ec2.VPCRanges(id)
 	return ok
 }
 
-func (d *Daemon) isBalancer(name string) bool {
-	return strings.Contains(name, "elb.") && d.names.Has(name)
+func (d *Daemon) balancerAt(name string) ([]netip.Addr, bool) {
+	addrs, ok := d.names.Addrs(name, dns.Outside)
+	return addrs, ok && strings.Contains(name, "elb.")
 }

@@ -1,6 +1,7 @@
 package route53_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,10 @@ func open(t testing.TB) *account {
 	base := doortest.New(t)
 	s := ours.New(ours.Deps{
 		Store: base.Store, Place: doortest.Place, Now: time.Now,
-		VPC:      func(id string) bool { return id == "vpc-1" || id == "vpc-2" },
-		Balancer: func(name string) bool { return name == balancer },
+		VPC: func(id string) bool { return id == "vpc-1" || id == "vpc-2" },
+		Balancer: func(name string) ([]netip.Addr, bool) {
+			return []netip.Addr{netip.MustParseAddr("198.18.2.4")}, name == balancer
+		},
 	})
 	a := &account{Door: base.Open(t, s.Service()), ours: s}
 	a.admin = route53.NewFromConfig(a.Admin)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/miekg/dns"
 )
 
@@ -165,6 +166,11 @@ func (s *Service) TestDNSAnswer(_ context.Context, in *route53.TestDNSAnswerInpu
 	}
 	if target != "" && inZone(target, view.Name()) {
 		rrs, _, _ = view.Lookup(target, dns.StringToType[string(in.RecordType)])
+	} else if target != "" && in.RecordType == types.RRTypeA {
+		addrs, _ := s.Balancer(target)
+		for _, a := range addrs {
+			out.RecordData = append(out.RecordData, a.String())
+		}
 	}
 	for _, rr := range rrs {
 		_, data, _ := strings.Cut(rr.String(), "\t"+dns.TypeToString[rr.Header().Rrtype]+"\t")

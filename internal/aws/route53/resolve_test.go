@@ -73,6 +73,9 @@ func TestResolve(t *testing.T) {
 	if out := answer("same.example.com"); *out.ResponseCode != "NOERROR" || !slices.Equal(out.RecordData, []string{"198.18.2.9"}) {
 		t.Errorf("%+v", out)
 	}
+	if out := answer("lb.example.com"); !slices.Equal(out.RecordData, []string{"198.18.2.4"}) {
+		t.Errorf("%+v", out)
+	}
 	if out := answer("else.www.example.com"); *out.ResponseCode != "NXDOMAIN" || len(out.RecordData) != 0 {
 		t.Errorf("%+v", out)
 	}

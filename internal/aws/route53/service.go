@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,8 @@ type Deps struct {
 	Now   func() time.Time
 	// VPC says whether there is a VPC of that id.
 	VPC func(id string) bool
-	// Balancer says whether a name, with its final dot, is a load balancer's.
-	Balancer func(name string) bool
+	// Balancer are a load balancer's addresses, if the name, with its final dot, is one's.
+	Balancer func(name string) (addrs []netip.Addr, ok bool)
 }
 
 // Service answers the Route 53 API and knows the zones.

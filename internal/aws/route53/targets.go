@@ -32,5 +32,6 @@ var balancerZones = map[string]string{
 func (s *Service) isBalancer(name, zone string) (there, within bool) {
 	_, end, _ := strings.Cut(strings.TrimPrefix(name, "dualstack."), ".")
 	id, known := balancerZones[end]
-	return s.Balancer(strings.TrimPrefix(name, "dualstack.")), !known || id == zone
+	_, there = s.Balancer(strings.TrimPrefix(name, "dualstack."))
+	return there, !known || id == zone
 }

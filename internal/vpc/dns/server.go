@@ -62,16 +62,12 @@ func (s *Server) Set(name string, v View, r Record) {
 	s.trees[v].set(canonical(name), r)
 }
 
-// Has says whether a name was given a record in any view.
-func (s *Server) Has(name string) bool {
+// Addrs are the addresses that a name was given in a view.
+func (s *Server) Addrs(name string, v View) (addrs []netip.Addr, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, t := range s.trees {
-		if _, ok := t.records[canonical(name)]; ok {
-			return true
-		}
-	}
-	return false
+	r, ok := s.trees[v].records[canonical(name)]
+	return slices.Clone(r.Addrs), ok
 }
 
 // SetAddrs gives a name addresses in the views, with AWS's TTL.
