@@ -68,7 +68,7 @@ func (d *Daemon) enforcePolicies(ctx context.Context, k *cluster, c kubenode.Con
 		return err
 	}
 	d.running.Go(func() {
-		if err := gate.Serve(ctx, l, k.policies.Admit); err != nil && !errors.Is(err, context.Canceled) {
+		if err := gate.Serve(ctx, l, k.admit); err != nil && !errors.Is(err, context.Canceled) {
 			slog.Error("pods of a node get no network", "node", c.ID, "error", err)
 		}
 	})

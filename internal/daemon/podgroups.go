@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/eksact/eksact/internal/engine/secgroup"
 	"github.com/eksact/eksact/internal/kube/podgroups"
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/node/gate"
 )
 
 // podInterfaces gives the pods of a cluster network interfaces of their own.
@@ -109,17 +111,12 @@ func (d *Daemon) vlanFor(trunk, pod string) int {
 }
 
 // Detach implements podgroups.Interfaces.
-func (p podInterfaces) Detach(ctx context.Context, pods ...string) error {
-	var ids []string
-	for _, uid := range pods {
-		if _, ok := p.d.knownInterface(p.d.podInterface(uid)); ok {
-			ids = append(ids, p.d.podInterface(uid))
-		}
-	}
-	if len(ids) == 0 {
+func (p podInterfaces) Detach(ctx context.Context, pod string, at netip.Addr) error {
+	n, ok := p.d.knownInterface(p.d.podInterface(pod))
+	if !ok || at.IsValid() && n.IP != at {
 		return nil
 	}
-	return p.d.ec2.DeleteInterfaces(ctx, ids...)
+	return p.d.ec2.DeleteInterfaces(ctx, n.ID)
 }
 
 // Attached implements podgroups.Interfaces.
@@ -186,7 +183,15 @@ func (d *Daemon) enforceOnNodes(s *secgroup.State) error {
 
 var _ podgroups.Interfaces = podInterfaces{}
 
-// admitPod holds a pod to its security groups before it has a network.
-func (k *cluster) admitPod(ctx context.Context, namespace, name, uid string, address netip.Addr) error {
-	return k.podGroups.Admit(ctx, podgroups.Pod{Namespace: namespace, Name: name, UID: uid, Address: address})
+// admit answers the CNI plugins of a cluster's nodes: a pod has a network when its
+// security groups and network policies are enforced.
+func (k *cluster) admit(ctx context.Context, r gate.Request) error {
+	if r.Gone {
+		return errors.Join(k.podGroups.Release(ctx, r.UID, r.Address), k.policies.Admit(ctx, r))
+	}
+	err := k.podGroups.Admit(ctx, podgroups.Pod{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Address: r.Address})
+	if err != nil {
+		return err
+	}
+	return k.policies.Admit(ctx, r)
 }

@@ -47,8 +47,9 @@ type Interfaces interface {
 	// address, and returns when packets meet the groups. Without groups the address
 	// is its node's.
 	Attach(ctx context.Context, p Pod, groups []string) (Branch, error)
-	// Detach takes the interfaces of pods away, by the pods' unique ids.
-	Detach(ctx context.Context, pods ...string) error
+	// Detach takes the interface of a pod away, by its unique id, if it has the address;
+	// without one, whatever it has.
+	Detach(ctx context.Context, pod string, at netip.Addr) error
 	// Attached are the unique ids of the pods that have interfaces.
 	Attached() []string
 }
@@ -121,7 +122,8 @@ func (c *Controller) Admit(ctx context.Context, p Pod) error {
 	if err != nil {
 		return fmt.Errorf("security groups of pod %s/%s: %w", p.Namespace, p.Name, err)
 	}
-	if p.UID != "" && string(pod.UID) != p.UID {
+	// The API's copy of a static pod has another id than its kubelet knows.
+	if static := pod.Annotations[corev1.MirrorPodAnnotationKey] != ""; p.UID != "" && string(pod.UID) != p.UID && !static {
 		return fmt.Errorf("security groups of pod %s/%s: it is another pod now", p.Namespace, p.Name)
 	}
 	p.UID, p.Node = string(pod.UID), pod.Spec.NodeName
@@ -168,9 +170,10 @@ func (c *Controller) annotate(ctx context.Context, p Pod, b Branch) error {
 	return err
 }
 
-// Release takes the interface of a pod away whose network is gone.
-func (c *Controller) Release(ctx context.Context, uid string) error {
-	return c.Interfaces.Detach(ctx, uid)
+// Release takes the interface of a pod away whose network at an address is gone. If
+// it has another network by now, its interface stays.
+func (c *Controller) Release(ctx context.Context, uid string, at netip.Addr) error {
+	return c.Interfaces.Detach(ctx, uid, at)
 }
 
 // sweep takes the interfaces of pods away that are gone, or whose containers have all
@@ -191,7 +194,7 @@ func (c *Controller) sweep(ctx context.Context) error {
 	var failed error
 	for _, uid := range attached {
 		if !alive[uid] {
-			failed = errors.Join(failed, c.Interfaces.Detach(ctx, uid))
+			failed = errors.Join(failed, c.Interfaces.Detach(ctx, uid, netip.Addr{}))
 		}
 	}
 	return failed

@@ -82,10 +82,8 @@ func (m *made) Attach(_ context.Context, p Pod, groups []string) (Branch, error)
 	return Branch{ID: "eni-1", MAC: "02:00:00:00:00:01", Address: p.Address.String(), VLAN: 1, SubnetCIDR: "10.0.0.0/19"}, nil
 }
 
-func (m *made) Detach(_ context.Context, pods ...string) error {
-	for _, uid := range pods {
-		delete(m.groups, uid)
-	}
+func (m *made) Detach(_ context.Context, pod string, _ netip.Addr) error {
+	delete(m.groups, pod)
 	return nil
 }
 
