@@ -13,6 +13,7 @@ type Cluster struct {
 	// Pods are in the order in which they came to their addresses: of two with the same
 	// address the later has it.
 	Pods     []Pod
+	Nodes    []Node
 	Policies []*Policy
 }
 
@@ -28,7 +29,11 @@ func (c *Compiler) Cluster() *Cluster {
 		return cmp.Or(cmp.Compare(a.claim, b.claim), cmp.Compare(a.Key().String(), b.Key().String()))
 	})
 	for _, p := range pods {
-		out.Pods = append(out.Pods, p.Pod)
+		if p.Namespace == nodes {
+			out.Nodes = append(out.Nodes, Node{p.Name, p.Labels, p.Addresses})
+		} else {
+			out.Pods = append(out.Pods, p.Pod)
+		}
 	}
 	for _, p := range c.policies {
 		out.Policies = append(out.Policies, p.Policy)
@@ -63,6 +68,20 @@ func (c *Cluster) At(a netip.Addr) End {
 		}
 	}
 	return e
+}
+
+// isNode is whether an end is a node that a selection holds. A pod in its node's
+// network has the address of one, which may not be known.
+func (c *Cluster) isNode(s *Selection, e End) answer {
+	switch {
+	case slices.ContainsFunc(c.Nodes, func(n Node) bool {
+		return e.Range.IsSingleIP() && slices.Contains(n.Addresses, e.Range.Addr()) && s.Pods.Matches(n.Labels)
+	}):
+		return yes
+	case !e.Range.IsSingleIP() && e.Pod != nil && e.Pod.HostNetwork:
+		return maybe
+	}
+	return no
 }
 
 // picks is whether a selection holds a pod, which must be live.

@@ -182,8 +182,12 @@ func (r *clusterReader) rule(d Direction, at string, in *clusterRule) {
 
 func (r *clusterReader) peer(d Direction, at string, p *clusterPeer) Peer {
 	switch {
+	case p.Nodes != nil && d == Ingress:
+		r.problem("%s: nodes are peers of egress rules alone", at)
+	case p.Nodes != nil && p.Networks == nil && p.Namespaces == nil && p.Pods == nil:
+		return Peer{Pods: NodeSelection(*r.selector(at+".nodes", p.Nodes))}
 	case p.Nodes != nil:
-		r.problem("%s: peers by nodes are not supported", at)
+		r.problem("%s: it has nodes and others", at)
 	case p.DomainNames != nil:
 		r.problem("%s: domainNames are not supported: EKS has them on Auto Mode alone", at)
 	case p.Networks != nil && d == Ingress:

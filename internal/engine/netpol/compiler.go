@@ -92,6 +92,12 @@ func (c *Compiler) DeletePod(name PodName, uid string) {
 	}
 }
 
+// SetNode says what a node is now.
+func (c *Compiler) SetNode(n Node) { c.SetPod(n.asPod()) }
+
+// DeleteNode says that it is gone.
+func (c *Compiler) DeleteNode(name string) { c.DeletePod(PodName{nodes, name}, "") }
+
 // SetPolicy says what a policy is now. The compiler keeps it: it may not be changed.
 func (c *Compiler) SetPolicy(p *Policy) { c.newPolicies[p.PolicyName] = p }
 

@@ -191,10 +191,13 @@ func (q *question) portMatches(m PortMatch) bool {
 }
 
 func (q *question) peerMatches(p *Peer) answer {
-	if p.Pods != nil {
-		if q.cluster.picks(p.Pods, q.other.Pod) {
-			return yes
-		}
+	switch {
+	case p.Pods == nil:
+	case p.Pods.Namespace == nodes:
+		return q.cluster.isNode(p.Pods, q.other)
+	case q.cluster.picks(p.Pods, q.other.Pod):
+		return yes
+	default:
 		return no
 	}
 	best := no

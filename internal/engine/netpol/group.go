@@ -27,7 +27,7 @@ func (s *scope) holds(n *namespace) bool {
 	if s.selector == nil {
 		return s.name == n.name
 	}
-	return s.selector.All() || n.known && s.selector.Matches(n.labels)
+	return n.name != nodes && (s.selector.All() || n.known && s.selector.Matches(n.labels))
 }
 
 // group is the pods that a Selection picks, for as long as a policy speaks of them.

@@ -38,6 +38,21 @@ type NamedPort struct {
 	Number uint16
 }
 
+// Node is what policies see of a node: peers of a rule may be nodes.
+type Node struct {
+	Name      string
+	Labels    map[string]string
+	Addresses []netip.Addr
+}
+
+// nodes is where the compiler keeps nodes: as pods of a namespace that none can be.
+const nodes = "#nodes"
+
+// asPod is the node as the compiler keeps it.
+func (n *Node) asPod() Pod {
+	return Pod{Namespace: nodes, Name: n.Name, Labels: n.Labels, Addresses: n.Addresses}
+}
+
 // PodName is a pod's key: names are used again, but one at a time.
 type PodName struct{ Namespace, Name string }
 
@@ -69,6 +84,17 @@ func (p *Pod) numbers(name string, proto uint8) (list []ruleset.Port) {
 // NamespaceOf reads a namespace of Kubernetes.
 func NamespaceOf(ns *corev1.Namespace) Namespace {
 	return Namespace{Name: ns.Name, Labels: ns.Labels}
+}
+
+// NodeOf reads a node of Kubernetes: its addresses are those of its status.
+func NodeOf(n *corev1.Node) Node {
+	out := Node{Name: n.Name, Labels: n.Labels}
+	for _, address := range n.Status.Addresses {
+		if a, err := netip.ParseAddr(address.Address); err == nil {
+			out.Addresses = append(out.Addresses, a.Unmap())
+		}
+	}
+	return out
 }
 
 // PodOf reads a pod of Kubernetes. Addresses that aren't any are left out.

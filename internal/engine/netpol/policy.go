@@ -108,12 +108,15 @@ func (p *Policy) compare(o *Policy) int {
 // acts is whether it has a say about the pods it selects.
 func (p *Policy) acts(d Direction) bool { return p.Isolates[d] || len(p.Rules[d]) > 0 }
 
-// Selection is a choice of pods.
+// Selection is a choice of pods; or of nodes, as NodeSelection makes it.
 type Selection struct {
 	Namespace  string // of all pods, when Namespaces isn't used
 	Namespaces *Selector
 	Pods       Selector
 }
+
+// NodeSelection is the nodes that a selector picks.
+func NodeSelection(s Selector) *Selection { return &Selection{Namespace: nodes, Pods: s} }
 
 // key is the same for selections that say the same.
 func (s *Selection) key() string { return s.scope() + "|" + s.Pods.text }
@@ -128,6 +131,12 @@ func (s *Selection) scope() string {
 
 // String says it in words.
 func (s *Selection) String() string {
+	switch {
+	case s.Namespace == nodes && s.Pods.All():
+		return "all nodes"
+	case s.Namespace == nodes:
+		return "nodes " + s.Pods.text
+	}
 	pods, where := "pods "+s.Pods.text, "in namespaces "+"…"
 	if s.Pods.All() {
 		pods = "all pods"

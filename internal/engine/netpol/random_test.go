@@ -24,7 +24,7 @@ var (
 	someNodes      = []string{"", "n1", "n2"}
 	someNames      = []string{"p", "q", "r", "s"}
 	someAddresses  = addresses("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.1.2", "fd00::1", "fd00::2", "fd00:0:0:1::1")
-	otherAddresses = addresses("192.0.2.1", "10.0.0.200", "2001:db8::1")
+	otherAddresses = addresses("192.0.2.1", "10.0.0.200", "2001:db8::1", "10.0.9.1", "10.0.9.2") // the last two are nodes'
 	someBlocks     = []string{"0.0.0.0/0", "10.0.0.0/24", "10.0.0.0/31", "10.0.1.1/32", "192.0.2.0/24", "::/0", "fd00::/64", "fd00::2/128"}
 	somePorts      = []int32{80, 81, 443, 8080, 9000}
 	protocols      = []uint8{ruleset.TCP, ruleset.UDP, ruleset.SCTP}
@@ -167,6 +167,12 @@ func drawClusterPolicy(t *rapid.T) *Policy {
 	for d := range p.Rules {
 		for i := range p.Rules[d] {
 			p.Rules[d][i].Action = rapid.SampledFrom([]Action{Accept, Deny, Pass}).Draw(t, "action")
+			if Direction(d) == Egress && rapid.IntRange(0, 3).Draw(t, "nodes") == 0 {
+				if s, err = NewSelector(drawSelector(t)); err != nil {
+					t.Fatal(err)
+				}
+				p.Rules[d][i].Peers = append(p.Rules[d][i].Peers, Peer{Pods: NodeSelection(s)})
+			}
 		}
 	}
 	return p
@@ -197,7 +203,12 @@ func anyHistory(t *rapid.T) {
 }
 
 func event(t *rapid.T, c *Compiler) {
-	switch rapid.IntRange(0, 12).Draw(t, "event") {
+	switch rapid.IntRange(0, 14).Draw(t, "event") {
+	case 13:
+		i := rapid.IntRange(1, 2).Draw(t, "node")
+		c.SetNode(Node{fmt.Sprint(i), drawLabels(t), otherAddresses[2+i : 3+i]})
+	case 14:
+		c.DeleteNode(fmt.Sprint(rapid.IntRange(1, 2).Draw(t, "node")))
 	case 0, 1:
 		c.SetNamespace(Namespace{rapid.SampledFrom(someNamespaces).Draw(t, "namespace"), drawLabels(t)})
 	case 2:
@@ -226,6 +237,9 @@ func fresh(cluster *Cluster) *Compiler {
 	}
 	for _, p := range cluster.Pods {
 		c.SetPod(p)
+	}
+	for _, n := range cluster.Nodes {
+		c.SetNode(n)
 	}
 	for _, n := range cluster.Namespaces {
 		c.SetNamespace(n)

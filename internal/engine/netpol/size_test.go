@@ -1,6 +1,7 @@
 package netpol
 
 import (
+	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -18,7 +19,9 @@ func TestNothingStays(t *testing.T) {
 		p.Rules[Egress] = []Rule{{Peers: []Peer{{Pods: &everything}}, Ports: []PortMatch{{Name: "web"}}}}
 		c.SetPolicy(p)
 	}
+	c.SetNode(Node{Name: "n", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}})
 	c.Flush()
+	c.DeleteNode("n")
 	for i := range 3 {
 		name := string(rune('a' + i))
 		c.DeletePod(PodName{name, name}, "")

@@ -35,6 +35,7 @@ func TestCRD(t *testing.T) {
 	found = slices.Compact(found)
 	known := []string{
 		"destinationNamedPort: ours alone",     // of the experimental channel
+		"nodes: ours alone",                    // too
 		"enum: ours alone",                     // selectors' operators
 		"maxItems: ours alone",                 // of matchExpressions, for the rule below
 		"required: theirs is other",            // metadata is always there; a status without conditions

@@ -7,7 +7,6 @@
 //
 //	cd test/conformance/clusterpolicy && go test .
 //
-// It is a module of its own, for the suite needs much that eksact doesn't. Peers by
-// node labels, of the experimental channel, are not supported, and its two tests are
-// skipped.
+// All of its features are on, those of the experimental channel too. It is a module of
+// its own, for the suite needs much that eksact doesn't.
 package clusterpolicy

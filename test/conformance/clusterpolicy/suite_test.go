@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/kubernetes"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -38,7 +37,6 @@ func TestConformance(t *testing.T) {
 	s := suite.New(suite.Options{
 		Client: objects, ClientSet: clientSet, KubeConfig: to,
 		EnableAllSupportedFeatures: true,
-		ExemptFeatures:             sets.New(suite.SupportClusterNetworkPolicyEgressNodePeers),
 		TimeoutConfig:              config.TimeoutConfig{PokeInterval: time.Millisecond, PokeTimeout: 2 * time.Second},
 	})
 	s.Setup(t)

@@ -50,7 +50,11 @@ func startPods(ctx context.Context, c client.WithWatch, o client.Object, opts ..
 		h := fnv.New32a()
 		h.Write([]byte(p.Namespace + p.Name))
 		sum := h.Sum32()
-		p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: netip.AddrFrom4([4]byte{10, byte(sum >> 16), byte(sum >> 8), byte(sum)}).String()}
+		address := netip.AddrFrom4([4]byte{10, byte(sum >> 16), byte(sum >> 8), byte(sum)})
+		if p.Spec.HostNetwork {
+			address = nodeAddress(i)
+		}
+		p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: address.String()}
 		if err := c.Create(ctx, p); err != nil {
 			return err
 		}
@@ -58,6 +62,8 @@ func startPods(ctx context.Context, c client.WithWatch, o client.Object, opts ..
 	set.Status.ReadyReplicas = 2
 	return c.Status().Update(ctx, &set)
 }
+
+func nodeAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 0, byte(10 + i)}) }
 
 // world decides what connects, by the objects as they are when it is asked.
 type world struct {
@@ -71,7 +77,11 @@ type world struct {
 }
 
 func newWorld(t *testing.T, objects client.Client) *world {
-	return &world{t: t, objects: objects, compiler: netpol.New(), nodes: map[string]*ruleset.Program{}, told: map[netpol.PolicyName]bool{}}
+	w := &world{t: t, objects: objects, compiler: netpol.New(), nodes: map[string]*ruleset.Program{}, told: map[netpol.PolicyName]bool{}}
+	for i := range 2 {
+		w.compiler.SetNode(netpol.Node{Name: fmt.Sprintf("node-%d", i), Labels: map[string]string{corev1.LabelOSStable: "linux"}, Addresses: []netip.Addr{nodeAddress(i)}})
+	}
+	return w
 }
 
 // ServeHTTP serves exec in pods, as the API server does.

@@ -124,6 +124,11 @@ func (s *Set) read(file string, o *object, text []byte) error {
 			s.namespace(o.Metadata.Name, o.Metadata.Labels)
 		}
 		return err
+	case group == "" && o.Kind == "Node":
+		if err = s.once(file, o, ""); err == nil {
+			err = s.node(text)
+		}
+		return err
 	case group == "" && o.Kind == "Pod":
 		err = s.pod(o, text)
 	case group == "" && o.Kind == "Service":
@@ -174,6 +179,15 @@ func (s *Set) namespace(name string, labels map[string]string) {
 		s.Cluster.Namespaces = map[string]netpol.Namespace{}
 	}
 	s.Cluster.Namespaces[name] = n
+}
+
+func (s *Set) node(text []byte) error {
+	var n corev1.Node
+	if err := kubejson.UnmarshalCaseSensitivePreserveInts(text, &n); err != nil {
+		return err
+	}
+	s.Cluster.Nodes = append(s.Cluster.Nodes, netpol.NodeOf(&n))
+	return nil
 }
 
 func (s *Set) pod(o *object, text []byte) error {
