@@ -106,8 +106,8 @@ func (c *Compiler) DeletePolicy(name PolicyName) { c.newPolicies[name] = nil }
 
 // Change is what a flush changed.
 type Change struct {
-	// Nodes holds the nodes on which something changes. The deltas share sets' elements
-	// and chains with nothing that changes later.
+	// Nodes holds the nodes on which something changes. The deltas may share slices and
+	// maps with each other and with the compiler's chains: they are for reading.
 	Nodes map[string]ruleset.Delta
 	// Policies are those that were set since the flush before. When every node of Nodes
 	// has its delta, these versions are enforced everywhere.

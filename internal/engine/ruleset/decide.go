@@ -83,11 +83,26 @@ func (s Set) holds(a netip.Addr, proto uint8, port uint16) bool {
 	case Endpoints:
 		_, found = s.Elements[Element{Prefix: single, Proto: proto, Port: port}]
 	case Blocks:
+		return s.covers(a)
+	}
+	return found
+}
+
+// covers is whether a block holds the address. Of many blocks those are looked up that
+// it may be in: one of each length.
+func (s Set) covers(a netip.Addr) bool {
+	if len(s.Elements) <= a.BitLen() {
 		for e := range s.Elements {
 			if e.Prefix.Contains(a) {
 				return true
 			}
 		}
+		return false
 	}
-	return found
+	for bits := range a.BitLen() + 1 {
+		if _, found := s.Elements[Element{Prefix: netip.PrefixFrom(a, bits).Masked()}]; found {
+			return true
+		}
+	}
+	return false
 }

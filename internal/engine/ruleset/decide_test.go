@@ -2,10 +2,12 @@ package ruleset_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	. "github.com/eksact/eksact/internal/engine/ruleset"
 )
@@ -151,4 +153,23 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyBlocks: however many blocks there are, an address is in the same ones.
+func TestManyBlocks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var blocks []netip.Prefix
+		s := Set{Kind: Blocks, Elements: map[Element]struct{}{}}
+		for range rapid.IntRange(0, 300).Draw(t, "blocks") {
+			a := netip.AddrFrom4([4]byte{10, byte(rapid.IntRange(0, 255).Draw(t, "byte")), byte(rapid.IntRange(0, 255).Draw(t, "byte")), 7})
+			p := netip.PrefixFrom(a, rapid.IntRange(12, 32).Draw(t, "bits")).Masked()
+			blocks, s.Elements[Element{Prefix: p}] = append(blocks, p), struct{}{}
+		}
+		p := &Program{Sets: map[string]Set{"s": s}, Chains: map[string]Chain{"c": {Rules: []Rule{{Peer: "s", Verdict: Accept}}}}, Egress: map[netip.Addr]string{addr("192.0.2.1"): "c"}}
+		to := netip.AddrFrom4([4]byte{10, byte(rapid.IntRange(0, 255).Draw(t, "to")), byte(rapid.IntRange(0, 255).Draw(t, "to")), byte(rapid.IntRange(6, 8).Draw(t, "to"))})
+		pass, _ := Decide(p, Packet{Source: addr("192.0.2.1"), Destination: to, Proto: TCP, Port: 1})
+		if want := slices.ContainsFunc(blocks, func(b netip.Prefix) bool { return b.Contains(to) }); pass != want {
+			t.Errorf("%s: %v of %v", to, pass, blocks)
+		}
+	})
 }
