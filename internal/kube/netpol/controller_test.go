@@ -230,6 +230,25 @@ func TestNothingIsWrittenBeforeAllIsKnown(t *testing.T) {
 	}
 }
 
+// Nodes that come late, one after the other, keep nobody waiting for ever.
+func TestNodesThatComeLate(t *testing.T) {
+	h := newHouse(t)
+	h.create(t, only("client"))
+	h.create(t, podOn("c", "server"))
+	h.run(t)
+	eventually(t, "all is known", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.synced })
+	c, d := &kernel{}, &kernel{}
+	h.AddNode(h.ctx, "c", c)
+	h.AddNode(h.ctx, "d", d)
+	h.admit(t, request("server", "10.0.0.1"))
+	if c.lets("10.0.0.9", "10.0.0.1") {
+		t.Error("open")
+	}
+	if got := h.wait(t, 1); len(got) != 4 {
+		t.Errorf("receipts: %+v", got)
+	}
+}
+
 // A node that can't be written to keeps pods waiting, and is written anew.
 func TestANodeThatFailsIsWrittenAnew(t *testing.T) {
 	h := newHouse(t)

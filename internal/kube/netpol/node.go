@@ -42,7 +42,6 @@ func (c *Controller) AddNode(ctx context.Context, name string, e Enforcer) {
 		old.stop()
 	}
 	c.nodes[name] = n
-	c.generation++
 	n.reload()
 	c.touch()
 	go c.tend(ctx, n)

@@ -22,8 +22,9 @@ import (
 type lease struct {
 	Container string         `json:"container,omitempty"`
 	IfName    string         `json:"ifName,omitempty"`
-	Pod       string         `json:"pod,omitempty"` // namespace/name
-	UID       string         `json:"uid,omitempty"` // the pod's
+	Pod       string         `json:"pod,omitempty"`   // namespace/name
+	UID       string         `json:"uid,omitempty"`   // the pod's
+	NetNS     string         `json:"netns,omitempty"` // of the sandbox: a file on the node
 	Veth      string         `json:"veth,omitempty"`
 	Ports     []nft.HostPort `json:"ports,omitempty"`
 	Released  *time.Time     `json:"released,omitempty"`

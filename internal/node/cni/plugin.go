@@ -107,7 +107,7 @@ func (c *call) lease(args *skel.CmdArgs) (lease, error) {
 	}
 	pod, uid := podOf(args.Args)
 	l := lease{
-		addr: addr, Container: args.ContainerID, IfName: args.IfName, Pod: pod, UID: uid,
+		addr: addr, Container: args.ContainerID, IfName: args.IfName, Pod: pod, UID: uid, NetNS: args.Netns,
 		Veth: vethName(args.ContainerID, args.IfName), Ports: ports,
 	}
 	return l, c.write(l)
