@@ -21,6 +21,8 @@ const policyTable = "eksact-policy"
 // runNetworkPolicies follows a cluster's network policies until ctx ends.
 func (d *Daemon) runNetworkPolicies(ctx context.Context, k *cluster) {
 	k.policies = netpol.New(k.client, k.plane.Objects(), slog.With("cluster", k.record.Name))
+	k.policies.Enforce(d.NetworkPolicyEnabled(k.record.Name))
+	context.AfterFunc(ctx, d.WatchNetworkPolicy(k.record.Name, k.policies.Switch))
 	leases := func() ([]gate.Request, error) { return d.leasesOf(k.record.Name) }
 	d.running.Go(func() {
 		if err := k.policies.Run(ctx, leases); err != nil && ctx.Err() == nil {

@@ -2,6 +2,7 @@ package netpol
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -154,6 +155,24 @@ func (c *Controller) Enforce(on bool) {
 	}
 	c.on = on
 	c.reload()
+}
+
+// Switch is Enforce, and returns when it is so on every node.
+func (c *Controller) Switch(ctx context.Context, on bool) error {
+	c.Enforce(on)
+	c.mu.Lock()
+	generation := c.generation
+	c.mu.Unlock()
+	var last *node
+	err := c.until(ctx, func() bool {
+		n, behind := c.behind(generation)
+		last = n
+		return !behind
+	})
+	if err != nil && last != nil {
+		return fmt.Errorf("%s: %w", last.why("the switch of network policies"), err)
+	}
+	return err
 }
 
 // reload has all nodes written anew; no receipt counts before that. c.mu is held.

@@ -317,8 +317,12 @@ func TestTheSwitch(t *testing.T) {
 	h.create(t, podOn("a", "server"))
 	h.run(t)
 	h.admit(t, request("server", "10.0.0.1"))
-	h.Enforce(false)
-	eventually(t, "all is open", func() bool { return h.a.lets("10.0.0.9", "10.0.0.1") })
+	if err := h.Switch(h.ctx, false); err != nil {
+		t.Fatal(err)
+	}
+	if !h.a.lets("10.0.0.9", "10.0.0.1") {
+		t.Error("switched off, and closed")
+	}
 	if _, err := h.Wait(h.ctx, onlyVersion(1)); !errors.Is(err, ErrOff) {
 		t.Errorf("%v", err)
 	}
@@ -327,7 +331,9 @@ func TestTheSwitch(t *testing.T) {
 	if !h.a.lets("10.0.0.9", "10.0.0.3") {
 		t.Error("restricted")
 	}
-	h.Enforce(true)
+	if err := h.Switch(h.ctx, true); err != nil {
+		t.Fatal(err)
+	}
 	h.wait(t, 1)
 	if h.a.lets("10.0.0.9", "10.0.0.1") || h.a.lets("10.0.0.9", "10.0.0.3") {
 		t.Error("open")
