@@ -138,6 +138,7 @@ test-integration: build conformance-programs ## the workshop and the failures, o
 # tests with those of the module above.
 .PHONY: conformance conformance-programs
 conformance: build conformance-programs ## NetworkPolicy: cyclonus, Kubernetes' own tests, the leak loop; half an hour (root)
+	@cd test/conformance/cyclonus && $(GO) test ./...
 	@EKSACT_INTEGRATION=1 EKSACT_CONFORMANCE=whole EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test -v -count=1 -timeout 3h ./test/conformance
 
 conformance-programs:

@@ -1,7 +1,7 @@
 // Command cyclonus runs cyclonus's NetworkPolicy cases against the cluster of the
 // current kubeconfig and prints the result as Markdown.
 //
-//	cyclonus [-wait COMMAND | -perturbation 5s] [-tags TAG,…] [-every N] [-list]
+//	cyclonus [-wait COMMAND | -perturbation 5s] [-tags TAG,…] [-every N] [-from N] [-list]
 //
 // Cases, interpreter, expectations and comparison are the library's, none is left
 // out; nine pods in three namespaces serve TCP, UDP and SCTP on two ports each, and
@@ -19,14 +19,17 @@
 // SCTP is spoken by the worker on raw sockets: kernels without SCTP filter and
 // translate it all the same.
 //
-// It exits with 1 when a case fails.
+// It exits with 1 when a case fails. Interrupted, it prints the result of the cases
+// up to then and exits with 3; -from goes on from there.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -50,7 +53,7 @@ type options struct {
 	wait         string
 	perturbation time.Duration
 	tags         []string
-	every        int
+	every, from  int
 	protocols    []v1.Protocol
 	list         bool
 }
@@ -62,6 +65,7 @@ func main() {
 	flag.DurationVar(&o.perturbation, "perturbation", 5*time.Second, "pause after a change, without -wait")
 	tags := flag.String("tags", "", "only cases with one of these tags, separated by commas")
 	flag.IntVar(&o.every, "every", 1, "only each nth case")
+	flag.IntVar(&o.from, "from", 1, "number of the first case")
 	protocols := flag.String("protocols", "TCP,UDP,SCTP", "protocols that pods serve")
 	flag.BoolVar(&o.list, "list", false, "list the cases instead of running them")
 	flag.Parse()
@@ -71,7 +75,9 @@ func main() {
 	for _, p := range strings.Split(*protocols, ",") {
 		o.protocols = append(o.protocols, v1.Protocol(p))
 	}
-	passed, err := o.run()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	passed, err := o.run(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cyclonus:", err)
 		os.Exit(3)
@@ -81,7 +87,7 @@ func main() {
 	}
 }
 
-func (o options) run() (passed bool, err error) {
+func (o options) run(ctx context.Context) (passed bool, err error) {
 	if err := generator.ValidateTags(o.tags); err != nil {
 		return false, err
 	}
@@ -116,6 +122,10 @@ func (o options) run() (passed bool, err error) {
 	os.Stdout = stdout
 	r := report{began: time.Now()}
 	for _, c := range o.cases(target.IP) {
+		if ctx.Err() != nil {
+			r.print()
+			return false, fmt.Errorf("interrupted before case %d", c.number)
+		}
 		r.add(c.number, interpreter.ExecuteTestCase(c.TestCase))
 	}
 	return r.print(), nil
@@ -132,7 +142,7 @@ type numbered struct {
 func (o options) cases(ip string) []numbered {
 	var chosen []numbered
 	for i, c := range generator.NewTestCaseGenerator(true, ip, namespaces, nil, nil).GenerateTestCases() {
-		if i%o.every == 0 && (len(o.tags) == 0 || c.Tags.ContainsAny(o.tags)) {
+		if i+1 >= o.from && i%o.every == 0 && (len(o.tags) == 0 || c.Tags.ContainsAny(o.tags)) {
 			chosen = append(chosen, numbered{i + 1, c})
 		}
 	}
