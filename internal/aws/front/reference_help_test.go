@@ -23,6 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
+	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 )
 
@@ -38,7 +39,8 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	}
 	network := ec2.New(a.Store, doortest.Place)
 	makeGroups(t, network)
-	return a.Front(t, clusters.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
+	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
+	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }
 

@@ -78,24 +78,32 @@ func (s *Service) Service() *api.Service {
 	})
 	api.Add(svc, "GetChange", s.GetChange, func(_ context.Context, in *route53.GetChangeInput) []string { return s.arn("change", in.Id) })
 	api.Add(svc, "ChangeTagsForResource", s.ChangeTagsForResource, func(_ context.Context, in *route53.ChangeTagsForResourceInput) []string {
-		return s.arn(string(in.ResourceType), in.ResourceId)
+		return s.taggedARN(in.ResourceType, in.ResourceId)
 	})
 	api.Add(svc, "ListTagsForResource", s.ListTagsForResource, func(_ context.Context, in *route53.ListTagsForResourceInput) []string {
-		return s.arn(string(in.ResourceType), in.ResourceId)
+		return s.taggedARN(in.ResourceType, in.ResourceId)
 	})
 	api.Add(svc, "ListTagsForResources", s.ListTagsForResources, func(_ context.Context, in *route53.ListTagsForResourcesInput) []string {
 		var all []string
 		for _, id := range in.ResourceIds {
-			all = append(all, s.arn(string(in.ResourceType), &id)...)
+			all = append(all, s.taggedARN(in.ResourceType, &id)...)
 		}
 		return all
 	})
 	api.Add(svc, "TestDNSAnswer", s.TestDNSAnswer, nil)
 	s.addKeys(svc)
+	addNeeds(svc)
 	return svc
 }
 
 func (s *Service) zoneARN(id *string) []string { return s.arn("hostedzone", id) }
+
+func (s *Service) taggedARN(kind types.TagResourceType, id *string) []string {
+	if kind == types.TagResourceTypeHealthcheck {
+		return s.arn("healthcheck", id)
+	}
+	return s.arn("hostedzone", id)
+}
 
 func (s *Service) arn(kind string, id *string) []string {
 	if aws.ToString(id) == "" {
@@ -126,9 +134,11 @@ func (s *Service) addKeys(svc *api.Service) {
 			case "route53:changeresourcerecordsetsrecordtypes":
 				all = append(all, string(set.Type))
 			case "route53:changeresourcerecordsetsnormalizedrecordnames":
-				if name, ok := normalize(aws.ToString(set.Name)); ok {
-					all = append(all, strings.TrimSuffix(name, "."))
+				name := strings.ToLower(aws.ToString(set.Name))
+				if normal, ok := normalize(name); ok {
+					name = normal
 				}
+				all = append(all, strings.TrimSuffix(name, "."))
 			}
 		}
 		return policy.Many(all)
@@ -143,7 +153,30 @@ func (s *Service) addKeys(svc *api.Service) {
 		return vpcKey(in.VPC, key)
 	})
 	api.WithKeys(svc, "ListHostedZonesByVPC", func(_ context.Context, in *route53.ListHostedZonesByVPCInput, key string) policy.Values {
-		return vpcKey(&types.VPC{VPCId: in.VPCId, VPCRegion: in.VPCRegion}, key)
+		return vpcKey(vpcAsked(in), key)
+	})
+}
+
+func vpcAsked(in *route53.ListHostedZonesByVPCInput) *types.VPC {
+	if in.VPCId == nil {
+		return nil
+	}
+	return &types.VPC{VPCId: in.VPCId, VPCRegion: in.VPCRegion}
+}
+
+// addNeeds: who names a VPC must be allowed to see VPCs.
+func addNeeds(svc *api.Service) {
+	see := func(v *types.VPC) []api.Need {
+		if v == nil {
+			return nil
+		}
+		return []api.Need{{Action: "ec2:DescribeVpcs", Resources: []string{"*"}}}
+	}
+	api.WithNeeds(svc, "CreateHostedZone", func(_ context.Context, in *route53.CreateHostedZoneInput) []api.Need { return see(in.VPC) })
+	api.WithNeeds(svc, "AssociateVPCWithHostedZone", func(_ context.Context, in *route53.AssociateVPCWithHostedZoneInput) []api.Need { return see(in.VPC) })
+	api.WithNeeds(svc, "DisassociateVPCFromHostedZone", func(_ context.Context, in *route53.DisassociateVPCFromHostedZoneInput) []api.Need { return see(in.VPC) })
+	api.WithNeeds(svc, "ListHostedZonesByVPC", func(_ context.Context, in *route53.ListHostedZonesByVPCInput) []api.Need {
+		return see(vpcAsked(in))
 	})
 }
 
