@@ -250,3 +250,23 @@ func TestAddonTags(t *testing.T) {
 		wantError(t, err, "NotFoundException", "The specified resource could not be found: "+other)
 	})
 }
+
+// Whatever configuration values are given, they are read or refused in one line.
+func FuzzSchema(f *testing.F) {
+	for _, seed := range []string{`{"replicaCount":1}`, "corefile: |\n  .:53 {\n  }\n", "[1]", "{", "a: &a [*a]", `{"replicaCount":1e99}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, values string) {
+		for _, a := range catalog {
+			set, fault := a.schema.read(values)
+			if fault != "" && set != nil {
+				t.Errorf("%s: %q is refused (%s) and read as %v", a.name, values, fault, set)
+			}
+			for name := range set {
+				if _, ok := a.schema.settings[name]; !ok {
+					t.Errorf("%s: %q sets %s", a.name, values, name)
+				}
+			}
+		}
+	})
+}

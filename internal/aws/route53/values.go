@@ -29,9 +29,15 @@ func valueFault(kind, value string) string {
 		}
 		return ""
 	case "TXT", "SPF":
-		return textFault(value)
+		if fault := textFault(value); fault != "" {
+			return fault
+		}
 	}
-	if _, err := record(".", kind, 0, value); err != nil {
+	rr, err := record(".", kind, 0, value)
+	if err == nil {
+		_, err = dns.PackRR(rr, make([]byte, dns.MaxMsgSize), 0, nil, false)
+	}
+	if err != nil {
 		return problem(kind+"RRDATAInvalid", "Value is not valid", value)
 	}
 	return ""
@@ -40,12 +46,15 @@ func valueFault(kind, value string) string {
 // strings255 matches a value of character strings: quoted, each with its escapes.
 var strings255 = regexp.MustCompile(`^("(?:[^"\\]|\\.)*")(?:[ \t]+"(?:[^"\\]|\\.)*")*$`)
 
+// word matches a value that needs no quotation marks.
+var word = regexp.MustCompile(`^(?:[^"\\\s]|\\.){1,255}$`)
+
 var quoted = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 func textFault(value string) string {
 	if !strings255.MatchString(value) {
-		if !strings.ContainsAny(value, " \t\"") && value != "" {
-			return "" // one word needs no quotation marks
+		if word.MatchString(value) {
+			return ""
 		}
 		return problem("InvalidCharacterString", "Value should be enclosed in quotation marks", value)
 	}
@@ -67,6 +76,9 @@ var octal = regexp.MustCompile(`\\[0-3][0-7]{2}`)
 // record makes a resource record of a value.
 func record(name, kind string, ttl int64, value string) (dns.RR, error) {
 	if kind == "TXT" || kind == "SPF" {
+		if word.MatchString(value) {
+			value = `"` + value + `"`
+		}
 		value = octal.ReplaceAllStringFunc(value, func(s string) string {
 			n, _ := strconv.ParseUint(s[1:], 8, 8) // the pattern's digits
 			return fmt.Sprintf(`\%03d`, n)
