@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/nft"
@@ -68,6 +69,7 @@ const (
 func (c Config) Host() netip.Addr      { return at(c.Public, 1) }   // the host's end
 func (c Config) Front() netip.Addr     { return at(c.Public, 2) }   // AWS API endpoints
 func (c Config) NAT() netip.Addr       { return at(c.Public, 3) }   // the NAT gateway's public face
+func (c Config) Shell() netip.Addr     { return at(c.Public, 4) }   // the terminal's public face
 func (c Config) PublicDNS() netip.Addr { return at(c.Public, 53) }  // outside view
 func (c Config) Edge() netip.Addr      { return at(c.Public, 254) } // world's end
 
@@ -80,9 +82,11 @@ func (c Config) Proxy() netip.AddrPort { return netip.AddrPortFrom(c.Edge(), pro
 // proxyPort is reached through load balancers' listeners alone.
 const proxyPort = 4610
 
-// API is the /24 of cluster endpoints, Balancers the /23 of load balancers.
+// API is the /24 of cluster endpoints, Balancers the /23 of load balancers, Elastic
+// the /24 of instances and of further NAT gateways.
 func (c Config) API() netip.Prefix       { return netip.PrefixFrom(at(c.Public, 1<<8), 24) }
 func (c Config) Balancers() netip.Prefix { return netip.PrefixFrom(at(c.Public, 2<<8), 23) }
+func (c Config) Elastic() netip.Prefix   { return netip.PrefixFrom(at(c.Public, 4<<8), 24) }
 
 // World is the file of the router's namespace.
 func (c Config) World() string { return c.path("world") }
@@ -103,15 +107,14 @@ func (c Config) SubnetOf(a netip.Addr) (Subnet, bool) {
 }
 
 // Ranges are the pools for ipam: the subnets under their names, and the public
-// ones. In a subnet AWS reserves the first four addresses and the last; the
-// first 1/32 of it is for single addresses, what follows for pods' blocks.
+// ones.
 func (c Config) Ranges() []ipam.Range {
 	out := []ipam.Range{
 		{Name: RangeAPI, Prefix: c.API(), First: 4, Last: 1},
 		{Name: RangeBalancers, Prefix: c.Balancers(), First: 4, Last: 1},
 	}
 	for _, s := range c.Subnets {
-		out = append(out, ipam.Range{Name: s.Name, Prefix: s.Prefix, First: 4, Last: 1, BlocksFrom: 1 << max(0, 32-s.Prefix.Bits()-5)})
+		out = append(out, s.Range())
 	}
 	return out
 }
@@ -121,10 +124,13 @@ func (c Config) edge() nft.Edge {
 	return nft.Edge{
 		HostLink: worldHostLink,
 		VPC:      c.VPC, Public: c.Public,
-		Front: c.Front(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata, NAT: c.NAT(),
-		API: c.API(), Balancers: c.Balancers(), Proxy: c.Proxy(),
+		Front: c.Front(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata,
+		API: c.API(), Balancers: c.Balancers(), Elastic: c.Elastic(), Proxy: c.Proxy(),
 	}
 }
+
+// special addresses have a meaning of their own to every kernel.
+var special = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("224.0.0.0/3")}
 
 // check refuses what can't work.
 func (c Config) check() error {
@@ -135,6 +141,8 @@ func (c Config) check() error {
 		return fmt.Errorf("public range %s: want an IPv4 /16", c.Public)
 	case !c.VPC.Addr().Is4() || c.VPC.Bits() < 16 || c.VPC.Bits() > 28:
 		return fmt.Errorf("VPC range %s: want an IPv4 prefix from /16 to /28", c.VPC)
+	case slices.ContainsFunc(special, c.VPC.Overlaps) || slices.ContainsFunc(special, c.Public.Overlaps):
+		return fmt.Errorf("VPC range %s, public range %s: loopback, link-local and multicast addresses can't be used", c.VPC, c.Public)
 	case c.VPC.Overlaps(c.Public):
 		return fmt.Errorf("VPC range %s overlaps the public range %s", c.VPC, c.Public)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 
@@ -22,7 +23,8 @@ const worldHostLink = "internet"
 // crash goes on where the last one was.
 type Network struct {
 	Config
-	mu sync.Mutex // one change at a time
+	mu      sync.Mutex // one change at a time
+	subnets atomic.Pointer[[]Subnet]
 }
 
 // Open makes the router and its link to the host, or adopts what is there:
@@ -48,6 +50,14 @@ func Open(ctx context.Context, c Config) (*Network, error) {
 	}
 	if err := settings(c.World(), accounting); err != nil {
 		return nil, explain(err)
+	}
+	// Routes that are there stay until their owner has read what they are to be.
+	if routed, err := nft.HasRoutes(c.World()); err != nil {
+		return nil, explain(err)
+	} else if !routed {
+		if err := n.settle(c.DefaultLayout()); err != nil {
+			return nil, err
+		}
 	}
 	// Last, so that the host has no way in before the rules stand.
 	if err := n.linkHost(); err != nil {

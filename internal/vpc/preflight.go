@@ -55,6 +55,10 @@ func Preflight(c Config) []Problem {
 	return out
 }
 
+// Check refuses a configuration that can't work on this host: ranges that overlap,
+// or that the host uses itself.
+func Check(c Config) error { return errors.Join(c.check(), conflicts(c)) }
+
 const kernelHint = "load the modules (modprobe veth nf_tables nft_ct nft_nat nft_masq nft_numgen nft_fib_ipv4 nft_reject_ipv4 nf_conntrack), or use a kernel that has them"
 
 func problem(err error) Problem {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/eksact/eksact/internal/store"
 )
@@ -24,8 +26,10 @@ type Allocator struct {
 	store   *store.Store
 	leases  *store.Table[Lease]
 	cursors *store.Table[Cursor]
-	ranges  map[string]Range
-	order   []Range
+
+	mu     sync.RWMutex
+	ranges map[string]Range
+	order  []Range
 }
 
 // New registers the allocator's tables in the store: call it before the store is
@@ -57,7 +61,7 @@ func (a *Allocator) Block(ctx context.Context, rangeName, owner string, bits int
 }
 
 func (a *Allocator) take(ctx context.Context, rangeName, owner string, bits int) (netip.Prefix, error) {
-	r, ok := a.ranges[rangeName]
+	r, ok := a.Range(rangeName)
 	if !ok {
 		return netip.Prefix{}, fmt.Errorf("no address range %q", rangeName)
 	}
@@ -152,14 +156,39 @@ func (a *Allocator) Owners(prefix string) []string {
 	return out
 }
 
-// Range returns a range by name, or the one an address belongs to.
+// Put adds a range, or changes the one of its name. Ranges that are no longer used
+// may stay: nobody asks for their addresses.
+func (a *Allocator) Put(r Range) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ranges[r.Name] = r
+	a.order = slices.DeleteFunc(slices.Clone(a.order), func(old Range) bool { return old.Name == r.Name || old.Prefix.Overlaps(r.Prefix) })
+	a.order = append(a.order, r)
+}
+
+// Used counts the addresses of a range that are given out, those of blocks too.
+func (a *Allocator) Used(rangeName string) int {
+	used := 0
+	for _, l := range a.leases.List("") {
+		if l.Range == rangeName {
+			used += 1 << (32 - l.Prefix.Bits())
+		}
+	}
+	return used
+}
+
+// Range returns a range by name.
 func (a *Allocator) Range(name string) (Range, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
 	r, ok := a.ranges[name]
 	return r, ok
 }
 
 // RangeOf returns the range that an address belongs to.
 func (a *Allocator) RangeOf(addr netip.Addr) (Range, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
 	for _, r := range a.order {
 		if r.Prefix.Contains(addr) {
 			return r, true

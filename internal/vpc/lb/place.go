@@ -49,23 +49,24 @@ func (b *Balancers) place(ctx context.Context, l LoadBalancer) ([]Address, error
 // zone, public for one that faces the Internet, else private where there is one.
 func (b *Balancers) subnets(l LoadBalancer) ([]vpc.Subnet, error) {
 	var out []vpc.Subnet
+	all := b.network.AllSubnets()
 	zoned := func(zone string) bool {
 		return slices.ContainsFunc(out, func(s vpc.Subnet) bool { return s.Zone == zone })
 	}
 	for _, name := range l.Subnets {
-		i := slices.IndexFunc(b.network.Subnets, func(s vpc.Subnet) bool { return s.Name == name })
+		i := slices.IndexFunc(all, func(s vpc.Subnet) bool { return s.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no subnet %q", name)
 		}
-		if s := b.network.Subnets[i]; zoned(s.Zone) {
+		if s := all[i]; zoned(s.Zone) {
 			return nil, fmt.Errorf("two subnets of zone %s", s.Zone)
 		}
-		out = append(out, b.network.Subnets[i])
+		out = append(out, all[i])
 	}
 	if len(l.Subnets) > 0 {
 		return out, nil
 	}
-	for _, s := range b.network.Subnets {
+	for _, s := range all {
 		if s.Public == (l.Scheme == InternetFacing) && !zoned(s.Zone) {
 			out = append(out, s)
 		}

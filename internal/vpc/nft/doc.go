@@ -14,6 +14,7 @@
 //
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
 //	        eksact-api       who reaches cluster endpoints (Endpoints)
+//	        eksact-routes    the ways from subnets to public addresses (Routes)
 //	        eksact-lb        load balancers (Listeners)
 //	        eksact-flags     what flow logs need of TCP (LogFlags)
 //	node:   eksact-node      addresses that no pod has (ApplyNode)

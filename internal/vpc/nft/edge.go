@@ -21,10 +21,10 @@ type Edge struct {
 	Names    netip.Addr // DNS for the outside: 53
 	Resolver netip.Addr // DNS for the inside: 53
 	Metadata netip.Addr // instance metadata: TCP 80
-	NAT      netip.Addr // what the VPC's own traffic to public addresses comes from
 
 	API       netip.Prefix // public addresses of cluster endpoints
 	Balancers netip.Prefix // public addresses of load balancers
+	Elastic   netip.Prefix // public addresses of instances
 
 	Proxy netip.AddrPort // where listeners lead what a load balancer's proxy serves
 }
@@ -36,10 +36,8 @@ type Edge struct {
 //   - To the host go answers only: a pod can't open a connection to what listens
 //     on the host. There is no route to anywhere else.
 //   - The router itself answers on its services' ports and to echo requests.
-//   - Traffic of the VPC to public addresses comes from the NAT gateway's
-//     address, as on AWS; this also brings a pod's connection through a load
-//     balancer back by the way it came when the pod that answers is its
-//     neighbour, or itself.
+//
+// Traffic of the VPC to public addresses is Routes' matter.
 //
 // What is refused is refused at once, by a reset or an ICMP error.
 func ApplyEdge(ns string, e Edge) error {
@@ -48,8 +46,6 @@ func ApplyEdge(ns string, e Edge) error {
 		e.forward(b)
 		e.output(b)
 		e.nowhere(b)
-		nat := b.hook("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
-		b.rule(nat, saddr(e.VPC), originalDaddr(e.Public), snat(e.NAT))
 	})
 }
 
@@ -80,6 +76,7 @@ func (e Edge) forward(b *batch) {
 	b.rule(fwd, state(known), accept())
 	b.rule(fwd, iif(e.HostLink), daddr(e.API), accept())
 	b.rule(fwd, iif(e.HostLink), originalDaddr(e.Balancers), translated(), accept())
+	b.rule(fwd, iif(e.HostLink), originalDaddr(e.Elastic), translated(), accept())
 	b.rule(fwd, iif(e.HostLink), refuse(icmpProhibited))
 	b.rule(fwd, oif(e.HostLink), refused(RefusedEgress), refuse(icmpProhibited))
 }

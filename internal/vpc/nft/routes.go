@@ -1,0 +1,162 @@
+package nft
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"github.com/eksact/eksact/internal/netns"
+)
+
+const routeTable = "eksact-routes"
+
+// Routes are the ways from a VPC's subnets to public addresses, and back.
+type Routes struct {
+	HostLink  string // the router's link to the host, which stands for the Internet
+	VPC       netip.Prefix
+	Public    netip.Prefix // all "public" addresses
+	Balancers netip.Prefix // those of them that load balancers have
+	Elastic   netip.Prefix // those of them that instances may have
+
+	// Open says that some subnet's routes lead to an internet gateway. Else nothing
+	// reaches load balancers or instances from outside.
+	Open    bool
+	Subnets []SubnetRoutes
+	// Addresses are instances' private addresses with their public ones.
+	Addresses map[netip.Addr]netip.Addr
+}
+
+// SubnetRoutes are the ways out of one subnet.
+type SubnetRoutes struct {
+	Subnet netip.Prefix
+	Exits  []Exit // the most specific first
+}
+
+// Exit is a route to public addresses. One that is neither Direct nor has a Source
+// leads nowhere.
+type Exit struct {
+	To     netip.Prefix
+	Direct bool       // by the internet gateway, for those with a public address
+	Source netip.Addr // by a NAT gateway, from its address
+}
+
+// ApplyRoutes makes these the routes. Every packet that leaves the VPC is looked at
+// before its destination is translated, not a connection's first alone: a route
+// that is taken away cuts what went by it. Answers to connections from outside go
+// back by the way they came, whatever the routes, as a load balancer's flows do on
+// AWS. What has no way is refused at once.
+func ApplyRoutes(ns string, r Routes) error {
+	return replace(ns, routeTable, func(b *batch) {
+		before := b.hook("routes", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
+		pre := b.hook("inbound", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+		post := b.hook("source", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+		addresses := newPublished(b, r.Addresses)
+		b.rule(before, direction(1), accept())
+		if !r.Open {
+			for _, p := range []netip.Prefix{r.Balancers, r.Elastic} {
+				b.rule(before, iif(r.HostLink), daddr(p), reset())
+				b.rule(before, iif(r.HostLink), daddr(p), refuse(icmpNet))
+			}
+		}
+		leaving, leave := b.chain("leaving"), b.chain("leave")
+		b.rule(before, saddr(r.VPC), daddr(r.Public), jump(leaving.Name))
+		b.rule(post, saddr(r.VPC), originalDaddr(r.Public), jump(leave.Name))
+		for i, n := range r.Subnets {
+			way, source := b.chain(fmt.Sprint("way-", i)), b.chain(fmt.Sprint("source-", i))
+			b.rule(leaving, saddr(n.Subnet), jump(way.Name))
+			b.rule(leave, saddr(n.Subnet), jump(source.Name))
+			for _, e := range n.Exits {
+				e.write(b, way, source, addresses)
+			}
+		}
+		b.rule(leaving, reset())
+		b.rule(leaving, refuse(icmpNet))
+		if r.Open && addresses.in != nil {
+			b.rule(pre, addresses.inbound())
+		}
+	})
+}
+
+// write adds the rules of one exit: which packets it takes, and as whose.
+func (e Exit) write(b *batch, way, source *nftables.Chain, p published) {
+	switch {
+	case e.Source.IsValid():
+		b.rule(way, daddr(e.To), accept())
+		b.rule(source, originalDaddr(e.To), snat(e.Source))
+	case e.Direct && p.out != nil:
+		b.rule(way, daddr(e.To), p.known(), accept())
+		b.rule(source, originalDaddr(e.To), p.outbound())
+	}
+	b.rule(way, daddr(e.To), reset())
+	b.rule(way, daddr(e.To), refuse(icmpNet))
+}
+
+// published are instances with public addresses, as maps both ways.
+type published struct{ out, in *nftables.Set }
+
+func newPublished(b *batch, addresses map[netip.Addr]netip.Addr) published {
+	if len(addresses) == 0 {
+		return published{}
+	}
+	var out, in []nftables.SetElement
+	for _, private := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
+		public := addresses[private]
+		out = append(out, nftables.SetElement{Key: private.AsSlice(), Val: public.AsSlice()})
+		in = append(in, nftables.SetElement{Key: public.AsSlice(), Val: private.AsSlice()})
+	}
+	set := func(name string, elements []nftables.SetElement) *nftables.Set {
+		return b.set(&nftables.Set{Name: name, IsMap: true, KeyType: nftables.TypeIPAddr, DataType: nftables.TypeIPAddr}, elements)
+	}
+	return published{set("public", out), set("private", in)}
+}
+
+// known matches packets from who has a public address.
+func (p published) known() []expr.Any {
+	return []expr.Any{loadSaddr(reg0), &expr.Lookup{SourceRegister: reg0, DestRegister: reg0, IsDestRegSet: true, SetID: p.out.ID, SetName: p.out.Name}}
+}
+
+// outbound rewrites the source to the sender's public address.
+func (p published) outbound() []expr.Any {
+	return append(p.known(), &expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg0})
+}
+
+// inbound rewrites a public destination to the private address behind it.
+func (p published) inbound() []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: reg0, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4},
+		&expr.Lookup{SourceRegister: reg0, DestRegister: reg0, IsDestRegSet: true, SetID: p.in.ID, SetName: p.in.Name},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg0},
+	}
+}
+
+func loadSaddr(register uint32) expr.Any {
+	return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4}
+}
+
+// direction matches packets of a connection's one direction: 0 as it was opened,
+// 1 back.
+func direction(d byte) []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeyDIRECTION},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: []byte{d}},
+	}
+}
+
+// HasRoutes says whether the namespace has routes, from now or from before.
+func HasRoutes(ns string) (found bool, err error) {
+	err = netns.Do(ns, func() error {
+		conn, err := nftables.New()
+		if err != nil {
+			return fmt.Errorf("opening netfilter: %w", err)
+		}
+		tables, err := conn.ListTablesOfFamily(nftables.TableFamilyIPv4)
+		found = slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == routeTable })
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,124 @@
+package vpc
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/eksact/eksact/internal/vpc/ipam"
+	"github.com/eksact/eksact/internal/vpc/nft"
+)
+
+// Layout is what of the network can change while it runs: its subnets, and how
+// they reach public addresses.
+type Layout struct {
+	Subnets []SubnetRoutes
+	// Open says that the VPC can be reached from outside, where it publishes
+	// something: some subnet's routes lead to an internet gateway.
+	Open bool
+	// Addresses are machines' private addresses with their public ones.
+	Addresses map[netip.Addr]netip.Addr
+}
+
+// SubnetRoutes is a subnet with its exits to public addresses, the most specific
+// first.
+type SubnetRoutes struct {
+	Subnet
+	Exits []nft.Exit
+}
+
+// DefaultLayout is the network as its configuration has it: all subnets reach
+// public addresses, from the NAT gateway's.
+func (c Config) DefaultLayout() Layout {
+	l := Layout{Open: true}
+	for _, s := range c.Subnets {
+		l.Subnets = append(l.Subnets, SubnetRoutes{s, []nft.Exit{{To: everything, Source: c.NAT()}}})
+	}
+	return l
+}
+
+// Settle makes the network so: routers of new subnets appear, of old ones go, and
+// packets obey the routes from then on.
+func (n *Network) Settle(ctx context.Context, l Layout) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return errors.Join(n.settle(l), ctx.Err())
+}
+
+func (n *Network) settle(l Layout) error {
+	world, err := enter(n.World())
+	if err != nil {
+		return err
+	}
+	defer world.close()
+	old, subnets := n.AllSubnets(), []Subnet{}
+	routes := nft.Routes{
+		HostLink: worldHostLink, VPC: n.VPC, Public: n.Public, Balancers: n.Balancers(), Elastic: n.Elastic(), Open: l.Open, Addresses: l.Addresses,
+	}
+	var routers []netip.Addr
+	for _, s := range l.Subnets {
+		subnets, routers = append(subnets, s.Subnet), append(routers, s.Router())
+		routes.Subnets = append(routes.Subnets, nft.SubnetRoutes{Subnet: s.Prefix, Exits: s.Exits})
+	}
+	if err := world.loopback(routers...); err != nil {
+		return explain(err)
+	}
+	if err := nft.ApplyRoutes(n.World(), routes); err != nil {
+		return explain(err)
+	}
+	n.subnets.Store(&subnets)
+	for _, s := range old {
+		if !slices.Contains(routers, s.Router()) {
+			if err := world.forget(s.Router()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// forget takes an address from the loopback.
+func (s *side) forget(a netip.Addr) error {
+	lo, err := s.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	all, err := s.AddrList(lo, unix.AF_INET)
+	if err != nil {
+		return err
+	}
+	for _, have := range all {
+		if p, ok := prefixOf(have.IPNet); ok && p.Addr() == a {
+			return s.AddrDel(lo, &have)
+		}
+	}
+	return nil
+}
+
+// AllSubnets are the subnets that there are now.
+func (n *Network) AllSubnets() []Subnet {
+	if now := n.subnets.Load(); now != nil {
+		return *now
+	}
+	return n.Subnets
+}
+
+// SubnetOf returns the subnet of an address, of those that there are now.
+func (n *Network) SubnetOf(a netip.Addr) (Subnet, bool) {
+	for _, s := range n.AllSubnets() {
+		if s.Prefix.Contains(a) {
+			return s, true
+		}
+	}
+	return Subnet{}, false
+}
+
+// Range is the subnet's pool for ipam. AWS reserves its first four addresses and
+// the last; the first 1/32 of it is for single addresses, what follows for pods'
+// blocks.
+func (s Subnet) Range() ipam.Range {
+	return ipam.Range{Name: s.Name, Prefix: s.Prefix, First: 4, Last: 1, BlocksFrom: 1 << max(0, 32-s.Prefix.Bits()-5)}
+}
