@@ -1,15 +1,21 @@
-// Package ec2 shows the account's network and its instances: the read calls of
-// Amazon EC2 for VPCs, subnets, security groups, availability zones and
-// instances, with EC2's filters, pages and error texts.
+// Package ec2 is Amazon EC2's API: VPCs with their subnets, route tables, gateways
+// and addresses, security groups, instances, and the data that clients ask for
+// before they make any of these.
 //
-// Security groups, their rules and prefix lists are made and changed through it;
-// when such a call returns, packets meet the new rules (Service.Enforce). All else
-// is not created through this API; the daemon puts the records of what it has
-// built (PutVPC, PutSubnet, PutInstance, PutNetworkInterface) and removes them with
-// it. So a cluster's nodes are what `aws ec2 describe-instances` lists. Every
-// other EC2 operation is unknown to the front door and refused there.
+// All is records in the store. What stands behind them is a [Ground]: one VPC runs
+// on this machine, and after each change of it the ground makes the network what
+// [Service.Layout] reads from the records. Other VPCs are records only; nothing can
+// be launched in them. Instances and interfaces are recorded by who runs them
+// (PutInstance, PutNetworkInterface). When a call that changes security groups
+// returns, packets meet the new rules (Service.Enforce).
+//
+// A kind of resource is a [family]: finding one, its tags and its condition keys are
+// the same code for all. Operations are registered by add, which answers DryRun and
+// asks for the permission to tag.
 //
 // Filters follow https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html:
 // all filters must match, any value of one does, * and ? are wildcards. A filter
-// that isn't there for a kind of resource is refused by name, never ignored.
+// that isn't there for a kind of resource is refused by name, never ignored; so are
+// parameters whose effect isn't there. Operations that aren't registered are
+// unknown to the front door and refused there.
 package ec2

@@ -61,15 +61,20 @@ func (s *Service) PutSecurityGroup(ctx context.Context, id, vpc, name, descripti
 		if _, ok := s.groups.In(tx).Get(id); ok {
 			return nil
 		}
-		s.groups.In(tx).Put(id, SecurityGroup{
-			ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
-			Rules: []Rule{
-				{ID: drawID("sgr"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
-				{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
-			},
-		})
+		s.groups.In(tx).Put(id, mutual(id, vpc, name, description, tags))
 		return nil
 	})
+}
+
+// mutual is a group that lets its members talk to each other, and out.
+func mutual(id, vpc, name, description string, tags map[string]string) SecurityGroup {
+	return SecurityGroup{
+		ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
+		Rules: []Rule{
+			{ID: drawID("sgr"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
+			{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
+		},
+	}
 }
 
 // RestoreGroup creates or replaces a group, as it is given.
@@ -79,7 +84,7 @@ func (s *Service) RestoreGroup(ctx context.Context, g SecurityGroup) error {
 
 // PutDefaultGroup makes a VPC's default group, if it is not there, under an id.
 func (s *Service) PutDefaultGroup(ctx context.Context, id, vpc string) error {
-	return s.PutSecurityGroup(ctx, id, vpc, defaultGroup, "default VPC security group", nil)
+	return s.PutSecurityGroup(ctx, id, vpc, defaultGroup, defaultDescription, nil)
 }
 
 // RemoveSecurityGroup removes a group, if it is there. One that interfaces or other

@@ -15,6 +15,13 @@ type VPC struct {
 	CIDRs   []netip.Prefix // the first is the primary block
 	Default bool
 	Tags    map[string]string
+
+	Tenancy    string `json:",omitempty"` // "" is default
+	DHCP       string `json:",omitempty"` // "dopt-…", "" is the region's default set
+	ACL        string `json:",omitempty"` // "acl-…": the default network ACL
+	NoDNS      bool   `json:",omitempty"` // enableDnsSupport is off
+	DNSNames   bool   `json:",omitempty"` // enableDnsHostnames
+	NAUMetrics bool   `json:",omitempty"` // enableNetworkAddressUsageMetrics
 }
 
 // Subnet is a part of a VPC in one zone.
@@ -25,6 +32,9 @@ type Subnet struct {
 	Zone        string // "us-west-2a"
 	MapPublicIP bool
 	Tags        map[string]string
+
+	NameType string `json:",omitempty"` // of host names: "ip-name" or "resource-name"; "" is the first
+	NameA    bool   `json:",omitempty"` // resource names have A records
 }
 
 // Instance is a machine.
@@ -56,6 +66,11 @@ type Instance struct {
 	MetadataTags bool
 
 	Tags map[string]string
+
+	Cluster   string    `json:",omitempty"` // whose node it is, whatever its tags say
+	Protected bool      `json:",omitempty"` // disableApiTermination
+	Ended     time.Time `json:",omitzero"`  // when it was terminated
+	Reason    string    `json:",omitempty"` // of its last change of state: "User initiated (…)"
 }
 
 // Interface is an elastic network interface of an instance.
@@ -99,11 +114,6 @@ func (s *Service) DeleteVPC(ctx context.Context, id string) error {
 // PutSubnet creates or replaces a subnet's record.
 func (s *Service) PutSubnet(ctx context.Context, n Subnet) error {
 	return put(ctx, s.store, s.subnets, n.ID, n)
-}
-
-// DeleteSubnet removes it, if it is there.
-func (s *Service) DeleteSubnet(ctx context.Context, id string) error {
-	return remove(ctx, s.store, s.subnets, id)
 }
 
 // PutInstance creates or replaces an instance's record. When it returns its

@@ -2,19 +2,25 @@ package ec2
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
-// Service answers the read calls of EC2.
+// Service answers the EC2 API.
 type Service struct {
 	store *store.Store
 	place api.Place
 	// zones are the zones of the region that there are, "us-west-2a", in order.
 	zones []string
+	// Now is the clock.
+	Now func() time.Time
+
+	ground Ground // nil: all VPCs are records
 
 	vpcs      *store.Table[VPC]
 	subnets   *store.Table[Subnet]
@@ -32,19 +38,33 @@ type Service struct {
 	flowLogs *store.Table[FlowLog]
 	// Deliveries is where flow logs are delivered to. It is set before the first call.
 	Deliveries Deliveries
+	once       *store.Table[Once]
 
-	// AvailableAddresses counts a subnet's free addresses. While it is nil
-	// DescribeSubnets leaves the number out.
-	AvailableAddresses func(subnet string) int
+	vpcFamily      *family[VPC]
+	subnetFamily   *family[Subnet]
+	groupFamily    *family[SecurityGroup]
+	instanceFamily *family[Instance]
+	tableFamily    *family[RouteTable]
+	gatewayFamily  *family[InternetGateway]
+	natFamily      *family[NATGateway]
+	addressFamily  *family[Address]
+	aclFamily      *family[NetworkACL]
+	templateFamily *family[LaunchTemplate]
+	keyFamily      *family[KeyPair]
+	listFamily     *family[PrefixList]
+	eniFamily      *family[NetworkInterface]
+	flowFamily     *family[FlowLog]
+	families       []relatives
 }
 
 // New makes the service. Its tables are registered in st, which is loaded
 // afterwards.
 func New(st *store.Store, place api.Place, zones ...string) *Service {
-	return &Service{
+	s := &Service{
 		store:     st,
 		place:     place,
-		zones:     zones,
+		zones:     slices.Compact(slices.Sorted(slices.Values(zones))),
+		Now:       time.Now,
 		vpcs:      store.NewTable[VPC](st, "ec2/vpc"),
 		subnets:   store.NewTable[Subnet](st, "ec2/subnet"),
 		groups:    store.NewTable[SecurityGroup](st, "ec2/security-group"),
@@ -54,51 +74,52 @@ func New(st *store.Store, place api.Place, zones ...string) *Service {
 
 		metadataDefaults: store.NewTable[MetadataDefaults](st, "ec2/metadata-defaults"),
 		flowLogs:         store.NewTable[FlowLog](st, "ec2/flow-log"),
+		once:             store.NewTable[Once](st, "ec2/token"),
 	}
+	s.makeFamilies(st)
+	return s
 }
 
 // Service lists the operations for the front door. EC2's Describe calls touch no
 // resources that a policy could name.
 func (s *Service) Service() *api.Service {
 	svc := &api.Service{ID: "ec2", Action: "ec2", Resource: s.ofResource}
-	api.Add(svc, "DescribeVpcs", s.DescribeVpcs, nil)
-	api.Add(svc, "DescribeSubnets", s.DescribeSubnets, nil)
-	api.Add(svc, "DescribeAvailabilityZones", s.DescribeAvailabilityZones, nil)
-	api.Add(svc, "DescribeInstances", s.DescribeInstances, nil)
+	s.addVPCs(svc)
+	s.addSubnets(svc)
+	s.addRouteTables(svc)
+	s.addRoutes(svc)
+	s.addInternetGateways(svc)
+	s.addNATGateways(svc)
+	s.addAddresses(svc)
+	s.addDHCP(svc)
+	s.addZones(svc)
+	s.addTags(svc)
+	s.addMachines(svc)
+	s.addTypes(svc)
+	s.addLaunchTemplates(svc)
+	s.addKeyPairs(svc)
+	s.addImages(svc)
 	s.addGroupCalls(svc)
 	s.addMetadata(svc)
 	s.addFlowLogs(svc)
 	return svc
 }
 
-// ofResource answers for the condition keys of a resource: its tags.
+// ofResource answers for the condition keys of a resource: its tags, and what it
+// is and where.
 func (s *Service) ofResource(arn, key string) policy.Values {
 	if v, ours := s.ofGroups(arn, key); ours {
 		return v
 	}
-	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
-	if i, ok := s.instances.Get(id); ok && kind == "instance" && !isTag {
-		return i.metadata().key(key)
+	if k, ok := s.keyPair("", id); ok && kind == "key-pair" { // the one kind whose ARNs have names
+		return s.keyFamily.answer(k.ID, key)
 	}
-	if !isTag || arn != s.arn(kind, id) {
+	f, ok := s.familyNamed(kind)
+	if !ok || arn != s.arn(kind, id) {
 		return policy.Values{}
 	}
-	switch kind {
-	case "vpc":
-		v, _ := s.vpcs.Get(id)
-		return api.TagValue(v.Tags, tag)
-	case "subnet":
-		n, _ := s.subnets.Get(id)
-		return api.TagValue(n.Tags, tag)
-	case "instance":
-		i, _ := s.instances.Get(id)
-		return api.TagValue(i.Tags, tag)
-	case "vpc-flow-log":
-		f, _ := s.flowLogs.Get(id)
-		return api.TagValue(f.Tags, tag)
-	}
-	return policy.Values{}
+	return f.answer(id, key)
 }
 
 func (s *Service) arn(kind, id string) string {

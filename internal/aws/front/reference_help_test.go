@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -38,6 +40,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 		t.Fatal(err)
 	}
 	network := ec2.New(a.Store, doortest.Place)
+	makeNetwork(t, network)
 	makeGroups(t, network)
 	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
 	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
@@ -71,6 +74,30 @@ func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {
 	}))
 }
 
+// makeNetwork records one of each kind of EC2's.
+func makeNetwork(t testing.TB, s *ec2.Service) {
+	t.Helper()
+	ctx, tags, cidr, name := t.Context(), map[string]string{"Team": "a"}, netip.MustParsePrefix("10.0.0.0/16"), thing
+	_, keyErr := s.CreateKeyPair(ctx, &awsec2.CreateKeyPairInput{KeyName: &name, TagSpecifications: []ec2types.TagSpecification{
+		{ResourceType: ec2types.ResourceTypeKeyPair, Tags: []ec2types.Tag{{Key: aws.String("Team"), Value: aws.String("a")}}},
+	}})
+	err := errors.Join(keyErr,
+		s.Plant(ctx, ec2.Seed{
+			VPC:     ec2.VPC{ID: thing, CIDRs: []netip.Prefix{cidr}, Tags: tags},
+			Parts:   ec2.VPCParts{RouteTable: "main", Association: "main", ACL: thing, Group: "default"},
+			Subnets: []ec2.Subnet{{ID: thing, VPC: thing, CIDR: cidr, Zone: "us-west-2a", Tags: tags}},
+			Gateway: ec2.InternetGateway{ID: thing, VPC: thing, Tags: tags},
+			Address: ec2.Address{ID: thing, PublicIP: cidr.Addr(), Association: thing, Instance: thing, Tags: tags},
+			NAT:     ec2.NATGateway{ID: thing, VPC: thing, Subnet: thing, Tags: tags},
+			Tables:  []ec2.RouteTable{{ID: thing, VPC: thing, Associations: []ec2.Association{{ID: thing, Subnet: thing}}, Tags: tags}},
+		}),
+		s.PutInstance(ctx, ec2.Instance{ID: thing, Type: "m5.large", VPC: thing, Zone: "us-west-2a", ProfileARN: "arn:aws:iam::" + number + ":instance-profile/" + thing, Tags: tags}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // makeGroups makes one of each that has to do with security groups, all called
 // thing.
 func makeGroups(t testing.TB, s *ec2.Service) {
@@ -78,7 +105,6 @@ func makeGroups(t testing.TB, s *ec2.Service) {
 	ctx, tags := t.Context(), map[string]string{"Team": "a"}
 	rule := ec2.Rule{ID: thing, Protocol: "-1", From: -1, To: -1, PrefixList: thing, Tags: tags}
 	err := errors.Join(
-		s.PutVPC(ctx, ec2.VPC{ID: thing, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Tags: tags}),
 		s.RestoreGroup(ctx, ec2.SecurityGroup{ID: thing, VPC: thing, Name: thing, Rules: []ec2.Rule{rule}, Tags: tags}),
 		s.PutPrefixList(ctx, ec2.PrefixList{ID: thing, Name: thing, Owner: number, Family: "IPv4", MaxEntries: 1, Version: 1, Tags: tags}),
 		s.PutNetworkInterface(ctx, ec2.NetworkInterface{ID: thing, VPC: thing, Subnet: thing, Zone: "us-west-2a", Groups: []string{thing}, Tags: tags}),

@@ -41,7 +41,20 @@ var absent = map[string]string{
 	"ec2:IpamPrefixListResolverTargetId": "there is no IPAM",
 	"ec2:ManagedResourceOperator":        "no service operates resources of the account",
 	"iam:RoleTemplateARN":                "there are no role templates, so no role is made from one",
+	"ec2:CreateTags ec2:CreateAction":    "is of tags given at creation, for which CreateTags is asked beside",
+	"ec2:CpuOptionsAmdSevSnp":            noOption,
+	"ec2:InstanceAutoRecovery":           noOption,
+	"ec2:InstanceBandwidthWeighting":     noOption,
+	"ec2:PlacementGroup":                 noOption,
+	"ec2:ProductCode":                    noOption,
+	"ec2:Ipv4IpamPoolId":                 "there are no IPAM pools",
+	"ec2:Ipv6IpamPoolId":                 "there are no IPAM pools",
 }
+
+const (
+	noOption     = "instances have no such option"
+	noParameters = "images named by a parameter are not resolved"
+)
 
 // TestReference walks all operations of all services: each is an action of the
 // service authorization reference, is asked with resources of the action's types,
@@ -59,6 +72,7 @@ func TestReference(t *testing.T) {
 		in := operations[name](ctx, nil).Op.Input()
 		fill(reflect.ValueOf(in).Elem(), "", 0)
 		asked := operations[name](ctx, in)
+		specifyTags(in, resourcesOf(ctx, asked, in))
 		table, action := actions.Look(asked.Action)
 		if action == nil {
 			if newer[asked.Action] == "" {
@@ -110,7 +124,10 @@ func TestReference(t *testing.T) {
 // inside are dependent actions that a service asks for by itself, because only it
 // knows when they are needed.
 var inside = map[string]string{
-	"iam:AddRoleToInstanceProfile iam:PassRole": "of the role, if it is there",
+	"iam:AddRoleToInstanceProfile iam:PassRole":            "of the role, if it is there",
+	"ec2:CreateLaunchTemplate ssm:GetParameters":           noParameters,
+	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":    noParameters,
+	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters": noParameters,
 }
 
 // checkDependent: the actions that the reference says a call needs too are asked.
@@ -193,10 +210,23 @@ var attributes = map[string]string{
 // key's name stands for what fill writes.
 func has(asked front.Asked, resources []string, key string) bool {
 	key = strings.ToLower(key)
-	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}, {"${attributename}", attributes[asked.Action]}} {
+	attribute := attributes[asked.Action]
+	if v := asked.Keys.Values(resources[0], "ec2:attribute"); v.Len() > 0 {
+		attribute = strings.ToLower(v.At(0))
+	}
+	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}, {"${attributename}", attribute}} {
 		key = strings.ReplaceAll(key, r[0], r[1])
 	}
 	return slices.ContainsFunc(resources, func(arn string) bool { return asked.Keys.Values(arn, key).Len() > 0 })
+}
+
+// specifyTags makes EC2's tags at creation be for what is made.
+func specifyTags(in any, resources []string) {
+	list := reflect.ValueOf(in).Elem().FieldByName("TagSpecifications")
+	kind, _, isNew := strings.Cut(resources[0][strings.LastIndexByte(resources[0], ':')+1:], "/")
+	if list.IsValid() && list.Len() > 0 && isNew {
+		list.Index(0).FieldByName("ResourceType").SetString(kind)
+	}
 }
 
 // TestKeysOfNothing: what a caller leaves out has no values, for policies ask
@@ -275,6 +305,8 @@ func text(t reflect.Type, field string) string {
 		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
 	case strings.HasSuffix(field, "Arn"):
 		return "arn:aws:iam::" + number + ":role/" + thing
+	case field == "Resources":
+		return "vpc-" + thing
 	case field == "DeletionTaskId":
 		return "task/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS/4ae0e5c9-6a0c-4b8e-a8fd-1d8c7d0a2b11"
 	}

@@ -1,0 +1,106 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// Ground is what stands behind the records: the machine's network, and the
+// machines. One VPC runs, all others are records: nothing can be launched in them.
+type Ground interface {
+	// VPC is the id of the VPC that runs.
+	VPC() string
+	// Settle makes the network what the records say (see Layout). It is called
+	// after each change of them, and may be called at any time.
+	Settle(ctx context.Context) error
+	// Used counts the addresses of a subnet that are given out.
+	Used(subnet string) int
+	// Take gives owner an address of a subnet, Release takes all of the owner's back.
+	Take(ctx context.Context, subnet, owner string) (netip.Addr, error)
+	Release(ctx context.Context, owner string) error
+	// PublicPool are the addresses that Elastic IP addresses are of.
+	PublicPool() netip.Prefix
+
+	// Stop, Start, Reboot and Terminate do it to an instance's machine. They return
+	// when the change has begun and is recorded; it ends by itself.
+	Stop(ctx context.Context, instance string) error
+	Start(ctx context.Context, instance string) error
+	Reboot(ctx context.Context, instance string) error
+	Terminate(ctx context.Context, instance string) error
+	// Console is what the machine has said at its start.
+	Console(instance string) ([]byte, error)
+}
+
+// UseGround puts the records on real ground, before the first call.
+func (s *Service) UseGround(g Ground) { s.ground = g }
+
+// runs says whether a VPC is the one that runs.
+func (s *Service) runs(vpc string) bool { return s.ground != nil && s.ground.VPC() == vpc }
+
+// change commits records, and makes the network follow if they are of the VPC that
+// runs. A network that can't follow is an error of ours; the next change, or start,
+// tries again.
+func (s *Service) change(ctx context.Context, fn func(*store.Tx) error, vpc string) error {
+	if err := s.store.Update(ctx, fn); err != nil {
+		return err
+	}
+	return s.settle(ctx, vpc)
+}
+
+func (s *Service) settle(ctx context.Context, vpc string) error {
+	if !s.runs(vpc) {
+		return nil
+	}
+	if err := s.ground.Settle(ctx); err != nil {
+		return fmt.Errorf("the network does not follow its records: %w", err)
+	}
+	return nil
+}
+
+// Layout is what the network of a VPC is to be.
+type Layout struct {
+	Subnets []SubnetLayout // by id
+	// Open says that an internet gateway is attached, and some subnet's routes lead
+	// to it: what is outside can reach what is published inside.
+	Open bool
+	// Public maps instances' private addresses to their public ones.
+	Public map[netip.Addr]netip.Addr
+}
+
+// SubnetLayout is a subnet, and where its packets to outside of the VPC go.
+type SubnetLayout struct {
+	Subnet
+	Routes []Exit // the most specific first
+}
+
+// Exit is a route out of the VPC. What is neither Direct nor has a Source goes
+// nowhere.
+type Exit struct {
+	To     netip.Prefix
+	Direct bool       // by the internet gateway: from an instance's own public address
+	Source netip.Addr // by a NAT gateway: from its address
+}
+
+// Layout reads from the records what a VPC's network is to be.
+func (s *Service) Layout(vpc string) Layout {
+	l := Layout{Public: map[netip.Addr]netip.Addr{}}
+	for _, n := range s.subnetFamily.all() {
+		if n.VPC != vpc {
+			continue
+		}
+		exits := s.exits(n)
+		l.Subnets = append(l.Subnets, SubnetLayout{n, exits})
+		for _, e := range exits {
+			l.Open = l.Open || e.Direct
+		}
+	}
+	for _, a := range s.addressFamily.all() {
+		if i, ok := s.instances.Get(a.Instance); ok && i.VPC == vpc {
+			l.Public[a.PrivateIP] = a.PublicIP
+		}
+	}
+	return l
+}
