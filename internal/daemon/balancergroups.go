@@ -134,7 +134,7 @@ func (d *Daemon) dismissRules(ctx context.Context, name string) (err error) {
 
 // blocks are those that health checks come from.
 func (d *Daemon) blocks() (all []netip.Prefix) {
-	for _, s := range d.network.Subnets {
+	for _, s := range d.network.AllSubnets() {
 		all = append(all, s.Prefix)
 	}
 	return all
@@ -212,7 +212,7 @@ func (d *Daemon) balancerInterface(id, subnet string) string {
 
 // balancerInterfaces are the ids of the interfaces that a load balancer has.
 func (d *Daemon) balancerInterfaces(id string) (ids []string) {
-	for _, s := range d.network.Subnets {
+	for _, s := range d.network.AllSubnets() {
 		if _, ok := d.knownInterface(d.balancerInterface(id, s.Name)); ok {
 			ids = append(ids, d.balancerInterface(id, s.Name))
 		}

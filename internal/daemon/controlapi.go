@@ -93,11 +93,18 @@ func (d *Daemon) openShell(ctx context.Context, p ShellPlace) (control.Attachmen
 	if p.Laptop {
 		return control.Attachment{Name: "laptop"}, nil
 	}
-	address, err := d.addresses.Address(ctx, d.network.Subnets[0].Name, terminal)
+	subnet := d.network.Subnets[0]
+	if _, there := d.ec2.Subnet(d.config.subnetID(subnet.Name)); !there {
+		return control.Attachment{}, fmt.Errorf("the terminal's subnet, %s, was deleted", subnet.Name)
+	}
+	address, err := d.addresses.Address(ctx, subnet.Name, terminal)
 	if err != nil {
 		return control.Attachment{}, err
 	}
 	if err := d.putTerminal(ctx, address); err != nil {
+		return control.Attachment{}, err
+	}
+	if err := d.ground.Settle(ctx); err != nil {
 		return control.Attachment{}, err
 	}
 	ns, err := d.network.AttachHost(ctx, "cloud9", address)

@@ -55,6 +55,7 @@ type Daemon struct {
 	images    *images.Store
 	registry  *registry.Registry
 	authority *authority
+	ground    *ground
 
 	iam     *iam.IAM
 	sts     *sts.STS

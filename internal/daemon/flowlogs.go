@@ -146,7 +146,7 @@ func (f *flowLogs) list(c *flows.Capture, baseline bool) error {
 // ground is what interfaces there are now.
 func (f *flowLogs) ground() flowlog.Ground {
 	silent := []netip.Addr{vpc.Metadata, f.network.Resolver(), f.network.Edge()}
-	for _, s := range f.network.Subnets {
+	for _, s := range f.network.AllSubnets() {
 		silent = append(silent, s.Router())
 	}
 	g := flowlog.NewGround([]netip.Prefix{f.network.VPC}, silent...)

@@ -118,6 +118,7 @@ func (d *Daemon) newInstance(ctx context.Context, k *cluster, want control.Launc
 			groupTag:                       want.NodeGroup,
 			"alpha.eksctl.io/cluster-name": want.Cluster,
 		},
+		Cluster: want.Cluster,
 	}
 	return record, d.ec2.PutInstance(ctx, record)
 }
@@ -129,12 +130,12 @@ func privateName(a netip.Addr, region string) string {
 
 // instancesOf lists a cluster's instances that are to run.
 func (d *Daemon) instancesOf(cluster string) []ec2.Instance {
-	return slices.DeleteFunc(d.allInstancesOf(cluster), func(i ec2.Instance) bool { return i.State != ec2.Running })
+	return slices.DeleteFunc(d.allInstancesOf(cluster), func(i ec2.Instance) bool { return i.State != ec2.Running && i.State != ec2.Pending })
 }
 
-// allInstancesOf lists those too whose end has begun.
+// allInstancesOf lists those too that are stopped, or whose end has begun.
 func (d *Daemon) allInstancesOf(cluster string) []ec2.Instance {
-	return slices.DeleteFunc(d.ec2.Instances(), func(i ec2.Instance) bool { return i.Tags[clusterTag+cluster] != "owned" })
+	return slices.DeleteFunc(d.ec2.Instances(), func(i ec2.Instance) bool { return i.State == ec2.Terminated || clusterOf(i) != cluster })
 }
 
 func (d *Daemon) startNodesOf(ctx context.Context, k *cluster) {
@@ -263,11 +264,10 @@ func (d *Daemon) terminateNodesOf(ctx context.Context, cluster string) error {
 	return failed
 }
 
-// terminate ends an instance and forgets it, the record last. That it is to end
-// is recorded first: cut short, it is done again at the next start.
+// terminate ends an instance; its record says so last. That it is to end is
+// recorded first: cut short, it is done again at the next start.
 func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
-	i.State = ec2.ShuttingDown
-	if err := d.ec2.PutInstance(ctx, i); err != nil {
+	if err := d.ec2.SetState(ctx, i.ID, ec2.ShuttingDown, i.Reason); err != nil {
 		return err
 	}
 	d.endNode(i.ID)
@@ -287,7 +287,10 @@ func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
 	if failed != nil {
 		return failed
 	}
-	return d.ec2.DeleteInstance(ctx, i.ID)
+	if err := d.ec2.SetState(ctx, i.ID, ec2.Terminated, i.Reason); err != nil {
+		return err
+	}
+	return d.ground.Settle(ctx) // its public address is nobody's now
 }
 
 // finishTerminations does the rest of what a crash of the daemon cut short:
@@ -296,10 +299,12 @@ func (d *Daemon) finishTerminations(ctx context.Context) error {
 	known := map[string]bool{}
 	for _, i := range d.ec2.Instances() {
 		known["instance/"+i.ID] = true
-		if i.State == ec2.ShuttingDown {
-			if err := d.terminate(ctx, i); err != nil {
-				return fmt.Errorf("ending instance %s: %w", i.ID, err)
-			}
+		end := map[ec2.State]func(context.Context, ec2.Instance) error{ec2.ShuttingDown: d.terminate, ec2.Stopping: d.stopNode}[i.State]
+		if end == nil {
+			continue
+		}
+		if err := end(ctx, i); err != nil {
+			return fmt.Errorf("ending instance %s: %w", i.ID, err)
 		}
 	}
 	for _, o := range d.addresses.Owners("instance/") {

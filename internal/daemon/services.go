@@ -46,6 +46,8 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.ec2 = ec2.New(d.store, place, zones...)
 	d.ec2.Deliveries = deliveries{d}
+	d.ground = &ground{d: d}
+	d.ec2.UseGround(d.ground)
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
 	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC), Private: d.privateZone, Public: d.publicZone})

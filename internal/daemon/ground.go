@@ -1,0 +1,231 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/vpc"
+	"github.com/eksact/eksact/internal/vpc/nft"
+)
+
+// ground is the network and the nodes as EC2 asks for them.
+type ground struct {
+	d        *Daemon
+	settling sync.Mutex // the newest records are the last that are applied
+	machines keyedLocks
+}
+
+// VPC implements ec2.Ground.
+func (g *ground) VPC() string { return g.d.config.vpcID() }
+
+// PublicPool implements ec2.Ground.
+func (g *ground) PublicPool() netip.Prefix { return g.d.network.Elastic() }
+
+// Settle implements ec2.Ground.
+func (g *ground) Settle(ctx context.Context) error {
+	g.settling.Lock()
+	defer g.settling.Unlock()
+	d := g.d
+	want := d.ec2.Layout(d.config.vpcID())
+	l := vpc.Layout{Open: want.Open, Addresses: maps.Clone(want.Public)}
+	for _, n := range want.Subnets {
+		s := vpc.SubnetRoutes{Subnet: vpc.Subnet{Name: d.config.subnetName(n.ID), Zone: n.Zone, Prefix: n.CIDR}}
+		for _, e := range n.Routes {
+			s.Public = s.Public || e.Direct
+			s.Exits = append(s.Exits, nft.Exit{To: e.To, Direct: e.Direct, Source: e.Source})
+		}
+		d.addresses.Put(s.Range())
+		l.Subnets = append(l.Subnets, s)
+	}
+	// The terminal has a public address of its own, as a Cloud9 instance has.
+	for _, lease := range d.addresses.Leases(terminal) {
+		l.Addresses[lease.Prefix.Addr()] = d.network.Shell()
+	}
+	// The first ones before those made later.
+	slices.SortFunc(l.Subnets, func(a, b vpc.SubnetRoutes) int { return strings.Compare(a.Name, b.Name) })
+	return d.network.Settle(ctx, l)
+}
+
+// Used implements ec2.Ground.
+func (g *ground) Used(subnet string) int { return g.d.addresses.Used(g.d.config.subnetName(subnet)) }
+
+// Take implements ec2.Ground.
+func (g *ground) Take(ctx context.Context, subnet, owner string) (netip.Addr, error) {
+	return g.d.addresses.Address(ctx, g.d.config.subnetName(subnet), owner)
+}
+
+// Release implements ec2.Ground.
+func (g *ground) Release(ctx context.Context, owner string) error {
+	return g.d.addresses.Release(ctx, owner)
+}
+
+// Console implements ec2.Ground: the log of the node's init.
+func (g *ground) Console(instance string) ([]byte, error) {
+	f, err := os.Open(g.d.config.state("nodes/" + instance + "/log/init.log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > 64<<10 {
+		if _, err := f.Seek(-64<<10, io.SeekEnd); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(f)
+}
+
+// Reboot implements ec2.Ground: the node's init ends, with all that runs on the
+// node, and is started again. Pods start anew.
+func (g *ground) Reboot(ctx context.Context, instance string) error {
+	return g.do(ctx, instance, ec2.Running, func(ctx context.Context, k *cluster, i ec2.Instance) error {
+		if i.State != ec2.Running {
+			return nil
+		}
+		if err := g.d.keeper.Stop("node-" + i.ID); err != nil {
+			return err
+		}
+		return g.d.startNode(k.live, k, i)
+	})
+}
+
+// Stop implements ec2.Ground: the node ends and keeps its files and addresses.
+func (g *ground) Stop(ctx context.Context, instance string) error {
+	return g.do(ctx, instance, ec2.Stopping, func(ctx context.Context, _ *cluster, i ec2.Instance) error {
+		if i.State != ec2.Stopping {
+			return nil
+		}
+		return g.d.stopNode(ctx, i)
+	})
+}
+
+// Start implements ec2.Ground.
+func (g *ground) Start(ctx context.Context, instance string) error {
+	return g.do(ctx, instance, ec2.Pending, func(ctx context.Context, k *cluster, i ec2.Instance) error {
+		if i.State != ec2.Pending {
+			return nil
+		}
+		if err := g.d.ec2.SetState(ctx, instance, ec2.Running, ""); err != nil {
+			return err
+		}
+		i.State = ec2.Running
+		return g.d.startNode(k.live, k, i)
+	})
+}
+
+// Terminate implements ec2.Ground: the node ends, and Kubernetes forgets it, as the
+// cloud controller has it forget a node whose instance is no more.
+func (g *ground) Terminate(ctx context.Context, instance string) error {
+	return g.do(ctx, instance, ec2.ShuttingDown, func(ctx context.Context, k *cluster, i ec2.Instance) error {
+		if i.State != ec2.ShuttingDown {
+			return nil
+		}
+		if err := g.d.terminate(ctx, i); err != nil {
+			return err
+		}
+		err := k.client.CoreV1().Nodes().Delete(ctx, i.PrivateDNS, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
+}
+
+// do records an instance's next state and runs what an order asks for: one after
+// another for one machine, with the instance as it is by then. It goes on after the
+// call that gave the order.
+func (g *ground) do(ctx context.Context, instance string, next ec2.State, fn func(context.Context, *cluster, ec2.Instance) error) error {
+	d := g.d
+	i, ok := d.ec2.Instance(instance)
+	if !ok {
+		return fmt.Errorf("no instance %s", instance)
+	}
+	d.mu.Lock()
+	k := d.clusters[clusterOf(i)]
+	d.mu.Unlock()
+	if k == nil {
+		return fmt.Errorf("the cluster of instance %s does not run yet", instance)
+	}
+	if next != i.State {
+		if err := d.ec2.SetState(ctx, instance, next, d.reason()); err != nil {
+			return err
+		}
+	}
+	d.running.Go(func() {
+		unlock := g.machines.lock(instance)
+		defer unlock()
+		i, ok := d.ec2.Instance(instance)
+		if !ok || k.live.Err() != nil {
+			return
+		}
+		if err := fn(k.live, k, i); err != nil && k.live.Err() == nil {
+			slog.Error("an order to a machine failed", "instance", instance, "error", err)
+		}
+	})
+	return nil
+}
+
+// stopNode ends a node that is to be started again, and records it.
+func (d *Daemon) stopNode(ctx context.Context, i ec2.Instance) error {
+	d.endNode(i.ID)
+	if err := errors.Join(d.keeper.Stop("node-"+i.ID), d.keeper.Close("mirror-"+i.ID), d.network.Detach(ctx, i.ID)); err != nil {
+		return err
+	}
+	d.forgetNode(i)
+	return d.ec2.SetState(ctx, i.ID, ec2.Stopped, i.Reason)
+}
+
+// reason is why an instance's state changes, as EC2 tells it.
+func (d *Daemon) reason() string {
+	return "User initiated (" + d.ec2.Now().UTC().Format("2006-01-02 15:04:05 GMT") + ")"
+}
+
+// clusterOf names the cluster whose node an instance is; "" of none.
+func clusterOf(i ec2.Instance) string {
+	if i.Cluster != "" {
+		return i.Cluster
+	}
+	for key, value := range i.Tags {
+		if name, ok := strings.CutPrefix(key, clusterTag); ok && value == "owned" {
+			return name
+		}
+	}
+	return ""
+}
+
+// keyedLocks are locks by name.
+type keyedLocks struct {
+	mu   sync.Mutex
+	held map[string]*sync.Mutex
+}
+
+func (l *keyedLocks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = map[string]*sync.Mutex{}
+	}
+	one := l.held[name]
+	if one == nil {
+		one = &sync.Mutex{}
+		l.held[name] = one
+	}
+	l.mu.Unlock()
+	one.Lock()
+	return one.Unlock
+}
