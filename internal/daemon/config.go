@@ -16,6 +16,7 @@ import (
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/node/keep"
 	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
 )
 
 // Config is what `up` was told. It is kept in the state directory, so that a
@@ -63,6 +64,10 @@ func Default(stateDir, runDir string) Config {
 	}
 }
 
+// smallestVPC is the longest prefix of a VPC whose subnets, eighths of it, hold
+// nodes with blocks of addresses for their pods.
+const smallestVPC = 21
+
 // Place is the account in the terms of the AWS half.
 func (c Config) Place() api.Place {
 	return api.Place{Partition: "aws", AccountID: c.Account, Region: c.Region}
@@ -97,6 +102,22 @@ func LoadConfig(stateDir, runDir string) (Config, error) {
 	return c, nil
 }
 
+// Kept says whether there is a configuration in the state directory.
+func (c Config) Kept() bool {
+	_, err := os.Stat(c.file())
+	return err == nil
+}
+
+// CheckNetwork refuses address ranges that the machine uses itself, and a VPC that
+// its subnets don't fit.
+func (c Config) CheckNetwork() error {
+	err := vpc.Check(c.Network())
+	if err != nil && len(hint.Lines(err)) == 0 {
+		return hint.Wrap(err, "choose others with --vpc-cidr and --public-cidr")
+	}
+	return err
+}
+
 // Save keeps the configuration.
 func (c Config) Save() error {
 	data, err := json.MarshalIndent(c, "", "  ")
@@ -127,7 +148,11 @@ func (c Config) Check() error {
 		return hint.New(fmt.Sprintf("the front door can't listen at %q", c.Listen), "give an address on loopback, for instance --listen 127.0.0.1:4600")
 	}
 	if c.VPC.Overlaps(c.Public) {
-		return fmt.Errorf("the VPC's addresses %s and the public ones %s overlap", c.VPC, c.Public)
+		return hint.New(fmt.Sprintf("the VPC's addresses %s and the public ones %s overlap", c.VPC, c.Public), "choose others with --vpc-cidr and --public-cidr")
+	}
+	if !c.VPC.Addr().Is4() || c.VPC.Bits() < 16 || c.VPC.Bits() > smallestVPC {
+		return hint.New(fmt.Sprintf("the VPC can't have the addresses %s", c.VPC),
+			fmt.Sprintf("an IPv4 range from /16 to /%d, for instance --vpc-cidr 10.0.0.0/16", smallestVPC))
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type options struct {
 func New(g *global.Options) *cobra.Command {
 	defaults := daemon.Default("", "")
 	var o options
+	var ranges ranges
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the account and its clusters; the first time, make one",
@@ -47,6 +48,9 @@ func New(g *global.Options) *cobra.Command {
 				return err
 			}
 			o.config = override(kept, o.config, cmd.Flags().Changed)
+			if err := ranges.into(&o.config, kept); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			summary, err := run(ctx, o)
@@ -69,6 +73,8 @@ func New(g *global.Options) *cobra.Command {
 	f.BoolVar(&o.config.HiddenEndpoints, "hide-private-endpoints", false, "names of endpoints without public access don't resolve outside the VPC, as until December 2019")
 	f.StringVar(&o.config.Account, "account", defaults.Account, "the account's number")
 	f.StringVar(&o.config.Region, "region", defaults.Region, "the region")
+	f.StringVar(&ranges.vpc, "vpc-cidr", "", "addresses of the VPC (default "+defaults.VPC.String()+")")
+	f.StringVar(&ranges.public, "public-cidr", "", "addresses that stand for public ones (default "+defaults.Public.String()+")")
 	f.StringVar(&o.config.Listen, "listen", defaults.Listen, "loopback address of the AWS front door")
 	f.StringSliceVar(&o.config.EtcdEndpoints, "etcd-endpoints", nil, "URLs of an etcd cluster to use instead of one of our own")
 	f.StringVar(&o.config.EtcdCA, "etcd-cacert", "", "its certificate authority, a PEM file")
@@ -180,6 +186,9 @@ func ready(ctx context.Context, c daemon.Config) error {
 	if err := preflight.First(preflight.Run(needs)); err != nil {
 		return err
 	}
+	if err := c.CheckNetwork(); err != nil {
+		return err
+	}
 	return c.CheckEtcd(ctx)
 }
 
@@ -193,7 +202,7 @@ func unchanged(want daemon.Config) error {
 		return err
 	}
 	if want.Account != have.Account || want.Region != have.Region || want.Listen != have.Listen ||
-		strings.Join(want.EtcdEndpoints, ",") != strings.Join(have.EtcdEndpoints, ",") {
+		want.VPC != have.VPC || want.Public != have.Public || strings.Join(want.EtcdEndpoints, ",") != strings.Join(have.EtcdEndpoints, ",") {
 		return hint.New("eksact runs already, with other settings", "eksact down first, then up with the new ones")
 	}
 	return nil
