@@ -104,7 +104,7 @@ func (d *Daemon) newInstance(ctx context.Context, k *cluster, want control.Launc
 	}
 	group := k.record.ClusterSecurityGroup
 	record := ec2.Instance{
-		ID: id, Reservation: "r-0" + digits[16:], State: ec2.Running, Type: want.InstanceType, LaunchTime: time.Now().UTC(), Arch: arch(),
+		ID: id, Reservation: "r-0" + digits[16:], State: ec2.Running, Type: want.InstanceType, Image: d.ec2.NodeImage(k.record.Version, arch()), LaunchTime: time.Now().UTC(), Arch: arch(),
 		VPC: d.config.vpcID(), Subnet: d.config.subnetID(subnet.Name), Zone: subnet.Zone,
 		PrivateIP: address, PrivateDNS: privateName(address, d.config.Region), Groups: []string{group},
 		Interfaces: []ec2.Interface{{
