@@ -139,7 +139,7 @@ func (s *Service) AssociateAddress(ctx context.Context, in *ec2.AssociateAddress
 	err = s.change(ctx, func(tx *store.Tx) error {
 		now, ok := s.instances.In(tx).Get(i.ID)
 		if !ok || now.State != Running && now.State != Stopped && now.State != Pending {
-			return refuse("InvalidInstanceID", "The pending-instance-creation operation is not valid for an instance in the state %s.", now.State)
+			return refuse("IncorrectInstanceState", "The instance '%s' is not in the 'running' or 'stopped' state.", i.ID)
 		}
 		if a, err = s.addressFamily.find(tx, *in.AllocationId); err != nil {
 			return err
