@@ -1,0 +1,296 @@
+package logs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eksact/eksact/internal/aws/doortest"
+	ours "github.com/eksact/eksact/internal/aws/logs"
+)
+
+// account is the service behind a real front door, with a clock that the test
+// turns.
+type account struct {
+	*doortest.Account
+	*cloudwatchlogs.Client
+	door *doortest.Door
+	dir  string
+	now  time.Time
+}
+
+func open(t *testing.T) *account {
+	t.Helper()
+	a := &account{Account: doortest.New(t), dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Millisecond)}
+	service := ours.New(a.Store, doortest.Place, a.dir, func() time.Time { return a.now })
+	a.door = a.Open(t, service.Service())
+	a.Client = cloudwatchlogs.NewFromConfig(a.door.Admin)
+	return a
+}
+
+func (a *account) group(t *testing.T, name string, streams ...string) {
+	t.Helper()
+	must := doortest.Must(t)
+	must(a.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name}))
+	for _, s := range streams {
+		must(a.CreateLogStream(t.Context(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: &name, LogStreamName: &s}))
+	}
+}
+
+// put adds messages, each so many seconds from now: "-3 text".
+func (a *account) put(group, stream string, messages ...string) (*cloudwatchlogs.PutLogEventsOutput, error) {
+	in := &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream}
+	for _, m := range messages {
+		var seconds int64
+		var text string
+		fmt.Sscanf(m, "%d %s", &seconds, &text)
+		in.LogEvents = append(in.LogEvents, types.InputLogEvent{Timestamp: aws.Int64(a.now.UnixMilli() + 1000*seconds), Message: aws.String(text)})
+	}
+	return a.PutLogEvents(context.Background(), in)
+}
+
+func texts[T any](events []T, message func(T) *string) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, *message(e))
+	}
+	return strings.Join(all, " ")
+}
+
+func ofGet(e types.OutputLogEvent) *string      { return e.Message }
+func ofFilter(e types.FilteredLogEvent) *string { return e.Message }
+
+func TestReadingPages(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	doortest.Must(t)(a.put("g", "s", "-9 a", "-8 b", "-7 c", "-6 d"))
+	doortest.Must(t)(a.put("g", "s", "-8 e")) // older than what is there
+	get := func(change func(*cloudwatchlogs.GetLogEventsInput)) *cloudwatchlogs.GetLogEventsOutput {
+		t.Helper()
+		in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s"), Limit: aws.Int32(2)}
+		change(in)
+		out, err := a.GetLogEvents(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	// From the head, to the end, where the token stays.
+	var token *string
+	var pages []string
+	for {
+		out := get(func(in *cloudwatchlogs.GetLogEventsInput) { in.StartFromHead, in.NextToken = aws.Bool(true), token })
+		pages = append(pages, texts(out.Events, ofGet))
+		if token != nil && *token == *out.NextForwardToken {
+			break
+		}
+		token = out.NextForwardToken
+	}
+	if d := cmp.Diff([]string{"a b", "e c", "d", ""}, pages); d != "" {
+		t.Error(d)
+	}
+	// The newest first, then backwards.
+	out := get(func(*cloudwatchlogs.GetLogEventsInput) {})
+	before := get(func(in *cloudwatchlogs.GetLogEventsInput) { in.NextToken = out.NextBackwardToken })
+	if got := texts(out.Events, ofGet) + ", " + texts(before.Events, ofGet); got != "c d, b e" {
+		t.Errorf("backwards: %s", got)
+	}
+	// Start is part of the time asked for, end is not.
+	at := func(s int64) *int64 { return aws.Int64(a.now.UnixMilli() + 1000*s) }
+	between := get(func(in *cloudwatchlogs.GetLogEventsInput) { in.StartTime, in.EndTime, in.Limit = at(-8), at(-6), nil })
+	if got := texts(between.Events, ofGet); got != "b e c" {
+		t.Errorf("between: %s", got)
+	}
+	_, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s"), NextToken: aws.String("f/1/s")})
+	doortest.Refused(t, err, "InvalidParameterException", "The specified nextToken is invalid.")
+}
+
+func TestFiltering(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "one", "two", "other")
+	doortest.Must(t)(a.put("g", "one", "-9 alpha", "-7 beta"))
+	doortest.Must(t)(a.put("g", "two", "-8 alphabet", "-6 gamma"))
+	doortest.Must(t)(a.put("g", "other", "-5 alpha"))
+	filter := func(in cloudwatchlogs.FilterLogEventsInput) (string, *string) {
+		t.Helper()
+		in.LogGroupName = aws.String("g")
+		out, err := a.FilterLogEvents(t.Context(), &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := map[string]bool{}
+		for _, e := range out.Events {
+			ids[*e.EventId] = true
+		}
+		if len(ids) != len(out.Events) {
+			t.Errorf("ids are not unique: %v", ids)
+		}
+		return texts(out.Events, ofFilter), out.NextToken
+	}
+	for want, in := range map[string]cloudwatchlogs.FilterLogEventsInput{
+		"alpha alphabet beta gamma alpha": {},
+		"alpha alphabet alpha":            {FilterPattern: aws.String("alpha")},
+		"alphabet":                        {FilterPattern: aws.String(`alpha "bet"`)},
+		"alpha beta":                      {LogStreamNames: []string{"one"}},
+		"alphabet gamma":                  {LogStreamNamePrefix: aws.String("t")},
+		"beta gamma":                      {StartTime: aws.Int64(a.now.UnixMilli() - 7000), EndTime: aws.Int64(a.now.UnixMilli() - 6000)},
+	} {
+		if got, next := filter(in); got != want || next != nil {
+			t.Errorf("got %q, %v; want %q", got, next, want)
+		}
+	}
+	first, next := filter(cloudwatchlogs.FilterLogEventsInput{Limit: aws.Int32(2), FilterPattern: aws.String("a")})
+	second, _ := filter(cloudwatchlogs.FilterLogEventsInput{NextToken: next, FilterPattern: aws.String("a")})
+	if first != "alpha alphabet" || second != "beta gamma alpha" {
+		t.Errorf("pages %q, %q", first, second)
+	}
+	for _, pattern := range []string{"?a", "-a", "{ $.a = 1 }", "[a, b]", "%a%", `"a`, "a.b"} {
+		_, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), FilterPattern: &pattern})
+		doortest.Refused(t, err, "InvalidParameterException", "filter pattern")
+	}
+}
+
+// What was taken is there after a restart, and half an event is not.
+func TestEventsLast(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	doortest.Must(t)(a.put("g", "s", "-9 a", "-8 b"))
+	files, err := filepath.Glob(filepath.Join(a.dir, "*", "*.events"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int{len(whole) - 1, len(whole) - 20} {
+		if err := os.WriteFile(files[0], whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fresh := &account{now: a.now}
+		base := doortest.New(t)
+		service := ours.New(base.Store, doortest.Place, a.dir, func() time.Time { return a.now })
+		fresh.Client = cloudwatchlogs.NewFromConfig(base.Open(t, service.Service()).Admin)
+		fresh.group(t, "g", "s")
+		doortest.Must(t)(fresh.put("g", "s", "-7 c"))
+		out, err := fresh.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")})
+		if err != nil || texts(out.Events, ofGet) != "a c" {
+			t.Errorf("cut to %d bytes: %q, %v", cut, texts(out.Events, ofGet), err)
+		}
+	}
+}
+
+func TestPutRefuses(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	for name, test := range map[string]struct {
+		group, stream string
+		messages      []string
+		code, text    string
+	}{
+		"no group":   {"x", "s", []string{"0 a"}, "ResourceNotFoundException", "The specified log group does not exist."},
+		"no stream":  {"g", "x", []string{"0 a"}, "ResourceNotFoundException", "The specified log stream does not exist."},
+		"disordered": {"g", "s", []string{"0 a", "-1 b"}, "InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order."},
+		"wide":       {"g", "s", []string{"-86401 a", "0 b"}, "InvalidParameterException", "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."},
+		"large":      {"g", "s", []string{"0 " + strings.Repeat("x", 1<<20-25)}, "InvalidParameterException", "Log event too large"},
+		"heavy":      {"g", "s", []string{"0 " + strings.Repeat("x", 1<<19), "0 " + strings.Repeat("x", 1<<19)}, "InvalidParameterException", "Upload too large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := a.put(test.group, test.stream, test.messages...)
+			doortest.Refused(t, err, test.code, test.text)
+		})
+	}
+	doortest.Must(t)(a.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: aws.Int32(1)}))
+	const day = 86400
+	out, err := a.put("g", "s", fmt.Sprintf("%d old", -15*day), fmt.Sprintf("%d older", -15*day+1))
+	if err != nil || *out.RejectedLogEventsInfo.TooOldLogEventEndIndex != 2 {
+		t.Errorf("too old: %+v, %v", out, err)
+	}
+	out, err = a.put("g", "s", fmt.Sprintf("%d expired", -day-1), "-10 good", "7201 new")
+	if err == nil {
+		t.Errorf("more than a day: %+v", out)
+	}
+	out, err = a.put("g", "s", "-10 good", "7201 new")
+	if err != nil || *out.RejectedLogEventsInfo.TooNewLogEventStartIndex != 1 {
+		t.Errorf("too new: %+v, %v", out, err)
+	}
+	a.now = a.now.Add(25 * time.Hour) // past the retention
+	got, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")})
+	if err != nil || len(got.Events) != 0 {
+		t.Errorf("after the retention: %+v, %v", got, err)
+	}
+}
+
+func TestGroupsAndStreams(t *testing.T) {
+	a := open(t)
+	a.group(t, "/aws/one", "b", "a")
+	a.group(t, "two")
+	doortest.Must(t)(a.put("/aws/one", "b", "-5 x"))
+	doortest.Must(t)(a.put("/aws/one", "a", "-9 y", "-2 z"))
+	doortest.Must(t)(a.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("two"), RetentionInDays: aws.Int32(7)}))
+	out, err := a.DescribeLogGroups(t.Context(), nil)
+	if err != nil || len(out.LogGroups) != 2 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	one, two := out.LogGroups[0], out.LogGroups[1]
+	arn := "arn:aws:logs:us-west-2:" + doortest.Number + ":log-group:/aws/one"
+	if *one.Arn != arn+":*" || *one.LogGroupArn != arn || one.RetentionInDays != nil || *one.StoredBytes != 3*27 || *two.RetentionInDays != 7 {
+		t.Errorf("%+v %+v", one, two)
+	}
+	if out, err := a.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws")}); err != nil || len(out.LogGroups) != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	streams := func(in cloudwatchlogs.DescribeLogStreamsInput) string {
+		t.Helper()
+		in.LogGroupName = aws.String("/aws/one")
+		out, err := a.DescribeLogStreams(t.Context(), &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return texts(out.LogStreams, func(s types.LogStream) *string { return s.LogStreamName })
+	}
+	for want, in := range map[string]cloudwatchlogs.DescribeLogStreamsInput{
+		"a b": {}, "b": {LogStreamNamePrefix: aws.String("b")}, "b a": {OrderBy: types.OrderByLastEventTime}, "a": {OrderBy: types.OrderByLastEventTime, Descending: aws.Bool(true), Limit: aws.Int32(1)},
+	} {
+		if got := streams(in); got != want {
+			t.Errorf("streams %q, want %q", got, want)
+		}
+	}
+	_, err = a.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("two")})
+	var there *types.ResourceAlreadyExistsException
+	if !errors.As(err, &there) {
+		t.Errorf("made twice: %v", err)
+	}
+	doortest.Must(t)(a.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/aws/one")}))
+	a.group(t, "/aws/one", "a")
+	got, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/one"), LogStreamName: aws.String("a")})
+	if err != nil || len(got.Events) != 0 {
+		t.Errorf("a new stream has the old one's events: %+v, %v", got, err)
+	}
+}
+
+// Policies name groups as AWS's do, with ":*".
+func TestPermissions(t *testing.T) {
+	a := open(t)
+	a.group(t, "mine", "s")
+	a.group(t, "yours", "s")
+	user := &account{Client: cloudwatchlogs.NewFromConfig(a.door.User(t, "u", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents","logs:FilterLogEvents"],"Resource":"arn:aws:logs:us-west-2:`+doortest.Number+`:log-group:mine:*"}]}`)), now: a.now}
+	doortest.Must(t)(user.put("mine", "s", "0 a"))
+	_, err := user.put("yours", "s", "0 a")
+	doortest.Refused(t, err, "AccessDeniedException", "is not authorized to perform: logs:PutLogEvents")
+	_, err = user.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:us-west-2:" + doortest.Number + ":log-group:mine")})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,173 @@
+package logs
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// streamKey is a stream's in its table: no group has a colon in its name.
+func streamKey(group, name string) string { return group + ":" + name }
+
+// CreateLogStream makes an empty stream.
+func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.CreateLogStreamInput) (*cloudwatchlogs.CreateLogStreamOutput, error) {
+	t := Stream{Group: aws.ToString(in.LogGroupName), Name: aws.ToString(in.LogStreamName), Created: s.ms()}
+	if !streamName.MatchString(t.Name) {
+		return nil, unmatched(t.Name, "logStreamName", "[^:*]*")
+	}
+	return &cloudwatchlogs.CreateLogStreamOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
+		if _, ok := s.groups.In(tx).Get(t.Group); !ok {
+			return notFound("group")
+		}
+		if _, ok := s.streams.In(tx).Get(streamKey(t.Group, t.Name)); ok {
+			return exists("stream")
+		}
+		s.streams.In(tx).Put(streamKey(t.Group, t.Name), t)
+		return nil
+	})
+}
+
+// DeleteLogStream deletes a stream with its events.
+func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.DeleteLogStreamInput) (*cloudwatchlogs.DeleteLogStreamOutput, error) {
+	group, name := aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName)
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		if _, ok := s.streams.In(tx).Get(streamKey(group, name)); !ok {
+			return notFound("stream")
+		}
+		s.streams.In(tx).Delete(streamKey(group, name))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cloudwatchlogs.DeleteLogStreamOutput{}, s.shelf.forget(group, name)
+}
+
+// found are a group and one of its streams.
+func (s *Service) found(group, name string) (Group, error) {
+	g, ok := s.groups.Get(group)
+	if !ok {
+		return g, notFound("group")
+	}
+	if _, ok := s.streams.Get(streamKey(group, name)); !ok {
+		return g, notFound("stream")
+	}
+	return g, nil
+}
+
+// DescribeLogGroups lists groups by name.
+func (s *Service) DescribeLogGroups(_ context.Context, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {
+	prefix, pattern := aws.ToString(in.LogGroupNamePrefix), strings.ToLower(aws.ToString(in.LogGroupNamePattern))
+	switch {
+	case prefix != "" && pattern != "":
+		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+	case len(in.AccountIdentifiers) > 0 || aws.ToBool(in.IncludeLinkedAccounts):
+		return nil, invalid("Linked accounts are not supported.")
+	}
+	var all []Group
+	for _, g := range s.groups.List(prefix) {
+		named := len(in.LogGroupIdentifiers) == 0 || slices.ContainsFunc(in.LogGroupIdentifiers, func(id string) bool { return s.named(nil, &id) == g.Name })
+		// A pattern is a part of the name, letters of either case.
+		if named && strings.Contains(strings.ToLower(g.Name), pattern) && (in.LogGroupClass == "" || in.LogGroupClass == types.LogGroupClassStandard) {
+			all = append(all, g)
+		}
+	}
+	page, next, err := paged(all, in.Limit, in.NextToken, func(g Group) string { return g.Name })
+	if err != nil {
+		return nil, err
+	}
+	out := &cloudwatchlogs.DescribeLogGroupsOutput{LogGroups: []types.LogGroup{}, NextToken: next}
+	for _, g := range page {
+		view := types.LogGroup{
+			Arn: aws.String(s.groupARN(g.Name) + ":*"), LogGroupArn: aws.String(s.groupARN(g.Name)), LogGroupName: aws.String(g.Name), CreationTime: aws.Int64(g.Created),
+			LogGroupClass: types.LogGroupClassStandard, MetricFilterCount: aws.Int32(0), StoredBytes: aws.Int64(0), DeletionProtectionEnabled: aws.Bool(false),
+		}
+		if g.Retention > 0 {
+			view.RetentionInDays = aws.Int32(g.Retention)
+		}
+		for _, t := range s.streams.List(streamKey(g.Name, "")) {
+			entries, err := s.shelf.stream(t.Group, t.Name).list()
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range entries {
+				*view.StoredBytes += int64(e.size) + eventOverhead
+			}
+		}
+		out.LogGroups = append(out.LogGroups, view)
+	}
+	return out, nil
+}
+
+// DescribeLogStreams lists a group's streams, by name or by their last event.
+func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.DescribeLogStreamsInput) (*cloudwatchlogs.DescribeLogStreamsOutput, error) {
+	group, byTime := s.named(in.LogGroupName, in.LogGroupIdentifier), in.OrderBy == types.OrderByLastEventTime
+	g, ok := s.groups.Get(group)
+	switch {
+	case !ok:
+		return nil, notFound("group")
+	case byTime && in.LogStreamNamePrefix != nil:
+		return nil, invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+	}
+	var all []types.LogStream
+	for _, t := range s.streams.List(streamKey(group, aws.ToString(in.LogStreamNamePrefix))) {
+		view := types.LogStream{
+			Arn: aws.String(s.groupARN(group) + ":log-stream:" + t.Name), LogStreamName: aws.String(t.Name), CreationTime: aws.Int64(t.Created),
+			StoredBytes: aws.Int64(0), UploadSequenceToken: aws.String(sequenceToken),
+		}
+		entries, err := s.shelf.stream(t.Group, t.Name).list()
+		if err != nil {
+			return nil, err
+		}
+		if entries = since(entries, s.oldest(&g)); len(entries) > 0 {
+			last := entries[len(entries)-1]
+			view.FirstEventTimestamp, view.LastEventTimestamp, view.LastIngestionTime = aws.Int64(entries[0].at), aws.Int64(last.at), aws.Int64(last.taken)
+		}
+		all = append(all, view)
+	}
+	key := func(t types.LogStream) string { return *t.LogStreamName }
+	if byTime {
+		slices.SortStableFunc(all, func(a, b types.LogStream) int {
+			return cmp.Compare(aws.ToInt64(a.LastEventTimestamp), aws.ToInt64(b.LastEventTimestamp))
+		})
+	}
+	if aws.ToBool(in.Descending) {
+		slices.Reverse(all)
+	}
+	page, next, err := paged(all, in.Limit, in.NextToken, key)
+	if err != nil {
+		return nil, err
+	}
+	return &cloudwatchlogs.DescribeLogStreamsOutput{LogStreams: append([]types.LogStream{}, page...), NextToken: next}, nil
+}
+
+// paged cuts a page of up to 50 out of a list. A token names the last of the page
+// before.
+func paged[T any](all []T, limit *int32, token *string, key func(T) string) ([]T, *string, error) {
+	most := 50
+	if limit != nil {
+		if most = int(*limit); most < 1 || most > 50 {
+			return nil, nil, invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and 50")
+		}
+	}
+	if token != nil {
+		last, err := base64.StdEncoding.DecodeString(*token)
+		at := slices.IndexFunc(all, func(v T) bool { return key(v) == string(last) })
+		if err != nil || at < 0 {
+			return nil, nil, invalid("The specified nextToken is invalid.")
+		}
+		all = all[at+1:]
+	}
+	if len(all) <= most {
+		return all, nil, nil
+	}
+	return all[:most], aws.String(base64.StdEncoding.EncodeToString([]byte(key(all[most-1])))), nil
+}
