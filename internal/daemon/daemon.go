@@ -22,6 +22,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
@@ -64,6 +65,7 @@ type Daemon struct {
 	ec2     *ec2.Service
 	elb     *elb.Service
 	s3      *s3.S3
+	logs    *logs.Service
 	trail   *cloudtrail.Trail
 	route53 *route53.Service
 	front   *front.Front

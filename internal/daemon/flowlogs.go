@@ -1,11 +1,7 @@
 package daemon
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -14,7 +10,6 @@ import (
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/engine/flowlog"
 	"github.com/eksact/eksact/internal/vpc"
@@ -200,8 +195,8 @@ func (f *flowLogs) deliver(ctx context.Context, records []flowlog.Record, began 
 		failure := ""
 		if err != nil {
 			failure = "Unknown error"
-			var refused *api.Error
-			if errors.As(err, &refused) {
+			var coded interface{ ErrorCode() string } // of the destination's service
+			if errors.As(err, &coded) {
 				failure = "Access error"
 			}
 			slog.Warn("a flow log's records can't be delivered", "flow log", l.ID, "destination", l.Destination, "error", err)
@@ -224,51 +219,4 @@ func wanted(l ec2.FlowLog, records []flowlog.Record) (own []flowlog.Record) {
 		own = append(own, r)
 	}
 	return own
-}
-
-func (f *flowLogs) deliverTo(ctx context.Context, l ec2.FlowLog, records []flowlog.Record, began time.Time) error {
-	if len(records) == 0 {
-		return nil
-	}
-	format, err := flowlog.ParseFormat(l.Format)
-	if err != nil {
-		return err
-	}
-	var data bytes.Buffer
-	zip := gzip.NewWriter(&data)
-	line := append([]byte(format.Header()), '\n')
-	for i := range records {
-		_, _ = zip.Write(line) // to memory
-		line = append(format.Append(line[:0], &records[i]), '\n')
-	}
-	_, _ = zip.Write(line)
-	_ = zip.Close()
-	sum := sha256.Sum256(data.Bytes())
-	bucket, folder := l.Bucket()
-	key := flowlog.File{
-		Folder: folder, Account: f.config.Account, Region: f.config.Region, FlowLog: l.ID, Hive: l.Hive, PerHour: l.PerHour,
-		Time: began, Hash: hex.EncodeToString(sum[:4]),
-	}.Key()
-	return f.s3.Deliver(ctx, bucket, key, "application/octet-stream", data.Bytes())
-}
-
-// deliveries says where flow logs can go.
-type deliveries struct{ *Daemon }
-
-// AdmitToBucket implements ec2.Deliveries.
-func (d deliveries) AdmitToBucket(ctx context.Context, bucket, folder string) error {
-	err := d.s3.AdmitDelivery(ctx, bucket, folder)
-	var refused *api.Error
-	switch {
-	case errors.As(err, &refused) && refused.Code == "NoSuchBucket":
-		return ec2.ErrNoDestination
-	case errors.As(err, &refused):
-		return ec2.ErrNoAccess
-	}
-	return err
-}
-
-// AdmitToLogs implements ec2.Deliveries.
-func (d deliveries) AdmitToLogs(context.Context, string, string) error {
-	return api.Errorf(400, "UnsupportedOperation", "Delivery to cloud-watch-logs is not supported.")
 }

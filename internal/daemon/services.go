@@ -20,6 +20,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/idp"
+	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
@@ -64,6 +65,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
 		return err
 	}
+	d.logs = logs.New(d.store, place, d.config.state("log-events"), time.Now)
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 			d.iam.Service(), iamtoolbox.New(d.iam).Service(), d.sts.Service(),
 			d.eks.Service(), d.ec2.Service(),
 			d.elb.Service(), d.elb.ClassicService(),
-			d.s3.Service(),
+			d.s3.Service(), d.logs.Service(),
 			d.route53.Service(),
 			history.Service(),
 		},

@@ -69,6 +69,9 @@ func TestFlowLogs(t *testing.T) {
 	id := h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::flows/all --query 'FlowLogIds[0]' --output text", "fl-")
 	h.host.Must(t, create+"--traffic-type REJECT --log-destination arn:aws:s3:::flows/rejected --destination-options HiveCompatiblePartitions=true,PerHourPartition=true"+
 		" --log-format '${version} ${pkt-srcaddr} ${pkt-dstaddr} ${dstport} ${tcp-flags} ${flow-direction} ${action} ${az-id} ${instance-id}'", "fl-")
+	h.host.Must(t, `aws iam create-role --role-name flow --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"},"Action":"sts:AssumeRole"}]}'`)
+	h.host.Must(t, `aws iam put-role-policy --role-name flow --policy-name p --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}'`)
+	h.host.Must(t, "aws ec2 create-flow-logs --resource-type NetworkInterface --resource-ids "+h.enis[0]+" --traffic-type ALL --log-group-name /flows --deliver-logs-permission-arn arn:aws:iam::"+account+":role/flow", "fl-")
 	h.host.Must(t, "aws s3api get-bucket-policy --bucket flows --query Policy --output text", "delivery.logs.amazonaws.com", "flows/all/AWSLogs/"+account+"/*", "flows/rejected/AWSLogs/"+account+"/*")
 
 	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=60s || { kubectl describe pods; false; }")
@@ -80,7 +83,8 @@ func TestFlowLogs(t *testing.T) {
 
 	h.accepted(t)
 	h.rejected(t)
-	h.host.Must(t, "aws ec2 describe-flow-logs --query 'FlowLogs[].DeliverLogsStatus' --output text", "SUCCESS\tSUCCESS")
+	h.group(t)
+	h.host.Must(t, "aws ec2 describe-flow-logs --query 'FlowLogs[].DeliverLogsStatus' --output text", "SUCCESS\tSUCCESS\tSUCCESS")
 	h.host.Must(t, "aws ec2 delete-flow-logs --flow-log-ids "+id)
 	h.host.Refused(t, "aws ec2 describe-flow-logs --flow-log-ids "+id, "InvalidFlowLogId.NotFound")
 }
@@ -141,4 +145,14 @@ func (h *house) rejected(t *testing.T) {
 		}
 	}
 	h.host.Must(t, "aws s3 ls --recursive s3://flows/rejected/", "rejected/AWSLogs/aws-account-id="+account+"/aws-service=vpcflowlogs/aws-region=us-west-2/year=", "/hour=")
+}
+
+// group finds both in a log group, in the stream of the client's interface.
+func (h *house) group(t *testing.T) {
+	read := "aws logs filter-log-events --log-group-name /flows --query 'events[].[logStreamName,message]' --output text --filter-pattern "
+	h.host.Must(t, read+"ACCEPT", h.enis[0]+"-all\t2 "+account+" "+h.enis[0]+" "+h.nodes[0].Address+" "+h.server+" ")
+	h.host.Must(t, read+"REJECT", h.enis[0]+"-all\t2 "+account+" "+h.enis[0]+" "+h.nodes[0].Address+" 198.18.0.1 ")
+	if out := h.host.Must(t, "aws logs describe-log-streams --log-group-name /flows --query 'logStreams[].logStreamName' --output text"); out != h.enis[0]+"-all" {
+		t.Errorf("streams: %s", out)
+	}
 }
