@@ -121,7 +121,7 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 	for _, t := range s.streams.List(streamKey(group, aws.ToString(in.LogStreamNamePrefix))) {
 		view := types.LogStream{
 			Arn: aws.String(s.groupARN(group) + ":log-stream:" + t.Name), LogStreamName: aws.String(t.Name), CreationTime: aws.Int64(t.Created),
-			StoredBytes: aws.Int64(0), UploadSequenceToken: aws.String(sequenceToken),
+			UploadSequenceToken: aws.String(sequenceToken),
 		}
 		entries, err := s.shelf.stream(t.Group, t.Name).list()
 		if err != nil {
