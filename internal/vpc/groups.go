@@ -41,7 +41,7 @@ func (n *Network) OpenNodeGroups(id string) (*Groups, error) { return n.openGrou
 
 func (n *Network) openGroups(ns string, node bool) (*Groups, error) {
 	e, err := nft.Open(ns, groupTable, nft.Options{
-		Hooks: []nft.Hook{nft.Input, nft.Forward, nft.Output}, Priority: groupPriority, IPv4: true,
+		Hooks: []nft.Hook{nft.Input, nft.Forward, nft.Output}, Priority: groupPriority, IPv4: true, Log: !node,
 	})
 	if err != nil {
 		return nil, explain(err)
