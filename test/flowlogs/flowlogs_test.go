@@ -3,8 +3,10 @@ package flowlogs
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +74,7 @@ func TestFlowLogs(t *testing.T) {
 	h.host.Must(t, `aws iam create-role --role-name flow --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"},"Action":"sts:AssumeRole"}]}'`)
 	h.host.Must(t, `aws iam put-role-policy --role-name flow --policy-name p --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}'`)
 	h.host.Must(t, "aws ec2 create-flow-logs --resource-type NetworkInterface --resource-ids "+h.enis[0]+" --traffic-type ALL --log-group-name /flows --deliver-logs-permission-arn arn:aws:iam::"+account+":role/flow", "fl-")
-	h.host.Must(t, "aws s3api get-bucket-policy --bucket flows --query Policy --output text", "delivery.logs.amazonaws.com", "flows/all/AWSLogs/"+account+"/*", "flows/rejected/AWSLogs/"+account+"/*")
+	h.host.Must(t, "aws s3api get-bucket-policy --bucket flows --query Policy --output text", "delivery.logs.amazonaws.com", "flows/all/AWSLogs/"+account+"/*", "flows/rejected/AWSLogs/aws-account-id="+account+"/*")
 
 	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=60s || { kubectl describe pods; false; }")
 	const address = "kubectl get pod %s -o jsonpath={.status.podIP}"
@@ -81,8 +83,10 @@ func TestFlowLogs(t *testing.T) {
 	// The router lets no connection begin towards the Internet's side.
 	h.host.Refused(t, "kubectl exec client -- timeout 5 wget -qO- http://198.18.0.1:9/", "wget")
 
+	terminal := h.stranger(t)
+
 	h.accepted(t)
-	h.rejected(t)
+	h.rejected(t, terminal)
 	h.group(t)
 	h.host.Must(t, "aws ec2 describe-flow-logs --query 'FlowLogs[].DeliverLogsStatus' --output text", "SUCCESS\tSUCCESS\tSUCCESS")
 	h.host.Must(t, "aws ec2 delete-flow-logs --flow-log-ids "+id)
@@ -130,18 +134,38 @@ func (h *house) accepted(t *testing.T) {
 	if len(seen) != 4 || !seen["into the client's"] || !seen["out of the server's"] {
 		t.Errorf("found %v in\n%s", seen, strings.Join(lines, "\n"))
 	}
-	h.host.Must(t, "aws s3 ls --recursive s3://flows/all/", time.Now().UTC().Format("all/AWSLogs/"+account+"/vpcflowlogs/us-west-2/2006/"), account+"_vpcflowlogs_us-west-2_fl-", ".log.gz")
+	h.host.Must(t, "aws s3 ls --recursive s3://flows/all/", "all/AWSLogs/"+account+"/vpcflowlogs/us-west-2/"+time.Now().UTC().Format("2006/"), account+"_vpcflowlogs_us-west-2_fl-", ".log.gz")
 }
 
-// rejected finds what the router refused, in a format of its own.
-func (h *house) rejected(t *testing.T) {
-	want := "5 " + h.client + " 198.18.0.1 9 2 egress REJECT"
-	for _, line := range h.records(t, "rejected", want) {
+// stranger takes the terminal out of the cluster's security group, and returns its
+// address, from which the server's can't be reached then.
+func (h *house) stranger(t *testing.T) string {
+	shell := h.Shell()
+	shell.Must(t, "timeout 5 curl -sS http://"+h.server+":8080/ | wc -c", "20000")
+	const mine = "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,VpcId,PrivateIpAddress]' --output text"
+	f := strings.Fields(h.host.Must(t, mine))
+	group := h.host.Must(t, "aws ec2 create-security-group --group-name stranger --description 'of nobody' --vpc-id "+f[1]+" --query GroupId --output text")
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+f[0]+" --groups "+group)
+	shell.Refused(t, "curl -sS --connect-timeout 2 http://"+h.server+":8080/", "curl: (28)")
+	return f[2]
+}
+
+// rejected finds what the router refused, in a format of its own: what left no
+// interface, by the node's, and what entered none, by the server's.
+func (h *house) rejected(t *testing.T, terminal string) {
+	wants := map[string]string{
+		"5 " + h.client + " 198.18.0.1 9 2 egress REJECT ":           h.nodes[0].ID,
+		"5 " + terminal + " " + h.server + " 8080 2 ingress REJECT ": h.nodes[1].ID,
+	}
+	lines := h.records(t, "rejected", slices.Collect(maps.Keys(wants))...)
+	for _, line := range lines {
 		if strings.Contains(line, "ACCEPT") {
 			t.Errorf("accepted: %s", line)
 		}
-		if strings.Contains(line, want) && !strings.HasSuffix(line, " "+h.nodes[0].ID) {
-			t.Errorf("not of node %s: %s", h.nodes[0].ID, line)
+		for want, node := range wants {
+			if strings.Contains(line, want) && !strings.HasSuffix(line, " "+node) {
+				t.Errorf("not of node %s: %s", node, line)
+			}
 		}
 	}
 	h.host.Must(t, "aws s3 ls --recursive s3://flows/rejected/", "rejected/AWSLogs/aws-account-id="+account+"/aws-service=vpcflowlogs/aws-region=us-west-2/year=", "/hour=")

@@ -43,8 +43,8 @@ var flowLogKind = kind{"flow log ID", "flow log IDs", "flowLogIdSet", "InvalidFl
 // Deliveries is where flow logs can be delivered to. Its errors are shown to the
 // caller: ErrNoDestination, ErrNoAccess, or an API error.
 type Deliveries interface {
-	// AdmitToBucket makes ctx's caller let the log delivery write below a folder ("" or
-	// "name/") of a bucket.
+	// AdmitToBucket makes ctx's caller let the log delivery write below a folder
+	// ("AWSLogs/ACCOUNT/") of a bucket.
 	AdmitToBucket(ctx context.Context, bucket, folder string) error
 	// AdmitToLogs checks that ctx's caller may pass the role that is to deliver to a log
 	// group.
@@ -199,7 +199,7 @@ func (s *Service) admit(ctx context.Context, f FlowLog) error {
 		return s.Deliveries.AdmitToLogs(ctx, f.LogGroup, f.Role)
 	}
 	bucket, folder := f.Bucket()
-	return s.Deliveries.AdmitToBucket(ctx, bucket, folder)
+	return s.Deliveries.AdmitToBucket(ctx, bucket, flowlog.File{Folder: folder, Account: s.place.AccountID, Hive: f.Hive}.Below())
 }
 
 // madeWith are the flow logs that were made with a client's token, by resource.

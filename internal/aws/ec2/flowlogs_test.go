@@ -76,7 +76,7 @@ func TestFlowLogs(t *testing.T) {
 		!*f.DestinationOptions.HiveCompatiblePartitions || *f.DestinationOptions.PerHourPartition || f.DestinationOptions.FileFormat != "plain-text" || *f.Tags[0].Key != "team" {
 		t.Errorf("described: %+v", f)
 	}
-	if len(to.admitted) != 1 || to.admitted[0] != "vpc/a/" {
+	if len(to.admitted) != 1 || to.admitted[0] != "vpc/a/AWSLogs/aws-account-id=111122223333/" {
 		t.Errorf("admitted %q", to.admitted)
 	}
 	if err := s.NoteDelivery(t.Context(), id, "Access error"); err != nil {

@@ -56,15 +56,14 @@ func (s *S3) Deliver(ctx context.Context, bucket, key, contentType string, data 
 	return s.put(ctx, bucket, key, &o, nil, nil)
 }
 
-// AdmitDelivery makes the log delivery able to write below folder/AWSLogs/ACCOUNT/
-// of a bucket: where the bucket's policy does not let it yet, two statements are
+// AdmitDelivery makes the log delivery able to write below a folder of a bucket,
+// "AWSLogs/ACCOUNT/": where the bucket's policy does not let it yet, two statements are
 // added in the name of ctx's caller, who must be allowed to.
 // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
-func (s *S3) AdmitDelivery(ctx context.Context, bucket, folder string) error {
+func (s *S3) AdmitDelivery(ctx context.Context, bucket, below string) error {
 	if _, ok := s.buckets.Get(bucket); !ok {
 		return errNoSuchBucket
 	}
-	below := folder + "AWSLogs/" + s.Place.AccountID + "/"
 	if s.mayDeliver(bucket, below+"*") {
 		return nil
 	}

@@ -33,7 +33,7 @@ func TestDelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := api.WithCaller(t.Context(), &api.Caller{Type: api.Account, AccountID: number, Partition: "aws", ARN: "arn:aws:iam::" + number + ":root", PrincipalARN: "arn:aws:iam::" + number + ":root", PrincipalID: number})
-	for _, folder := range []string{"logs/", "logs/", "more/"} { // the second time nothing lacks
+	for _, folder := range []string{"logs/AWSLogs/" + number + "/", "logs/AWSLogs/" + number + "/", "more/"} { // the second time nothing lacks
 		if err := a.s3.AdmitDelivery(root, "bkt", folder); err != nil {
 			t.Fatal(err)
 		}

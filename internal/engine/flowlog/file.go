@@ -20,6 +20,14 @@ type File struct {
 // filePeriod is what the time in a file's name is rounded down to.
 const filePeriod = 5 * time.Minute
 
+// Below is the folder that all of an account's files are in.
+func (f File) Below() string {
+	if f.Hive {
+		return f.Folder + "AWSLogs/aws-account-id=" + f.Account + "/"
+	}
+	return f.Folder + "AWSLogs/" + f.Account + "/"
+}
+
 // Key is the object's name.
 // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html
 func (f File) Key() string {

@@ -1,6 +1,7 @@
 package flowlog
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,6 +25,9 @@ func TestKeys(t *testing.T) {
 	} {
 		if got := test.file.Key(); got != test.key {
 			t.Errorf("got  %s\nwant %s", got, test.key)
+		}
+		if !strings.HasPrefix(test.key, test.file.Below()) {
+			t.Errorf("%s is not below %s", test.key, test.file.Below())
 		}
 	}
 }
