@@ -65,6 +65,11 @@ func (s *Service) FlowLogs() (all []FlowLog) {
 	return all
 }
 
+// PutFlowLog creates or replaces a flow log's record.
+func (s *Service) PutFlowLog(ctx context.Context, f FlowLog) error {
+	return put(ctx, s.store, s.flowLogs, f.ID, f)
+}
+
 // WatchFlowLogs calls fn for each change of flow logs. It must be quick and must not
 // call the service.
 func (s *Service) WatchFlowLogs(fn func()) (stop func()) {
@@ -89,7 +94,11 @@ func (s *Service) NoteDelivery(ctx context.Context, id, failure string) error {
 
 func (s *Service) addFlowLogs(svc *api.Service) {
 	api.Add(svc, "CreateFlowLogs", s.CreateFlowLogs, func(_ context.Context, in *ec2.CreateFlowLogsInput) []string {
-		return append(s.arns("vpc-flow-log", "*"), s.arns(flowLogResources[in.ResourceType].arn, in.ResourceIds...)...)
+		all := s.arns("vpc-flow-log", "*")
+		if of, ok := flowLogResources[in.ResourceType]; ok {
+			all = append(all, s.arns(of.arn, in.ResourceIds...)...)
+		}
+		return all
 	})
 	api.WithNeeds(svc, "CreateFlowLogs", func(_ context.Context, in *ec2.CreateFlowLogsInput) []api.Need {
 		needs := s.taggingOf("vpc-flow-log", in.TagSpecifications)

@@ -25,6 +25,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
+	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 )
@@ -44,7 +45,8 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeGroups(t, network)
 	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
 	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
-		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
+		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
+		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }
 
 func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {
@@ -107,6 +109,7 @@ func makeGroups(t testing.TB, s *ec2.Service) {
 	err := errors.Join(
 		s.RestoreGroup(ctx, ec2.SecurityGroup{ID: thing, VPC: thing, Name: thing, Rules: []ec2.Rule{rule}, Tags: tags}),
 		s.PutPrefixList(ctx, ec2.PrefixList{ID: thing, Name: thing, Owner: number, Family: "IPv4", MaxEntries: 1, Version: 1, Tags: tags}),
+		s.PutFlowLog(ctx, ec2.FlowLog{ID: thing, Resource: thing, Tags: tags}),
 		s.PutNetworkInterface(ctx, ec2.NetworkInterface{ID: thing, VPC: thing, Subnet: thing, Zone: "us-west-2a", Groups: []string{thing}, Tags: tags}),
 	)
 	if err != nil {

@@ -24,6 +24,7 @@ var unlisted = map[string]string{
 	"iam:ListPolicies":            "policy/",
 	"iam:ListRoles":               "role/",
 	"iam:ListUsers":               "user/",
+	"logs:DescribeLogGroups":      "", // log-group::log-stream:
 }
 
 // newer are actions that the reference lacks.
@@ -128,6 +129,12 @@ var inside = map[string]string{
 	"ec2:CreateLaunchTemplate ssm:GetParameters":           noParameters,
 	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":    noParameters,
 	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters": noParameters,
+	"ec2:CreateFlowLogs iam:PassRole":                      "with the service that the role is passed to",
+	"ec2:CreateFlowLogs ecs:ListClusters":                  "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListContainerInstances":        "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListServices":                  "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTaskDefinitions":           "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTasks":                     "there is no ECS",
 }
 
 // checkDependent: the actions that the reference says a call needs too are asked.
@@ -202,6 +209,8 @@ func listedKeys(table *actions.Table, action *actions.Action, types []int) (keys
 
 // attributes are what the calls that modify one attribute modify here.
 var attributes = map[string]string{
+	"ec2:ModifyInstanceMetadataDefaults":  "httptokens",
+	"ec2:ModifyInstanceMetadataOptions":   "httptokens",
 	"ec2:ModifyManagedPrefixList":         "prefixlistname",
 	"ec2:ModifyNetworkInterfaceAttribute": "groupset",
 }

@@ -65,7 +65,7 @@ func (s *Service) Service() *api.Service {
 		return s.ofGroup(in.LogGroupName, nil)
 	})
 	api.Add(svc, "DescribeLogGroups", s.DescribeLogGroups, func(context.Context, *cloudwatchlogs.DescribeLogGroupsInput) []string {
-		return []string{s.groupARN("*")}
+		return []string{s.groupARN(":log-stream:")}
 	})
 	api.Add(svc, "PutRetentionPolicy", s.PutRetentionPolicy, func(_ context.Context, in *cloudwatchlogs.PutRetentionPolicyInput) []string {
 		return s.ofGroup(in.LogGroupName, nil)
