@@ -34,6 +34,8 @@ const (
 	flowWindow = time.Minute
 	// flowGround is how often interfaces are looked up.
 	flowGround = 2 * time.Second
+	// flowPause is from a failure of the kernel's to the next try.
+	flowPause = 5 * time.Second
 )
 
 func newFlowLogs(d *Daemon) *flowLogs {
@@ -52,10 +54,15 @@ func (f *flowLogs) run(ctx context.Context) error {
 	skipped := len(f.ec2.FlowLogs()) > 0
 	for ctx.Err() == nil {
 		if len(f.ec2.FlowLogs()) > 0 {
-			if err := f.record(ctx, skipped); err != nil {
-				return err
+			err := f.record(ctx, skipped)
+			if skipped = err != nil; skipped {
+				slog.Error("flow logs begin anew", "error", err)
+				select {
+				case <-ctx.Done():
+				case <-time.After(flowPause):
+				}
+				continue
 			}
-			skipped = false
 		}
 		select {
 		case <-ctx.Done():
