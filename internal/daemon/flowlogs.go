@@ -20,6 +20,7 @@ import (
 // are none it listens to nothing.
 type flowLogs struct {
 	*Daemon
+	window  time.Duration // the aggregation interval
 	changed chan struct{} // of flow logs
 
 	mu    sync.Mutex
@@ -39,7 +40,7 @@ const (
 )
 
 func newFlowLogs(d *Daemon) *flowLogs {
-	return &flowLogs{Daemon: d, changed: make(chan struct{}, 1)}
+	return &flowLogs{Daemon: d, window: flowWindow, changed: make(chan struct{}, 1)}
 }
 
 // run records as long as there are flow logs, until ctx ends.
@@ -90,7 +91,7 @@ func (f *flowLogs) record(ctx context.Context, skipped bool) error {
 		return err
 	}
 	began := time.Now()
-	end := began.Truncate(flowWindow).Add(flowWindow)
+	end := began.Truncate(f.window).Add(f.window)
 	for {
 		logs := f.ec2.FlowLogs()
 		if len(logs) == 0 {
@@ -118,7 +119,7 @@ func (f *flowLogs) record(ctx context.Context, skipped bool) error {
 		records := f.table.Close(began.Unix(), end.Unix())
 		f.mu.Unlock()
 		f.deliver(ctx, records, began)
-		began, end = end, end.Add(flowWindow)
+		began, end = end, end.Add(f.window)
 	}
 }
 
