@@ -42,8 +42,8 @@ func (d *Daemon) runPodGroups(ctx context.Context, k *cluster) {
 // https://docs.aws.amazon.com/eks/latest/userguide/security-groups-for-pods.html
 // https://github.com/aws/amazon-vpc-resource-controller-k8s/blob/master/pkg/aws/vpc/limits.go
 var (
-	branchLimits   = map[string]int{"large": 9, "xlarge": 18, "2xlarge": 38, "4xlarge": 54, "8xlarge": 54, "12xlarge": 54, "16xlarge": 107, "24xlarge": 107}
-	branchFamilies = []string{"m5", "c5", "r5"}
+	branchLimits   = map[string]int{"large": 9, "xlarge": 18, "2xlarge": 38, "4xlarge": 54, "8xlarge": 54, "9xlarge": 54, "12xlarge": 54, "16xlarge": 107, "18xlarge": 107, "24xlarge": 107}
+	branchFamilies = []string{"m5", "c5", "c5a", "r5"}
 )
 
 func branchLimit(instanceType string) int {
