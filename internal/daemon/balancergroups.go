@@ -45,7 +45,7 @@ func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBala
 		own = []string{group.ID}
 		rules = []ec2.Rule{{Protocol: "-1", From: -1, To: -1, Group: group.ID, Description: classicRule + "=" + want.Name}}
 	} else {
-		rules = b.d.networkRules(want, l)
+		rules = b.d.networkRules(want, l, made)
 	}
 	if err := b.d.putBalancerInterfaces(ctx, l, made, own); err != nil {
 		return err
@@ -60,7 +60,8 @@ func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBala
 
 // networkRules let a Network Load Balancer's clients, whose addresses the router
 // sees until it sends the packets on, and its health checks through.
-func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer) []ec2.Rule {
+func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer, made lb.Result) []ec2.Rule {
+	checks := d.blocksOf(made)
 	clients := want.SourceRanges
 	if len(clients) == 0 {
 		clients = []netip.Prefix{everywhere}
@@ -78,11 +79,11 @@ func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer) []ec2.Rule
 				add(protocol, port, port, clientRule, clients...)
 			}
 			if x.Check.Port == 0 {
-				add("tcp", port, port, checkRule, d.blocks()...)
+				add("tcp", port, port, checkRule, checks...)
 			}
 		}
 		if port := int32(x.Check.Port); port != 0 {
-			add("tcp", port, port, checkRule, d.blocks()...)
+			add("tcp", port, port, checkRule, checks...)
 		}
 	}
 	add("icmp", 3, 4, mtuRule, clients...) // fragmentation needed
@@ -132,10 +133,12 @@ func (d *Daemon) dismissRules(ctx context.Context, name string) (err error) {
 	return err
 }
 
-// blocks are those that health checks come from.
-func (d *Daemon) blocks() (all []netip.Prefix) {
-	for _, s := range d.network.AllSubnets() {
-		all = append(all, s.Prefix)
+// blocksOf are those of a load balancer's subnets, which its health checks come from.
+func (d *Daemon) blocksOf(made lb.Result) (all []netip.Prefix) {
+	for _, a := range made.Addrs {
+		if s, ok := d.network.SubnetOf(a.Private); ok {
+			all = append(all, s.Prefix)
+		}
 	}
 	return all
 }
