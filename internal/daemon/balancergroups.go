@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,7 +194,7 @@ func (d *Daemon) putBalancerInterfaces(ctx context.Context, l lb.LoadBalancer, m
 	for _, a := range made.Addrs {
 		n := ec2.NetworkInterface{
 			ID: d.balancerInterface(l.ID, a.Subnet), Type: types.NetworkInterfaceTypeNetworkLoadBalancer, IP: a.Private, PublicIP: a.Public, Groups: groups,
-			Description: "ELB net/" + l.Name + "/" + lb.Suffix(l.ID), Requester: "amazon-elb", InstanceOwner: "amazon-elb", Device: 1,
+			Description: "ELB net/" + l.Name + "/" + cmp.Or(l.Digits, lb.Suffix(l.ID)), Requester: "amazon-elb", InstanceOwner: "amazon-elb", Device: 1,
 		}
 		if l.Type == lb.Classic {
 			n.Type, n.Description = types.NetworkInterfaceTypeInterface, "ELB "+l.Name

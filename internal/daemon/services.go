@@ -58,6 +58,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Proxy:   func(c proxy.Config) error { return d.applyProxy(ctx, c) },
 		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
 	})
+	d.elb.UseNetwork(apiBalancers{d})
 	d.eks = eks.New(eks.Deps{
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, Now: time.Now, Log: slog.Default(),
 		PatchVersions: map[string]string{"1.37": "1.37.2"},

@@ -100,6 +100,12 @@ func (d *Daemon) showHealth(ctx context.Context, id string) {
 	if !ok {
 		return // being made: it is shown with its health
 	}
+	if shown.ByAPI {
+		if err := d.elb.Refresh(ctx, shown.Name); err != nil && ctx.Err() == nil {
+			slog.Error("the health of a load balancer's targets can't be shown", "balancer", id, "error", err)
+		}
+		return
+	}
 	for i, x := range l.Listeners {
 		targets := d.targetsOf(id, x.Port, x.Protocol)
 		var err error

@@ -277,11 +277,11 @@ func (c classicCalls) retag(ctx context.Context, names []string, change func(map
 			if err != nil {
 				return err
 			}
-			tags := merged(lb.Tags, nil)
-			if err := change(tags); err != nil {
+			lb, _ = c.balancers.In(tx).Get(lb.Name)
+			lb.Tags = merged(lb.Tags, nil)
+			if err := change(lb.Tags); err != nil {
 				return err
 			}
-			lb.Tags = tags
 			c.balancers.In(tx).Put(name, lb)
 		}
 		return nil

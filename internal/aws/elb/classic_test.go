@@ -160,7 +160,7 @@ func TestTags(t *testing.T) {
 
 func TestTagsOfVersion2(t *testing.T) {
 	s, ctx := world(t), t.Context()
-	add := &elbv2.AddTagsInput{ResourceArns: []string{balancerARN, groupARN}, Tags: tagsV2("Team", "blue")}
+	add := &elbv2.AddTagsInput{ResourceArns: []string{balancerARN, groupARN, listenerARN}, Tags: tagsV2("Team", "blue")}
 	if _, err := s.AddTags(ctx, add); err != nil {
 		t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func TestNotFound(t *testing.T) {
 	_, err = s.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String("x")})
 	wantError(t, err, "TargetGroupNotFound", "One or more target groups not found")
 	_, err = s.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{"x"}})
-	wantError(t, err, "ValidationError", "'x' is not a valid ARN of a load balancer or target group")
+	wantError(t, err, "ValidationError", "'x' is not a valid ARN of a load balancer, listener or target group")
 }
 
 func TestPutAndDelete(t *testing.T) {

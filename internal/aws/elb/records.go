@@ -28,6 +28,7 @@ type LoadBalancer struct {
 	Listeners []Listener
 	Tags      map[string]string
 	Classic   *Classic // nil: a Network Load Balancer
+	ByAPI     bool     // made by a call, not for a Service
 }
 
 // Classic is what only Classic Load Balancers have.
@@ -54,6 +55,7 @@ type Listener struct {
 	Port         int32
 	TargetGroup  string // name
 	InstancePort int32
+	Tags         map[string]string
 }
 
 // TargetGroup is a set of targets and how their health is checked.
@@ -68,6 +70,10 @@ type TargetGroup struct {
 	Targets    []Target
 	Attributes Attributes
 	Tags       map[string]string
+	ByAPI      bool // made by a call, not for a Service
+	// Registered are the targets that calls registered; Targets show how they fare,
+	// with those that drain.
+	Registered []Target
 }
 
 // Attributes are a target group's.
@@ -94,6 +100,7 @@ type Target struct {
 	State       string // a types.TargetHealthStateEnum
 	Reason      string // a types.TargetHealthReasonEnum, or ""
 	Description string
+	Addr        netip.Addr // of one that a call registered
 }
 
 // Put creates or replaces a load balancer with the target groups its listeners
@@ -116,6 +123,13 @@ func (s *Service) Put(ctx context.Context, lb LoadBalancer, groups ...TargetGrou
 		}
 		old, _ := s.balancers.In(tx).Get(lb.Name)
 		lb.Tags = merged(old.Tags, lb.Tags)
+		for i, l := range lb.Listeners {
+			for _, o := range old.Listeners {
+				if o.ID == l.ID {
+					lb.Listeners[i].Tags = merged(o.Tags, l.Tags)
+				}
+			}
+		}
 		s.balancers.In(tx).Put(lb.Name, lb)
 		s.sweep(tx, old)
 		return nil
@@ -196,7 +210,7 @@ func (s *Service) sweep(tx *store.Tx, old LoadBalancer) {
 		}
 	}
 	for _, l := range old.Listeners {
-		if !used[l.TargetGroup] {
+		if g, _ := s.groups.In(tx).Get(l.TargetGroup); !used[l.TargetGroup] && !g.ByAPI {
 			s.groups.In(tx).Delete(l.TargetGroup)
 		}
 	}

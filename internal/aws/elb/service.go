@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -23,6 +24,8 @@ type Service struct {
 	place     api.Place
 	balancers *store.Table[LoadBalancer]
 	groups    *store.Table[TargetGroup]
+	network   Network
+	making    sync.Mutex // one call that makes or changes at a time
 }
 
 // New makes the service. Its tables are registered in st, which is loaded
@@ -49,26 +52,127 @@ func (s *Service) Service() *api.Service {
 	api.Add(svc, "DescribeTags", s.DescribeTags, nil)
 	api.Add(svc, "AddTags", s.AddTags, func(_ context.Context, in *elbv2.AddTagsInput) []string { return in.ResourceArns })
 	api.Add(svc, "RemoveTags", s.RemoveTags, func(_ context.Context, in *elbv2.RemoveTagsInput) []string { return in.ResourceArns })
+	s.addMaking(svc)
 	return svc
 }
 
-// ofResource answers for the condition keys of a load balancer or target group: its
-// tags.
+// addMaking adds the operations that make and change Network Load Balancers.
+func (s *Service) addMaking(svc *api.Service) {
+	one := func(arn *string) []string { return []string{aws.ToString(arn)} }
+	api.Add(svc, "CreateLoadBalancer", s.CreateLoadBalancer, func(_ context.Context, in *elbv2.CreateLoadBalancerInput) []string {
+		kind := "net"
+		if in.Type != types.LoadBalancerTypeEnumNetwork {
+			kind = "app"
+		}
+		return []string{s.arn("loadbalancer/" + kind + "/" + aws.ToString(in.Name) + "/*")}
+	})
+	api.Add(svc, "DeleteLoadBalancer", s.DeleteLoadBalancer, func(_ context.Context, in *elbv2.DeleteLoadBalancerInput) []string { return one(in.LoadBalancerArn) })
+	api.Add(svc, "ModifyLoadBalancerAttributes", s.ModifyLoadBalancerAttributes, func(_ context.Context, in *elbv2.ModifyLoadBalancerAttributesInput) []string {
+		return one(in.LoadBalancerArn)
+	})
+	api.Add(svc, "CreateListener", s.CreateListener, func(_ context.Context, in *elbv2.CreateListenerInput) []string { return one(in.LoadBalancerArn) })
+	api.Add(svc, "ModifyListener", s.ModifyListener, func(_ context.Context, in *elbv2.ModifyListenerInput) []string { return one(in.ListenerArn) })
+	api.Add(svc, "DeleteListener", s.DeleteListener, func(_ context.Context, in *elbv2.DeleteListenerInput) []string { return one(in.ListenerArn) })
+	api.Add(svc, "CreateTargetGroup", s.CreateTargetGroup, func(_ context.Context, in *elbv2.CreateTargetGroupInput) []string {
+		return []string{s.arn("targetgroup/" + aws.ToString(in.Name) + "/*")}
+	})
+	api.Add(svc, "ModifyTargetGroup", s.ModifyTargetGroup, func(_ context.Context, in *elbv2.ModifyTargetGroupInput) []string { return one(in.TargetGroupArn) })
+	api.Add(svc, "ModifyTargetGroupAttributes", s.ModifyTargetGroupAttributes, func(_ context.Context, in *elbv2.ModifyTargetGroupAttributesInput) []string {
+		return one(in.TargetGroupArn)
+	})
+	api.Add(svc, "DeleteTargetGroup", s.DeleteTargetGroup, func(_ context.Context, in *elbv2.DeleteTargetGroupInput) []string { return one(in.TargetGroupArn) })
+	api.Add(svc, "RegisterTargets", s.RegisterTargets, func(_ context.Context, in *elbv2.RegisterTargetsInput) []string { return one(in.TargetGroupArn) })
+	api.Add(svc, "DeregisterTargets", s.DeregisterTargets, func(_ context.Context, in *elbv2.DeregisterTargetsInput) []string { return one(in.TargetGroupArn) })
+	s.addConditions(svc)
+}
+
+// addConditions adds what policies may ask of calls that make something.
+func (s *Service) addConditions(svc *api.Service) {
+	api.WithKeys(svc, "CreateLoadBalancer", func(_ context.Context, in *elbv2.CreateLoadBalancerInput, key string) policy.Values {
+		switch key {
+		case "elasticloadbalancing:scheme":
+			return given(string(in.Scheme))
+		case "elasticloadbalancing:subnet":
+			return policy.Many(in.Subnets)
+		case "elasticloadbalancing:securitygroup":
+			return policy.Many(in.SecurityGroups)
+		}
+		return madeBy("CreateLoadBalancer", len(in.Tags), key)
+	})
+	api.WithKeys(svc, "CreateTargetGroup", func(_ context.Context, in *elbv2.CreateTargetGroupInput, key string) policy.Values {
+		return madeBy("CreateTargetGroup", len(in.Tags), key)
+	})
+	api.WithKeys(svc, "CreateListener", func(_ context.Context, in *elbv2.CreateListenerInput, key string) policy.Values {
+		if key == "elasticloadbalancing:listenerprotocol" {
+			return given(string(in.Protocol))
+		}
+		return madeBy("CreateListener", len(in.Tags), key)
+	})
+	api.WithKeys(svc, "ModifyListener", func(_ context.Context, in *elbv2.ModifyListenerInput, key string) policy.Values {
+		if key == "elasticloadbalancing:listenerprotocol" {
+			return given(string(in.Protocol))
+		}
+		return policy.Values{}
+	})
+	tagging := func(n int, arn string) []api.Need {
+		if n == 0 {
+			return nil
+		}
+		return []api.Need{{Action: "elasticloadbalancing:AddTags", Resources: []string{arn}}}
+	}
+	api.WithNeeds(svc, "CreateLoadBalancer", func(_ context.Context, in *elbv2.CreateLoadBalancerInput) []api.Need {
+		return tagging(len(in.Tags), s.arn("loadbalancer/net/"+aws.ToString(in.Name)+"/*"))
+	})
+	api.WithNeeds(svc, "CreateListener", func(_ context.Context, in *elbv2.CreateListenerInput) []api.Need {
+		return tagging(len(in.Tags), strings.Replace(aws.ToString(in.LoadBalancerArn), ":loadbalancer/", ":listener/", 1)+"/*")
+	})
+	api.WithNeeds(svc, "CreateTargetGroup", func(_ context.Context, in *elbv2.CreateTargetGroupInput) []api.Need {
+		return tagging(len(in.Tags), s.arn("targetgroup/"+aws.ToString(in.Name)+"/*"))
+	})
+}
+
+// madeBy is the key by which policies let tags be added only while something is made.
+func madeBy(operation string, tags int, key string) policy.Values {
+	if key == "elasticloadbalancing:createaction" && tags > 0 {
+		return policy.One(operation)
+	}
+	return policy.Values{}
+}
+
+// given is a parameter's value as a condition key's; one that is left out has none.
+func given(v string) policy.Values {
+	if v == "" {
+		return policy.Values{}
+	}
+	return policy.One(v)
+}
+
+// ofResource answers for the condition keys of a load balancer, listener or target
+// group: its tags.
 func (s *Service) ofResource(arn, key string) policy.Values {
 	tag, ok := strings.CutPrefix(key, "aws:resourcetag/")
 	if !ok {
 		return policy.Values{}
 	}
-	if lb, err := s.balancer(arn); err == nil {
-		return api.TagValue(lb.Tags, tag)
-	}
 	if lb, ok := s.balancers.Get(strings.TrimPrefix(arn, s.classicARN(""))); ok && lb.Classic != nil {
 		return api.TagValue(lb.Tags, tag)
 	}
-	if g, err := s.group(arn); err == nil {
-		return api.TagValue(g.Tags, tag)
+	if tags, err := s.tagsOf(arn); err == nil {
+		return api.TagValue(tags, tag)
 	}
 	return policy.Values{}
+}
+
+// listener finds a listener by its ARN: its load balancer and its place there.
+func (s *Service) listener(arn string) (LoadBalancer, int, error) {
+	for _, lb := range s.networks() {
+		for i, l := range lb.Listeners {
+			if s.listenerARN(lb, l) == arn {
+				return lb, i, nil
+			}
+		}
+	}
+	return LoadBalancer{}, 0, &types.ListenerNotFoundException{Message: aws.String("One or more listeners not found")}
 }
 
 func (s *Service) arn(resource string) string {

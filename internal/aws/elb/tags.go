@@ -19,7 +19,7 @@ const (
 	maxTags   = 50 // tags of one resource
 )
 
-// DescribeTags shows the tags of load balancers and target groups.
+// DescribeTags shows the tags of load balancers, listeners and target groups.
 func (s *Service) DescribeTags(_ context.Context, in *elbv2.DescribeTagsInput) (*elbv2.DescribeTagsOutput, error) {
 	if err := taggedCount(in.ResourceArns); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func taggedCount(arns []string) error {
 	return nil
 }
 
-// tagsOf finds the tags of a load balancer or target group by its ARN.
+// tagsOf finds the tags of a load balancer, listener or target group by its ARN.
 func (s *Service) tagsOf(arn string) (map[string]string, error) {
 	switch {
 	case strings.HasPrefix(arn, s.arn("loadbalancer/net/")):
@@ -55,11 +55,17 @@ func (s *Service) tagsOf(arn string) (map[string]string, error) {
 	case strings.HasPrefix(arn, s.arn("targetgroup/")):
 		g, err := s.group(arn)
 		return g.Tags, err
+	case strings.HasPrefix(arn, s.arn("listener/net/")):
+		lb, i, err := s.listener(arn)
+		if err != nil {
+			return nil, err
+		}
+		return lb.Listeners[i].Tags, nil
 	}
-	return nil, api.ValidationError("'%s' is not a valid ARN of a load balancer or target group", arn)
+	return nil, api.ValidationError("'%s' is not a valid ARN of a load balancer, listener or target group", arn)
 }
 
-// AddTags adds tags to load balancers and target groups, or changes their values.
+// AddTags adds tags to load balancers, listeners and target groups, or changes their values.
 func (s *Service) AddTags(ctx context.Context, in *elbv2.AddTagsInput) (*elbv2.AddTagsOutput, error) {
 	if err := taggedCount(in.ResourceArns); err != nil {
 		return nil, err
@@ -112,22 +118,42 @@ func checkTag(key, value string) error {
 func (s *Service) retag(ctx context.Context, arns []string, change func(map[string]string) error) error {
 	return s.store.Update(ctx, func(tx *store.Tx) error {
 		for _, arn := range arns {
-			tags, err := s.tagsOf(arn)
-			if err != nil {
+			if _, err := s.tagsOf(arn); err != nil {
 				return err
 			}
-			tags = merged(tags, nil)
-			if err := change(tags); err != nil {
+			if err := s.retagOne(tx, arn, change); err != nil {
 				return err
-			}
-			if lb, err := s.balancer(arn); err == nil {
-				lb.Tags = tags
-				s.balancers.In(tx).Put(lb.Name, lb)
-			} else if g, err := s.group(arn); err == nil {
-				g.Tags = tags
-				s.groups.In(tx).Put(g.Name, g)
 			}
 		}
 		return nil
 	})
+}
+
+// retagOne changes the tags of a resource that is there.
+func (s *Service) retagOne(tx *store.Tx, arn string, change func(map[string]string) error) error {
+	if g, err := s.group(arn); err == nil {
+		g, _ = s.groups.In(tx).Get(g.Name)
+		g.Tags = merged(g.Tags, nil)
+		if err := change(g.Tags); err != nil {
+			return err
+		}
+		s.groups.In(tx).Put(g.Name, g)
+		return nil
+	}
+	lb, i, err := s.listener(arn)
+	of := &lb.Tags
+	if err == nil {
+		lb, _ = s.balancers.In(tx).Get(lb.Name)
+		lb.Listeners = slices.Clone(lb.Listeners)
+		of = &lb.Listeners[i].Tags
+	} else {
+		lb, _ = s.balancer(arn)
+		lb, _ = s.balancers.In(tx).Get(lb.Name)
+	}
+	*of = merged(*of, nil)
+	if err := change(*of); err != nil {
+		return err
+	}
+	s.balancers.In(tx).Put(lb.Name, lb)
+	return nil
 }

@@ -44,7 +44,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeNetwork(t, network)
 	makeGroups(t, network)
 	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
-	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), elb.New(a.Store, doortest.Place).Service(),
+	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }
@@ -115,6 +115,19 @@ func makeGroups(t testing.TB, s *ec2.Service) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// balancersOf makes a load balancer with its listener and group, all called thing.
+func balancersOf(t testing.TB, a *doortest.Account) *elb.Service {
+	t.Helper()
+	s, tags := elb.New(a.Store, doortest.Place), map[string]string{"Team": "a"}
+	err := s.Put(t.Context(), elb.LoadBalancer{
+		Name: thing, ID: thing, Tags: tags, Listeners: []elb.Listener{{ID: thing, Protocol: "TCP", Port: 80, TargetGroup: thing, Tags: tags}},
+	}, elb.TargetGroup{Name: thing, ID: thing, Tags: tags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // What EKS needs, to make a record of a cluster that never starts.

@@ -209,7 +209,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	l := LoadBalancer{ID: "demo/1", Name: "a0", Type: Network, Scheme: InternetFacing}
+	l := LoadBalancer{ID: "demo/1", Name: "a0", Digits: Suffix("demo/1"), Type: Network, Scheme: InternetFacing}
 	for _, test := range []struct{ kind, scheme, want string }{
 		{Network, InternetFacing, "a0-" + Suffix("demo/1") + ".elb.us-west-2.amazonaws.com"},
 		{Network, Internal, "a0-" + Suffix("demo/1") + ".elb.us-west-2.amazonaws.com"},

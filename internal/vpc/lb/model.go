@@ -32,6 +32,7 @@ type LoadBalancer struct {
 	ID      string // unique and unchanging, e.g. CLUSTER/SERVICE-UID
 	Cluster string // whose it is
 	Name    string // beginning of its DNS name
+	Digits  string // 16 hexadecimal ones in its DNS name and ARN; Suffix(ID) when empty
 	Type    string
 	Scheme  string // InternetFacing when empty
 	// Subnets are names of the network's, each of another zone; none: one of each
@@ -145,7 +146,7 @@ func Suffix(id string) string {
 // NAME-NUMBER.REGION.elb.amazonaws.com of a Classic Load Balancer.
 func (l LoadBalancer) dnsName(region string) string {
 	if l.Type == Network {
-		return fmt.Sprintf("%s-%s.elb.%s.amazonaws.com", l.Name, Suffix(l.ID), region)
+		return fmt.Sprintf("%s-%s.elb.%s.amazonaws.com", l.Name, l.Digits, region)
 	}
 	sum := sha256.Sum256([]byte(l.ID))
 	number := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
@@ -166,6 +167,9 @@ func (l LoadBalancer) complete() (LoadBalancer, error) {
 	}
 	if l.Idle <= 0 {
 		l.Idle = time.Minute
+	}
+	if l.Digits == "" {
+		l.Digits = Suffix(l.ID)
 	}
 	switch {
 	case l.ID == "" || l.Name == "":
