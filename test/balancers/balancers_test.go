@@ -43,6 +43,7 @@ func TestLoadBalancers(t *testing.T) {
 		{"an internal one is reached from inside alone", w.internal},
 		{"pods are targets, without node ports", w.podTargets},
 		{"a deregistered target drains", w.draining},
+		{"one is made by calls", w.madeByCalls},
 		{"connections outlive the daemon", w.survival},
 		{"all goes with the Services", w.gone},
 	} {
@@ -304,7 +305,9 @@ func (w *town) draining(t *testing.T) {
 		annotations: map[string]string{"scheme": "internet-facing", "nlb-target-type": "ip",
 			"target-group-attributes": "deregistration_delay.timeout_seconds=5,deregistration_delay.connection_termination.enabled=true"},
 	})
-	defer func() { t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host))) }()
+	defer func() {
+		t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host)))
+	}()
 	w.laptop.Soon(t, 20*time.Second, who(host), "web-1")
 	began, said := time.Now(), stream(w.laptop, host)
 	group := w.groupOf(t, host)
@@ -317,6 +320,32 @@ func (w *town) draining(t *testing.T) {
 		t.Errorf("%d lines came before the end, want those of 5 s", lines)
 	}
 	w.admin.Must(t, "kubectl label pod web-1 only=web-1 --overwrite")
+}
+
+// madeByCalls leads to the Service's node port, through a security group that has to
+// be opened for it.
+func (w *town) madeByCalls(t *testing.T) {
+	one := func(line string) string { return w.admin.Must(t, line+" --output text") }
+	vpc := one("aws ec2 describe-vpcs --filters Name=cidr,Values=10.0.0.0/16 --query Vpcs[0].VpcId")
+	subnets := one("aws ec2 describe-subnets --filters Name=tag-key,Values=kubernetes.io/role/elb Name=vpc-id,Values=" + vpc + " --query 'Subnets[].SubnetId'")
+	port := w.admin.Must(t, "kubectl get service classic -o jsonpath={.spec.ports[0].nodePort}")
+	group := one("aws elbv2 create-target-group --name made --protocol TCP --port " + port + " --vpc-id " + vpc + " --target-type instance --health-check-interval-seconds 5 --query TargetGroups[0].TargetGroupArn")
+	one("aws elbv2 register-targets --target-group-arn " + group + " --targets Id=" + w.nodes[0].ID + " Id=" + w.nodes[1].ID)
+	arn := one("aws elbv2 create-load-balancer --name made --type network --subnets " + subnets + " --query LoadBalancers[0].LoadBalancerArn")
+	one("aws elbv2 modify-load-balancer-attributes --load-balancer-arn " + arn + " --attributes Key=load_balancing.cross_zone.enabled,Value=true")
+	one("aws elbv2 create-listener --load-balancer-arn " + arn + " --protocol TCP --port 8080 --default-actions Type=forward,TargetGroupArn=" + group)
+	host := one("aws elbv2 describe-load-balancers --names made --query LoadBalancers[0].DNSName")
+	w.laptop.Refused(t, who(host+":8080")) // the nodes' group admits neither clients nor health checks
+	sg := one("aws eks describe-cluster --name cluster --query cluster.resourcesVpcConfig.clusterSecurityGroupId")
+	one("aws ec2 authorize-security-group-ingress --group-id " + sg + " --protocol tcp --port " + port + " --cidr 0.0.0.0/0")
+	w.laptop.Soon(t, 30*time.Second, who(host+":8080"), "saw 198.18.0.1")
+	w.admin.Soon(t, 30*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group+" --query 'TargetHealthDescriptions[].TargetHealth.State' --output text", "healthy\thealthy")
+	w.admin.Refused(t, "aws elbv2 delete-target-group --target-group-arn "+group, "ResourceInUse")
+	w.admin.Refused(t, "aws elbv2 create-load-balancer --name other --subnets "+subnets, "UnsupportedOperation", "A load balancer of type application is not offered here")
+	one("aws elbv2 delete-load-balancer --load-balancer-arn " + arn)
+	one("aws elbv2 delete-target-group --target-group-arn " + group)
+	w.laptop.Refused(t, who(host+":8080"))
+	one("aws ec2 revoke-security-group-ingress --group-id " + sg + " --protocol tcp --port " + port + " --cidr 0.0.0.0/0")
 }
 
 // survival kills the daemon while connections of both kinds are under way.

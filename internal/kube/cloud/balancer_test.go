@@ -309,3 +309,35 @@ func TestImplementedElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever an annotation says: it is refused, or what is read of it can be made.
+func FuzzAnnotations(f *testing.F) {
+	for _, seed := range []string{
+		"type=nlb", "proxy-protocol=*", "healthcheck-port=99999", "healthcheck-interval=-1", "connection-idle-timeout=1e3",
+		"target-group-attributes=deregistration_delay.timeout_seconds=99999999999", "subnets=,,", "attributes==,=", "name=-", "scheme=internal",
+	} {
+		name, value, _ := strings.Cut(seed, "=")
+		f.Add(name, value, false)
+		f.Add(name, value, true)
+	}
+	f.Fuzz(func(t *testing.T, name, value string, external bool) {
+		s := annotated(name + "=" + value)
+		if external {
+			s = annotated("type=external", "nlb-target-type=instance", name+"="+value)
+		}
+		b, err := asked(s)
+		if err != nil {
+			return
+		}
+		if len(b.Name) > 32 || b.Idle <= 0 || len(b.Listeners) != 1 {
+			t.Fatalf("%+v", b)
+		}
+		l := b.Listeners[0]
+		if c := l.Check; c.Interval <= 0 || c.Timeout <= 0 || c.Healthy < 2 || c.Unhealthy < 2 || (c.Path != "") != strings.HasPrefix(c.Protocol, "HTTP") {
+			t.Fatalf("health check %+v", c)
+		}
+		if l.Drain < 0 || l.ProxyProtocol != 0 && l.Protocol != "TCP" {
+			t.Fatalf("%+v", l)
+		}
+	})
+}
