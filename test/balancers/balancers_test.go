@@ -103,7 +103,7 @@ func (w *town) apply(t *testing.T, manifest string) {
 	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.admin.Must(t, "kubectl apply -f '"+file+"'")
+	w.admin.Must(t, "kubectl apply -f - <'"+file+"'")
 }
 
 // service is a Service of a load balancer.
