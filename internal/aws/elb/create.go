@@ -172,7 +172,10 @@ func (s *Service) DeleteLoadBalancer(ctx context.Context, in *elbv2.DeleteLoadBa
 	if err := s.network.Unmake(ctx, lb); err != nil {
 		return nil, err
 	}
-	return &elbv2.DeleteLoadBalancerOutput{}, s.keep(ctx, func(tx *store.Tx) { s.balancers.In(tx).Delete(lb.Name) })
+	if err := s.keep(ctx, func(tx *store.Tx) { s.balancers.In(tx).Delete(lb.Name) }); err != nil {
+		return nil, err
+	}
+	return &elbv2.DeleteLoadBalancerOutput{}, s.settle(ctx)
 }
 
 // ModifyLoadBalancerAttributes changes what can be changed here: cross-zone load

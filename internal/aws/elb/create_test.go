@@ -131,6 +131,9 @@ func TestMadeByCalls(t *testing.T) {
 	_, err := s.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: g.TargetGroupArn})
 	wantError(t, err, "ResourceInUse", "Target group '"+*g.TargetGroupArn+"' is currently in use by a listener or a rule")
 	must(t, s.DeleteListener, elbv2.DeleteListenerInput{ListenerArn: l.ListenerArn})
+	if got := health(); got != "10.0.65.1:8080 unused" {
+		t.Errorf("without a listener: %s", got)
+	}
 	must(t, s.DeleteTargetGroup, elbv2.DeleteTargetGroupInput{TargetGroupArn: g.TargetGroupArn})
 	must(t, s.DeleteLoadBalancer, elbv2.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
 	must(t, s.DeleteLoadBalancer, elbv2.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})

@@ -86,11 +86,11 @@ func (s *Service) relisten(ctx context.Context, lb LoadBalancer) error {
 	if err := put(lb); err != nil {
 		return err
 	}
-	err := s.apply(ctx, lb.Name)
-	if err != nil {
+	if err := s.apply(ctx, lb.Name); err != nil {
 		_ = put(old)
+		return err
 	}
-	return err
+	return s.settle(ctx)
 }
 
 func (s *Service) ownListener(arn *string) (LoadBalancer, int, error) {

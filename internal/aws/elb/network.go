@@ -104,3 +104,15 @@ func (s *Service) Refresh(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// settle shows the targets of groups that nothing forwards to any more as unused.
+func (s *Service) settle(ctx context.Context) error {
+	return s.keep(ctx, func(tx *store.Tx) {
+		for name, g := range s.groups.In(tx).List("") {
+			if g.ByAPI && len(s.groupView(g).LoadBalancerArns) == 0 {
+				g.unused()
+				s.groups.In(tx).Put(name, g)
+			}
+		}
+	})
+}
