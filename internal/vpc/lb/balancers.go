@@ -59,6 +59,7 @@ type Balancers struct {
 
 	mu       sync.Mutex
 	live     map[string]*balancer
+	cuts     []flows // being ended
 	resumed  bool
 	applied  []nft.Listener
 	wrote    bool // applied is in the kernel
@@ -236,7 +237,9 @@ func (b *Balancers) clear(ctx context.Context, old, r record) error {
 	if old.DNSName != "" && old.DNSName != r.DNSName {
 		b.names.Delete(old.DNSName)
 	}
-	b.end(r.ID, r.cut(old))
+	targets, whole := split(r.cut(old))
+	b.end(r.ID, whole)
+	b.cut(r.ID, targets)
 	for _, a := range old.Addrs {
 		if !slices.Contains(r.Addrs, a) {
 			if err := b.abandon(ctx, r.ID, a); err != nil {
@@ -294,7 +297,55 @@ func (b *Balancers) remove(ctx context.Context, r record) error {
 	return b.release(ctx, r.ID)
 }
 
-// end ends connections; that it could not is no reason to stop.
+// cutting is how long clients of connections that end are answered by resets.
+const cutting = 2 * time.Second
+
+// cut ends connections to targets: clients are reset as soon as they send anything,
+// and after a while the connections are forgotten. Those to a target that receives
+// new ones all the same are forgotten at once, for old and new look alike.
+func (b *Balancers) cut(id string, all []flows) {
+	idle, used := b.unused(all)
+	b.end(id, used)
+	if len(idle) == 0 {
+		return
+	}
+	b.mu.Lock()
+	b.cuts = append(b.cuts, idle...)
+	b.mu.Unlock()
+	rewrite := func() {
+		if err := b.write(); err != nil {
+			b.log.Warn("load balancers: ending connections", "balancer", id, "error", err)
+		}
+	}
+	rewrite()
+	time.AfterFunc(cutting, func() {
+		still, _ := b.unused(idle)
+		b.end(id, still)
+		b.mu.Lock()
+		b.cuts = slices.DeleteFunc(b.cuts, func(f flows) bool { return slices.Contains(idle, f) })
+		b.mu.Unlock()
+		rewrite()
+	})
+}
+
+// unused parts connections to targets that receive no new ones now from the others.
+func (b *Balancers) unused(all []flows) (idle, used []flows) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range all {
+		if slices.ContainsFunc(b.listeners(), func(l nft.Listener) bool {
+			return l.Addr == f.to && (key{l.Proto, l.Port}) == f.key &&
+				slices.ContainsFunc(l.Targets, func(t netip.AddrPort) bool { return t.Addr() == f.target })
+		}) {
+			used = append(used, f)
+		} else {
+			idle = append(idle, f)
+		}
+	}
+	return idle, used
+}
+
+// end forgets connections at once; that it could not is no reason to stop.
 func (b *Balancers) end(id string, all []flows) {
 	for _, f := range all {
 		if err := b.forget(f); err != nil {

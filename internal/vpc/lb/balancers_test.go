@@ -353,6 +353,9 @@ func TestUnhealthyEnds(t *testing.T) {
 		})
 		f.set(second, true)
 		until(t, "one is not", func() bool { return f.targets(80) == first })
+		if ends {
+			until(t, "its connections end", func() bool { return len(f.ended()) > 0 })
+		}
 		stop()
 		if got := f.ended(); (len(got) > 0) != ends {
 			t.Errorf("end %v: %+v", ends, got)

@@ -86,7 +86,7 @@ func (b *Balancers) drop(l *balancer, p probe) {
 	for _, x := range l.Listeners {
 		for _, t := range x.Targets {
 			if x.EndUnhealthy && x.probeOf(t) == p {
-				b.end(l.ID, l.flowsOf(x, t))
+				b.cut(l.ID, l.flowsOf(x, t))
 			}
 		}
 	}

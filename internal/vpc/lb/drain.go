@@ -70,6 +70,18 @@ func (r record) cut(old record) []flows {
 	return all
 }
 
+// split parts connections to certain targets from all of a listener or an address.
+func split(all []flows) (targets, whole []flows) {
+	for _, f := range all {
+		if f.target.IsValid() {
+			targets = append(targets, f)
+		} else {
+			whole = append(whole, f)
+		}
+	}
+	return targets, whole
+}
+
 // flowsOf are a load balancer's connections to a target of a listener.
 func (r record) flowsOf(x Listener, t Target) []flows {
 	var all []flows
@@ -123,7 +135,7 @@ func (b *Balancers) sweepOnce(ctx context.Context, now time.Time) (next time.Tim
 func (b *Balancers) forgetDrained(ctx context.Context, r record, drained func(leaving) bool) error {
 	for _, l := range r.Leaving {
 		if drained(l) && l.End {
-			b.end(r.ID, r.flowsOf(Listener{Port: l.Port, Protocol: l.Protocol}, l.Target))
+			b.cut(r.ID, r.flowsOf(Listener{Port: l.Port, Protocol: l.Protocol}, l.Target))
 		}
 	}
 	r.Leaving = slices.DeleteFunc(slices.Clone(r.Leaving), drained)

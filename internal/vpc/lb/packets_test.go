@@ -3,6 +3,7 @@ package lb_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -216,19 +218,61 @@ func TestDeregistered(t *testing.T) {
 				l.Listeners = append(l.Listeners, lb.Listener{Port: 443, Protocol: lb.TCP, Targets: s.targets[:1], Check: check})
 			})
 			s.onlyNode0(t, r)
-			if got := echoes(gone); got != test.now {
-				t.Errorf("at once its connection lives: %v", got)
+			if !test.now {
+				until(t, "its connection ends", func() bool { return !echoes(gone) })
+			} else if !echoes(gone) {
+				t.Error("its connection does not live while it drains")
 			}
 			until(t, "it has drained", func() bool { return len(s.balancers.Health("demo/1", 80, lb.TCP)) == 1 })
 			if test.now {
-				if got := echoes(gone); got != test.later {
-					t.Errorf("later its connection lives: %v", got)
+				if !test.later {
+					until(t, "its connection ends, drained", func() bool { return !echoes(gone) })
+				} else if !echoes(gone) {
+					t.Error("its connection has ended with its draining")
 				}
 			}
 			if !echoes(stays) {
 				t.Error("the connection to the target that stayed has ended")
 			}
 		})
+	}
+}
+
+// A client that only receives learns that its connection was ended.
+func TestCutClientsHearOfIt(t *testing.T) {
+	s := newSite(t)
+	l, err := netns.Listen(s.nodes[1], "tcp4", fmt.Sprint(":", nodePort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				for err == nil {
+					_, err = c.Write([]byte("more\n"))
+					time.Sleep(10 * time.Millisecond)
+				}
+				c.Close()
+			}()
+		}
+	}()
+	for _, hide := range []bool{false, true} {
+		change := func(l *lb.LoadBalancer) { l.Listeners[0].HideClient, l.Listeners[0].EndDrained = hide, true }
+		r := s.ensure(t, func(l *lb.LoadBalancer) { change(l); l.Listeners[0].Targets = s.targets[1:] })
+		_, conn := ask(t, "", r.Addrs[0].Public, 80)
+		if conn == nil {
+			t.Fatal("not connected")
+		}
+		s.ensure(t, func(l *lb.LoadBalancer) { change(l); l.Listeners[0].Targets = s.targets[:1] })
+		conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("clients hidden %v: the connection ended with %v, want a reset", hide, err)
+		}
 	}
 }
 

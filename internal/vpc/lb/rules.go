@@ -48,6 +48,12 @@ func (b *Balancers) listeners() []nft.Listener {
 				use := l.inUse(x, a, l.known)
 				for _, k := range x.keys() {
 					listener := nft.Listener{Addr: a.Called(), Proto: k.proto, Port: k.port, Sources: from, Targets: use, Sticky: x.Sticky}
+					for _, f := range b.cuts {
+						inUse := slices.ContainsFunc(use, func(t netip.AddrPort) bool { return t.Addr() == f.target })
+						if f.to == a.Called() && f.key == k && !inUse {
+							listener.Cut = append(listener.Cut, f.target)
+						}
+					}
 					switch {
 					case l.proxied(x):
 						listener.Sticky = false

@@ -20,11 +20,13 @@ const (
 	reg0 = unix.NFT_REG32_00
 	reg1 = unix.NFT_REG32_01
 	reg2 = unix.NFT_REG32_02
+	reg3 = unix.NFT_REG32_03
 )
 
 // inet datatypes of concatenated keys.
 var (
 	serviceKey = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
+	flowKey    = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeIPAddr)
 	portKey    = nftables.MustConcatSetType(nftables.TypeInetProto, nftables.TypeInetService)
 	endpoint   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService)
 	addrPair   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr)
@@ -233,6 +235,14 @@ func loadService() []expr.Any {
 		&expr.Payload{DestRegister: reg0, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4},
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg1},
 		&expr.Payload{DestRegister: reg2, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+	}
+}
+
+// original matches packets of the side that opened the connection.
+func original() []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeyDIRECTION},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: []byte{0}},
 	}
 }
 

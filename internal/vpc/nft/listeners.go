@@ -36,6 +36,9 @@ type Listener struct {
 	// Source, if valid, is what targets see as the client; the zero value keeps
 	// the client's own address.
 	Source netip.Addr
+	// Cut are targets to which connections end: their clients are answered by a
+	// reset, whatever they send.
+	Cut []netip.Addr
 }
 
 // ApplyListeners makes these the load balancers of the router. A packet finds
@@ -56,7 +59,28 @@ func ApplyListeners(ns string, all []Listener) error {
 		pre := b.hook("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
 		b.rule(pre, loadService(), jumpByMap(services))
 		hideClients(b, all)
+		cut(b, all)
 	})
+}
+
+// cut resets the connections of listeners to targets that are cut: who only
+// receives has the acknowledgement of the next piece answered so.
+func cut(b *batch, all []Listener) {
+	var entries []nftables.SetElement
+	for _, l := range all {
+		for _, t := range l.Cut {
+			entries = append(entries, nftables.SetElement{Key: append(serviceBytes(l.Addr, l.Proto, l.Port), t.AsSlice()...)})
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	flows := b.set(&nftables.Set{Name: "cut", KeyType: flowKey}, entries)
+	fwd := b.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-1)
+	b.rule(fwd, translated(), original(), loadOriginalService(), []expr.Any{
+		&expr.Payload{DestRegister: reg3, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}, // translated by now
+		&expr.Lookup{SourceRegister: reg0, SetID: flows.ID, SetName: flows.Name},
+	}, reset())
 }
 
 // hideClients gives connections their listener's source, before the edge gives
