@@ -1,7 +1,9 @@
 package netpol
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"sync"
@@ -168,9 +170,12 @@ func (y *yard) nodeDies(t *testing.T) {
 			t.Fatal("the node's pods did not come back")
 		}
 		for a := was.addr; a.Compare(was.addr.Next().Next().Next()) < 0; a = a.Next() {
-			if conn, err := dial(ns, a, 50*time.Millisecond); err == nil {
+			conn, err := dial(ns, a, 50*time.Millisecond)
+			if err == nil {
 				conn.Close()
 				leaks++
+			} else if errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
 			}
 		}
 	}
@@ -205,7 +210,12 @@ func (y *yard) watched(t *testing.T, do func()) {
 				tries.Add(1)
 				if err == nil {
 					conn.Close()
+				}
+				if arrived(t, err) {
 					leaks.Add(1)
+				}
+				if t.Failed() {
+					return
 				}
 			}
 		})

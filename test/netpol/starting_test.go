@@ -1,7 +1,9 @@
 package netpol
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -46,6 +48,8 @@ func (y *yard) starting(t *testing.T) {
 						if err == nil {
 							conn.Close()
 							leaks.Add(1)
+						} else if errors.Is(err, fs.ErrNotExist) {
+							t.Error(err)
 						}
 					})
 				}

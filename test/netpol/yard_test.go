@@ -66,7 +66,7 @@ func (y *yard) status(t testing.TB) control.Status {
 // apply makes objects, and does not wait for what follows from them.
 func (y *yard) apply(t testing.TB, text string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "objects.yaml")
+	file := filepath.Join(y.State, "objects.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,8 @@ func (y *yard) pod(t testing.TB, name string) lease {
 // netNS is the file of a pod's namespace as the host sees it: in its node's /run.
 func (y *yard) netNS(t testing.TB, l lease) string {
 	t.Helper()
-	return fmt.Sprintf("/proc/%d/root%s", y.pid(t, "node-"+l.node.ID), l.NetNS)
+	// A symbolic link would lead out of the node: /var/run is one.
+	return fmt.Sprintf("/proc/%d/root%s", y.pid(t, "node-"+l.node.ID), strings.TrimPrefix(l.NetNS, "/var"))
 }
 
 func (y *yard) pid(t testing.TB, program string) int {
@@ -163,7 +164,7 @@ func arrived(t testing.TB, err error) bool {
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, context.DeadlineExceeded):
 		return false
 	}
-	t.Fatal(err)
+	t.Errorf("a packet could not be sent: %v", err)
 	return false
 }
 
