@@ -162,7 +162,7 @@ func (y *yard) nodeDies(t *testing.T) {
 	leaks := 0
 	ns := y.netNS(t, y.pod(t, "client-0"))
 	back := func() bool {
-		out, err := y.host.Run("kubectl get pod server-1 -o jsonpath={.status.podIP}/{.status.conditions[?(@.type==\\\"Ready\\\")].status}")
+		out, err := y.host.Run(`kubectl get pod server-1 -o jsonpath='{.status.podIP}/{.status.conditions[?(@.type=="Ready")].status}'`)
 		return err == nil && strings.HasSuffix(out, "/True") && !strings.HasPrefix(out, was.addr.String()+"/")
 	}
 	for end := time.Now().Add(90 * time.Second); !back(); {
