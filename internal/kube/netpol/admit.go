@@ -3,6 +3,7 @@ package netpol
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,7 @@ func (c *Controller) Admit(ctx context.Context, r gate.Request) error {
 	if r.Name == "" {
 		return fmt.Errorf("network policies: the runtime did not say which pod container %s is of", r.Container)
 	}
+	defer time.AfterFunc(long, func() { c.complain(r) }).Stop()
 	if err := c.until(ctx, func() bool { return c.synced }); err != nil {
 		return fmt.Errorf("network policies of %s/%s: the cluster's objects are not known: %w", r.Namespace, r.Name, err)
 	}
@@ -43,6 +45,23 @@ func (c *Controller) Admit(ctx context.Context, r gate.Request) error {
 		return c.unenforced(r, generation, err)
 	}
 	return nil
+}
+
+// long is when a pod's waiting is worth a line in the log.
+const long = 2 * time.Second
+
+// complain says in the log what a pod waits for.
+func (c *Controller) complain(r gate.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	why := "the cluster's objects are not all known yet"
+	if c.synced {
+		why = "the API server has not shown the pod"
+		if n, behind := c.behind(c.generation); behind {
+			why = n.why("the newest state")
+		}
+	}
+	c.log.Warn("a pod waits for its network policies", "pod", r.Namespace+"/"+r.Name, "why", why)
 }
 
 // unenforced says which node keeps a pod waiting.
