@@ -38,7 +38,7 @@ items:
   spec: &spec
     nodeName: %[1]s
     terminationGracePeriodSeconds: 0
-    containers: [{name: c, image: busybox, command: ["nc", "-lk", "-p", "80", "-e", "cat"]}]
+    containers: [{name: c, image: busybox, command: ["nc", "-ll", "-p", "80", "-e", "cat"]}]
 - {apiVersion: v1, kind: Pod, metadata: {name: server-1, labels: {app: server}}, spec: {<<: *spec, nodeName: %[2]s}}
 - {apiVersion: v1, kind: Pod, metadata: {name: client-0, labels: {app: client}}, spec: {<<: *spec, nodeName: %[1]s}}
 - {apiVersion: v1, kind: Pod, metadata: {name: client-1, labels: {app: client}}, spec: {<<: *spec, nodeName: %[2]s}}

@@ -87,7 +87,7 @@ func (h *house) terminal(t *testing.T) {
 	h.host.Refused(t, "aws ec2 delete-security-group --group-id "+mine, "DependencyViolation", "has a dependent object")
 	h.host.Must(t, "aws ec2 modify-security-group-rules --group-id "+h.group+" --security-group-rules 'SecurityGroupRuleId="+rule+",SecurityGroupRule={IpProtocol=tcp,FromPort=22,ToPort=22,ReferencedGroupId="+mine+"}'")
 	h.shell.Refused(t, h.kubelet(0))
-	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule, rule)
+	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
 
 	// By a prefix list, which is changed.
 	list := h.host.Must(t, "aws ec2 create-managed-prefix-list --prefix-list-name hosts --address-family IPv4 --max-entries 2 --query PrefixList.PrefixListId --output text", "pl-0")

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -106,18 +107,24 @@ func (c *Config) run() error {
 	}
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
+	// What init says is the machine's console (EC2's GetConsoleOutput).
+	console := slog.With("machine", c.Hostname)
 	go func() {
-		<-end
+		why := <-end
+		console.Info("halting", "signal", why.String())
 		s.Shutdown()
 		halt()
 	}()
 	go func() { _ = s.Serve(l) }()
 	for _, p := range c.Processes {
+		begun := time.Now()
+		console.Info("starting", "program", p.Name)
 		if err := s.Ensure(p.Spec); err != nil {
 			return err
 		}
 		if p.Ready != "" {
 			await(p.Ready)
+			console.Info("ready", "program", p.Name, "after", time.Since(begun).Round(time.Millisecond))
 		}
 	}
 	select {} // children are reaped and restarted by the supervisor
