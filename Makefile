@@ -131,6 +131,8 @@ test-unit: ## tests that need neither root nor a cluster
 
 # One package at a time: they share the machine's network and cgroups.
 test-integration: build conformance-programs ## the workshop and the failures, on real clusters (root)
+	@echo "== beside other implementations"
+	@for m in matcher clusterpolicy; do (cd test/conformance/$$m && $(GO) test ./...); done
 	@echo "== integration tests"
 	@EKSACT_INTEGRATION=1 EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test -p 1 -count=1 -timeout 60m ./test/... ./internal/guard/...
 
