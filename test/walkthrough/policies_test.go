@@ -30,7 +30,7 @@ func policies(t *testing.T, l *lab.Lab, sh lab.Terminal, outside ...lab.Terminal
 
 	sh.Must(t, "kubectl delete networkpolicies --all --namespace user1", "deleted")
 	opens(t, outside, name)
-	sh.Must(t, inside+"https://172.20.0.1/version", "gitVersion")
+	sh.Must(t, inside+"https://172.20.0.1/version", "Unauthorized")
 	sh.Must(t, "cp ~/.kube/config-user1 ~/.kube/config")
 }
 

@@ -81,7 +81,7 @@ func steps(t *testing.T, sh lab.Terminal, outside ...lab.Terminal) {
 	sh.Soon(t, 10*time.Second, "kubectl get services", "LoadBalancer", balancers)
 	name := sh.Must(t, "kubectl get service nginx -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	opens(t, outside, name)
-	sh.Must(t, "aws elbv2 describe-load-balancers --query LoadBalancers[].DNSName --output text", name)
+	sh.Must(t, "aws elb describe-load-balancers --query LoadBalancerDescriptions[].DNSName --output text", name)
 	sh.Must(t, "mv ~/.kube/config ~/.kube/config-user1; cp ~/.kube/config-admin ~/.kube/config; kubectl get all --all-namespaces", "pod/coredns-", "pod/nginx-", "service/nginx")
 
 	// 4 Secrets.
