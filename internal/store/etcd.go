@@ -18,7 +18,7 @@ import (
 // when its tables are registered. The client stays the caller's to close, after
 // the store.
 func NewEtcd(client *clientv3.Client, prefix string) *Store {
-	e := &etcd{client: client, prefix: prefix + "/r/", marks: prefix + "/tx/", slots: make(chan slot, slots)}
+	e := &etcd{client: client, root: prefix + "/", prefix: prefix + "/r/", marks: prefix + "/tx/", slots: make(chan slot, slots)}
 	for i := range slots {
 		e.slots <- slot{key: fmt.Sprintf("%s%d", e.marks, i), rev: unknown}
 	}
@@ -45,7 +45,8 @@ const (
 
 type etcd struct {
 	client *clientv3.Client
-	prefix string
+	root   string // of all that is the store's
+	prefix string // of records
 	marks  string
 	slots  chan slot
 }
@@ -92,7 +93,7 @@ func (e *etcd) follow(ctx context.Context, rev int64, out chan<- batch) {
 	for ctx.Err() == nil {
 		// The watch ends with its own context: one that failed must not linger.
 		watch, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-		for answer := range e.client.Watch(watch, e.prefix, clientv3.WithPrefix(), clientv3.WithRev(rev+1)) {
+		for answer := range e.client.Watch(watch, e.root, clientv3.WithPrefix(), clientv3.WithRev(rev+1)) {
 			if err := answer.Err(); err != nil {
 				slog.Warn("store: following etcd", "error", err)
 				if errors.Is(err, rpctypes.ErrCompacted) {
@@ -118,7 +119,9 @@ func (e *etcd) follow(ctx context.Context, rev int64, out chan<- batch) {
 }
 
 // batches groups events, which come in order, by the revision that made them.
-// Without fragmentation etcd never splits a revision over two answers.
+// Without fragmentation etcd never splits a revision over two answers. Marks have
+// batches too: a transaction that deletes what is not there changes nothing else, and
+// is waited for all the same.
 func (e *etcd) batches(events []*clientv3.Event) []batch {
 	var all []batch
 	for _, ev := range events {
@@ -131,8 +134,10 @@ func (e *etcd) batches(events []*clientv3.Event) []batch {
 		if n := len(all); n == 0 || all[n-1].rev != c.rev {
 			all = append(all, batch{rev: c.rev})
 		}
-		last := &all[len(all)-1]
-		last.changes = append(last.changes, c)
+		if strings.HasPrefix(string(ev.Kv.Key), e.prefix) {
+			last := &all[len(all)-1]
+			last.changes = append(last.changes, c)
+		}
 	}
 	return all
 }

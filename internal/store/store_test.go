@@ -84,6 +84,27 @@ func TestAReadAfterAnUpdateSeesIt(t *testing.T) {
 	})
 }
 
+func TestDeletingWhatIsNotThereReturns(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Store) {
+		s := load(t, open())
+		accounts := NewTable[account](s, "bank/account")
+		done := make(chan error, 1)
+		go func() {
+			done <- s.Update(t.Context(), func(tx *Tx) error { accounts.In(tx).Delete("nobody"); return nil })
+		}()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("it waits for a change that never comes")
+			s.Close() // which ends the waiting
+			<-done
+		}
+	})
+}
+
 func TestAnErrorAbortsTheWholeUpdate(t *testing.T) {
 	s := NewMemory()
 	defer s.Close()
