@@ -199,7 +199,7 @@ func (w *town) local(t *testing.T) {
 		t.Errorf("with healthy targets in one zone the name resolves to %v", got)
 	}
 	w.laptop.Must(t, who(host), "web-0 saw 198.18.0.1")
-	w.shell.Must(t, who(host), "web-0 saw 198.18.0.3") // the NAT gateway
+	w.shell.Must(t, who(host), "web-0 saw 198.18.0.4") // the terminal has a public address
 	w.admin.Must(t, "aws elbv2 describe-target-group-attributes --target-group-arn "+group+" --output text", "preserve_client_ip.enabled\ttrue", "deregistration_delay.timeout_seconds\t300")
 	w.admin.Must(t, "aws elbv2 describe-listeners --load-balancer-arn $(aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='"+host+"'].LoadBalancerArn\" --output text)", group, `"Protocol": "TCP"`)
 }
