@@ -115,6 +115,8 @@ func opens(t *testing.T, outside []lab.Terminal, name string) {
 // verified has the controls proved, and refuted where they are undone: what
 // could not fail would prove nothing.
 func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
+	const addon = " --cluster-name cluster --addon-name vpc-cni --configuration-values "
+	const active = " && aws eks wait addon-active --cluster-name cluster --addon-name vpc-cni"
 	for _, test := range []struct{ undo, redo, control, finding string }{
 		{
 			"kubectl create clusterrolebinding open --clusterrole=view --group=system:authenticated", "kubectl delete clusterrolebinding open",
@@ -129,6 +131,10 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 			"kubectl replace --force -f aws-auth.yaml",
 			"node-role", "which aws-auth does not map",
 		},
+		{
+			"aws eks update-addon" + addon + `'{"enableNetworkPolicy":"false"}'` + active, "aws eks update-addon" + addon + `'{"enableNetworkPolicy":"true"}'` + active,
+			"network-policy", "fix: aws eks update-addon" + addon + `'{"enableNetworkPolicy":"true"}'`,
+		},
 	} {
 		sh.Must(t, test.undo)
 		out, err := l.Command("verify", test.control).CombinedOutput()
@@ -139,7 +145,7 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 		lab.Has(t, "eksact verify "+test.control, string(out), "REFUTED", test.finding, "fix: ")
 		sh.Must(t, test.redo)
 	}
-	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "5 proven")
+	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "6 proven")
 
 	// Interrupted, it removes what it made too.
 	cut := l.Command("verify")

@@ -11,6 +11,7 @@ import (
 	"github.com/eksact/eksact/internal/verify"
 	"github.com/eksact/eksact/internal/verify/controls/loadbalancer"
 	"github.com/eksact/eksact/internal/verify/controls/namespace"
+	"github.com/eksact/eksact/internal/verify/controls/networkpolicy"
 	"github.com/eksact/eksact/internal/verify/controls/noderole"
 	"github.com/eksact/eksact/internal/verify/controls/rolemapping"
 	"github.com/eksact/eksact/internal/verify/controls/secret"
@@ -18,7 +19,7 @@ import (
 
 // All returns every control.
 func All() []verify.Control {
-	return []verify.Control{noderole.Control, rolemapping.Control, namespace.Control, loadbalancer.Control, secret.Control}
+	return []verify.Control{noderole.Control, rolemapping.Control, namespace.Control, loadbalancer.Control, secret.Control, networkpolicy.Control}
 }
 
 // Named returns the controls of these ids, or all.
