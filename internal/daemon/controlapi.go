@@ -40,6 +40,7 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/denial", afterOpen(d, d.explainDenial))
 	handle(mux, "/netpol/wait", afterOpen(d, d.waitPolicies))
 	handle(mux, "/netpol/objects", afterOpen(d, d.policyObjects))
+	handle(mux, "/netpol/packets", afterOpen(d, d.tryFlows))
 	handle(mux, "/images", afterOpen(d, d.listImages))
 	handle(mux, "/images/remove", afterOpen(d, d.removeImage))
 	mux.HandleFunc("POST /images/load", d.loadImages)

@@ -25,6 +25,7 @@ func TestNetworkPolicies(t *testing.T) {
 		test func(*testing.T)
 	}{
 		{"closed and open", y.closedAndOpen},
+		{"cases are tried by packets", y.packets},
 		{"open connections are cut, others kept", y.cut},
 		{"labels change", y.relabel},
 		{"contradicting rules", y.contradiction},

@@ -42,6 +42,8 @@ type testCase struct {
 	Expected netpol.Outcome `json:"expected"`
 	Flows    int            `json:"flows"`
 	Problems []string       `json:"problems"`
+	// Differs are flows whose packets fared otherwise than policies say.
+	Differs []string `json:"differs,omitempty"`
 	// Wrong explains the flows that are not as expected.
 	Wrong []*netpol.Explanation `json:"wrong,omitempty"`
 }
@@ -54,7 +56,7 @@ func (t *tester) summary(files []*loaded, failed int) testReport {
 		for _, r := range f.results {
 			s.Cases = append(s.Cases, testCase{
 				Name: r.Case.Name, File: f.Path, Line: r.Case.Line, Holds: r.Holds(), Known: r.Case.Known,
-				Expected: r.Case.Expect, Flows: r.Flows, Problems: append([]string{}, r.Problems...), Wrong: r.Wrong,
+				Expected: r.Case.Expect, Flows: r.Flows, Problems: append([]string{}, r.Problems...), Differs: r.Differs, Wrong: r.Wrong,
 			})
 		}
 	}

@@ -28,6 +28,7 @@ type tester struct {
 	files     []string
 	keepGoing bool
 	verbose   bool
+	packets   bool
 	junit     string
 	warnings  []string
 }
@@ -69,7 +70,15 @@ A case:
   known      why the case is known to fail; when it holds, that is a failure
 
 Lists are tried each with each, a service with each of its pods, and every flow must
-turn out as expected.`
+turn out as expected.
+
+With --live it sends packets in the cluster that runs, after what the API server has
+acknowledged is enforced, and compares what becomes of them; the files' manifests are
+not read. Each flow starts in the network of its pod: a TCP connection is let through
+when it is accepted or its end refuses it, a datagram when it is seen at its end. It
+counts as denied when nothing comes in 1.5 seconds, and the same comes through from
+the node, where no policy applies. Where packets fare otherwise than policies say, it
+shows that.`
 
 func newTest(g *global.Options, live Source) *cobra.Command {
 	t := &tester{g: g, live: live}
@@ -86,9 +95,12 @@ func newTest(g *global.Options, live Source) *cobra.Command {
 	f.StringArrayVarP(&t.files, "filename", "f", nil, `file or folder of manifests, beside those that the files of cases name; "-" for standard input`)
 	f.BoolVar(&t.keepGoing, "keep-going", false, "run all cases, also after one that fails")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "name the cases that hold, too")
+	f.BoolVar(&t.packets, "live", false, "try the flows by packets, in the cluster that runs")
 	f.StringVar(&t.junit, "junit", "", `write the results as JUnit XML to this file ("-": to standard output)`)
 	return cmd
 }
+
+const caseForm = "eksact netpol test --help shows the form of a file of cases"
 
 // loaded is a file, its cases' results as far as they were run.
 type loaded struct {
@@ -99,6 +111,9 @@ type loaded struct {
 func (t *tester) run(ctx context.Context, in io.Reader, out, notes io.Writer, paths []string) error {
 	if t.g.JSON() && t.junit == "-" {
 		return hint.New("-o json and --junit - both write to standard output", "name a file with --junit, or leave out one of them")
+	}
+	if err := t.startLive(ctx); err != nil {
+		return err
 	}
 	files, err := t.load(ctx, in, paths)
 	var fault *broken
@@ -141,17 +156,28 @@ func (t *tester) load(ctx context.Context, in io.Reader, paths []string) (files 
 		if err != nil {
 			return nil, &broken{path, err}
 		}
-		l := &loaded{File: f}
-		for _, c := range f.Cases {
-			r, err := c.Run(set)
-			if err != nil {
-				return nil, &broken{path, hint.Wrap(err, "eksact netpol test --help shows the form of a file of cases")}
-			}
-			l.results = append(l.results, r)
+		results, err := t.results(ctx, f, set)
+		if err != nil {
+			return nil, &broken{path, err}
 		}
-		files = append(files, l)
+		files = append(files, &loaded{f, results})
 	}
 	return files, nil
+}
+
+// results are of a file's cases, by what policies say or by packets.
+func (t *tester) results(ctx context.Context, f *cases.File, set *manifest.Set) (all []*cases.Result, err error) {
+	if t.packets {
+		return t.tried(ctx, f, set)
+	}
+	for _, c := range f.Cases {
+		r, err := c.Run(set)
+		if err != nil {
+			return nil, hint.Wrap(err, caseForm)
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // read reads a file of cases and its manifests. Standard input is read once.
@@ -162,7 +188,7 @@ func (t *tester) read(ctx context.Context, path string, in io.Reader, given *[]b
 	}
 	f, err := cases.Parse(path, strings.TrimPrefix(string(text), "\ufeff"))
 	if err != nil {
-		return nil, nil, hint.Wrap(err, "eksact netpol test --help shows the form of a file of cases")
+		return nil, nil, hint.Wrap(err, caseForm)
 	}
 	set, err := t.set(ctx, f, in, given)
 	if err != nil {
@@ -174,6 +200,9 @@ func (t *tester) read(ctx context.Context, path string, in io.Reader, given *[]b
 
 // set is what a file's cases are about.
 func (t *tester) set(ctx context.Context, f *cases.File, in io.Reader, given *[]byte) (*manifest.Set, error) {
+	if t.packets {
+		return t.live(ctx, t.g)
+	}
 	var paths []string
 	for _, m := range f.Manifests {
 		if !filepath.IsAbs(m) {
@@ -212,6 +241,9 @@ func (t *tester) judge(out io.Writer, files []*loaded) (failed int) {
 				left += len(f.results) - i
 				f.results = f.results[:i]
 				break
+			}
+			for _, line := range r.Differs {
+				fmt.Fprintf(out, "differ %s:%d: %s\n", f.Path, r.Case.Line, global.Printable(line))
 			}
 			switch {
 			case !r.Holds():

@@ -114,6 +114,22 @@ func Leases(dir string) ([]gate.Request, error) {
 	return out, err
 }
 
+// Sandboxes are the network namespaces of a node's pods, by address: files as they are
+// named on the node. They are read as Leases are.
+func Sandboxes(dir string) (map[netip.Addr]string, error) {
+	all, err := readLeases(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	out := map[netip.Addr]string{}
+	for addr, l := range all {
+		if l.Released == nil && l.NetNS != "" {
+			out[addr] = l.NetNS
+		}
+	}
+	return out, err
+}
+
 // request is the lease in the gate's terms.
 func (l lease) request() gate.Request {
 	namespace, name, _ := strings.Cut(l.Pod, "/")

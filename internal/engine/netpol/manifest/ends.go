@@ -22,6 +22,8 @@ type Place struct {
 	ends []netpol.End
 	// service is set when the end is a service: ports are its, until they are translated.
 	service *corev1.Service
+	// running says that the ends are a workload's pods, of which one speaks to another.
+	running bool
 }
 
 // Find reads the name of an end: NAME or pod/NAME, KIND/NAME of a workload, svc/NAME,
@@ -126,7 +128,26 @@ func (s *Set) podPlace(p *netpol.Pod) (*Place, error) {
 	if p.Finished {
 		return nil, fmt.Errorf("pod %s is finished: it has no traffic", p.Key())
 	}
-	return &Place{Name: p.Key().String(), ends: s.endsOf(p)}, nil
+	place := &Place{Name: p.Key().String(), ends: s.endsOf(p)}
+	if s.Served && s.kinds[p.Key()] {
+		if running := s.runningOf(p); running != nil {
+			place.ends, place.running = running, true
+		}
+	}
+	return place, nil
+}
+
+// runningOf are the pods that an API server shows of a workload, known as its controllers
+// make them: named after it, with its template's labels and more.
+func (s *Set) runningOf(workload *netpol.Pod) (list []netpol.End) {
+	_, name, _ := strings.Cut(workload.Name, "/")
+	for i := range s.Cluster.Pods {
+		p := &s.Cluster.Pods[i]
+		if p.Namespace == workload.Namespace && strings.HasPrefix(p.Name, name+"-") && !p.Finished && len(p.Addresses) > 0 && contains(p.Labels, workload.Labels) {
+			list = append(list, s.endsOf(p)...)
+		}
+	}
+	return list
 }
 
 // endsOf are a pod's addresses, or the range that it is in.
@@ -218,8 +239,13 @@ func (s *Set) Explain(from, to *Place, port Port) ([]*netpol.Explanation, error)
 		return nil, fmt.Errorf("%s sends nothing: name one of its pods", from.Name)
 	}
 	var list []*netpol.Explanation
+	alone := false
 	for _, a := range from.ends {
 		for _, b := range to.ends {
+			if from.running && to.running && a.Pod == b.Pod {
+				alone = true
+				continue
+			}
 			if a.Range.Addr().Is4() != b.Range.Addr().Is4() {
 				continue
 			}
@@ -235,7 +261,10 @@ func (s *Set) Explain(from, to *Place, port Port) ([]*netpol.Explanation, error)
 			list = append(list, s.Cluster.Explain(a, b, number))
 		}
 	}
-	if list == nil {
+	switch {
+	case list == nil && alone:
+		return nil, fmt.Errorf("of %s one pod runs alone: it has no other to send to", from.Name)
+	case list == nil:
 		return nil, fmt.Errorf("%s and %s have no IP family in common", from.Name, to.Name)
 	}
 	return list, nil

@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -147,6 +148,40 @@ func TestRefused(t *testing.T) {
 	served := manifest.Set{Served: true}
 	if err := served.Add("f", []byte(policy+"spec: {podSelector: {}, ingress: [{from: [{}]}]}")); err != nil || len(served.Notes) != 1 || len(served.Cluster.Policies) != 1 {
 		t.Errorf("%v, %+v", err, served)
+	}
+}
+
+// TestRunning has a server's workload stand for its pods.
+func TestRunning(t *testing.T) {
+	const workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {metadata: {labels: {app: web}}}}\n"
+	const pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-%d, labels: {app: web, x: z}}\nstatus: {phase: Running, podIPs: [{ip: 10.0.0.%[1]d}]}\n"
+	for _, tc := range []struct {
+		pods int
+		want string // flows from the workload to itself
+	}{
+		{0, "default/deployment/web>default/deployment/web"},
+		{1, "of default/deployment/web one pod runs alone: it has no other to send to"},
+		{2, "default/web-1 (10.0.0.1)>default/web-2 (10.0.0.2) default/web-2 (10.0.0.2)>default/web-1 (10.0.0.1)"},
+	} {
+		s := manifest.Set{Served: true, PodCIDR: netip.MustParsePrefix("10.0.0.0/16")}
+		text := workload
+		for i := range tc.pods {
+			text += fmt.Sprintf(pod, i+1)
+		}
+		if err := s.Add("f", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		list, err := explain(&s, "deployment/web", "web", manifest.Port{Proto: ruleset.TCP, Number: 80})
+		if err != nil {
+			got = append(got, err.Error())
+		}
+		for _, e := range list {
+			got = append(got, e.From.String()+">"+e.To.String())
+		}
+		if all := strings.Join(got, " "); all != tc.want {
+			t.Errorf("%d pods: %s, want %s", tc.pods, all, tc.want)
+		}
 	}
 }
 
