@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -68,6 +69,9 @@ func (y *yard) packets(t *testing.T) {
 	}
 	inClient(netlink.RouteAdd)
 	fails("no way", 1, "differ "+file, "policies say allowed, packets were dropped (no way: no route to host; from the node")
+	write(strings.Replace(way, "allowed", "denied", 1))
+	lab.Has(t, "netpol test --live --junit -", y.Eksact(t, "netpol", "test", "--live", "--junit", "-", file), `failures="0"`, "<system-out>", "policies say allowed, packets were dropped")
+	write(way)
 	inClient(netlink.RouteDel)
 	y.Eksact(t, "netpol", "test", "--live", file)
 }

@@ -34,6 +34,7 @@ type Case struct {
 	Failure *Message `xml:"failure"`
 	Error   *Message `xml:"error"`
 	Skipped *Message `xml:"skipped"`
+	Output  string   `xml:"system-out,omitempty"` // what is to be known besides
 }
 
 // Message is why a case does not hold: a line, and the whole.

@@ -81,6 +81,9 @@ func suitesOf(files []*loaded) (all junit.Suites) {
 				jc.Skipped = &junit.Message{Message: "known to fail: " + c.Known}
 				s.Skipped++
 			}
+			if i < len(f.results) {
+				jc.Output = strings.Join(f.results[i].Differs, "\n")
+			}
 			s.Cases = append(s.Cases, jc)
 		}
 		all.Suites = append(all.Suites, s)
