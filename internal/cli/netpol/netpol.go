@@ -2,8 +2,8 @@
 //
 //   - explain names the rule that decides a flow, of manifests without a cluster, or of
 //     the cluster that runs.
-//   - test runs files of cases, which say what is to pass and what not; their form is
-//     described at internal/engine/netpol/cases.
+//   - test runs files of cases, which say what is to pass and what not, by what policies
+//     say or by packets; their form is described at internal/engine/netpol/cases.
 package netpol
 
 import (

@@ -35,4 +35,7 @@
 // Lists are tried each with each, and every flow that comes of it must turn out as
 // expected: to a service, to each of its pods. What depends on an address that isn't
 // known holds for neither.
+//
+// Whoever sends the flows' packets has a case judged by what became of them. Then a
+// workload is its pods that run, and from outside the cluster nothing can be sent.
 package cases

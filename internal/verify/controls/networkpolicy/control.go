@@ -3,7 +3,6 @@ package networkpolicy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/eksact/eksact/internal/verify"
 )
@@ -70,23 +70,27 @@ func (y *yard) keptOut(ctx context.Context, when string) error {
 	return y.alive(ctx, second)
 }
 
-// refute says what to do about policies that don't hold: mostly they are off.
+// refute says what to do about policies that don't hold: mostly they are off. A run that
+// is cut short refutes nothing.
 func refute(ctx context.Context, s *verify.Session, format string, args ...any) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	const addon = "vpc-cni"
 	fix := "kubectl logs -n kube-system daemonset/aws-node -c aws-eks-nodeagent"
 	out, err := eks.NewFromConfig(s.AWS).DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: &s.Cluster, AddonName: aws.String(addon)})
-	switch {
-	case err != nil:
+	if err != nil {
 		s.Note("eks DescribeAddon "+addon, "%v", err)
-	default:
-		values := aws.ToString(out.Addon.ConfigurationValues)
-		s.Note("eks DescribeAddon "+addon, "configuration values %s", values)
-		var set struct {
-			Enabled string `json:"enableNetworkPolicy"`
-		}
-		if json.Unmarshal([]byte(values), &set) != nil || set.Enabled != "true" {
-			fix = fmt.Sprintf(`aws eks update-addon --cluster-name %s --addon-name %s --configuration-values '{"enableNetworkPolicy":"true"}'`, s.Cluster, addon)
-		}
+		return verify.Refute(fix, format, args...)
+	}
+	values := aws.ToString(out.Addon.ConfigurationValues)
+	s.Note("eks DescribeAddon "+addon, "configuration values %s", values)
+	var set struct {
+		Enabled string `json:"enableNetworkPolicy"`
+	}
+	// They may be YAML, of which JSON is a part.
+	if yaml.Unmarshal([]byte(values), &set) != nil || set.Enabled != "true" {
+		fix = fmt.Sprintf(`aws eks update-addon --cluster-name %s --addon-name %s --configuration-values '{"enableNetworkPolicy":"true"}'`, s.Cluster, addon)
 	}
 	return verify.Refute(fix, format, args...)
 }

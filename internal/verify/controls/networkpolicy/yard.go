@@ -130,8 +130,13 @@ func (y *yard) open(ctx context.Context) error {
 		}
 	}
 	for _, client := range []string{first, second} {
-		if _, err := until(ctx, patience, func() bool { return y.alive(ctx, client) == nil }); err != nil {
-			return verify.Skip("the API server does not reach a pod on port %s: %v", clientPort, y.alive(ctx, client))
+		var silent error
+		_, err := until(ctx, patience, func() bool { silent = y.alive(ctx, client); return silent == nil })
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return verify.Skip("the API server does not reach a pod on port %s: %v", clientPort, silent)
 		}
 		if _, err := until(ctx, patience, func() bool { return y.reaches(ctx, client) }); err != nil {
 			return fmt.Errorf("without policies, pod %s does not reach pod %s", client, server)
