@@ -12,10 +12,11 @@ import (
 	"github.com/eksact/eksact/test/lab"
 )
 
-// The machine's and the NAT gateway's addresses on the Internet.
+// Addresses on the Internet: the machine's, and those that the nodes (by the NAT
+// gateway) and the terminal have there.
 const (
 	machine = "198.18.0.1/32"
-	gateway = "198.18.0.3/32"
+	vpc     = "198.18.0.3/32,198.18.0.4/32"
 )
 
 // mode is a setting of endpoint access and who reaches the endpoint with it.
@@ -29,8 +30,8 @@ var modes = []mode{
 	{"private", "endpointPublicAccess=false,endpointPrivateAccess=true", "private", "private", true, false},
 	{"both", "endpointPublicAccess=true,endpointPrivateAccess=true", "private", "public", true, true},
 	{"both, public for another", "publicAccessCidrs=4.4.4.0/24", "private", "public", true, false},
-	{"public for the NAT gateway", "endpointPrivateAccess=false,publicAccessCidrs=" + gateway, "public", "public", true, false},
-	{"public for the machine and the NAT gateway", "publicAccessCidrs=" + machine + "," + gateway, "public", "public", true, true},
+	{"public for the VPC", "endpointPrivateAccess=false,publicAccessCidrs=" + vpc, "public", "public", true, false},
+	{"public for the machine and the VPC", "publicAccessCidrs=" + machine + "," + vpc, "public", "public", true, true},
 	{"public", "publicAccessCidrs=0.0.0.0/0", "public", "public", true, true},
 }
 

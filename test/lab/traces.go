@@ -156,8 +156,9 @@ func (l *Lab) places() places {
 			}
 		}
 	}
+	// Not /proc/self: Go's first thread may be stuck in a namespace that it once made.
 	for _, kind := range kinds {
-		if ns, err := os.Readlink("/proc/self/ns/" + kind); err == nil {
+		if ns, err := os.Readlink("/proc/thread-self/ns/" + kind); err == nil {
 			delete(all, ns)
 		}
 	}
