@@ -44,7 +44,7 @@ func (s *Service) addAddresses(svc *api.Service) {
 		return append(append(s.on("elastic-ip", in.AllocationId), s.on("instance", in.InstanceId)...), s.on("network-interface", in.NetworkInterfaceId)...)
 	})
 	add(s, svc, "DisassociateAddress", s.DisassociateAddress, func(in *ec2.DisassociateAddressInput) []string {
-		a, ok := s.addressBy(str(in.AssociationId), str(in.PublicIp))
+		a, ok := s.addressBy(aws.ToString(in.AssociationId), aws.ToString(in.PublicIp))
 		if !ok {
 			return s.on("elastic-ip", made)
 		}
@@ -131,7 +131,7 @@ func (s *Service) AssociateAddress(ctx context.Context, in *ec2.AssociateAddress
 	if in.AllocationId == nil {
 		return nil, absent("allocationId")
 	}
-	i, err := s.addressed(str(in.InstanceId), str(in.NetworkInterfaceId), str(in.PrivateIpAddress))
+	i, err := s.addressed(aws.ToString(in.InstanceId), aws.ToString(in.NetworkInterfaceId), aws.ToString(in.PrivateIpAddress))
 	if err != nil {
 		return nil, err
 	}
@@ -201,11 +201,11 @@ func (s *Service) withdraw(tx *store.Tx, instance string) {
 
 // DisassociateAddress takes an address from its instance.
 func (s *Service) DisassociateAddress(ctx context.Context, in *ec2.DisassociateAddressInput) (*ec2.DisassociateAddressOutput, error) {
-	id := str(in.AssociationId)
+	id := aws.ToString(in.AssociationId)
 	if id == "" && in.PublicIp == nil {
 		return nil, absent("associationId")
 	}
-	a, ok := s.addressBy(id, str(in.PublicIp))
+	a, ok := s.addressBy(id, aws.ToString(in.PublicIp))
 	switch {
 	case !ok:
 		return nil, refuse("InvalidAssociationID.NotFound", "The association ID '%s' does not exist", id)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -63,9 +64,9 @@ func (f *family[T]) seek(id string) (T, error) {
 
 func (f *family[T]) missing(id string) error {
 	if f.malformed != "" && !strings.HasPrefix(id, f.prefix) {
-		return refuse(f.malformed, `Invalid id: "%s" (expecting "%s...")`, id, f.prefix)
+		return malformedID(f.kind, id)
 	}
-	return refuse(f.notFound, "The %s '%s' does not exist", f.one, id)
+	return notThere(f.kind, id)
 }
 
 func (f *family[T]) put(tx *store.Tx, id string, r T) { f.table.In(tx).Put(id, r) }
@@ -167,23 +168,14 @@ func tagsFor(kind types.ResourceType, specified []types.TagSpecification) (map[s
 			return nil, invalid("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
 		}
 		for _, t := range spec.Tags {
-			if _, twice := out[str(t.Key)]; twice {
-				return nil, invalid("Duplicate tag key '%s' specified.", str(t.Key))
+			if _, twice := out[aws.ToString(t.Key)]; twice {
+				return nil, invalid("Duplicate tag key '%s' specified.", aws.ToString(t.Key))
 			}
-			out[str(t.Key)] = str(t.Value)
+			out[aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
 	}
 	return out, checkTags(out)
 }
-
-func str(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}
-
-func lower(s string) string { return strings.ToLower(s) }
 
 // parsePrefix reads a CIDR block, in its canonical form: host bits are cleared, as
 // AWS clears them.

@@ -58,12 +58,7 @@ var (
 )
 
 // FlowLogs returns all, by id.
-func (s *Service) FlowLogs() (all []FlowLog) {
-	for _, f := range s.flowLogs.List("") {
-		all = append(all, f)
-	}
-	return all
-}
+func (s *Service) FlowLogs() []FlowLog { return values(s.flowLogs.List("")) }
 
 // PutFlowLog creates or replaces a flow log's record.
 func (s *Service) PutFlowLog(ctx context.Context, f FlowLog) error {
@@ -161,7 +156,7 @@ func (s *Service) CreateFlowLogs(ctx context.Context, in *ec2.CreateFlowLogsInpu
 		out.FlowLogIds = []string{}
 		for _, id := range in.ResourceIds {
 			f := model
-			f.ID, f.Resource = drawID("fl"), id
+			f.ID, f.Resource = newID("fl-"), id
 			for _, old := range s.flowLogs.In(tx).List("") {
 				if old.Resource == id && old.same(f) {
 					return api.Errorf(http.StatusBadRequest, "FlowLogAlreadyExists", "Error. There is an existing Flow Log with the same configuration and log destination.")
@@ -263,15 +258,15 @@ func (s *Service) wantedFlowLog(in *ec2.CreateFlowLogsInput) (FlowLog, error) {
 	_, malformed := flowlog.ParseFormat(f.Format)
 	switch {
 	case len(in.ResourceIds) == 0:
-		return f, missing("ResourceId")
+		return f, absent("ResourceId")
 	case !logged && !slices.Contains(in.ResourceType.Values(), in.ResourceType):
-		return f, invalidValue("The value '%s' is not valid for parameter ResourceType.", in.ResourceType)
+		return f, invalid("The value '%s' is not valid for parameter ResourceType.", in.ResourceType)
 	case !logged:
 		return f, unsupportedFlowLog("A flow log of a resource of type " + string(in.ResourceType))
 	case in.TrafficType == "":
-		return f, missing("TrafficType")
+		return f, absent("TrafficType")
 	case !slices.Contains(in.TrafficType.Values(), in.TrafficType):
-		return f, invalidValue("The value '%s' is not valid for parameter TrafficType.", in.TrafficType)
+		return f, invalid("The value '%s' is not valid for parameter TrafficType.", in.TrafficType)
 	case f.Interval != 60 && f.Interval != 600:
 		return f, invalidFlowLog("Invalid Flow Log Max Aggregation Interval")
 	case malformed != nil:

@@ -40,7 +40,7 @@ func (s *Service) DescribeFlowLogs(_ context.Context, in *ec2.DescribeFlowLogsIn
 // DeleteFlowLogs deletes all of those named, or none. What they delivered stays.
 func (s *Service) DeleteFlowLogs(ctx context.Context, in *ec2.DeleteFlowLogsInput) (*ec2.DeleteFlowLogsOutput, error) {
 	if len(in.FlowLogIds) == 0 {
-		return nil, missing("FlowLogId")
+		return nil, absent("FlowLogId")
 	}
 	if err := s.knowFlowLogs(in.FlowLogIds); err != nil {
 		return nil, err

@@ -37,8 +37,8 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 			return nil, err
 		}
 	}
-	g := SecurityGroup{ID: drawID("sg"), VPC: vpc, Name: name, Description: description, Tags: named,
-		Rules: []Rule{{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4}}}
+	g := SecurityGroup{ID: newID("sg-"), VPC: vpc, Name: name, Description: description, Tags: named,
+		Rules: []Rule{{ID: newID("sgr-"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4}}}
 	err = s.changeGroups(ctx, in.DryRun, func(tx *store.Tx) error {
 		if _, ok := s.vpcs.In(tx).Get(vpc); !ok {
 			return notThere(vpcKind, vpc)
@@ -65,13 +65,13 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 func checkNewGroup(name, description string) error {
 	switch {
 	case name == "":
-		return missing("GroupName")
+		return absent("GroupName")
 	case description == "":
-		return missing("GroupDescription")
+		return absent("GroupDescription")
 	case name == defaultGroup:
-		return invalidValue("Cannot use reserved security group name: %s", name)
+		return invalid("Cannot use reserved security group name: %s", name)
 	case strings.HasPrefix(name, groupKind.prefix):
-		return invalidValue("Invalid group name. Group names may not be in the format sg-*")
+		return invalid("Invalid group name. Group names may not be in the format sg-*")
 	case len(name) > maxGroupText || !groupText.MatchString(name):
 		return invalidText("GroupName", name)
 	case len(description) > maxGroupText || !groupText.MatchString(description):
@@ -82,9 +82,9 @@ func checkNewGroup(name, description string) error {
 
 func invalidText(parameter, value string) error {
 	if len(value) > maxGroupText {
-		return invalidValue("Value (%s) for parameter %s is invalid. Length exceeds maximum of %d.", value, parameter, maxGroupText)
+		return invalid("Value (%s) for parameter %s is invalid. Length exceeds maximum of %d.", value, parameter, maxGroupText)
 	}
-	return invalidValue("Value (%s) for parameter %s is invalid. Valid characters are a-z, A-Z, 0-9, spaces and ._-:/()#,@[]+=&;{}!$*.", value, parameter)
+	return invalid("Value (%s) for parameter %s is invalid. Valid characters are a-z, A-Z, 0-9, spaces and ._-:/()#,@[]+=&;{}!$*.", value, parameter)
 }
 
 // DeleteSecurityGroup removes a group that nothing uses.
@@ -169,17 +169,17 @@ func newTags(specifications []types.TagSpecification, of types.ResourceType) (ma
 	var tags map[string]string
 	for _, spec := range specifications {
 		if spec.ResourceType != of {
-			return nil, invalidValue("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
+			return nil, invalid("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
 		}
 		for _, t := range spec.Tags {
 			key := aws.ToString(t.Key)
 			switch _, twice := tags[key]; {
 			case twice:
-				return nil, invalidValue("Duplicate tag key '%s' specified.", key)
+				return nil, invalid("Duplicate tag key '%s' specified.", key)
 			case key == "" || len(key) > 128 || len(aws.ToString(t.Value)) > 256:
-				return nil, invalidValue("Tag key '%s' or its value is too short or too long: a key has 1 to 128 characters, a value up to 256.", key)
+				return nil, invalid("Tag key '%s' or its value is too short or too long: a key has 1 to 128 characters, a value up to 256.", key)
 			case strings.HasPrefix(strings.ToLower(key), "aws:"):
-				return nil, invalidValue("Tag keys starting with 'aws:' are reserved for internal use")
+				return nil, invalid("Tag keys starting with 'aws:' are reserved for internal use")
 			}
 			if tags == nil {
 				tags = map[string]string{}

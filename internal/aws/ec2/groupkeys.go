@@ -109,27 +109,6 @@ func (s *Service) taggingOf(kind string, specs []types.TagSpecification) []api.N
 	return []api.Need{{Action: "ec2:CreateTags", Resources: s.arns(kind, "*")}}
 }
 
-// attributeKey answers for ec2:Attribute and ec2:Attribute/NAME, which name what a
-// call changes, and to what.
-func attributeKey(key, name string, values ...string) policy.Values {
-	switch key {
-	case "ec2:attribute":
-		return policy.One(name)
-	case "ec2:attribute/" + strings.ToLower(name):
-		return policy.Many(values)
-	}
-	return policy.Values{}
-}
-
-func (s *Service) arns(kind string, ids ...string) (all []string) {
-	for _, id := range ids {
-		if id != "" {
-			all = append(all, s.arn(kind, id))
-		}
-	}
-	return all
-}
-
 func (s *Service) groupARNs(id *string) []string {
 	if aws.ToString(id) == "" { // named, in the default VPC
 		return s.arns("security-group", "*")
@@ -164,24 +143,13 @@ func (s *Service) listARNs(id *string) []string {
 	return s.arns("prefix-list", aws.ToString(id))
 }
 
-// ofGroups answers for the condition keys of groups, rules, prefix lists and
-// interfaces.
+// ofGroups answers for the condition keys of rules and interfaces, which are not all
+// in a table of their own.
 func (s *Service) ofGroups(arn, key string) (v policy.Values, ours bool) {
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
 	var tags map[string]string
 	own := map[string]string{}
 	switch kind {
-	case "security-group":
-		g, ok := s.groups.Get(id)
-		if !ok {
-			return policy.Values{}, true
-		}
-		tags, own = g.Tags, map[string]string{"ec2:securitygroupid": g.ID, "ec2:vpc": s.arn("vpc", g.VPC)}
-	case "vpc":
-		v, ok := s.vpcs.Get(id)
-		if ok {
-			tags, own = v.Tags, map[string]string{"ec2:vpcid": v.ID, "ec2:tenancy": string(types.TenancyDefault)}
-		}
 	case "security-group-rule":
 		for _, g := range s.groups.List("") {
 			for _, r := range g.Rules {
@@ -190,9 +158,6 @@ func (s *Service) ofGroups(arn, key string) (v policy.Values, ours bool) {
 				}
 			}
 		}
-	case "prefix-list":
-		l, _ := s.lists.Get(id)
-		tags = l.Tags
 	case "network-interface":
 		for _, n := range s.NetworkInterfaces() {
 			if n.ID == id {

@@ -22,7 +22,7 @@ func protocolOf(given *string) (string, error) {
 	name := strings.ToLower(aws.ToString(given))
 	switch name {
 	case "":
-		return "", missing("ipProtocol")
+		return "", absent("ipProtocol")
 	case "tcp", "udp", "icmp", "icmpv6", anyProtocol:
 		return name, nil
 	case "all":
@@ -30,7 +30,7 @@ func protocolOf(given *string) (string, error) {
 	}
 	n, err := strconv.ParseUint(name, 10, 8)
 	if err != nil {
-		return "", invalidValue("Invalid value '%s' for IP protocol. Unknown protocol.", aws.ToString(given))
+		return "", invalid("Invalid value '%s' for IP protocol. Unknown protocol.", aws.ToString(given))
 	}
 	if known := protocolNames[strconv.FormatUint(n, 10)]; known != "" {
 		return known, nil
@@ -45,29 +45,29 @@ func (r *Rule) setPorts(from, to *int32) error {
 	switch r.Protocol {
 	case "tcp", "udp":
 		if from == nil || to == nil {
-			return invalidValue("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
+			return invalid("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
 		}
 		for _, port := range []int32{*from, *to} {
 			if port < 0 || port > 65535 {
-				return invalidValue("TCP/UDP port (%d) out of range", port)
+				return invalid("TCP/UDP port (%d) out of range", port)
 			}
 		}
 		if *from > *to {
-			return invalidValue("Invalid TCP/UDP port range (%d:%d)", *from, *to)
+			return invalid("Invalid TCP/UDP port range (%d:%d)", *from, *to)
 		}
 		r.From, r.To = *from, *to
 	case "icmp", "icmpv6":
 		if r.Protocol == "icmp" && (from == nil || to == nil) {
-			return invalidValue("Invalid value 'Must specify both type and code with ICMP.' for portRange.")
+			return invalid("Invalid value 'Must specify both type and code with ICMP.' for portRange.")
 		}
 		kind, code := orAny(from), orAny(to)
 		switch {
 		case kind < -1 || kind > 255:
-			return invalidValue("ICMP type (%d) out of range", kind)
+			return invalid("ICMP type (%d) out of range", kind)
 		case code < -1 || code > 255:
-			return invalidValue("ICMP code (%d) out of range", code)
+			return invalid("ICMP code (%d) out of range", code)
 		case kind == -1 && code != -1:
-			return invalidValue("ICMP code (%d) requires type to be set", code)
+			return invalid("ICMP code (%d) requires type to be set", code)
 		}
 		r.From, r.To = kind, code
 	}
@@ -85,7 +85,7 @@ func orAny(n *int32) int32 {
 func (r *Rule) setCIDR(text *string, v6 bool) error {
 	p, err := netip.ParsePrefix(aws.ToString(text))
 	if err != nil || p.Addr().Is4() == v6 || p.Addr().Is4In6() {
-		return invalidValue("CIDR block %s is malformed", aws.ToString(text))
+		return invalid("CIDR block %s is malformed", aws.ToString(text))
 	}
 	r.CIDR = p.Masked()
 	return nil
@@ -94,7 +94,7 @@ func (r *Rule) setCIDR(text *string, v6 bool) error {
 func (r *Rule) describe(text *string) error {
 	r.Description = aws.ToString(text)
 	if len(r.Description) > maxGroupText || !groupText.MatchString(r.Description) {
-		return invalidValue("Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
+		return invalid("Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*")
 	}
 	return nil
 }
@@ -165,7 +165,7 @@ func (s *Service) rulesOf(tx *store.Tx, g SecurityGroup, egress bool, list []typ
 		list = []types.IpPermission{p}
 	}
 	if len(list) == 0 {
-		return nil, missing("ipPermissions")
+		return nil, absent("ipPermissions")
 	}
 	var rules []Rule
 	for _, p := range list {
@@ -219,7 +219,7 @@ func (s *Service) rulesOfPermission(tx *store.Tx, g SecurityGroup, egress bool, 
 		})
 	}
 	if err == nil && len(rules) == 0 {
-		return nil, missing("ipPermissions.1.ipRanges, ipv6Ranges, prefixListIds or groups")
+		return nil, absent("ipPermissions.1.ipRanges, ipv6Ranges, prefixListIds or groups")
 	}
 	return rules, err
 }
@@ -250,10 +250,10 @@ func (s *Service) pairIn(tx *store.Tx, g SecurityGroup, pair types.UserIdGroupPa
 // ruleOf reads one rule as ModifySecurityGroupRules writes it.
 func (s *Service) ruleOf(tx *store.Tx, g SecurityGroup, egress bool, in *types.SecurityGroupRuleRequest) (Rule, error) {
 	if in == nil {
-		return Rule{}, missing("SecurityGroupRule")
+		return Rule{}, absent("SecurityGroupRule")
 	}
 	if p, err := protocolOf(in.IpProtocol); err == nil && p == anyProtocol && (orAny(in.FromPort) != -1 || orAny(in.ToPort) != -1) {
-		return Rule{}, invalidValue("You may not specify all protocols and specific ports. Please specify each protocol and port range combination individually, or all protocols and no port range.")
+		return Rule{}, invalid("You may not specify all protocols and specific ports. Please specify each protocol and port range combination individually, or all protocols and no port range.")
 	}
 	p := types.IpPermission{IpProtocol: in.IpProtocol, FromPort: in.FromPort, ToPort: in.ToPort}
 	peers := 0

@@ -2,8 +2,6 @@ package ec2
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -71,8 +69,8 @@ func mutual(id, vpc, name, description string, tags map[string]string) SecurityG
 	return SecurityGroup{
 		ID: id, VPC: vpc, Name: name, Description: description, Tags: tags,
 		Rules: []Rule{
-			{ID: drawID("sgr"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
-			{ID: drawID("sgr"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
+			{ID: newID("sgr-"), Protocol: anyProtocol, From: -1, To: -1, Group: id},
+			{ID: newID("sgr-"), Egress: true, Protocol: anyProtocol, From: -1, To: -1, CIDR: everyIPv4},
 		},
 	}
 }
@@ -114,7 +112,7 @@ func (s *Service) SetDescribedRules(ctx context.Context, id string, descriptions
 		})
 		for _, r := range rules {
 			if indexOf(kept, r) < 0 {
-				r.ID = drawID("sgr")
+				r.ID = newID("sgr-")
 				kept = append(kept, r)
 			}
 		}
@@ -140,13 +138,7 @@ func (s *Service) SecurityGroupVPC(id string) (vpc string, ok bool) {
 }
 
 // SecurityGroups returns all groups, by id.
-func (s *Service) SecurityGroups() []SecurityGroup {
-	var all []SecurityGroup
-	for _, g := range s.groups.List("") {
-		all = append(all, g)
-	}
-	return all
-}
+func (s *Service) SecurityGroups() []SecurityGroup { return values(s.groups.List("")) }
 
 // DefaultGroup is the id of a VPC's default group.
 func (s *Service) DefaultGroup(vpc string) (id string, ok bool) {
@@ -180,7 +172,7 @@ func (s *Service) groupIn(tx *store.Tx, id, name *string) (SecurityGroup, error)
 	case aws.ToString(id) != "":
 		return s.knownGroup(tx, *id)
 	case aws.ToString(name) == "":
-		return SecurityGroup{}, missing("groupId")
+		return SecurityGroup{}, absent("groupId")
 	}
 	vpc, err := s.defaultVPC()
 	if err != nil {
@@ -208,7 +200,7 @@ func (s *Service) knownGroup(tx *store.Tx, id string) (SecurityGroup, error) {
 // checkGroupsOf checks the groups that an interface of a VPC is to have.
 func (s *Service) checkGroupsOf(tx *store.Tx, vpc string, ids []string) error {
 	if len(ids) == 0 {
-		return missing("groupId")
+		return absent("groupId")
 	}
 	if len(ids) > maxInterfaceGroups {
 		return api.Errorf(http.StatusBadRequest, "SecurityGroupsPerInterfaceLimitExceeded", "You have exceeded the maximum number of security groups per interface, %d.", maxInterfaceGroups)
@@ -248,33 +240,6 @@ func (s *Service) usersOf(tx *store.Tx, id string) (users []string) {
 		}
 	}
 	return users
-}
-
-func missing(parameter string) error {
-	return api.Errorf(http.StatusBadRequest, "MissingParameter", "The request must contain the parameter %s", parameter)
-}
-
-func invalidValue(format string, args ...any) error {
-	return api.Errorf(http.StatusBadRequest, "InvalidParameterValue", format, args...)
-}
-
-func invalidCombination(format string, args ...any) error {
-	return api.Errorf(http.StatusBadRequest, "InvalidParameterCombination", format, args...)
-}
-
-func notThere(k kind, id string) error {
-	return api.Errorf(http.StatusBadRequest, k.notFound, "The %s '%s' does not exist", k.one, id)
-}
-
-func malformedID(k kind, id string) error {
-	return api.Errorf(http.StatusBadRequest, k.malformed, `Invalid id: "%s" (expecting "%s...")`, id, k.prefix)
-}
-
-// drawID draws an id: "sgr-" and 17 hexadecimal digits.
-func drawID(kind string) string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return kind + "-0" + hex.EncodeToString(b[:])
 }
 
 func invalidGroupNetwork() error {

@@ -16,7 +16,7 @@ var noAddress netip.Addr
 
 // DescribeInstanceAttribute shows one attribute of an instance.
 func (s *Service) DescribeInstanceAttribute(_ context.Context, in *ec2.DescribeInstanceAttributeInput) (*ec2.DescribeInstanceAttributeOutput, error) {
-	i, err := s.instanceFamily.seek(str(in.InstanceId))
+	i, err := s.instanceFamily.seek(aws.ToString(in.InstanceId))
 	if err != nil {
 		return nil, err
 	}
@@ -68,18 +68,18 @@ func (s *Service) ModifyInstanceAttribute(ctx context.Context, in *ec2.ModifyIns
 	case "":
 		return nil, refuse("InvalidParameterCombination", "No attributes specified.")
 	case "GroupSet":
-		return &ec2.ModifyInstanceAttributeOutput{}, s.SetInstanceGroups(ctx, str(in.InstanceId), in.Groups, nil)
+		return &ec2.ModifyInstanceAttributeOutput{}, s.SetInstanceGroups(ctx, aws.ToString(in.InstanceId), in.Groups, nil)
 	case "DisableApiTermination":
 	default:
 		return nil, unsupported("A change of the instance attribute %s", name)
 	}
 	return &ec2.ModifyInstanceAttributeOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		i, err := s.instanceFamily.find(tx, str(in.InstanceId))
+		i, err := s.instanceFamily.find(tx, aws.ToString(in.InstanceId))
 		if err != nil {
 			return err
 		}
 		if i.Protected, err = in.DisableApiTermination.Value != nil && *in.DisableApiTermination.Value, nil; in.Attribute != "" {
-			i.Protected = str(in.Value) == "true"
+			i.Protected = aws.ToString(in.Value) == "true"
 		}
 		s.instances.In(tx).Put(i.ID, i)
 		return nil

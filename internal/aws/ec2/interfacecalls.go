@@ -160,7 +160,7 @@ func valid(a netip.Addr) []netip.Addr {
 // interfaceIn reads the interface that a call names.
 func (s *Service) interfaceIn(tx *store.Tx, id *string) (NetworkInterface, error) {
 	if aws.ToString(id) == "" {
-		return NetworkInterface{}, missing("networkInterfaceId")
+		return NetworkInterface{}, absent("networkInterfaceId")
 	}
 	all := s.interfacesIn(tx)
 	i := slices.IndexFunc(all, func(n NetworkInterface) bool { return n.ID == *id })
@@ -188,7 +188,7 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *ec2
 	case types.NetworkInterfaceAttributeAttachment:
 		out.Attachment = n.Attachment
 	default:
-		return nil, invalidValue("Value (%s) for parameter attribute is invalid. Unknown network interface attribute", in.Attribute)
+		return nil, invalid("Value (%s) for parameter attribute is invalid. Unknown network interface attribute", in.Attribute)
 	}
 	return out, nil
 }

@@ -56,9 +56,9 @@ func (s *Service) CreateInternetGateway(ctx context.Context, in *ec2.CreateInter
 
 // AttachInternetGateway gives a gateway to a VPC that has none.
 func (s *Service) AttachInternetGateway(ctx context.Context, in *ec2.AttachInternetGatewayInput) (*ec2.AttachInternetGatewayOutput, error) {
-	vpc := str(in.VpcId)
+	vpc := aws.ToString(in.VpcId)
 	return &ec2.AttachInternetGatewayOutput{}, s.change(ctx, func(tx *store.Tx) error {
-		g, err := s.gatewayFamily.find(tx, str(in.InternetGatewayId))
+		g, err := s.gatewayFamily.find(tx, aws.ToString(in.InternetGatewayId))
 		if err != nil {
 			return err
 		}
@@ -80,9 +80,9 @@ func (s *Service) AttachInternetGateway(ctx context.Context, in *ec2.AttachInter
 // DetachInternetGateway takes the gateway from a VPC without public addresses.
 // Routes to it stay, as blackholes.
 func (s *Service) DetachInternetGateway(ctx context.Context, in *ec2.DetachInternetGatewayInput) (*ec2.DetachInternetGatewayOutput, error) {
-	vpc := str(in.VpcId)
+	vpc := aws.ToString(in.VpcId)
 	return &ec2.DetachInternetGatewayOutput{}, s.change(ctx, func(tx *store.Tx) error {
-		g, err := s.gatewayFamily.find(tx, str(in.InternetGatewayId))
+		g, err := s.gatewayFamily.find(tx, aws.ToString(in.InternetGatewayId))
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Service) DetachInternetGateway(ctx context.Context, in *ec2.DetachInter
 // DeleteInternetGateway deletes a detached gateway.
 func (s *Service) DeleteInternetGateway(ctx context.Context, in *ec2.DeleteInternetGatewayInput) (*ec2.DeleteInternetGatewayOutput, error) {
 	return &ec2.DeleteInternetGatewayOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		g, err := s.gatewayFamily.find(tx, str(in.InternetGatewayId))
+		g, err := s.gatewayFamily.find(tx, aws.ToString(in.InternetGatewayId))
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (s *Service) addKeyPairs(svc *api.Service) {
 	})
 	add(s, svc, "ImportKeyPair", s.ImportKeyPair, func(in *ec2.ImportKeyPairInput) []string { return s.on("key-pair", in.KeyName) })
 	add(s, svc, "DeleteKeyPair", s.DeleteKeyPair, func(in *ec2.DeleteKeyPairInput) []string {
-		if k, ok := s.keyPair(str(in.KeyPairId), str(in.KeyName)); ok {
+		if k, ok := s.keyPair(aws.ToString(in.KeyPairId), aws.ToString(in.KeyName)); ok {
 			return s.on("key-pair", &k.Name)
 		}
 		return s.on("key-pair", in.KeyName)
@@ -65,7 +65,7 @@ func (s *Service) CreateKeyPair(ctx context.Context, in *ec2.CreateKeyPairInput)
 	if err != nil {
 		return nil, err
 	}
-	k := KeyPair{ID: newID("key-"), Name: str(in.KeyName), Type: string(in.KeyType), Created: s.Now().UTC(), Tags: wanted}
+	k := KeyPair{ID: newID("key-"), Name: aws.ToString(in.KeyName), Type: string(in.KeyType), Created: s.Now().UTC(), Tags: wanted}
 	material, err := k.draw()
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (s *Service) ImportKeyPair(ctx context.Context, in *ec2.ImportKeyPairInput)
 	if err != nil || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, refuse("InvalidKey.Format", "Key is not in valid OpenSSH public key format")
 	}
-	k := KeyPair{ID: newID("key-"), Name: str(in.KeyName), Created: s.Now().UTC(), Tags: wanted, Public: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public)))}
+	k := KeyPair{ID: newID("key-"), Name: aws.ToString(in.KeyName), Created: s.Now().UTC(), Tags: wanted, Public: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public)))}
 	switch public.Type() {
 	case ssh.KeyAlgoRSA:
 		k.Type = string(types.KeyTypeRsa)
@@ -188,11 +188,11 @@ func (s *Service) keyPair(id, name string) (KeyPair, bool) {
 
 // DeleteKeyPair forgets a key. One that isn't there is no error.
 func (s *Service) DeleteKeyPair(ctx context.Context, in *ec2.DeleteKeyPairInput) (*ec2.DeleteKeyPairOutput, error) {
-	if str(in.KeyName) == "" && str(in.KeyPairId) == "" {
+	if aws.ToString(in.KeyName) == "" && aws.ToString(in.KeyPairId) == "" {
 		return nil, absent("KeyName")
 	}
 	out := &ec2.DeleteKeyPairOutput{Return: aws.Bool(true)}
-	k, ok := s.keyPair(str(in.KeyPairId), str(in.KeyName))
+	k, ok := s.keyPair(aws.ToString(in.KeyPairId), aws.ToString(in.KeyName))
 	if !ok {
 		return out, nil
 	}

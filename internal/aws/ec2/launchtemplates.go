@@ -75,7 +75,7 @@ var templateName = regexp.MustCompile(`^[a-zA-Z0-9().\-/_]{3,128}$`)
 
 // CreateLaunchTemplate makes a template with its first version.
 func (s *Service) CreateLaunchTemplate(ctx context.Context, in *ec2.CreateLaunchTemplateInput) (*ec2.CreateLaunchTemplateOutput, error) {
-	name := str(in.LaunchTemplateName)
+	name := aws.ToString(in.LaunchTemplateName)
 	if !templateName.MatchString(name) {
 		return nil, refuse("InvalidLaunchTemplateName.MalformedException", "A launch template name must be between 3 and 128 characters, and may contain letters, numbers, and the following characters: - ( ) . / _.")
 	}
@@ -92,7 +92,7 @@ func (s *Service) CreateLaunchTemplate(ctx context.Context, in *ec2.CreateLaunch
 	now, by := s.Now().UTC(), api.CallerFrom(ctx).ARN
 	t := LaunchTemplate{
 		ID: newID("lt-"), Name: name, Created: now, By: by, Default: 1, Latest: 1, Tags: tags,
-		Versions: []TemplateVersion{{1, str(in.VersionDescription), now, by, *in.LaunchTemplateData}},
+		Versions: []TemplateVersion{{1, aws.ToString(in.VersionDescription), now, by, *in.LaunchTemplateData}},
 	}
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		if id, err := s.repeated(tx, "CreateLaunchTemplate", in.ClientToken, in); err != nil {
@@ -133,17 +133,17 @@ func checkTemplate(d *types.RequestLaunchTemplateData) error {
 // template finds a template by the one of id and name that is given.
 func (s *Service) template(id, name *string) (LaunchTemplate, error) {
 	switch {
-	case str(id) != "" && str(name) != "":
+	case aws.ToString(id) != "" && aws.ToString(name) != "":
 		return LaunchTemplate{}, refuse("InvalidParameterCombination", "Specify either a launch template ID or a launch template name, but not both.")
-	case str(id) == "" && str(name) == "":
+	case aws.ToString(id) == "" && aws.ToString(name) == "":
 		return LaunchTemplate{}, refuse("MissingParameter", "Either a launch template ID or a launch template name must be specified in the request.")
 	}
 	for _, t := range s.templateFamily.all() {
-		if t.ID == str(id) || t.Name == str(name) {
+		if t.ID == aws.ToString(id) || t.Name == aws.ToString(name) {
 			return t, nil
 		}
 	}
-	if str(id) != "" {
+	if aws.ToString(id) != "" {
 		return LaunchTemplate{}, refuse("InvalidLaunchTemplateId.NotFound", "The specified launch template, with template ID %s, does not exist.", *id)
 	}
 	return LaunchTemplate{}, refuse("InvalidLaunchTemplateName.NotFoundException", "The specified launch template, with template name %s, does not exist.", *name)
@@ -177,7 +177,7 @@ func (s *Service) CreateLaunchTemplateVersion(ctx context.Context, in *ec2.Creat
 	}
 	t, err := s.retemplate(ctx, in.LaunchTemplateId, in.LaunchTemplateName, func(t *LaunchTemplate) error {
 		data := types.RequestLaunchTemplateData{}
-		if str(in.SourceVersion) != "" {
+		if aws.ToString(in.SourceVersion) != "" {
 			source, err := t.version(*in.SourceVersion)
 			if err != nil {
 				return err
@@ -194,7 +194,7 @@ func (s *Service) CreateLaunchTemplateVersion(ctx context.Context, in *ec2.Creat
 			return refuse("VersionLimitExceeded", "The maximum number of versions of the launch template has been reached.")
 		}
 		t.Latest++
-		t.Versions = append(t.Versions, TemplateVersion{t.Latest, str(in.VersionDescription), s.Now().UTC(), api.CallerFrom(ctx).ARN, data})
+		t.Versions = append(t.Versions, TemplateVersion{t.Latest, aws.ToString(in.VersionDescription), s.Now().UTC(), api.CallerFrom(ctx).ARN, data})
 		return nil
 	})
 	if err != nil {
@@ -256,7 +256,7 @@ func (t LaunchTemplate) version(name string) (TemplateVersion, error) {
 
 // ModifyLaunchTemplate makes another version the default one.
 func (s *Service) ModifyLaunchTemplate(ctx context.Context, in *ec2.ModifyLaunchTemplateInput) (*ec2.ModifyLaunchTemplateOutput, error) {
-	if str(in.DefaultVersion) == "" {
+	if aws.ToString(in.DefaultVersion) == "" {
 		return nil, absent("SetDefaultVersion")
 	}
 	t, err := s.retemplate(ctx, in.LaunchTemplateId, in.LaunchTemplateName, func(t *LaunchTemplate) error {

@@ -20,17 +20,17 @@ func (s *Service) addMachines(svc *api.Service) {
 	add(s, svc, "DescribeInstanceStatus", s.DescribeInstanceStatus, nil)
 	add(s, svc, "DescribeInstanceAttribute", s.DescribeInstanceAttribute, func(in *ec2.DescribeInstanceAttributeInput) []string { return s.on("instance", in.InstanceId) })
 	add(s, svc, "ModifyInstanceAttribute", s.ModifyInstanceAttribute, func(in *ec2.ModifyInstanceAttributeInput) []string {
-		return append(s.on("instance", in.InstanceId), s.each("security-group", in.Groups)...)
+		return append(s.on("instance", in.InstanceId), s.arns("security-group", in.Groups...)...)
 	})
 	keyed(svc, "ModifyInstanceAttribute", func(in *ec2.ModifyInstanceAttributeInput, key string) policy.Values {
 		name, value := instanceChange(in)
 		return changed(key, name, value)
 	})
 	add(s, svc, "GetConsoleOutput", s.GetConsoleOutput, func(in *ec2.GetConsoleOutputInput) []string { return s.on("instance", in.InstanceId) })
-	add(s, svc, "RebootInstances", s.RebootInstances, func(in *ec2.RebootInstancesInput) []string { return s.each("instance", in.InstanceIds) })
-	add(s, svc, "StopInstances", s.StopInstances, func(in *ec2.StopInstancesInput) []string { return s.each("instance", in.InstanceIds) })
-	add(s, svc, "StartInstances", s.StartInstances, func(in *ec2.StartInstancesInput) []string { return s.each("instance", in.InstanceIds) })
-	add(s, svc, "TerminateInstances", s.TerminateInstances, func(in *ec2.TerminateInstancesInput) []string { return s.each("instance", in.InstanceIds) })
+	add(s, svc, "RebootInstances", s.RebootInstances, func(in *ec2.RebootInstancesInput) []string { return s.arns("instance", in.InstanceIds...) })
+	add(s, svc, "StopInstances", s.StopInstances, func(in *ec2.StopInstancesInput) []string { return s.arns("instance", in.InstanceIds...) })
+	add(s, svc, "StartInstances", s.StartInstances, func(in *ec2.StartInstancesInput) []string { return s.arns("instance", in.InstanceIds...) })
+	add(s, svc, "TerminateInstances", s.TerminateInstances, func(in *ec2.TerminateInstancesInput) []string { return s.arns("instance", in.InstanceIds...) })
 }
 
 // RebootInstances restarts machines. Those that don't run are refused.
@@ -107,7 +107,7 @@ func stateView(state State) *types.InstanceState {
 
 // GetConsoleOutput is what a machine has said at its start, its newest 64 KiB.
 func (s *Service) GetConsoleOutput(_ context.Context, in *ec2.GetConsoleOutputInput) (*ec2.GetConsoleOutputOutput, error) {
-	i, err := s.instanceFamily.seek(str(in.InstanceId))
+	i, err := s.instanceFamily.seek(aws.ToString(in.InstanceId))
 	if err != nil {
 		return nil, err
 	}

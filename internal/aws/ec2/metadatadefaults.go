@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -135,23 +134,16 @@ type attributeValue struct{ name, value string }
 // attributesKey answers for ec2:Attribute, the names of what a call states, and for
 // ec2:Attribute/NAME, its value.
 func attributesKey(key string, stated []attributeValue) policy.Values {
-	if key == "ec2:attribute" {
-		var names []string
-		for _, a := range stated {
-			if a.value != "" {
-				names = append(names, a.name)
-			}
-		}
-		return policy.Many(names)
-	}
-	name, ok := strings.CutPrefix(key, "ec2:attribute/")
-	if !ok {
-		return policy.Values{}
-	}
+	var names []string
 	for _, a := range stated {
-		if strings.EqualFold(a.name, name) && a.value != "" {
-			return policy.One(a.value)
+		if a.value == "" {
+			continue
+		}
+		if key == "ec2:attribute" {
+			names = append(names, a.name)
+		} else if v := attributeKey(key, a.name, a.value); v.Len() > 0 {
+			return v
 		}
 	}
-	return policy.Values{}
+	return policy.Many(names)
 }

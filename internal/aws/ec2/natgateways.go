@@ -169,7 +169,7 @@ func (s *Service) spare(n Subnet) (netip.Addr, error) {
 // DeleteNatGateway deletes a gateway. Its Elastic IP address stays the account's,
 // routes to it become blackholes.
 func (s *Service) DeleteNatGateway(ctx context.Context, in *ec2.DeleteNatGatewayInput) (*ec2.DeleteNatGatewayOutput, error) {
-	id := str(in.NatGatewayId)
+	id := aws.ToString(in.NatGatewayId)
 	g, err := s.seekNAT(id)
 	if err != nil {
 		return nil, err

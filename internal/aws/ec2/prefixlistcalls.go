@@ -20,16 +20,16 @@ func (s *Service) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateMan
 		return nil, err
 	}
 	l := PrefixList{
-		ID: drawID("pl"), Name: aws.ToString(in.PrefixListName), Owner: s.place.AccountID, Family: aws.ToString(in.AddressFamily),
+		ID: newID("pl-"), Name: aws.ToString(in.PrefixListName), Owner: s.place.AccountID, Family: aws.ToString(in.AddressFamily),
 		MaxEntries: aws.ToInt32(in.MaxEntries), Tags: named, Versions: map[int64][]ListEntry{},
 	}
 	switch {
 	case len(l.Name) == 0 || len(l.Name) > maxGroupText || len(l.Name) >= 13 && l.Name[:13] == "com.amazonaws":
-		return nil, invalidValue("The prefix list name '%s' is invalid: up to 255 characters that don't begin with com.amazonaws.", l.Name)
+		return nil, invalid("The prefix list name '%s' is invalid: up to 255 characters that don't begin with com.amazonaws.", l.Name)
 	case l.Family != "IPv4" && l.Family != "IPv6":
-		return nil, invalidValue("The address family '%s' is invalid. Valid values: IPv4 | IPv6", l.Family)
+		return nil, invalid("The address family '%s' is invalid. Valid values: IPv4 | IPv6", l.Family)
 	case l.MaxEntries < 1 || l.MaxEntries > maxListEntries:
-		return nil, invalidValue("The maximum number of entries must be between 1 and %d.", maxListEntries)
+		return nil, invalid("The maximum number of entries must be between 1 and %d.", maxListEntries)
 	}
 	entries, err := l.merged(in.Entries, nil)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Service) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyMan
 	case entries && in.MaxEntries != nil:
 		return nil, invalidCombination("You cannot modify the entries of a prefix list and modify the size of a prefix list at the same time.")
 	case entries && in.CurrentVersion == nil:
-		return nil, missing("CurrentVersion")
+		return nil, absent("CurrentVersion")
 	}
 	var l PrefixList
 	err := s.changeGroups(ctx, in.DryRun, func(tx *store.Tx) (err error) {
@@ -104,7 +104,7 @@ func (s *Service) ModifyManagedPrefixList(ctx context.Context, in *ec2.ModifyMan
 // resize changes how many entries a list may have, which its users' quotas count.
 func (s *Service) resize(tx *store.Tx, l *PrefixList, size int32) error {
 	if size < 1 || size > maxListEntries || int(size) < len(l.Entries()) {
-		return invalidValue("The maximum number of entries must be between %d, the entries there are, and %d.", max(1, len(l.Entries())), maxListEntries)
+		return invalid("The maximum number of entries must be between %d, the entries there are, and %d.", max(1, len(l.Entries())), maxListEntries)
 	}
 	l.MaxEntries = size
 	s.lists.In(tx).Put(l.ID, *l)
@@ -138,7 +138,7 @@ func (s *Service) RestoreManagedPrefixListVersion(ctx context.Context, in *ec2.R
 		}
 		entries, ok := l.Versions[aws.ToInt64(in.PreviousVersion)]
 		if !ok {
-			return invalidValue("The prefix list has no version %s.", versionText(aws.ToInt64(in.PreviousVersion)))
+			return invalid("The prefix list has no version %s.", versionText(aws.ToInt64(in.PreviousVersion)))
 		}
 		if err := l.next(slices.Clone(entries), types.PrefixListStateRestoreComplete); err != nil {
 			return err
@@ -229,7 +229,7 @@ func (s *Service) GetManagedPrefixListEntries(_ context.Context, in *ec2.GetMana
 	}
 	entries, ok := l.Versions[version]
 	if !ok {
-		return nil, invalidValue("The prefix list has no version %s.", versionText(version))
+		return nil, invalid("The prefix list has no version %s.", versionText(version))
 	}
 	// One list's pages, in the order of the blocks.
 	q := query{in.DryRun, nil, nil, in.MaxResults, in.NextToken, "GetManagedPrefixListEntries/" + id + "/" + versionText(version)}

@@ -74,13 +74,7 @@ func (s *Service) PutAWSPrefixList(ctx context.Context, id, name string, blocks 
 }
 
 // PrefixLists returns all prefix lists, by id.
-func (s *Service) PrefixLists() []PrefixList {
-	var all []PrefixList
-	for _, l := range s.lists.List("") {
-		all = append(all, l)
-	}
-	return all
-}
+func (s *Service) PrefixLists() []PrefixList { return values(s.lists.List("")) }
 
 func (s *Service) knownList(tx *store.Tx, id string) (PrefixList, error) {
 	if !strings.HasPrefix(id, listKind.prefix) {
@@ -96,7 +90,7 @@ func (s *Service) knownList(tx *store.Tx, id string) (PrefixList, error) {
 // ownList is a list that the account may change.
 func (s *Service) ownList(tx *store.Tx, id *string) (PrefixList, error) {
 	if aws.ToString(id) == "" {
-		return PrefixList{}, missing("PrefixListId")
+		return PrefixList{}, absent("PrefixListId")
 	}
 	l, err := s.knownList(tx, *id)
 	if err == nil && l.Owner == ownerAWS {
@@ -137,7 +131,7 @@ func invalidList(format string, args ...any) error {
 // the new description.
 func (l PrefixList) merged(add []types.AddPrefixListEntry, remove []types.RemovePrefixListEntry) ([]ListEntry, error) {
 	if len(add) > maxListChange || len(remove) > maxListChange {
-		return nil, invalidValue("A request may add up to %d and remove up to %d entries.", maxListChange, maxListChange)
+		return nil, invalid("A request may add up to %d and remove up to %d entries.", maxListChange, maxListChange)
 	}
 	entries := slices.Clone(l.Entries())
 	at := func(p netip.Prefix) int {
@@ -161,7 +155,7 @@ func (l PrefixList) merged(add []types.AddPrefixListEntry, remove []types.Remove
 			return nil, err
 		}
 		if seen[p] {
-			return nil, invalidValue("Duplicate CIDR %s specified.", p)
+			return nil, invalid("Duplicate CIDR %s specified.", p)
 		}
 		seen[p] = true
 		e := ListEntry{CIDR: p, Description: aws.ToString(a.Description)}
@@ -181,7 +175,7 @@ func (l PrefixList) merged(add []types.AddPrefixListEntry, remove []types.Remove
 func (l PrefixList) block(text *string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(aws.ToString(text))
 	if err != nil || p.Addr().Is4() != (l.Family == "IPv4") {
-		return p, invalidValue("The CIDR block '%s' is invalid for the address family %s.", aws.ToString(text), l.Family)
+		return p, invalid("The CIDR block '%s' is invalid for the address family %s.", aws.ToString(text), l.Family)
 	}
 	return p.Masked(), nil
 }

@@ -151,10 +151,4 @@ func remove[T any](ctx context.Context, st *store.Store, table *store.Table[T], 
 }
 
 // Instances returns all instances, by id.
-func (s *Service) Instances() []Instance {
-	var all []Instance
-	for _, i := range s.instances.List("") {
-		all = append(all, i)
-	}
-	return all
-}
+func (s *Service) Instances() []Instance { return values(s.instances.List("")) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -65,39 +66,46 @@ func (s *Service) tagging(specified []types.TagSpecification) []api.Need {
 	return needs
 }
 
-// on are the ARNs of one kind of resource with the ids that a caller gave.
-func (s *Service) on(kind string, ids ...*string) []string {
-	var arns []string
+// arns are the ARNs of one kind of resource with the ids that a caller gave.
+func (s *Service) arns(kind string, ids ...string) (all []string) {
 	for _, id := range ids {
-		if aws.ToString(id) != "" {
-			arns = append(arns, s.arn(kind, *id))
+		if id != "" {
+			all = append(all, s.arn(kind, id))
 		}
 	}
-	return arns
+	return all
 }
 
-// each is on, for a list.
-func (s *Service) each(kind string, ids []string) []string {
-	var arns []string
+// on is arns, for optional ids.
+func (s *Service) on(kind string, ids ...*string) (all []string) {
 	for _, id := range ids {
-		arns = append(arns, s.on(kind, &id)...)
+		all = append(all, s.arns(kind, aws.ToString(id))...)
 	}
-	return arns
+	return all
 }
 
 // made stands for the id of what does not exist yet, or isn't found.
 var made = aws.String("*")
 
-// changed are the keys of a call that changes an attribute: which one, and to what.
-func changed(key, attribute string, value *string) policy.Values {
+// attributeKey answers for ec2:Attribute and ec2:Attribute/NAME, which name what a
+// call changes, and to what. Nothing has no name.
+func attributeKey(key, name string, values ...string) policy.Values {
 	switch {
-	case attribute == "":
+	case name == "":
 	case key == "ec2:attribute":
-		return policy.One(attribute)
-	case key == "ec2:attribute/"+lower(attribute) && value != nil:
-		return policy.One(*value)
+		return policy.One(name)
+	case key == "ec2:attribute/"+strings.ToLower(name):
+		return policy.Many(values)
 	}
 	return policy.Values{}
+}
+
+// changed is attributeKey of a value that may not be a text.
+func changed(key, name string, value *string) policy.Values {
+	if value == nil {
+		return attributeKey(key, name)
+	}
+	return attributeKey(key, name, *value)
 }
 
 func errDryRun() error {
@@ -112,6 +120,21 @@ func refuse(code, format string, args ...any) error {
 // invalid refuses a parameter's value.
 func invalid(format string, args ...any) error {
 	return refuse("InvalidParameterValue", format, args...)
+}
+
+// invalidCombination refuses parameters that exclude each other.
+func invalidCombination(format string, args ...any) error {
+	return refuse("InvalidParameterCombination", format, args...)
+}
+
+// notThere refuses the id of a resource that does not exist.
+func notThere(k kind, id string) error {
+	return refuse(k.notFound, "The %s '%s' does not exist", k.one, id)
+}
+
+// malformedID refuses an id that does not begin as its kind's do.
+func malformedID(k kind, id string) error {
+	return refuse(k.malformed, `Invalid id: "%s" (expecting "%s...")`, id, k.prefix)
 }
 
 // absent refuses a call without a parameter that it needs.

@@ -41,7 +41,7 @@ func (s *Service) CreateRoute(ctx context.Context, in *ec2.CreateRouteInput) (*e
 		return nil, err
 	}
 	target.To = to
-	err = s.reroute(ctx, str(in.RouteTableId), target, func(routes []Route, at int) ([]Route, error) {
+	err = s.reroute(ctx, aws.ToString(in.RouteTableId), target, func(routes []Route, at int) ([]Route, error) {
 		if at >= 0 {
 			return nil, refuse("RouteAlreadyExists", "The route identified by %s already exists.", to)
 		}
@@ -71,7 +71,7 @@ func (s *Service) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput) (
 		return nil, err
 	}
 	target.To = to
-	return &ec2.ReplaceRouteOutput{}, s.reroute(ctx, str(in.RouteTableId), target, func(routes []Route, at int) ([]Route, error) {
+	return &ec2.ReplaceRouteOutput{}, s.reroute(ctx, aws.ToString(in.RouteTableId), target, func(routes []Route, at int) ([]Route, error) {
 		if at < 0 {
 			return nil, invalid("There is no route defined for '%s' in the route table. Use CreateRoute instead.", to)
 		}
@@ -86,7 +86,7 @@ func (s *Service) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	id := str(in.RouteTableId)
+	id := aws.ToString(in.RouteTableId)
 	return &ec2.DeleteRouteOutput{}, s.reroute(ctx, id, Route{To: to}, func(routes []Route, at int) ([]Route, error) {
 		if at < 0 {
 			return nil, refuse("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", to, id)
@@ -172,22 +172,22 @@ func destination(v4, v6, list *string) (netip.Prefix, error) {
 func targetOf(gateway, nat *string, others map[string]*string) (Route, error) {
 	given := 0
 	for _, p := range []*string{gateway, nat} {
-		if str(p) != "" {
+		if aws.ToString(p) != "" {
 			given++
 		}
 	}
 	for name, p := range others {
-		if str(p) != "" {
+		if aws.ToString(p) != "" {
 			return Route{}, unsupported("A route to a target named by %s", name)
 		}
 	}
 	if given != 1 {
 		return Route{}, refuse("InvalidParameterCombination", "The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, vpcEndpointId, egressOnlyInternetGatewayId, transitGatewayId, localGatewayId, carrierGatewayId, coreNetworkArn or instanceId")
 	}
-	if len(str(gateway)) > 4 && (*gateway)[:4] == "vgw-" {
+	if len(aws.ToString(gateway)) > 4 && (*gateway)[:4] == "vgw-" {
 		return Route{}, unsupported("A route to a virtual private gateway")
 	}
-	return Route{Gateway: str(gateway), NAT: str(nat)}, nil
+	return Route{Gateway: aws.ToString(gateway), NAT: aws.ToString(nat)}, nil
 }
 
 // alive says whether a route's target takes packets. One that doesn't is a

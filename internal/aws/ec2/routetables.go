@@ -47,14 +47,14 @@ func (s *Service) addRouteTables(svc *api.Service) {
 		return append(s.on("route-table", in.RouteTableId), s.on("subnet", in.SubnetId)...)
 	})
 	add(s, svc, "DisassociateRouteTable", s.DisassociateRouteTable, func(in *ec2.DisassociateRouteTableInput) []string {
-		t, a, ok := s.associated(str(in.AssociationId))
+		t, a, ok := s.associated(aws.ToString(in.AssociationId))
 		if !ok {
 			return s.on("route-table", made)
 		}
 		return append(s.on("route-table", &t.ID), s.on("subnet", &a.Subnet)...)
 	})
 	add(s, svc, "ReplaceRouteTableAssociation", s.ReplaceRouteTableAssociation, func(in *ec2.ReplaceRouteTableAssociationInput) []string {
-		_, a, _ := s.associated(str(in.AssociationId))
+		_, a, _ := s.associated(aws.ToString(in.AssociationId))
 		return append(s.on("route-table", in.RouteTableId), s.on("subnet", &a.Subnet)...)
 	})
 }
@@ -65,7 +65,7 @@ func (s *Service) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTable
 	if err != nil {
 		return nil, err
 	}
-	t := RouteTable{ID: newID("rtb-"), VPC: str(in.VpcId), Tags: tags}
+	t := RouteTable{ID: newID("rtb-"), VPC: aws.ToString(in.VpcId), Tags: tags}
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		if id, err := s.repeated(tx, "CreateRouteTable", in.ClientToken, in); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Service) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTable
 // DeleteRouteTable deletes a table that no subnet has and that is not the main one.
 func (s *Service) DeleteRouteTable(ctx context.Context, in *ec2.DeleteRouteTableInput) (*ec2.DeleteRouteTableOutput, error) {
 	return &ec2.DeleteRouteTableOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		t, err := s.tableFamily.find(tx, str(in.RouteTableId))
+		t, err := s.tableFamily.find(tx, aws.ToString(in.RouteTableId))
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (s *Service) AssociateRouteTable(ctx context.Context, in *ec2.AssociateRout
 		return nil, err
 	}
 	err = s.change(ctx, func(tx *store.Tx) error {
-		t, err := s.matching(tx, str(in.RouteTableId), a.Subnet)
+		t, err := s.matching(tx, aws.ToString(in.RouteTableId), a.Subnet)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (s *Service) matching(tx *store.Tx, table, subnet string) (RouteTable, erro
 
 // DisassociateRouteTable gives a subnet the main table back.
 func (s *Service) DisassociateRouteTable(ctx context.Context, in *ec2.DisassociateRouteTableInput) (*ec2.DisassociateRouteTableOutput, error) {
-	id := str(in.AssociationId)
+	id := aws.ToString(in.AssociationId)
 	t, a, ok := s.associated(id)
 	switch {
 	case !ok:
@@ -201,7 +201,7 @@ func (s *Service) detach(tx *store.Tx, table, association string) (Association, 
 // ReplaceRouteTableAssociation gives a subnet another table, or a VPC another main
 // one, under a new association.
 func (s *Service) ReplaceRouteTableAssociation(ctx context.Context, in *ec2.ReplaceRouteTableAssociationInput) (*ec2.ReplaceRouteTableAssociationOutput, error) {
-	id := str(in.AssociationId)
+	id := aws.ToString(in.AssociationId)
 	from, _, ok := s.associated(id)
 	if !ok {
 		return nil, errAssociation(id)
@@ -212,7 +212,7 @@ func (s *Service) ReplaceRouteTableAssociation(ctx context.Context, in *ec2.Repl
 		if err != nil {
 			return err
 		}
-		to, err := s.matching(tx, str(in.RouteTableId), a.Subnet)
+		to, err := s.matching(tx, aws.ToString(in.RouteTableId), a.Subnet)
 		if err != nil {
 			return err
 		}

@@ -62,9 +62,9 @@ func (s *Service) tableAttributes() attributes[RouteTable] {
 			}
 			return list
 		},
-		"route.destination-cidr-block": routes(func(r types.Route) string { return str(r.DestinationCidrBlock) }),
-		"route.gateway-id":             routes(func(r types.Route) string { return str(r.GatewayId) }),
-		"route.nat-gateway-id":         routes(func(r types.Route) string { return str(r.NatGatewayId) }),
+		"route.destination-cidr-block": routes(func(r types.Route) string { return aws.ToString(r.DestinationCidrBlock) }),
+		"route.gateway-id":             routes(func(r types.Route) string { return aws.ToString(r.GatewayId) }),
+		"route.nat-gateway-id":         routes(func(r types.Route) string { return aws.ToString(r.NatGatewayId) }),
 		"route.origin":                 routes(func(r types.Route) string { return string(r.Origin) }),
 		"route.state":                  routes(func(r types.Route) string { return string(r.State) }),
 	}

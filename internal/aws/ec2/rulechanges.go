@@ -57,7 +57,7 @@ func (s *Service) authorize(ctx context.Context, dryRun *bool, egress bool, id, 
 			if indexOf(g.Rules, r) >= 0 {
 				return duplicateRule(r)
 			}
-			r.ID, r.Tags = drawID("sgr"), named
+			r.ID, r.Tags = newID("sgr-"), named
 			g.Rules = append(g.Rules, r)
 			made = append(made, s.ruleView(g.ID, r))
 		}
@@ -157,7 +157,7 @@ func ruleByID(g SecurityGroup, id string, egress bool) (int, error) {
 		if egress {
 			direction = "egress"
 		}
-		return 0, invalidValue("The security group rule ID '%s' is not an %s rule.", id, direction)
+		return 0, invalid("The security group rule ID '%s' is not an %s rule.", id, direction)
 	}
 	return i, nil
 }
@@ -165,7 +165,7 @@ func ruleByID(g SecurityGroup, id string, egress bool) (int, error) {
 // ModifySecurityGroupRules replaces rules; they keep their ids and tags.
 func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *ec2.ModifySecurityGroupRulesInput) (*ec2.ModifySecurityGroupRulesOutput, error) {
 	if len(in.SecurityGroupRules) == 0 {
-		return nil, missing("SecurityGroupRules")
+		return nil, absent("SecurityGroupRules")
 	}
 	err := s.changeGroups(ctx, in.DryRun, func(tx *store.Tx) error {
 		g, err := s.groupIn(tx, in.GroupId, nil)
@@ -185,7 +185,7 @@ func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *ec2.ModifySe
 				return err
 			}
 			if peerKind(now) != peerKind(old) {
-				return invalidValue("You may not modify a security group rule's type of source or destination: %s has another.", id)
+				return invalid("You may not modify a security group rule's type of source or destination: %s has another.", id)
 			}
 			if j := indexOf(g.Rules, now); j >= 0 && j != i {
 				return duplicateRule(now)

@@ -189,7 +189,6 @@ func runOver[T any](all []T, id func(T) string, k kind, q query, known attribute
 	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(all, func(a, b T) int { return strings.Compare(id(a), id(b)) })
 	for _, want := range q.ids {
 		if k.malformed != "" && !strings.HasPrefix(want, k.prefix) {
 			return nil, nil, malformedID(k, want)
@@ -198,20 +197,6 @@ func runOver[T any](all []T, id func(T) string, k kind, q query, known attribute
 			return nil, nil, notThere(k, want)
 		}
 	}
-	after, err := q.after()
-	if err != nil {
-		return nil, nil, err
-	}
-	var found []T
-	last := ""
-	for _, r := range all {
-		if id(r) <= after || len(q.ids) > 0 && !slices.Contains(q.ids, id(r)) || !match(r) {
-			continue
-		}
-		if q.max != nil && len(found) == int(*q.max) {
-			return found, q.token(last), nil
-		}
-		found, last = append(found, r), id(r)
-	}
-	return found, nil, nil
+	found := slices.DeleteFunc(all, func(r T) bool { return len(q.ids) > 0 && !slices.Contains(q.ids, id(r)) || !match(r) })
+	return pagedFrom(0, q, found, id)
 }

@@ -84,7 +84,7 @@ func named[T any](table *store.Table[T], k kind, ids []string) (iter.Seq2[string
 	var missing []string
 	for _, id := range ids {
 		if k.malformed != "" && !strings.HasPrefix(id, k.prefix) {
-			return nil, api.Errorf(http.StatusBadRequest, k.malformed, `Invalid id: "%s" (expecting "%s...")`, id, k.prefix)
+			return nil, malformedID(k, id)
 		}
 		if _, ok := table.Get(id); !ok {
 			missing = append(missing, id)
@@ -93,7 +93,7 @@ func named[T any](table *store.Table[T], k kind, ids []string) (iter.Seq2[string
 	switch len(missing) {
 	case 0:
 	case 1:
-		return nil, api.Errorf(http.StatusBadRequest, k.notFound, "The %s '%s' does not exist", k.one, missing[0])
+		return nil, notThere(k, missing[0])
 	default:
 		return nil, api.Errorf(http.StatusBadRequest, k.notFound, "The %s '%s' do not exist", k.many, strings.Join(missing, ", "))
 	}
@@ -109,7 +109,7 @@ func named[T any](table *store.Table[T], k kind, ids []string) (iter.Seq2[string
 // check applies the rules of DryRun and of pages.
 func (q query) check(k kind) error {
 	if aws.ToBool(q.dryRun) {
-		return api.Errorf(http.StatusPreconditionFailed, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+		return errDryRun()
 	}
 	if q.max == nil {
 		return nil

@@ -112,8 +112,10 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 		return v
 	}
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
-	if k, ok := s.keyPair("", id); ok && kind == "key-pair" { // the one kind whose ARNs have names
-		return s.keyFamily.answer(k.ID, key)
+	if kind == "key-pair" { // the one kind whose ARNs have names
+		if k, ok := s.keyPair("", id); ok {
+			return s.keyFamily.answer(k.ID, key)
+		}
 	}
 	f, ok := s.familyNamed(kind)
 	if !ok || arn != s.arn(kind, id) {

@@ -46,7 +46,7 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput) (
 	if err != nil {
 		return nil, err
 	}
-	zone, err := s.zoneFor(str(in.AvailabilityZone), str(in.AvailabilityZoneId))
+	zone, err := s.zoneFor(aws.ToString(in.AvailabilityZone), aws.ToString(in.AvailabilityZoneId))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput) (
 	if err != nil {
 		return nil, err
 	}
-	n := Subnet{ID: newID("subnet-"), VPC: str(in.VpcId), CIDR: block, Zone: zone, Tags: tags}
+	n := Subnet{ID: newID("subnet-"), VPC: aws.ToString(in.VpcId), CIDR: block, Zone: zone, Tags: tags}
 	err = s.change(ctx, func(tx *store.Tx) error {
 		v, err := s.vpcFamily.find(tx, n.VPC)
 		if err != nil {
@@ -111,7 +111,7 @@ func (s *Service) zoneFor(name, id string) (string, error) {
 
 // DeleteSubnet deletes a subnet that has no interfaces.
 func (s *Service) DeleteSubnet(ctx context.Context, in *ec2.DeleteSubnetInput) (*ec2.DeleteSubnetOutput, error) {
-	id := str(in.SubnetId)
+	id := aws.ToString(in.SubnetId)
 	n, err := s.subnetFamily.seek(id)
 	if err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func (s *Service) ModifySubnetAttribute(ctx context.Context, in *ec2.ModifySubne
 		return nil, unsupported("The subnet attribute %s", name)
 	}
 	return &ec2.ModifySubnetAttributeOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		n, err := s.subnetFamily.find(tx, str(in.SubnetId))
+		n, err := s.subnetFamily.find(tx, aws.ToString(in.SubnetId))
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (s *Service) anything(ids []string) []string {
 func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput) (*ec2.CreateTagsOutput, error) {
 	given := map[string]string{}
 	for _, t := range in.Tags {
-		given[str(t.Key)] = str(t.Value)
+		given[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	if err := checkTags(given); err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func (s *Service) CreateTags(ctx context.Context, in *ec2.CreateTagsInput) (*ec2
 // the user's if none is named.
 func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput) (*ec2.DeleteTagsOutput, error) {
 	for _, t := range in.Tags {
-		if reserved(str(t.Key)) {
-			return nil, errReserved(str(t.Key))
+		if reserved(aws.ToString(t.Key)) {
+			return nil, errReserved(aws.ToString(t.Key))
 		}
 	}
 	return &ec2.DeleteTagsOutput{}, s.retag(ctx, in.Resources, func(tags map[string]string) (map[string]string, error) {
@@ -72,7 +72,7 @@ func (s *Service) DeleteTags(ctx context.Context, in *ec2.DeleteTagsInput) (*ec2
 			maps.DeleteFunc(tags, func(k, _ string) bool { return !reserved(k) })
 		}
 		for _, t := range in.Tags {
-			if have, ok := tags[str(t.Key)]; ok && (t.Value == nil || *t.Value == have) {
+			if have, ok := tags[aws.ToString(t.Key)]; ok && (t.Value == nil || *t.Value == have) {
 				delete(tags, *t.Key)
 			}
 		}
@@ -195,7 +195,7 @@ func checkCount(tags map[string]string) error {
 }
 
 // reserved says whether a tag is AWS's own.
-func reserved(key string) bool { return strings.HasPrefix(lower(key), "aws:") }
+func reserved(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
 
 func errReserved(key string) error {
 	return invalid("Tag keys starting with 'aws:' are reserved for internal use")

@@ -79,15 +79,15 @@ func (s *Service) DescribeLaunchTemplateVersions(_ context.Context, in *ec2.Desc
 		"create-time": func(v versionOf) []string {
 			return []string{v.TemplateVersion.Created.Format("2006-01-02T15:04:05.000Z")}
 		},
-		"image-id":           func(v versionOf) []string { return optional(str(v.Data.ImageId)) },
+		"image-id":           func(v versionOf) []string { return optional(aws.ToString(v.Data.ImageId)) },
 		"instance-type":      func(v versionOf) []string { return optional(string(v.Data.InstanceType)) },
 		"is-default-version": func(v versionOf) []string { return boolean(v.Number == v.Default) },
 		"ebs-optimized":      func(v versionOf) []string { return boolean(aws.ToBool(v.Data.EbsOptimized)) },
-		"kernel-id":          func(v versionOf) []string { return optional(str(v.Data.KernelId)) },
-		"ram-disk-id":        func(v versionOf) []string { return optional(str(v.Data.RamDiskId)) },
+		"kernel-id":          func(v versionOf) []string { return optional(aws.ToString(v.Data.KernelId)) },
+		"ram-disk-id":        func(v versionOf) []string { return optional(aws.ToString(v.Data.RamDiskId)) },
 		"iam-instance-profile": func(v versionOf) []string {
 			if p := v.Data.IamInstanceProfile; p != nil {
-				return append(optional(str(p.Arn)), optional(str(p.Name))...)
+				return append(optional(aws.ToString(p.Arn)), optional(aws.ToString(p.Name))...)
 			}
 			return nil
 		},
@@ -102,7 +102,7 @@ func (s *Service) DescribeLaunchTemplateVersions(_ context.Context, in *ec2.Desc
 		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(v versionOf) bool { return !match(v) })
-	page, next, err := pagedFrom(1, query{ids: append(in.Versions, str(in.LaunchTemplateId), str(in.LaunchTemplateName)), filters: in.Filters, max: in.MaxResults, next: in.NextToken, call: "DescribeLaunchTemplateVersions"}, rows,
+	page, next, err := pagedFrom(1, query{ids: append(in.Versions, aws.ToString(in.LaunchTemplateId), aws.ToString(in.LaunchTemplateName)), filters: in.Filters, max: in.MaxResults, next: in.NextToken, call: "DescribeLaunchTemplateVersions"}, rows,
 		func(v versionOf) string { return fmt.Sprintf("%s %010d", v.ID, maxVersions*100-v.Number) })
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (s *Service) DescribeLaunchTemplateVersions(_ context.Context, in *ec2.Desc
 // versions are those that are asked for, by name or between two numbers.
 func (s *Service) versions(in *ec2.DescribeLaunchTemplateVersionsInput) ([]versionOf, error) {
 	var templates []LaunchTemplate
-	one := str(in.LaunchTemplateId) != "" || str(in.LaunchTemplateName) != ""
+	one := aws.ToString(in.LaunchTemplateId) != "" || aws.ToString(in.LaunchTemplateName) != ""
 	if one {
 		t, err := s.template(in.LaunchTemplateId, in.LaunchTemplateName)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -24,7 +26,7 @@ const tokenLife = 24 * time.Hour
 // repeated says what an earlier call with the token made; "" if there was none.
 // Another request with the same token is refused.
 func (s *Service) repeated(tx *store.Tx, call string, token *string, request any) (id string, err error) {
-	if str(token) == "" {
+	if aws.ToString(token) == "" {
 		return "", nil
 	}
 	if len(*token) > 64 {
@@ -42,7 +44,7 @@ func (s *Service) repeated(tx *store.Tx, call string, token *string, request any
 
 // remember notes what a call with a token made, and forgets old ones.
 func (s *Service) remember(tx *store.Tx, call string, token *string, request any, id string) {
-	if str(token) == "" {
+	if aws.ToString(token) == "" {
 		return
 	}
 	for key, o := range s.once.List("") {

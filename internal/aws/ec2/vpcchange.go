@@ -15,7 +15,7 @@ import (
 
 // DescribeVpcAttribute shows one attribute of a VPC.
 func (s *Service) DescribeVpcAttribute(_ context.Context, in *ec2.DescribeVpcAttributeInput) (*ec2.DescribeVpcAttributeOutput, error) {
-	v, err := s.vpcFamily.seek(str(in.VpcId))
+	v, err := s.vpcFamily.seek(aws.ToString(in.VpcId))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Service) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttri
 		return nil, refuse("InvalidParameterCombination", "No attributes specified.")
 	}
 	return &ec2.ModifyVpcAttributeOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		v, err := s.vpcFamily.find(tx, str(in.VpcId))
+		v, err := s.vpcFamily.find(tx, aws.ToString(in.VpcId))
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (s *Service) AssociateVpcCidrBlock(ctx context.Context, in *ec2.AssociateVp
 	if err != nil {
 		return nil, err
 	}
-	id := str(in.VpcId)
+	id := aws.ToString(in.VpcId)
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		v, err := s.vpcFamily.find(tx, id)
 		switch {
@@ -130,7 +130,7 @@ func (s *Service) AssociateVpcCidrBlock(ctx context.Context, in *ec2.AssociateVp
 
 // DisassociateVpcCidrBlock takes a block away that no subnet is in.
 func (s *Service) DisassociateVpcCidrBlock(ctx context.Context, in *ec2.DisassociateVpcCidrBlockInput) (*ec2.DisassociateVpcCidrBlockOutput, error) {
-	id := str(in.AssociationId)
+	id := aws.ToString(in.AssociationId)
 	v, block, ok := s.vpcOfBlock(id)
 	if !ok {
 		return nil, refuse("InvalidVpcCidrBlockAssociationID.NotFound", "The vpc CIDR block association ID '%s' does not exist", id)

@@ -40,7 +40,7 @@ func (s *Service) addVPCs(svc *api.Service) {
 	})
 	add(s, svc, "AssociateVpcCidrBlock", s.AssociateVpcCidrBlock, func(in *ec2.AssociateVpcCidrBlockInput) []string { return s.on("vpc", in.VpcId) })
 	add(s, svc, "DisassociateVpcCidrBlock", s.DisassociateVpcCidrBlock, func(in *ec2.DisassociateVpcCidrBlockInput) []string {
-		v, _, ok := s.vpcOfBlock(str(in.AssociationId))
+		v, _, ok := s.vpcOfBlock(aws.ToString(in.AssociationId))
 		if !ok {
 			return s.on("vpc", made)
 		}
@@ -130,7 +130,7 @@ func vpcBlock(parameter, given string) (netip.Prefix, error) {
 // DeleteVpc deletes a VPC that nothing is in but what was made with it.
 func (s *Service) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput) (*ec2.DeleteVpcOutput, error) {
 	return &ec2.DeleteVpcOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
-		v, err := s.vpcFamily.find(tx, str(in.VpcId))
+		v, err := s.vpcFamily.find(tx, aws.ToString(in.VpcId))
 		if err != nil {
 			return err
 		}

@@ -62,12 +62,11 @@ func (s *Service) DescribeAccountAttributes(_ context.Context, in *ec2.DescribeA
 }
 
 func (s *Service) defaultVPCID() string {
-	for _, v := range s.vpcFamily.all() {
-		if v.Default {
-			return v.ID
-		}
+	id, err := s.defaultVPC()
+	if err != nil {
+		return "none"
 	}
-	return "none"
+	return id
 }
 
 // DescribeAvailabilityZones lists the zones there are, in order.
