@@ -83,37 +83,26 @@ func (t *tester) summary(files []*loaded, failed int) testReport {
 	return s
 }
 
-// suitesOf are the results: a suite for each file. Cases that were not run, or
-// are known to fail, count as skipped.
+// suitesOf are the results: a suite for each file.
 func suitesOf(files []*loaded) (all junit.Suites) {
 	for _, f := range files {
-		s := junit.Suite{Name: f.path, Tests: len(f.cases)}
+		results := make([]junit.Result, len(f.cases))
 		for i, c := range f.cases {
-			jc := junit.Case{Name: c.Name, Class: f.path, File: c.File, Line: c.Line}
-			switch {
-			case i >= len(f.results):
-				jc.Skipped = &junit.Message{Message: "not run: a case before it failed"}
-				s.Skipped++
-			case !f.results[i].Holds():
-				jc.Failure = failure(f.results[i])
-				s.Failures++
-			case c.Known != "":
-				jc.Skipped = &junit.Message{Message: "known to fail: " + c.Known}
-				s.Skipped++
+			results[i] = junit.Result{Name: c.Name, File: c.File, Line: c.Line, Known: c.Known}
+			if i < len(f.results) {
+				complete(&results[i], f.results[i])
 			}
-			s.Cases = append(s.Cases, jc)
 		}
-		all.Suites = append(all.Suites, s)
+		all.Suites = append(all.Suites, junit.SuiteOf(f.path, results))
 	}
 	return all
 }
 
-func failure(r *cases.Result) *junit.Message {
-	var text bytes.Buffer
-	showFailure(&text, r)
-	message := strings.Join(r.Problems, "; ")
-	if message == "" {
-		message = "it holds, though known to fail"
+func complete(r *junit.Result, of *cases.Result) {
+	r.Run, r.Holds, r.Problems = true, of.Holds(), of.Problems
+	if !r.Holds {
+		var text bytes.Buffer
+		showFailure(&text, of)
+		r.Text = text.String()
 	}
-	return &junit.Message{Message: message, Text: text.String()}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // Suites is a run.
@@ -41,6 +42,44 @@ type Case struct {
 type Message struct {
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`
+}
+
+// Result is how a case of a file fared.
+type Result struct {
+	Name, File string
+	Line       int
+	Run        bool     // otherwise a case before it failed
+	Holds      bool     // it is as expected, or fails as it is known to
+	Known      string   // why it is known to fail
+	Problems   []string // a line each
+	Text       string   // all that is to be said of a failure
+	Output     string
+}
+
+// SuiteOf is a suite of a file's cases. Those that were not run, or are known to fail,
+// count as skipped.
+func SuiteOf(path string, results []Result) Suite {
+	s := Suite{Name: path, Tests: len(results)}
+	for _, r := range results {
+		c := Case{Name: r.Name, Class: path, File: r.File, Line: r.Line, Output: r.Output}
+		switch {
+		case !r.Run:
+			c.Skipped = &Message{Message: "not run: a case before it failed"}
+			s.Skipped++
+		case !r.Holds:
+			message := strings.Join(r.Problems, "; ")
+			if message == "" {
+				message = "it holds, though known to fail"
+			}
+			c.Failure = &Message{Message: message, Text: r.Text}
+			s.Failures++
+		case r.Known != "":
+			c.Skipped = &Message{Message: "known to fail: " + r.Known}
+			s.Skipped++
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	return s
 }
 
 // Broken is the run in which a file could not be read.
