@@ -199,7 +199,7 @@ func (d *Daemon) putBalancerInterfaces(ctx context.Context, l lb.LoadBalancer, m
 		if l.Type == lb.Classic {
 			n.Type, n.Description = types.NetworkInterfaceTypeInterface, "ELB "+l.Name
 		}
-		if old, ok := d.knownInterface(n.ID); ok {
+		if old, ok := d.ec2.NetworkInterface(n.ID); ok {
 			n.Attached = old.Attached
 		}
 		if err := d.ec2.PutNetworkInterface(ctx, d.place(n)); err != nil {
@@ -217,7 +217,7 @@ func (d *Daemon) balancerInterface(id, subnet string) string {
 // balancerInterfaces are the ids of the interfaces that a load balancer has.
 func (d *Daemon) balancerInterfaces(id string) (ids []string) {
 	for _, s := range d.network.AllSubnets() {
-		if _, ok := d.knownInterface(d.balancerInterface(id, s.Name)); ok {
+		if _, ok := d.ec2.NetworkInterface(d.balancerInterface(id, s.Name)); ok {
 			ids = append(ids, d.balancerInterface(id, s.Name))
 		}
 	}

@@ -145,7 +145,7 @@ func (d *Daemon) subnetsNamed(ctx context.Context, given []string) ([]string, er
 // subnetOf is the network's name of a subnet.
 func (d *Daemon) subnetOf(id string) (name string, ok bool) {
 	for _, s := range d.network.AllSubnets() {
-		if d.config.subnetIDOf(s.Name) == id {
+		if d.config.subnetID(s.Name) == id {
 			return s.Name, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/images/build"
 	"github.com/eksact/eksact/internal/kube/controlplane"
 	"github.com/eksact/eksact/internal/kube/gc"
@@ -45,6 +46,19 @@ type cluster struct {
 	// live ends with the cluster; what serves it runs as long, whoever asked.
 	live context.Context
 	stop context.CancelFunc
+}
+
+// clusterNamed is a cluster that runs; of no name, the one that up made.
+func (d *Daemon) clusterNamed(name string) (*cluster, error) {
+	if name == "" {
+		name = d.config.Cluster
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if k := d.clusters[name]; k != nil && k.policies != nil {
+		return k, nil
+	}
+	return nil, hint.New(fmt.Sprintf("no cluster %q runs here", name), "eksact status shows those that do")
 }
 
 // runtime is what runs behind the clusters of the EKS API.

@@ -34,7 +34,6 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/clusters", afterOpen(d, d.listClusters))
 	handle(mux, "/connections", afterOpen(d, d.connections))
 	handle(mux, "/nodes", afterOpen(d, d.launch))
-	handle(mux, "/terminate", afterOpen(d, d.terminateByID))
 	handle(mux, "/ready", afterOpen(d, d.waitReady))
 	handle(mux, "/shell", afterOpen(d, d.openShell))
 	handle(mux, "/denial", afterOpen(d, d.explainDenial))
@@ -173,13 +172,4 @@ func (d *Daemon) explainDenial(_ context.Context, id string) (*iam.Explanation, 
 	}
 	return nil, hint.New("no refusal with the id "+id+" is known: the daemon keeps the newest since it started",
 		"eksact trail --id "+id+" shows the call", "make the call again, and ask for its id then")
-}
-
-// terminateByID ends an instance, as EC2's TerminateInstances would.
-func (d *Daemon) terminateByID(ctx context.Context, id string) (struct{}, error) {
-	i, ok := d.ec2.Instance(id)
-	if !ok {
-		return struct{}{}, fmt.Errorf("no instance %s", id)
-	}
-	return struct{}{}, d.terminate(ctx, i)
 }

@@ -75,7 +75,7 @@ func (g *ground) Release(ctx context.Context, owner string) error {
 
 // Console implements ec2.Ground: the log of the node's init.
 func (g *ground) Console(instance string) ([]byte, error) {
-	f, err := os.Open(g.d.config.state("nodes/" + instance + "/log/init.log"))
+	f, err := os.Open(g.d.nodeDir(instance) + "/log/init.log")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

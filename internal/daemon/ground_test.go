@@ -108,7 +108,7 @@ func TestGroundSubnets(t *testing.T) {
 	if err != nil || !block.Contains(address) || d.ground.Used(id) != 1 {
 		t.Fatalf("%s, %v; %d are used", address, err, d.ground.Used(id))
 	}
-	if s, ok := d.network.SubnetOf(address); !ok || d.config.subnetIDOf(s.Name) != id {
+	if s, ok := d.network.SubnetOf(address); !ok || d.config.subnetID(s.Name) != id {
 		t.Errorf("the network has the address in %+v", s)
 	}
 	if _, err := d.network.AttachHost(ctx, "x", address); err != nil {

@@ -46,7 +46,7 @@ func (d *Daemon) putPlane(ctx context.Context, k *cluster) error {
 			Groups:    append([]string{k.record.ClusterSecurityGroup}, k.record.SecurityGroups...),
 			Requester: "amazon-eks", InstanceOwner: "amazon-eks", Device: 1,
 		}
-		if old, ok := d.knownInterface(id); ok {
+		if old, ok := d.ec2.NetworkInterface(id); ok {
 			first, n.Attached = false, old.Attached
 		}
 		if err := d.ec2.PutNetworkInterface(ctx, d.place(n)); err != nil {
@@ -75,26 +75,14 @@ func (d *Daemon) removePlane(ctx context.Context, c eks.Cluster) error {
 	return errors.Join(d.ec2.DeleteInterfaces(ctx, ids...), d.leaveTerminal(ctx, c.ClusterSecurityGroup))
 }
 
-func (d *Daemon) knownInterface(id string) (ec2.NetworkInterface, bool) {
-	all := d.ec2.NetworkInterfaces()
-	i := slices.IndexFunc(all, func(n ec2.NetworkInterface) bool { return n.ID == id })
-	if i < 0 {
-		return ec2.NetworkInterface{}, false
-	}
-	return all[i], true
-}
-
 // terminal names the machine that shells stand on.
 const terminal = "host/cloud9"
-
-// maxGroups is how many groups an interface may have.
-const maxGroups = 5
 
 // putTerminal records the terminal's interface. It is in the VPC's default group and
 // in those of the clusters that are there, which let their members reach their
 // control planes and nodes.
 func (d *Daemon) putTerminal(ctx context.Context, a netip.Addr) error {
-	if _, ok := d.knownInterface(d.interfaceID(terminal)); ok {
+	if _, ok := d.ec2.NetworkInterface(d.interfaceID(terminal)); ok {
 		return nil // its groups may have been changed
 	}
 	var groups []string
@@ -102,7 +90,7 @@ func (d *Daemon) putTerminal(ctx context.Context, a netip.Addr) error {
 		groups = append(groups, id)
 	}
 	for _, c := range d.eks.Clusters() {
-		if _, ok := d.ec2.SecurityGroupVPC(c.ClusterSecurityGroup); ok && len(groups) < maxGroups {
+		if _, ok := d.ec2.SecurityGroupVPC(c.ClusterSecurityGroup); ok && len(groups) < ec2.MaxInterfaceGroups {
 			groups = append(groups, c.ClusterSecurityGroup)
 		}
 	}
@@ -112,8 +100,8 @@ func (d *Daemon) putTerminal(ctx context.Context, a netip.Addr) error {
 }
 
 func (d *Daemon) joinTerminal(ctx context.Context, group string) error {
-	n, ok := d.knownInterface(d.interfaceID(terminal))
-	if !ok || slices.Contains(n.Groups, group) || len(n.Groups) >= maxGroups {
+	n, ok := d.ec2.NetworkInterface(d.interfaceID(terminal))
+	if !ok || slices.Contains(n.Groups, group) || len(n.Groups) >= ec2.MaxInterfaceGroups {
 		return nil
 	}
 	n.Groups = append(slices.Clone(n.Groups), group)
@@ -121,7 +109,7 @@ func (d *Daemon) joinTerminal(ctx context.Context, group string) error {
 }
 
 func (d *Daemon) leaveTerminal(ctx context.Context, group string) error {
-	n, ok := d.knownInterface(d.interfaceID(terminal))
+	n, ok := d.ec2.NetworkInterface(d.interfaceID(terminal))
 	if !ok || !slices.Contains(n.Groups, group) {
 		return nil
 	}

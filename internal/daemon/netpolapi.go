@@ -59,19 +59,6 @@ func (d *Daemon) waitPolicy(ctx context.Context, k *cluster, want PolicyWait) ([
 	return k.policies.Wait(ctx, map[enginepol.PolicyName]enginepol.Version{name: {UID: string(p.UID), Generation: p.Generation}})
 }
 
-// clusterNamed is a cluster that runs; of no name, the one that up made.
-func (d *Daemon) clusterNamed(name string) (*cluster, error) {
-	if name == "" {
-		name = d.config.Cluster
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if k := d.clusters[name]; k != nil && k.policies != nil {
-		return k, nil
-	}
-	return nil, hint.New(fmt.Sprintf("no cluster %q runs here", name), "eksact status shows those that do")
-}
-
 // policyKinds are what policies see of a cluster.
 var policyKinds = []schema.GroupVersionResource{
 	{Version: "v1", Resource: "namespaces"},

@@ -43,10 +43,16 @@ func (c Config) resourceID(kind, name string) string {
 
 func (c Config) vpcID() string { return c.resourceID("vpc", "default") }
 
-func (c Config) subnetID(name string) string { return c.resourceID("subnet", name) }
+// subnetID is the id of what the network calls a subnet: the first ones have names,
+// those made later their ids.
+func (c Config) subnetID(name string) string {
+	if strings.HasPrefix(name, "subnet-") {
+		return name
+	}
+	return c.resourceID("subnet", name)
+}
 
-// subnetName is what the network calls a subnet: the first ones have names, those
-// made later their ids.
+// subnetName is its inverse.
 func (c Config) subnetName(id string) string {
 	for _, s := range c.Network().Subnets {
 		if c.subnetID(s.Name) == id {
@@ -54,14 +60,6 @@ func (c Config) subnetName(id string) string {
 		}
 	}
 	return id
-}
-
-// subnetIDOf is its inverse.
-func (c Config) subnetIDOf(name string) string {
-	if strings.HasPrefix(name, "subnet-") {
-		return name
-	}
-	return c.subnetID(name)
 }
 
 // stackName is the CloudFormation stack that eksctl makes the VPC in. Its resources
@@ -80,16 +78,13 @@ func (d *Daemon) recordNetwork(ctx context.Context) error {
 		}
 		return tags
 	}
-	var (
-		vpcID, gateway, nat, address = d.config.vpcID(), id("igw", "default"), id("nat", "default"), id("eipalloc", "default")
-		everything                   = netip.MustParsePrefix("0.0.0.0/0")
-	)
+	vpcID, gateway, nat, address := d.config.vpcID(), id("igw", "default"), id("nat", "default"), id("eipalloc", "default")
 	seed := ec2.Seed{
 		VPC:     ec2.VPC{ID: vpcID, CIDRs: []netip.Prefix{n.VPC}, DNSNames: true, Tags: named("VPC")},
 		Parts:   ec2.VPCParts{RouteTable: id("rtb", "main"), Association: id("rtbassoc", "main"), ACL: id("acl", "default"), Group: id("sg", "default")},
 		Gateway: ec2.InternetGateway{ID: gateway, VPC: vpcID, Tags: named("InternetGateway")},
 	}
-	public := ec2.RouteTable{ID: id("rtb", "public"), VPC: vpcID, Routes: []ec2.Route{{To: everything, Gateway: gateway}}, Tags: named("PublicRouteTable")}
+	public := ec2.RouteTable{ID: id("rtb", "public"), VPC: vpcID, Routes: []ec2.Route{{To: everywhere, Gateway: gateway}}, Tags: named("PublicRouteTable")}
 	for _, s := range n.Subnets {
 		association := ec2.Association{ID: id("rtbassoc", s.Name), Subnet: d.config.subnetID(s.Name)}
 		role := "kubernetes.io/role/internal-elb"
@@ -98,7 +93,7 @@ func (d *Daemon) recordNetwork(ctx context.Context) error {
 			public.Associations = append(public.Associations, association)
 		} else {
 			seed.Tables = append(seed.Tables, ec2.RouteTable{
-				ID: id("rtb", s.Name), VPC: vpcID, Routes: []ec2.Route{{To: everything, NAT: nat}}, Associations: []ec2.Association{association},
+				ID: id("rtb", s.Name), VPC: vpcID, Routes: []ec2.Route{{To: everywhere, NAT: nat}}, Associations: []ec2.Association{association},
 				Tags: named("PrivateRouteTable" + strings.ToUpper(strings.ReplaceAll(s.Zone, "-", ""))),
 			})
 		}

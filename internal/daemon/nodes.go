@@ -23,7 +23,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/cgroup"
 	"github.com/eksact/eksact/internal/daemon/control"
-	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/images/build"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/node/cni"
@@ -55,11 +54,9 @@ func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Nod
 	if err := d.eks.WaitServing(ctx, want.Cluster); err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	k := d.clusters[want.Cluster]
-	d.mu.Unlock()
-	if k == nil {
-		return nil, hint.New(fmt.Sprintf("no cluster %q runs here", want.Cluster), "eksact status shows those that do")
+	k, err := d.clusterNamed(want.Cluster)
+	if err != nil {
+		return nil, err
 	}
 	profile, err := d.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: &want.Profile})
 	if err != nil {
@@ -282,7 +279,7 @@ func (d *Daemon) terminate(ctx context.Context, i ec2.Instance) error {
 	if tree, err := cgroup.Open(); err == nil {
 		note(tree.Remove("/eksact/"+i.ID, 5*time.Second))
 	}
-	note(os.RemoveAll(d.config.state("nodes/" + i.ID)))
+	note(os.RemoveAll(d.nodeDir(i.ID)))
 	d.forgetNode(i)
 	if failed != nil {
 		return failed

@@ -112,7 +112,7 @@ func (d *Daemon) vlanFor(trunk, pod string) int {
 
 // Detach implements podgroups.Interfaces.
 func (p podInterfaces) Detach(ctx context.Context, pod string, at netip.Addr) error {
-	n, ok := p.d.knownInterface(p.d.podInterface(pod))
+	n, ok := p.d.ec2.NetworkInterface(p.d.podInterface(pod))
 	if !ok || at.IsValid() && n.IP != at {
 		return nil
 	}

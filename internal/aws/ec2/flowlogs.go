@@ -233,7 +233,7 @@ func (s *Service) canBeLogged(t types.FlowLogsResourceType, id string) (known bo
 	case types.FlowLogsResourceTypeSubnet:
 		_, known = s.subnets.Get(id)
 	default:
-		known = slices.ContainsFunc(s.NetworkInterfaces(), func(n NetworkInterface) bool { return n.ID == id })
+		_, known = s.NetworkInterface(id)
 	}
 	return known
 }

@@ -159,11 +159,9 @@ func (s *Service) ofGroups(arn, key string) (v policy.Values, ours bool) {
 			}
 		}
 	case "network-interface":
-		for _, n := range s.NetworkInterfaces() {
-			if n.ID == id {
-				tags, own = n.Tags, map[string]string{
-					"ec2:networkinterfaceid": n.ID, "ec2:vpc": s.arn("vpc", n.VPC), "ec2:subnet": s.arn("subnet", n.Subnet), "ec2:availabilityzone": n.Zone,
-				}
+		if n, ok := s.NetworkInterface(id); ok {
+			tags, own = n.Tags, map[string]string{
+				"ec2:networkinterfaceid": n.ID, "ec2:vpc": s.arn("vpc", n.VPC), "ec2:subnet": s.arn("subnet", n.Subnet), "ec2:availabilityzone": n.Zone,
 			}
 		}
 	default:

@@ -47,7 +47,7 @@ const defaultGroup = "default"
 const (
 	maxGroups          = 2500 // of a region
 	maxRules           = 60   // of a group, in each direction
-	maxInterfaceGroups = 5
+	MaxInterfaceGroups = 5    // that an interface is in
 )
 
 var everyIPv4 = netip.MustParsePrefix("0.0.0.0/0")
@@ -202,8 +202,8 @@ func (s *Service) checkGroupsOf(tx *store.Tx, vpc string, ids []string) error {
 	if len(ids) == 0 {
 		return absent("groupId")
 	}
-	if len(ids) > maxInterfaceGroups {
-		return api.Errorf(http.StatusBadRequest, "SecurityGroupsPerInterfaceLimitExceeded", "You have exceeded the maximum number of security groups per interface, %d.", maxInterfaceGroups)
+	if len(ids) > MaxInterfaceGroups {
+		return api.Errorf(http.StatusBadRequest, "SecurityGroupsPerInterfaceLimitExceeded", "You have exceeded the maximum number of security groups per interface, %d.", MaxInterfaceGroups)
 	}
 	for _, id := range ids {
 		g, err := s.knownGroup(tx, id)

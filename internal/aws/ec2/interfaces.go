@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -116,23 +117,32 @@ func (s *Service) DeleteInterfaces(ctx context.Context, ids ...string) error {
 
 // NetworkInterfaces returns all interfaces, by id.
 func (s *Service) NetworkInterfaces() []NetworkInterface {
-	var all []NetworkInterface
+	return s.interfacesAmong(s.instances.List(""), s.enis.List(""))
+}
+
+// NetworkInterface returns an interface.
+func (s *Service) NetworkInterface(id string) (NetworkInterface, bool) {
+	if n, ok := s.enis.Get(id); ok {
+		return n, true
+	}
 	for _, i := range s.instances.List("") {
-		all = append(all, s.interfacesOf(i)...)
+		for _, n := range s.interfacesOf(i) {
+			if n.ID == id {
+				return n, true
+			}
+		}
 	}
-	for _, n := range s.enis.List("") {
-		all = append(all, n)
-	}
-	return byID(all)
+	return NetworkInterface{}, false
 }
 
 func (s *Service) interfacesIn(tx *store.Tx) []NetworkInterface {
-	var all []NetworkInterface
-	for _, i := range s.instances.In(tx).List("") {
+	return s.interfacesAmong(s.instances.In(tx).List(""), s.enis.In(tx).List(""))
+}
+
+func (s *Service) interfacesAmong(instances iter.Seq2[string, Instance], others iter.Seq2[string, NetworkInterface]) []NetworkInterface {
+	all := values(others)
+	for _, i := range instances {
 		all = append(all, s.interfacesOf(i)...)
-	}
-	for _, n := range s.enis.In(tx).List("") {
-		all = append(all, n)
 	}
 	return byID(all)
 }
