@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eksact/eksact/internal/aws/iam"
+	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/engine/policy/cases"
 	"github.com/eksact/eksact/internal/hint"
@@ -147,7 +148,7 @@ func filesOf(path string) ([]string, error) {
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, global.Unreadable(path, err)
 	}
 	var files []string
 	for _, e := range entries {

@@ -35,10 +35,7 @@ func (t *tester) reportBroken(out io.Writer, path string, fault error) error {
 }
 
 func (t *tester) writeJunit(out io.Writer, all junit.Suites) error {
-	if err := all.Write(out, t.junit); err != nil {
-		return unreadable(t.junit, err)
-	}
-	return nil
+	return global.Unreadable(t.junit, all.Write(out, t.junit))
 }
 
 // testReport is the JSON form.

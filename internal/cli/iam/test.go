@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -167,7 +165,7 @@ func readFile(path string) (string, error) {
 		err := fmt.Errorf("not among the AWS managed policies that eksact carries%s", cases.Near(path, iam.AWSPolicyARNs()))
 		return "", hint.Wrap(fmt.Errorf("%s: %w", path, err), "write its document to a file, and name that")
 	case err != nil:
-		return "", unreadable(path, err)
+		return "", global.Unreadable(path, err)
 	case info.IsDir():
 		return "", hint.New(path+" is a directory", "name the files in it, as in "+filepath.Join(path, "*.yaml"))
 	case info.Size() > largest:
@@ -175,22 +173,9 @@ func readFile(path string) (string, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", unreadable(path, err)
+		return "", global.Unreadable(path, err)
 	}
 	return strings.TrimPrefix(string(text), "\ufeff"), nil
-}
-
-// unreadable says why a file can't be read, and what helps.
-func unreadable(path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	advice := "check its name and the folder you are in"
-	if errors.Is(err, syscall.EACCES) {
-		advice = "make it readable for you: chmod u+r " + path
-	}
-	return hint.Wrap(fmt.Errorf("%s: %w", path, err), advice)
 }
 
 // bare is an error of reading without the path, which whoever reports it says.

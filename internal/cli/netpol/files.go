@@ -1,7 +1,6 @@
 package netpol
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,8 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
+	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/netpol/manifest"
 	"github.com/eksact/eksact/internal/hint"
 )
@@ -42,21 +41,21 @@ func loadPath(set *manifest.Set, path string, in io.Reader) error {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return unreadable(path, err)
+		return global.Unreadable(path, err)
 	}
 	if !info.IsDir() {
 		return loadFile(set, path, info)
 	}
 	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return unreadable(path, err)
+			return global.Unreadable(path, err)
 		}
 		if entry.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
 			return nil
 		}
 		info, err := os.Stat(path) // what a link leads to
 		if err != nil || info.IsDir() {
-			return unreadable(path, err)
+			return global.Unreadable(path, err)
 		}
 		return loadFile(set, path, info)
 	})
@@ -68,27 +67,11 @@ func loadFile(set *manifest.Set, path string, info fs.FileInfo) error {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return unreadable(path, err)
+		return global.Unreadable(path, err)
 	}
 	return add(set, path, text)
 }
 
 func add(set *manifest.Set, name string, text []byte) error {
 	return hint.Wrap(set.Add(name, text), "kubectl apply --dry-run=server -f shows whether the API server takes it")
-}
-
-// unreadable says why a file can't be read or written, and what helps; nil stays nil.
-func unreadable(path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	advice := "check its name and the folder you are in"
-	if errors.Is(err, syscall.EACCES) {
-		advice = "make it readable for you: chmod u+r " + path
-	}
-	return hint.Wrap(fmt.Errorf("%s: %w", path, err), advice)
 }

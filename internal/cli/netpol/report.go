@@ -21,7 +21,7 @@ func (t *tester) report(out io.Writer, files []*loaded, failed int) error {
 	if t.junit == "" {
 		return nil
 	}
-	return unreadable(t.junit, suitesOf(files).Write(out, t.junit))
+	return global.Unreadable(t.junit, suitesOf(files).Write(out, t.junit))
 }
 
 // testReport is the JSON form.

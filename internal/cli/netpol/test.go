@@ -184,7 +184,7 @@ func (t *tester) results(ctx context.Context, f *cases.File, set *manifest.Set) 
 func (t *tester) read(ctx context.Context, path string, in io.Reader, given *[]byte) (*cases.File, *manifest.Set, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, unreadable(path, err)
+		return nil, nil, global.Unreadable(path, err)
 	}
 	f, err := cases.Parse(path, strings.TrimPrefix(string(text), "\ufeff"))
 	if err != nil {
@@ -304,5 +304,5 @@ func (t *tester) reportBroken(out io.Writer, b *broken) error {
 	if t.junit == "" {
 		return nil
 	}
-	return unreadable(t.junit, junit.Broken(b.path, b.error, strings.Join(hint.Lines(b.error), "\n")).Write(out, t.junit))
+	return global.Unreadable(t.junit, junit.Broken(b.path, b.error, strings.Join(hint.Lines(b.error), "\n")).Write(out, t.junit))
 }
