@@ -93,32 +93,18 @@ func (c *Controller) CatchUp(ctx context.Context, api metadata.Interface) ([]Rec
 }
 
 // everywhere returns when every node enforces a generation, with all receipts.
-func (c *Controller) everywhere(ctx context.Context, generation uint64) (out []Receipt, err error) {
-	var missing string
-	off := false
-	err = c.until(ctx, func() bool {
-		if off = !c.on; off {
-			return true
-		}
+func (c *Controller) everywhere(ctx context.Context, generation uint64) ([]Receipt, error) {
+	return c.collect(ctx, func() (out []Receipt, missing string) {
 		if n, behind := c.behind(generation); behind {
-			missing = n.why("the newest state")
-			return false
+			return nil, n.why("the newest state")
 		}
 		for name, r := range c.policies {
 			if r.generation <= generation {
 				out = append(out, c.receipts(name, r)...)
 			}
 		}
-		return true
+		return out, ""
 	})
-	if off {
-		return nil, ErrOff
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", missing, err)
-	}
-	sortReceipts(out)
-	return out, nil
 }
 
 // pageSize of lists, as client-go's.

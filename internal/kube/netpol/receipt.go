@@ -36,32 +36,36 @@ var ErrOff = errors.New("network policies are not enforced: the add-on vpc-cni h
 // node, with a receipt for each of them on each node. A policy that is deleted
 // meanwhile has no receipt.
 func (c *Controller) Wait(ctx context.Context, policies map[netpol.PolicyName]netpol.Version) ([]Receipt, error) {
-	var out []Receipt
-	var missing string
 	seen := map[netpol.PolicyName]bool{}
-	off := false
-	err := c.until(ctx, func() bool {
-		if off = !c.on; off {
-			return true
-		}
-		out, missing = nil, ""
+	return c.collect(ctx, func() (out []Receipt, missing string) {
 		for name, version := range policies {
 			r := c.policies[name]
 			if r == nil && seen[name] {
 				continue // it was deleted
 			}
 			if r == nil || r.version.UID == version.UID && r.version.Generation < version.Generation {
-				missing = fmt.Sprintf("generation %d of %s is not known yet", version.Generation, name)
-				return false
+				return nil, fmt.Sprintf("generation %d of %s is not known yet", version.Generation, name)
 			}
 			seen[name] = true
 			if n, behind := c.behind(r.generation); behind {
-				missing = n.why(name.String())
-				return false
+				return nil, n.why(name.String())
 			}
 			out = append(out, c.receipts(name, r)...)
 		}
-		return true
+		return out, ""
+	})
+}
+
+// collect asks for receipts, with c.mu held, until nothing is missing.
+func (c *Controller) collect(ctx context.Context, ask func() (out []Receipt, missing string)) (out []Receipt, err error) {
+	var missing string
+	off := false
+	err = c.until(ctx, func() bool {
+		if off = !c.on; off {
+			return true
+		}
+		out, missing = ask()
+		return missing == ""
 	})
 	if off {
 		return nil, ErrOff
