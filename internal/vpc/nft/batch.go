@@ -238,12 +238,18 @@ func loadService() []expr.Any {
 	}
 }
 
-// original matches packets of the side that opened the connection.
-func original() []expr.Any {
+// direction matches packets of a connection's one direction: 0 as it was opened,
+// 1 back.
+func direction(d byte) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeyDIRECTION},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: []byte{0}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: []byte{d}},
 	}
+}
+
+// loadSaddr puts the packet's source in a register.
+func loadSaddr(register uint32) expr.Any {
+	return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4}
 }
 
 // loadOriginalService does so with what the connection's first packet was sent

@@ -44,17 +44,7 @@ func ApplyEndpoints(ns string, public netip.Prefix, all []Endpoint) error {
 
 // refusing adds a chain that does something to packets that don't come from ranges.
 func (b *batch) refusing(name string, ranges []span, load, then []expr.Any) string {
-	c := b.chain(name)
-	switch {
-	case len(ranges) == 0:
-		b.rule(c, then)
-	case len(ranges) == 1 && ranges[0] == (span{0, 1 << 32}):
-	default:
-		sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, intervals(ranges))
-		b.rule(c, load, []expr.Any{
-			&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetID: sources.ID, SetName: sources.Name, Invert: true},
-		}, then)
-	}
+	b.outside(b.chain(name), ranges, load, then)
 	return name
 }
 
@@ -69,9 +59,7 @@ func jumpTo(a netip.Addr, chain string) nftables.SetElement {
 }
 
 // loadSource puts the packet's source in register 1.
-func loadSource() []expr.Any {
-	return []expr.Any{&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4}}
-}
+func loadSource() []expr.Any { return []expr.Any{loadSaddr(unix.NFT_REG_1)} }
 
 // loadTranslated puts in register 1 the source that the connection's other side sees:
 // where its answers go.

@@ -44,7 +44,7 @@ func ApplyHostPorts(ns string, ports []HostPort) error {
 		// A pod that calls its own host port must see another sender than itself.
 		post := b.hook("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 		b.rule(post, []expr.Any{
-			&expr.Payload{DestRegister: reg0, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			loadSaddr(reg0),
 			&expr.Payload{DestRegister: reg1, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4},
 			&expr.Lookup{SourceRegister: reg0, SetID: self.ID, SetName: self.Name},
 		}, translated(), []expr.Any{&expr.Masq{}})

@@ -77,7 +77,7 @@ func cut(b *batch, all []Listener) {
 	}
 	flows := b.set(&nftables.Set{Name: "cut", KeyType: flowKey}, entries)
 	fwd := b.hook("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter-1)
-	b.rule(fwd, translated(), original(), loadOriginalService(), []expr.Any{
+	b.rule(fwd, translated(), direction(0), loadOriginalService(), []expr.Any{
 		&expr.Payload{DestRegister: reg3, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}, // translated by now
 		&expr.Lookup{SourceRegister: reg0, SetID: flows.ID, SetName: flows.Name},
 	}, reset())
@@ -119,19 +119,7 @@ func (l Listener) write(b *batch) {
 
 // admit drops what does not come from the listener's sources.
 func (l Listener) admit(b *batch, c *nftables.Chain) {
-	ranges := merge(l.Sources)
-	if len(ranges) == 1 && ranges[0] == (span{0, 1 << 32}) {
-		return
-	}
-	if len(ranges) == 0 {
-		b.rule(c, drop())
-		return
-	}
-	sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, intervals(ranges))
-	b.rule(c, []expr.Any{
-		&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
-		&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetID: sources.ID, SetName: sources.Name, Invert: true},
-	}, drop())
+	b.outside(c, merge(l.Sources), loadSource(), drop())
 }
 
 // pick rewrites the destination to one of the targets, drawn anew for each
@@ -145,7 +133,7 @@ func pick(b *batch, targets []netip.AddrPort, sticky bool) []expr.Any {
 	draw := []expr.Any{&expr.Numgen{Register: reg0, Modulus: uint32(len(targets)), Type: unix.NFT_NG_RANDOM}}
 	if sticky {
 		draw = []expr.Any{
-			&expr.Payload{DestRegister: reg0, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4},
+			loadSaddr(reg0),
 			&expr.Hash{SourceRegister: reg0, DestRegister: reg0, Length: 4, Modulus: uint32(len(targets)), Type: expr.HashTypeJenkins},
 		}
 	}
@@ -176,6 +164,21 @@ func merge(prefixes []netip.Prefix) []span {
 		out = append(out, s)
 	}
 	return out
+}
+
+// outside adds to a chain what is done to packets whose address, loaded in register 1,
+// is in none of the ranges.
+func (b *batch) outside(c *nftables.Chain, ranges []span, load, then []expr.Any) {
+	switch {
+	case len(ranges) == 0:
+		b.rule(c, then)
+	case len(ranges) == 1 && ranges[0] == (span{0, 1 << 32}):
+	default:
+		sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, intervals(ranges))
+		b.rule(c, load, []expr.Any{
+			&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetID: sources.ID, SetName: sources.Name, Invert: true},
+		}, then)
+	}
 }
 
 func intervals(ranges []span) []nftables.SetElement {

@@ -134,19 +134,6 @@ func (p published) inbound() []expr.Any {
 	}
 }
 
-func loadSaddr(register uint32) expr.Any {
-	return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: 12, Len: 4}
-}
-
-// direction matches packets of a connection's one direction: 0 as it was opened,
-// 1 back.
-func direction(d byte) []expr.Any {
-	return []expr.Any{
-		&expr.Ct{Register: unix.NFT_REG_1, Key: expr.CtKeyDIRECTION},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: unix.NFT_REG_1, Data: []byte{d}},
-	}
-}
-
 // HasRoutes says whether the namespace has routes, from now or from before.
 func HasRoutes(ns string) (found bool, err error) {
 	err = netns.Do(ns, func() error {
