@@ -27,14 +27,14 @@ func (d *Daemon) openGroups(ctx context.Context) (err error) {
 		return err
 	}
 	d.groups.nodes = map[string]*vpc.Groups{}
-	d.ec2.Enforce = d.enforceGroups
 	s3 := "com.amazonaws." + d.config.Region + ".s3"
 	front := netip.PrefixFrom(d.network.Front(), d.network.Front().BitLen())
-	return errors.Join(
+	err = errors.Join(
 		d.ec2.PutDefaultGroup(ctx, d.config.resourceID("sg", "default"), d.config.vpcID()),
 		d.ec2.PutAWSPrefixList(ctx, d.config.resourceID("pl", s3), s3, []netip.Prefix{front}),
-		d.enforceGroups(ctx),
 	)
+	d.ec2.Enforce = d.enforceGroups // from here on at each change; both of above at once, here
+	return errors.Join(err, d.enforceGroups(ctx))
 }
 
 // closeGroups lets go of the rules, which stay.
