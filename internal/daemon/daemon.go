@@ -51,6 +51,7 @@ type Daemon struct {
 	network   *vpc.Network
 	addresses *ipam.Allocator
 	balancers *lb.Balancers
+	showing   sync.Mutex // of load balancers in the ELB API: the last shown is the newest
 	names     *dns.Server
 	groups    groups
 	images    *images.Store

@@ -18,6 +18,8 @@ import (
 // showBalancer lists a load balancer in the ELB APIs: a Network Load Balancer with
 // a target group for each of its ports.
 func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result) error {
+	d.showing.Lock()
+	defer d.showing.Unlock()
 	shown := elb.LoadBalancer{
 		Name: l.Name, ID: lb.Suffix(l.ID), DNSName: made.DNSName, Scheme: l.Scheme, State: string(elbtypes.LoadBalancerStateEnumActive),
 		VPC: d.config.vpcID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CrossZone: l.CrossZone, Tags: want.Tags,
@@ -92,6 +94,8 @@ func check(c lb.HealthCheck) elb.Check {
 // which addresses its name has now.
 func (d *Daemon) showHealth(ctx context.Context, id string) {
 	d.refreshHosts()
+	d.showing.Lock()
+	defer d.showing.Unlock()
 	l, ok := d.balancers.Find(id)
 	if !ok {
 		return
