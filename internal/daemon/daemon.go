@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,6 +26,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/drain"
 	"github.com/eksact/eksact/internal/images"
 	"github.com/eksact/eksact/internal/images/registry"
 	"github.com/eksact/eksact/internal/programs"
@@ -244,16 +244,9 @@ func (d *Daemon) serveDoor(ctx context.Context) error {
 // keeper's: closing it refuses nobody.
 func (d *Daemon) serveHTTP(ctx context.Context, s *http.Server, l net.Listener) {
 	d.running.Go(func() {
-		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := drain.Serve(ctx, s, l, time.Second); err != nil {
 			slog.Error("serving", "address", l.Addr(), "error", err)
 		}
-	})
-	d.running.Go(func() {
-		<-ctx.Done()
-		end, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = s.Shutdown(end)
-		_ = s.Close()
 	})
 }
 

@@ -3,11 +3,12 @@ package front
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/eksact/eksact/internal/drain"
 )
 
 // Timeouts of the door. A client has ten seconds for its headers and a minute
@@ -43,22 +44,7 @@ func Serve(ctx context.Context, listener net.Listener, config *tls.Config, handl
 	}
 	config = config.Clone()
 	config.NextProtos = []string{"h2", "http/1.1"}
-	server := NewServer(handler, log)
 	sniffer := NewSniffer(listener, config)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(sniffer) }()
-	select {
-	case err := <-failed:
-		sniffer.Close()
-		return err
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	err := server.Shutdown(last)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
-	}
-	<-failed
-	return err
+	defer sniffer.Close()
+	return drain.Serve(ctx, NewServer(handler, log), sniffer, grace)
 }

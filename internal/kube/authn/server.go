@@ -5,11 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/eksact/eksact/internal/drain"
 )
 
 // TLSConfig is how the webhook serves. With clientCAs, only who holds a
@@ -39,17 +40,7 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener, tlsConfig *tls.Conf
 		IdleTimeout:       5 * time.Minute,
 		ConnContext:       newGate,
 	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	err := server.Serve(tls.NewListener(l, tlsConfig))
-	if !stop() { // ctx ended
-		err = <-stopped
-	}
-	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := drain.Serve(ctx, server, tls.NewListener(l, tlsConfig), patience); err != nil {
 		return fmt.Errorf("token webhook of cluster %s: %w", h.Cluster, err)
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/eksact/eksact/internal/drain"
 )
 
 // Config says whom the service knows.
@@ -69,18 +71,7 @@ func (s *Server) Server() *http.Server {
 // Serve answers on l, port 80 of 169.254.169.254 in the router's namespace,
 // until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := s.Server()
-	stop := context.AfterFunc(ctx, func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = srv.Shutdown(last)
-	})
-	defer stop()
-	err := srv.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
+	return drain.Serve(ctx, s.Server(), l, time.Second)
 }
 
 const (
