@@ -15,7 +15,16 @@ import (
 	"github.com/eksact/eksact/internal/hosts"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/node/keep"
+	"github.com/eksact/eksact/internal/vpc/vpctest"
 )
+
+// run runs a command that must succeed.
+func run(t *testing.T, line string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
+		t.Fatalf("$ %s\n%s%v", line, out, err)
+	}
+}
 
 // TestWhatIsLeftIsSeen leaves one of each, as a bad down would.
 func TestWhatIsLeftIsSeen(t *testing.T) {
@@ -31,8 +40,8 @@ func TestWhatIsLeftIsSeen(t *testing.T) {
 	check(t, netns.Create(world))
 	defer os.Remove(filepath.Dir(world))
 	defer netns.Delete(world)
-	check(t, exec.Command("ip", "link", "add", "eksact9", "type", "veth", "peer", "name", "eksact9p").Run())
 	defer exec.Command("ip", "link", "del", "eksact9").Run()
+	run(t, "ip link add eksact9 type veth peer name eksact9p && ip address add 198.18.9.1/32 dev eksact9 && ip link set eksact9 up && ip route add 198.18.9.2/32 dev eksact9")
 	check(t, exec.Command("nft", "add", "table", "ip", "eksact-leak").Run())
 	defer exec.Command("nft", "delete", "table", "ip", "eksact-leak").Run()
 	check(t, syscall.Mount("none", state, "tmpfs", 0, ""))
@@ -56,10 +65,24 @@ func TestWhatIsLeftIsSeen(t *testing.T) {
 	defer syscall.Kill(sleeper, syscall.SIGKILL)
 
 	left := strings.Join(l.left(l.places()), "\n")
-	for _, kind := range []string{"mount " + state, "link eksact9", "packet rule table ip eksact-leak", "control group /sys", "hosts entry", "run file " + world, "process "} {
+	for _, kind := range []string{"mount " + state, "link eksact9", "route 198.18.9.2 dev eksact9", "packet rule table ip eksact-leak", "control group /sys", "hosts entry", "run file " + world, "process "} {
 		if !strings.Contains(left, kind) {
 			t.Errorf("%q is not among what was left:\n%s", kind, left)
 		}
+	}
+}
+
+// TestWhatOtherTestsMakeIsNotCounted makes a network as those of other packages do.
+func TestWhatOtherTestsMakeIsNotCounted(t *testing.T) {
+	Need(t)
+	state := t.TempDir()
+	l := &Lab{State: state, t: t, before: look(state)}
+	network := vpctest.Open(t)
+	if name := network.HostLink(); !strings.HasPrefix(name, foreign) {
+		t.Errorf("the link of a test's network is %s, want %s…", name, foreign)
+	}
+	for _, left := range l.left(places{}) {
+		t.Errorf("counted: %s", left)
 	}
 }
 

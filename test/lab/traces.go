@@ -25,7 +25,7 @@ func look(state string) traces {
 	return traces{
 		"mount":         mounts(state),
 		"link":          links(),
-		"route":         lines("ip", "-4", "route", "show", "table", "all"),
+		"route":         routes(),
 		"packet rule":   lines("nft", "-s", "list", "ruleset"),
 		"hosts entry":   fileLines("/etc/hosts"),
 		"setting":       settings(),
@@ -60,8 +60,12 @@ func (l *Lab) left(ours places) []string {
 // machine.
 func (l *Lab) Left() []string { return l.left(places{}) }
 
+// foreign begins the names of links that tests of other packages make on this machine
+// (package vpctest) and that no eksact makes: they come and go at any time.
+const foreign = "ekt"
+
 // mounts lists the mount points of this mount namespace that lie where eksact
-// mounts: those of others come and go.
+// mounts: those of others come and go. In /run/netns those are pods'.
 func mounts(state string) []string {
 	var all []string
 	for _, line := range fileLines("/proc/self/mountinfo") {
@@ -69,7 +73,7 @@ func mounts(state string) []string {
 		if len(fields) < 5 {
 			continue
 		}
-		for _, place := range []string{state, RunDir, "/run/netns", "/run/containerd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/log", "/sys/fs/cgroup", "/etc/resolv.conf"} {
+		for _, place := range []string{state, RunDir, "/run/netns/cni-", "/run/containerd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/log", "/sys/fs/cgroup", "/etc/resolv.conf"} {
 			if strings.HasPrefix(fields[4], place) {
 				all = append(all, fields[4])
 			}
@@ -78,7 +82,7 @@ func mounts(state string) []string {
 	return all
 }
 
-// links lists the machine's network interfaces with their addresses.
+// links lists the machine's network interfaces with their addresses, save foreign ones.
 func links() []string {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -86,10 +90,21 @@ func links() []string {
 	}
 	var all []string
 	for _, i := range interfaces {
+		if strings.HasPrefix(i.Name, foreign) {
+			continue
+		}
 		addresses, _ := i.Addrs()
 		all = append(all, fmt.Sprintf("%s %v", i.Name, addresses))
 	}
 	return all
+}
+
+// routes lists the machine's IPv4 routes, save those by foreign links.
+func routes() []string {
+	return slices.DeleteFunc(lines("ip", "-4", "route", "show", "table", "all"), func(route string) bool {
+		_, by, _ := strings.Cut(route, " dev ")
+		return strings.HasPrefix(by, foreign)
+	})
 }
 
 // settings are the host's own network settings that a router would change.
