@@ -56,12 +56,11 @@ type Host struct {
 func New(t testing.TB) *Host {
 	t.Helper()
 	h := &Host{t: t}
-	dir := t.TempDir()
+	dir := h.folder()
 	h.path = filepath.Join(dir, "host")
 	outside := filepath.Join(dir, "outside")
 	for _, ns := range []string{h.path, outside} {
 		h.must(netns.Create(ns))
-		t.Cleanup(func() { _ = netns.Delete(ns) })
 		h.must(netns.Do(ns, quiet))
 	}
 	h.must(netns.Do(h.path, forward))

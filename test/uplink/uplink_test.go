@@ -2,8 +2,11 @@ package uplink
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +26,29 @@ func (h *Host) eventually(want string) {
 		}
 	}
 	h.t.Errorf("no packet %q was noted, but %q", want, h.Sent())
+}
+
+// A test that is killed leaves the files that name its namespaces.
+func TestAKilledTestIsSweptUpAfter(t *testing.T) {
+	lab.Need(t)
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(os.TempDir(), fmt.Sprintf("%s%d-1", prefix, ended.Process.Pid))
+	if err := netns.Create(filepath.Join(left, "host")); err != nil {
+		t.Fatal(err)
+	}
+	first := New(t)
+	second := New(t)
+	if _, err := os.Stat(left); err == nil {
+		t.Errorf("%s is still there", left)
+	}
+	for _, h := range []*Host{first, second} {
+		if !netns.Exists(h.Path()) {
+			t.Errorf("%s, which is in use, was removed", h.Path())
+		}
+	}
 }
 
 // What a process on the Host sends is noted: by UDP, by TCP, by asking for a name.
