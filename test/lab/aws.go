@@ -13,19 +13,37 @@ import (
 // has, is tested where it is installed.
 func (x Terminal) AWS(t testing.TB, major string) Terminal {
 	t.Helper()
-	path := os.Getenv("PATH")
-	for _, dir := range append(filepath.SplitList(path), "/usr/bin", "/usr/local/bin") {
-		out, err := exec.Command(filepath.Join(dir, "aws"), "--version").CombinedOutput()
-		if err == nil && strings.HasPrefix(string(out), "aws-cli/"+major+".") {
-			t.Logf("%s: %s", dir, out)
-			return x.With("PATH=" + dir + ":" + path)
-		}
-	}
-	if major == "1" {
+	dir, says := findAWS(major)
+	switch {
+	case dir != "":
+		t.Logf("%s: %s", dir, says)
+		return x.With("PATH=" + dir + ":" + os.Getenv("PATH"))
+	case major == "1":
 		t.Skip("version 1 of the AWS CLI is not installed (pip install awscli)")
 	}
 	t.Fatalf("version %s of the AWS CLI is not installed (apt-get install awscli)", major)
 	return x
+}
+
+// OldAWS is the terminal with version 1 of the AWS CLI, or, where that is not
+// installed, with version 2.
+func (x Terminal) OldAWS(t testing.TB) Terminal {
+	t.Helper()
+	if dir, _ := findAWS("1"); dir == "" {
+		return x.AWS(t, "2")
+	}
+	return x.AWS(t, "1")
+}
+
+// findAWS looks for an AWS CLI of a major version; says is what it calls itself.
+func findAWS(major string) (dir, says string) {
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin", "/usr/local/bin") {
+		out, err := exec.Command(filepath.Join(dir, "aws"), "--version").CombinedOutput()
+		if err == nil && strings.HasPrefix(string(out), "aws-cli/"+major+".") {
+			return dir, string(out)
+		}
+	}
+	return "", ""
 }
 
 // Plain is the AWS API's address without TLS, for clients that trust nobody's

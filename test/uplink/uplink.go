@@ -219,6 +219,17 @@ func (h *Host) Sent() []string {
 	return slices.Clone(h.sent)
 }
 
+// Await returns when a packet was noted in whose description want is.
+func (h *Host) Await(want string) {
+	h.t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if slices.ContainsFunc(h.Sent(), func(packet string) bool { return strings.Contains(packet, want) }) {
+			return
+		}
+	}
+	h.t.Errorf("no packet %q was noted, but %q", want, h.Sent())
+}
+
 // Control sends one packet and makes sure that it, and it alone, is noted; then
 // it is forgotten.
 func (h *Host) Control() {

@@ -16,10 +16,12 @@ func policies(t *testing.T, l *lab.Lab, sh lab.Terminal, outside ...lab.Terminal
 
 	sh.Must(t, "kubectl apply -f default-deny.yaml --namespace user1", "networkpolicy.networking.k8s.io/default-deny created")
 	l.Eksact(t, "netpol", "wait")
-	closed(t, outside, name)
 	inside := "kubectl exec --namespace user1 deploy/nginx -- curl --silent --show-error --insecure --max-time 2 "
-	sh.Refused(t, inside+"http://"+name)
-	sh.Refused(t, inside+"https://172.20.0.1/version")
+	lab.Together(t,
+		lab.Part{Name: "nobody comes in", Test: func(t *testing.T) { closed(t, outside, name) }},
+		lab.Part{Name: "pods reach no load balancer", Test: func(t *testing.T) { sh.Refused(t, inside+"http://"+name) }},
+		lab.Part{Name: "nor the API", Test: func(t *testing.T) { sh.Refused(t, inside+"https://172.20.0.1/version") }},
+	)
 
 	sh.Must(t, "kubectl apply -f nginx-allow-external.yaml --namespace user1", "networkpolicy.networking.k8s.io/nginx-allow-external created")
 	opens(t, outside, name)

@@ -9,22 +9,6 @@ import (
 	"github.com/eksact/eksact/test/uplink"
 )
 
-// Step 6: the private endpoint.
-func TestStepSix(t *testing.T) {
-	lab.Need(t)
-	machine := uplink.New(t)
-	l := lab.New(t)
-	l.On = machine.Here
-	l.Up(t)
-	privateEndpoint(t, l.Shell().AWS(t, "2"), l.Laptop().AWS(t, "2"))
-	// As in 2019: the name is nobody's business outside.
-	l.Down(t)
-	l.Up(t, "--hide-private-endpoints")
-	l.Shell().Must(t, "kubectl get nodes", " Ready ")
-	l.Laptop().Refused(t, "nslookup "+endpoint(t, l.Laptop()), "NXDOMAIN")
-	onlyToPrivateEndpoints(t, machine)
-}
-
 func endpoint(t *testing.T, x lab.Terminal) string {
 	t.Helper()
 	return x.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text | cut -d/ -f3")
@@ -43,9 +27,12 @@ func leads(t *testing.T, x lab.Terminal, name, kind string) {
 	}
 }
 
-func privateEndpoint(t *testing.T, sh, laptop lab.Terminal) {
+// ready tells which nodes are Ready, and since when.
+const ready = `kubectl get nodes -o jsonpath='{.items[*].status.conditions[?(@.type=="Ready")].status} {.items[*].status.conditions[?(@.type=="Ready")].lastTransitionTime}'`
+
+// madePrivate types step 6: the private endpoint. The nodes must stay Ready.
+func madePrivate(t *testing.T, sh, laptop lab.Terminal) {
 	name := endpoint(t, sh)
-	ready := `kubectl get nodes -o jsonpath='{.items[*].status.conditions[?(@.type=="Ready")].status} {.items[*].status.conditions[?(@.type=="Ready")].lastTransitionTime}'`
 	sh.Must(t, "kubectl get nodes", " Ready ")
 	since := sh.Must(t, ready, "True ")
 	leads(t, sh, name, "public")
@@ -63,8 +50,12 @@ func privateEndpoint(t *testing.T, sh, laptop lab.Terminal) {
 	leads(t, laptop, name, "private")
 	sh.Must(t, "kubectl get nodes", " Ready ")
 	sh.Must(t, "aws eks update-kubeconfig --name cluster --region us-west-2 && kubectl get nodes", " Ready ")
-	laptop.Refused(t, "kubectl get --raw /version", "Unable to connect to the server: dial tcp 10.0.", ":443: i/o timeout")
+	stayedReady(t, sh, since)
+}
 
+// madePublic opens the endpoint again, to all and to others, and closes it.
+func madePublic(t *testing.T, sh, laptop lab.Terminal) {
+	name, since := endpoint(t, sh), sh.Must(t, ready, "True ")
 	update := "aws eks update-cluster-config --name cluster --resources-vpc-config %s && aws eks wait cluster-active --name cluster"
 	change := func(settings string) { t.Helper(); sh.Must(t, strings.Replace(update, "%s", settings, 1)) }
 	change("endpointPublicAccess=true")
@@ -77,6 +68,11 @@ func privateEndpoint(t *testing.T, sh, laptop lab.Terminal) {
 	sh.Refused(t, "aws eks update-cluster-config --name cluster --resources-vpc-config endpointPublicAccess=false,endpointPrivateAccess=false",
 		"(InvalidParameterException) when calling the UpdateClusterConfig operation: Private and public endpoint access cannot be false")
 	change("endpointPublicAccess=false")
+	stayedReady(t, sh, since)
+}
+
+func stayedReady(t *testing.T, sh lab.Terminal, since string) {
+	t.Helper()
 	if now := sh.Must(t, ready, "True "); now != since {
 		t.Errorf("the nodes were not Ready all the time: since %s, at first %s", now, since)
 	}

@@ -20,37 +20,59 @@ const (
 	balancers = ".us-west-2.elb.amazonaws.com"
 )
 
-func TestStepsOneToFour(t *testing.T) {
+// TestWorkshop goes through the workshop twice, on the host and in eksact shell, on one
+// cluster. What is waited for without a hand on the keyboard goes on beside other parts.
+func TestWorkshop(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	l := lab.New(t)
 	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/nginx.yaml"))
 	l.On = machine.Here // from here on no packet is to leave
 	l.Up(t, "--hosts")
-	shell, laptop := l.Shell(), l.Laptop()
-	t.Run("on the host by eksact env", func(t *testing.T) {
-		host := l.Host(t)
-		host.AWS(t, "2").Must(t, "aws sts get-caller-identity", "user/admin")
-		host.Must(t, "kubectl get nodes", " Ready ")
-		// From here on as from any machine: the kubeconfig is the AWS CLI's.
-		home := host.After("unset KUBECONFIG").AWS(t, "2")
-		home.Must(t, "cp -r "+filepath.Join(lab.Root(t), "internal/cli/access/environment")+"/. . && chmod +x *.sh")
-		home.Must(t, "aws eks update-kubeconfig --name cluster", "Added new context arn:aws:eks:us-west-2:"+account+":cluster/cluster")
-		steps(t, home, home)
-		undo(t, home, laptop)
-	})
-	t.Run("in eksact shell with AWS CLI 2", func(t *testing.T) {
-		home := shell.AWS(t, "2")
-		steps(t, home, laptop)
-		t.Run("7 network policies", func(t *testing.T) { policies(t, l, home, laptop) })
-		undo(t, home, laptop)
-	})
-	t.Run("in eksact shell with AWS CLI 1", func(t *testing.T) {
-		steps(t, shell.AWS(t, "1"), laptop)
-	})
-	t.Run("it resumes with all data", func(t *testing.T) { resumes(t, l, shell, laptop, l.Host(t)) })
-	t.Run("its controls are proved, and refuted when undone", func(t *testing.T) { verified(t, l, shell) })
+	host, shell, laptop := l.Host(t), l.Shell().AWS(t, "2"), l.Laptop().AWS(t, "2")
+	home := host.After("unset KUBECONFIG").OldAWS(t) // as on any machine: the kubeconfig is the AWS CLI's
+
+	lab.Together(t,
+		lab.Part{Name: "what people do first", Test: func(t *testing.T) { first(t, host.AWS(t, "2"), shell, laptop) }},
+		lab.Part{Name: "1 to 4 on the host by eksact env", Test: func(t *testing.T) {
+			home.Must(t, "cp -r "+filepath.Join(lab.Root(t), "internal/cli/access/environment")+"/. . && chmod +x *.sh")
+			home.Must(t, "aws eks update-kubeconfig --name cluster", "Added new context arn:aws:eks:us-west-2:"+account+":cluster/cluster")
+			steps(t, home, home)
+		}},
+	)
+	undo(t, home, laptop, lab.Part{Name: "its controls are proved, and refuted when undone", Test: func(t *testing.T) { verified(t, l, shell) }})
+	t.Run("1 to 4 in eksact shell", func(t *testing.T) { steps(t, shell, laptop) })
 	machine.CheckNothingSent()
+
+	admin := shell.After("export KUBECONFIG=~/.kube/config-admin")
+	t.Run("6 the endpoint is made private", func(t *testing.T) { madePrivate(t, admin, laptop) })
+	lab.Together(t,
+		lab.Part{Name: "6 outside it is met with silence", Test: func(t *testing.T) {
+			laptop.Refused(t, "kubectl get --raw /version", "Unable to connect to the server: dial tcp 10.0.", ":443: i/o timeout")
+		}},
+		lab.Part{Name: "6 and public again", Test: func(t *testing.T) {
+			machine.Await("tcp to 10.0.") // the line above tries
+			madePublic(t, admin, laptop)
+		}},
+		lab.Part{Name: "7 network policies", Test: func(t *testing.T) { policies(t, l, shell, laptop) }},
+	)
+	t.Run("it resumes with all data, as in 2019", func(t *testing.T) { resumes(t, l, shell, laptop, host) })
+	onlyToPrivateEndpoints(t, machine)
+}
+
+// first is what people do before anything else, on the machine and in the VPC.
+func first(t *testing.T, host, shell, laptop lab.Terminal) {
+	for _, line := range []string{
+		"aws iam list-roles", "aws eks describe-cluster --name cluster",
+		"kubectl get pods --all-namespaces", "kubectl auth whoami", "kubectl create configmap a --from-literal=b=c",
+	} {
+		host.Must(t, line)
+	}
+	host.Must(t, "aws sts get-caller-identity", "user/admin")
+	host.Must(t, "kubectl get nodes", " Ready ")
+	for _, x := range []lab.Terminal{shell, laptop} {
+		x.Must(t, "aws sts get-caller-identity && kubectl get nodes && aws eks list-clusters", "user/admin", " Ready ", `"cluster"`)
+	}
 }
 
 // steps types the workshop's lines, as written. What is to be seen from outside
@@ -93,14 +115,18 @@ func steps(t *testing.T, sh lab.Terminal, outside ...lab.Terminal) {
 		`Error from server (Forbidden): secrets "db-login" is forbidden: User "user1" cannot get resource "secrets" in API group "" in the namespace "default"`)
 }
 
-// undo makes the steps possible once more.
-func undo(t *testing.T, sh, laptop lab.Terminal) {
+// undo makes the steps possible once more. Something else is done while the namespace
+// ends, which takes Kubernetes a while.
+func undo(t *testing.T, sh, laptop lab.Terminal, meanwhile lab.Part) {
 	sh.Must(t, "cp ~/.kube/config-admin ~/.kube/config && rm ~/.kube/config-*")
 	sh.Must(t, `KUBE_EDITOR="sed -i '/eks-user1/,+2d'" kubectl edit configmap -n kube-system aws-auth`, "configmap/aws-auth edited")
 	name := sh.Must(t, "kubectl get service nginx --namespace user1 -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
-	sh.Must(t, "kubectl delete secret db-login && kubectl delete namespace user1", "deleted")
-	// Not from the host: its resolver would ask the world for a name that is gone.
-	laptop.Refused(t, "curl --silent --show-error --max-time 5 http://"+name)
+	sh.Must(t, "kubectl delete secret db-login", "deleted")
+	lab.Together(t, meanwhile, lab.Part{Name: "a namespace takes its load balancer along", Test: func(t *testing.T) {
+		sh.Must(t, "kubectl delete namespace user1", "deleted")
+		// Not from the host: its resolver would ask the world for a name that is gone.
+		laptop.Refused(t, "curl --silent --show-error --max-time 5 http://"+name)
+	}})
 	sh.Must(t, "aws iam delete-role --role-name eks-user1")
 }
 
@@ -164,13 +190,16 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 	}
 }
 
-// resumes ends everything and starts it again.
+// resumes ends everything and starts it again, now as in 2019: the private endpoint's
+// name is nobody's business outside.
 func resumes(t *testing.T, l *lab.Lab, sh lab.Terminal, outside ...lab.Terminal) {
 	l.Down(t)
-	l.Up(t)
+	l.Up(t, "--hide-private-endpoints")
 	sh.Must(t, "cp ~/.kube/config-admin ~/.kube/config; kubectl get secret db-login -o jsonpath={.data.username}", encoded("user"))
 	sh.Must(t, "aws iam get-role --role-name eks-user1 --query Role.Arn --output text", role)
 	opens(t, outside, sh.Must(t, "kubectl get service nginx --namespace user1 -o jsonpath={.status.loadBalancer.ingress[0].hostname}"))
+	sh.Must(t, "kubectl get nodes", " Ready ")
+	l.Laptop().Refused(t, "nslookup "+endpoint(t, l.Laptop()), "NXDOMAIN")
 }
 
 func encoded(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
