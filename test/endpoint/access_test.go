@@ -37,7 +37,8 @@ var modes = []mode{
 
 // access switches the endpoint through all modes and looks at it from both sides. The
 // nodes must stay Ready all the time.
-func access(t *testing.T, shell, laptop lab.Terminal) {
+func (h *house) access(t *testing.T) {
+	shell, laptop := h.shell, h.laptop
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
 	before := readySince(t, shell)
 	open := true // the laptop reached it before
@@ -51,15 +52,23 @@ func access(t *testing.T, shell, laptop lab.Terminal) {
 			switched := time.Now()
 			shell.Must(t, "aws eks wait cluster-active --name cluster")
 			shell.Must(t, "aws eks describe-update --name cluster --update-id "+id, `"EndpointAccessUpdate"`, `"Successful"`)
-			leads(t, shell, host, m.inside)
-			leads(t, laptop, host, m.outside)
-			reaches(t, shell, m.shell)
-			reaches(t, laptop, m.laptop)
-			if open {
-				checkEnded(t, ended, !m.laptop)
-			}
+			lab.Together(t,
+				lab.Part{Name: "inside", Test: func(t *testing.T) {
+					leads(t, shell, host, m.inside)
+					reaches(t, shell, m.shell)
+					t.Logf("the nodes renewed their leases %.1f s after the switch", renewed(t, shell, switched).Seconds())
+				}},
+				lab.Part{Name: "outside", Test: func(t *testing.T) {
+					leads(t, laptop, host, m.outside)
+					reaches(t, laptop, m.laptop)
+				}},
+				lab.Part{Name: "what was open", Test: func(t *testing.T) {
+					if open {
+						checkEnded(t, ended, !m.laptop)
+					}
+				}},
+			)
 			open = m.laptop
-			t.Logf("the nodes renewed their leases %.1f s after the switch", renewed(t, shell, switched).Seconds())
 		})
 	}
 	if after := readySince(t, shell); after != before {
@@ -159,12 +168,15 @@ func renewed(t *testing.T, sh lab.Terminal, since time.Time) time.Duration {
 
 // shutOut leaves the nodes without a way to the API, as EKS does: they are NotReady
 // until they have one.
-func shutOut(t *testing.T, shell, laptop lab.Terminal) {
+func (h *house) shutOut(t *testing.T) {
+	shell, laptop := h.shell, h.laptop
 	update := "aws eks update-cluster-config --name cluster --resources-vpc-config %s && aws eks wait cluster-active --name cluster"
 	shell.Must(t, fmt.Sprintf(update, "publicAccessCidrs="+machine))
 	reaches(t, shell, false)
-	laptop.Soon(t, 90*time.Second, "kubectl get nodes", " NotReady ")
+	laptop.Must(t, "kubectl wait --for=condition=Ready=Unknown node --all --timeout=90s && kubectl get nodes", " NotReady ")
 	shell.Must(t, fmt.Sprintf(update, "endpointPrivateAccess=true"))
-	t.Logf("Ready %.1f s after they had a way again", laptop.Soon(t, time.Minute, "! kubectl get nodes | grep NotReady && kubectl get nodes", " Ready ").Seconds())
+	open := time.Now()
+	laptop.Must(t, "kubectl wait --for=condition=Ready node --all --timeout=60s")
+	t.Logf("Ready %.1f s after they had a way again", time.Since(open).Seconds())
 	shell.Must(t, fmt.Sprintf(update, "endpointPrivateAccess=false,publicAccessCidrs=0.0.0.0/0"))
 }

@@ -3,12 +3,11 @@ package endpoint
 import (
 	"testing"
 	"time"
-
-	"github.com/eksact/eksact/test/lab"
 )
 
 // addons types what there is to do with add-ons.
-func addons(t *testing.T, sh lab.Terminal) {
+func (h *house) addons(t *testing.T) {
+	sh := h.shell
 	sh.Must(t, "aws eks list-addons --cluster-name cluster --output text", "coredns", "kube-proxy", "vpc-cni")
 	sh.Must(t, "aws eks describe-addon --cluster-name cluster --addon-name vpc-cni", `"ACTIVE"`, `{\"enableNetworkPolicy\":\"true\"}`)
 	sh.Must(t, "aws eks describe-addon-versions --addon-name kube-proxy --kubernetes-version 1.37 --query addons[].addonVersions[].addonVersion --output text", "v1.37.2-eksbuild.1")

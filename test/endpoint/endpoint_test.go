@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -8,31 +9,37 @@ import (
 	"github.com/eksact/eksact/test/uplink"
 )
 
-func TestAccess(t *testing.T) { onUplink(t, access) }
+// house is the lab on a machine of its own.
+type house struct {
+	*lab.Lab
+	shell, laptop lab.Terminal // in the VPC and outside
+}
 
-func TestNodesWithoutAWayIn(t *testing.T) { onUplink(t, shutOut) }
-
-// onUplink runs a test of a cluster's endpoint, in the VPC and outside.
-func onUplink(t *testing.T, test func(t *testing.T, shell, laptop lab.Terminal)) {
+func TestEndpoint(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
-	l := lab.New(t)
-	l.On = machine.Here
-	l.Up(t)
-	shell, laptop := l.Shell().AWS(t, "2"), l.Laptop().AWS(t, "2")
-	laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
-	shell.Must(t, "kubectl get nodes", " Ready ")
-	test(t, shell, laptop)
+	h := &house{Lab: lab.New(t)}
+	h.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	h.On = machine.Here
+	h.Up(t)
+	h.shell, h.laptop = h.Shell().AWS(t, "2"), h.Laptop().AWS(t, "2")
+	h.laptop.Must(t, "aws eks update-kubeconfig --name cluster", "context arn:aws:eks")
+	h.shell.Must(t, "kubectl get nodes", " Ready ")
+
+	t.Run("who reaches it in each mode", h.access)
+	lab.Together(t, // a minute goes by until the nodes are missed
+		lab.Part{Name: "nodes without a way in", Test: h.shutOut},
+		lab.Part{Name: "names of Route 53", Test: h.zones},
+	)
+	t.Run("names in pods", h.names)
+	t.Run("add-ons", h.addons)
+
 	// The laptop tries the private addresses that the name leads to: they are the
 	// business of whatever network it is in.
+	machine.Control()
 	for _, packet := range machine.Sent() {
 		if !strings.HasPrefix(packet, "tcp to 10.0.") || !strings.HasSuffix(packet, ":443") {
 			t.Errorf("left the machine: %s", packet)
 		}
 	}
-}
-
-func TestAddons(t *testing.T) {
-	l := lab.Start(t)
-	addons(t, l.Shell().AWS(t, "2"))
 }

@@ -1,26 +1,16 @@
 package endpoint
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eksact/eksact/test/lab"
-	"github.com/eksact/eksact/test/uplink"
 )
 
-// TestNames looks names up in pods, in the VPC and outside: Route 53's, the cluster's
-// and AWS's.
-func TestNames(t *testing.T) {
-	lab.Need(t)
-	machine := uplink.New(t)
-	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
-	l.On = machine.Here
-	l.Up(t)
-	shell, laptop := l.Shell().AWS(t, "2"), l.Laptop()
-
+// zones makes Route 53's names and looks them up in the VPC and outside.
+func (h *house) zones(t *testing.T) {
+	shell, laptop := h.shell, h.laptop
 	vpc := shell.Must(t, "aws ec2 describe-vpcs --query Vpcs[0].VpcId --output text")
 	public := shell.Must(t, "aws route53 create-hosted-zone --name example.com --caller-reference 1 --query HostedZone.Id --output text", "/hostedzone/Z")
 	private := shell.Must(t, "aws route53 create-hosted-zone --name example.com --caller-reference 2 --vpc VPCRegion=us-west-2,VPCId="+vpc+" --query HostedZone.Id --output text")
@@ -43,6 +33,16 @@ func TestNames(t *testing.T) {
 	shell.Refused(t, "nslookup www.example.net", "REFUSED")
 	is(t, shell, "sts.us-west-2.amazonaws.com", "198.18.0.2")
 
+	shell.Refused(t, "aws route53 delete-hosted-zone --id "+private, "(HostedZoneNotEmpty) when calling the DeleteHostedZone operation: "+
+		"The specified hosted zone contains non-required resource record sets and so cannot be deleted.")
+	shell.Refused(t, record(public, "www.example.org", "A", "198.18.2.98"),
+		"(InvalidChangeBatch) when calling the ChangeResourceRecordSets operation: [RRSet with DNS name www.example.org. is not permitted in zone example.com.]")
+	h.Host(t).AWS(t, "2").Must(t, "aws route53 list-hosted-zones-by-name --dns-name example.com --query 'HostedZones[].Config.PrivateZone' --output text", "False", "True")
+}
+
+// names looks them up in pods, and the cluster's and AWS's own.
+func (h *house) names(t *testing.T) {
+	shell := h.shell
 	// CoreDNS asks the VPC's resolver.
 	shell.Must(t, "kubectl run names --image=busybox --restart=Never -- sleep 3600")
 	shell.Must(t, "kubectl wait --for=condition=Ready pod/names --timeout 60s")
@@ -54,13 +54,6 @@ func TestNames(t *testing.T) {
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
 	shell.Must(t, pod(host), "198.18.1.")
 	shell.Must(t, "kubectl get nodes -o name | cut -d/ -f2 | xargs nslookup", "Address: 10.0.")
-
-	shell.Refused(t, "aws route53 delete-hosted-zone --id "+private, "(HostedZoneNotEmpty) when calling the DeleteHostedZone operation: "+
-		"The specified hosted zone contains non-required resource record sets and so cannot be deleted.")
-	shell.Refused(t, record(public, "www.example.org", "A", "198.18.2.98"),
-		"(InvalidChangeBatch) when calling the ChangeResourceRecordSets operation: [RRSet with DNS name www.example.org. is not permitted in zone example.com.]")
-	l.Host(t).AWS(t, "2").Must(t, "aws route53 list-hosted-zones-by-name --dns-name example.com --query 'HostedZones[].Config.PrivateZone' --output text", "False", "True")
-	machine.CheckNothingSent()
 }
 
 // is checks what a name's address is, at once.
