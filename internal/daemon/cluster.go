@@ -55,7 +55,7 @@ func (d *Daemon) clusterNamed(name string) (*cluster, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if k := d.clusters[name]; k != nil && k.policies != nil {
+	if k := d.clusters[name]; k != nil {
 		return k, nil
 	}
 	return nil, hint.New(fmt.Sprintf("no cluster %q runs here", name), "eksact status shows those that do")
@@ -161,6 +161,8 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		return nil, err
 	}
 	k.client = k.plane.Client()
+	// Here, for others find the cluster before its controllers run.
+	k.policies, k.podGroups = newPolicies(k), newPodGroups(d, k)
 	d.nameEndpoint(k, c.Access())
 	return k, nil
 }

@@ -18,9 +18,12 @@ import (
 // policyTable is the table of a node that holds its network policies.
 const policyTable = "eksact-policy"
 
+func newPolicies(k *cluster) *netpol.Controller {
+	return netpol.New(k.client, k.plane.Objects(), slog.With("cluster", k.record.Name))
+}
+
 // runNetworkPolicies follows a cluster's network policies until ctx ends.
 func (d *Daemon) runNetworkPolicies(ctx context.Context, k *cluster) {
-	k.policies = netpol.New(k.client, k.plane.Objects(), slog.With("cluster", k.record.Name))
 	k.policies.Enforce(d.NetworkPolicyEnabled(k.record.Name))
 	context.AfterFunc(ctx, d.WatchNetworkPolicy(k.record.Name, k.policies.Switch))
 	leases := func() ([]gate.Request, error) { return d.leasesOf(k.record.Name) }

@@ -25,11 +25,14 @@ type podInterfaces struct {
 	k *cluster
 }
 
-// runPodGroups gives the pods of a cluster their security groups until ctx ends.
-func (d *Daemon) runPodGroups(ctx context.Context, k *cluster) {
-	k.podGroups = &podgroups.Controller{
+func newPodGroups(d *Daemon, k *cluster) *podgroups.Controller {
+	return &podgroups.Controller{
 		Client: k.client, Objects: k.plane.Objects(), Interfaces: podInterfaces{d, k}, Log: slog.With("cluster", k.record.Name),
 	}
+}
+
+// runPodGroups gives the pods of a cluster their security groups until ctx ends.
+func (d *Daemon) runPodGroups(ctx context.Context, k *cluster) {
 	d.running.Go(func() {
 		if err := k.podGroups.Run(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("security groups of pods are not tended", "cluster", k.record.Name, "error", err)
