@@ -11,13 +11,16 @@ import (
 // block is a range of addresses, both ends included.
 type block struct{ first, last netip.Addr }
 
-// mergeBlocks turns prefixes of a family into ordered ranges that neither overlap
-// nor touch, as an interval set requires them.
-func mergeBlocks(f *family, elements iter.Seq[ruleset.Element]) []block {
+// anywhere is all of IPv4.
+var anywhere = block{netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{255, 255, 255, 255})}
+
+// merge turns prefixes of a family into ordered ranges that neither overlap nor
+// touch, as an interval set requires them.
+func merge(f *family, prefixes iter.Seq[netip.Prefix]) []block {
 	var all []block
-	for e := range elements {
-		if f.has(e.Prefix.Addr()) {
-			all = append(all, block{e.Prefix.Masked().Addr(), lastOf(e.Prefix)})
+	for p := range prefixes {
+		if f.has(p.Addr()) {
+			all = append(all, block{p.Masked().Addr(), lastOf(p)})
 		}
 	}
 	slices.SortFunc(all, func(a, b block) int { return a.first.Compare(b.first) })
@@ -35,6 +38,17 @@ func mergeBlocks(f *family, elements iter.Seq[ruleset.Element]) []block {
 		out = append(out, b)
 	}
 	return out
+}
+
+// mergeElements is merge of a set's elements.
+func mergeElements(f *family, elements map[ruleset.Element]struct{}) []block {
+	return merge(f, func(yield func(netip.Prefix) bool) {
+		for e := range elements {
+			if !yield(e.Prefix) {
+				return
+			}
+		}
+	})
 }
 
 func lastOf(p netip.Prefix) netip.Addr {

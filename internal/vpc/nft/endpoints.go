@@ -2,6 +2,7 @@ package nft
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -27,7 +28,7 @@ func ApplyEndpoints(ns string, public netip.Prefix, all []Endpoint) error {
 	return replace(ns, endpointTable, func(b *batch) {
 		var shut, end []nftables.SetElement
 		for _, e := range all {
-			ranges := merge(e.Sources)
+			ranges := merge(ipv4, slices.Values(e.Sources))
 			for _, a := range e.Addrs {
 				shut = append(shut, jumpTo(a, b.refusing("new-"+a.String(), ranges, loadSource(), drop())))
 				end = append(end, jumpTo(a, b.refusing("old-"+a.String(), ranges, loadTranslated(), reset())))
@@ -43,7 +44,7 @@ func ApplyEndpoints(ns string, public netip.Prefix, all []Endpoint) error {
 }
 
 // refusing adds a chain that does something to packets that don't come from ranges.
-func (b *batch) refusing(name string, ranges []span, load, then []expr.Any) string {
+func (b *batch) refusing(name string, ranges []block, load, then []expr.Any) string {
 	b.outside(b.chain(name), ranges, load, then)
 	return name
 }

@@ -119,7 +119,7 @@ func (l Listener) write(b *batch) {
 
 // admit drops what does not come from the listener's sources.
 func (l Listener) admit(b *batch, c *nftables.Chain) {
-	b.outside(c, merge(l.Sources), loadSource(), drop())
+	b.outside(c, merge(ipv4, slices.Values(l.Sources)), loadSource(), drop())
 }
 
 // pick rewrites the destination to one of the targets, drawn anew for each
@@ -140,54 +140,21 @@ func pick(b *batch, targets []netip.AddrPort, sticky bool) []expr.Any {
 	return append(draw, dnatByMap(m)...)
 }
 
-// span is a range of IPv4 addresses, from inclusive, to exclusive.
-type span struct{ from, to uint64 }
-
-// merge turns prefixes into ordered ranges that neither overlap nor touch, as
-// an interval set requires them.
-func merge(prefixes []netip.Prefix) []span {
-	var all []span
-	for _, p := range prefixes {
-		if !p.Addr().Is4() {
-			continue
-		}
-		from := uint64(binaryutil.BigEndian.Uint32(p.Masked().Addr().AsSlice()))
-		all = append(all, span{from, from + 1<<(32-p.Bits())})
-	}
-	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	var out []span
-	for _, s := range all {
-		if n := len(out); n > 0 && s.from <= out[n-1].to {
-			out[n-1].to = max(out[n-1].to, s.to)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // outside adds to a chain what is done to packets whose address, loaded in register 1,
 // is in none of the ranges.
-func (b *batch) outside(c *nftables.Chain, ranges []span, load, then []expr.Any) {
+func (b *batch) outside(c *nftables.Chain, ranges []block, load, then []expr.Any) {
 	switch {
 	case len(ranges) == 0:
 		b.rule(c, then)
-	case len(ranges) == 1 && ranges[0] == (span{0, 1 << 32}):
+	case len(ranges) == 1 && ranges[0] == anywhere:
 	default:
-		sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, intervals(ranges))
+		var list []nftables.SetElement
+		for _, e := range bounds(ranges) {
+			list = append(list, nftables.SetElement{Key: e.key, IntervalEnd: e.intervalEnd})
+		}
+		sources := b.set(&nftables.Set{Anonymous: true, Constant: true, Interval: true, KeyType: nftables.TypeIPAddr}, list)
 		b.rule(c, load, []expr.Any{
 			&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetID: sources.ID, SetName: sources.Name, Invert: true},
 		}, then)
 	}
-}
-
-func intervals(ranges []span) []nftables.SetElement {
-	var out []nftables.SetElement
-	for _, r := range ranges {
-		out = append(out, nftables.SetElement{Key: binaryutil.BigEndian.PutUint32(uint32(r.from))})
-		if r.to < 1<<32 {
-			out = append(out, nftables.SetElement{Key: binaryutil.BigEndian.PutUint32(uint32(r.to)), IntervalEnd: true})
-		}
-	}
-	return out
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,16 +25,16 @@ func prefixes(text string) (out []netip.Prefix) {
 func TestMerge(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                 "[]",
-		"0.0.0.0/0":                        "[{0 4294967296}]",
-		"0.0.0.0/1 128.0.0.0/1":            "[{0 4294967296}]",
-		"0.0.0.1/32 0.0.0.3/32":            "[{1 2} {3 4}]",
-		"0.0.0.3/32 0.0.0.2/32":            "[{2 4}]",
-		"0.0.0.0/24 0.0.0.16/28":           "[{0 256}]",
-		"0.0.0.5/24 fd00::/8":              "[{0 256}]",
-		"255.255.255.255/32 1.0.0.0/8":     "[{16777216 33554432} {4294967295 4294967296}]",
-		"0.0.0.8/30 0.0.0.0/29 0.0.1.0/32": "[{0 12} {256 257}]",
+		"0.0.0.0/0":                        "[{0.0.0.0 255.255.255.255}]",
+		"0.0.0.0/1 128.0.0.0/1":            "[{0.0.0.0 255.255.255.255}]",
+		"0.0.0.1/32 0.0.0.3/32":            "[{0.0.0.1 0.0.0.1} {0.0.0.3 0.0.0.3}]",
+		"0.0.0.3/32 0.0.0.2/32":            "[{0.0.0.2 0.0.0.3}]",
+		"0.0.0.0/24 0.0.0.16/28":           "[{0.0.0.0 0.0.0.255}]",
+		"0.0.0.5/24 fd00::/8":              "[{0.0.0.0 0.0.0.255}]",
+		"255.255.255.255/32 1.0.0.0/8":     "[{1.0.0.0 1.255.255.255} {255.255.255.255 255.255.255.255}]",
+		"0.0.0.8/30 0.0.0.0/29 0.0.1.0/32": "[{0.0.0.0 0.0.0.11} {0.0.1.0 0.0.1.0}]",
 	} {
-		if got := fmt.Sprint(merge(prefixes(in))); got != want {
+		if got := fmt.Sprint(merge(ipv4, slices.Values(prefixes(in)))); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
@@ -42,31 +43,35 @@ func TestMerge(t *testing.T) {
 // Whatever the prefixes: ranges are in order and apart, and hold an address if
 // and only if a prefix does.
 func TestMergeProperties(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var in []netip.Prefix
-		for range rapid.IntRange(0, 8).Draw(t, "n") {
-			a := netip.AddrFrom4([4]byte{0, 0, 0, rapid.Byte().Draw(t, "last")})
-			in = append(in, netip.PrefixFrom(a, rapid.IntRange(24, 32).Draw(t, "bits")))
+	for _, f := range []*family{ipv4, ipv6} {
+		at := func(last byte) netip.Addr {
+			bytes := make([]byte, f.size)
+			bytes[f.size-1] = last
+			a, _ := netip.AddrFromSlice(bytes)
+			return a
 		}
-		out := merge(in)
-		for i := 1; i < len(out); i++ {
-			if out[i].from <= out[i-1].to {
-				t.Fatalf("%v touch", out)
+		rapid.Check(t, func(t *rapid.T) {
+			var in []netip.Prefix
+			for range rapid.IntRange(0, 8).Draw(t, "n") {
+				in = append(in, netip.PrefixFrom(at(rapid.Byte().Draw(t, "last")), int(8*f.size)-rapid.IntRange(0, 8).Draw(t, "free")))
 			}
-		}
-		for last := range 256 {
-			want, got := false, false
-			for _, p := range in {
-				want = want || p.Contains(netip.AddrFrom4([4]byte{0, 0, 0, byte(last)}))
+			out := merge(f, slices.Values(in))
+			for i := 1; i < len(out); i++ {
+				if out[i].first.Compare(out[i-1].last.Next()) <= 0 {
+					t.Fatalf("%v touch", out)
+				}
 			}
-			for _, s := range out {
-				got = got || s.from <= uint64(last) && uint64(last) < s.to
+			for last := range 256 {
+				a, got := at(byte(last)), false
+				for _, b := range out {
+					got = got || b.first.Compare(a) <= 0 && a.Compare(b.last) <= 0
+				}
+				if want := slices.ContainsFunc(in, func(p netip.Prefix) bool { return p.Contains(a) }); got != want {
+					t.Fatalf("%v of %v: address %s is in: %v, want %v", out, in, a, got, want)
+				}
 			}
-			if got != want {
-				t.Fatalf("%v of %v: address %d is in: %v, want %v", out, in, last, got, want)
-			}
-		}
-	})
+		})
+	}
 }
 
 // The kernel takes what we write, any number of times, and a failed transaction

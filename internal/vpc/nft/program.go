@@ -83,7 +83,7 @@ func (w *writer) newSet(id string, set *ruleset.Set) {
 		s := f.set(id, set.Kind)
 		w.m.addSet(s)
 		if set.Kind == ruleset.Blocks {
-			w.m.addElements(s, bounds(mergeBlocks(f, maps.Keys(set.Elements))))
+			w.m.addElements(s, bounds(mergeElements(f, set.Elements)))
 			continue
 		}
 		all := make([]element, 0, len(set.Elements))
@@ -142,7 +142,7 @@ func (w *writer) blocks(f *family, s *kernelSet, have map[ruleset.Element]struct
 	for _, e := range add {
 		after[e] = struct{}{}
 	}
-	old, new := mergeBlocks(f, maps.Keys(have)), mergeBlocks(f, maps.Keys(after))
+	old, new := mergeElements(f, have), mergeElements(f, after)
 	w.m.deleteElements(s, bounds(missing(old, new)))
 	w.m.addElements(s, bounds(missing(new, old)))
 }
