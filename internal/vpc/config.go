@@ -70,6 +70,7 @@ func (c Config) Host() netip.Addr      { return at(c.Public, 1) }   // the host'
 func (c Config) Front() netip.Addr     { return at(c.Public, 2) }   // AWS API endpoints
 func (c Config) NAT() netip.Addr       { return at(c.Public, 3) }   // the NAT gateway's public face
 func (c Config) Shell() netip.Addr     { return at(c.Public, 4) }   // the terminal's public face
+func (c Config) S3() netip.Addr        { return at(c.Public, 5) }   // S3, which gateway endpoints lead to
 func (c Config) PublicDNS() netip.Addr { return at(c.Public, 53) }  // outside view
 func (c Config) Edge() netip.Addr      { return at(c.Public, 254) } // world's end
 
@@ -124,7 +125,7 @@ func (c Config) edge() nft.Edge {
 	return nft.Edge{
 		HostLink: worldHostLink,
 		VPC:      c.VPC, Public: c.Public,
-		Front: c.Front(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata,
+		Front: c.Front(), S3: c.S3(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata,
 		API: c.API(), Balancers: c.Balancers(), Elastic: c.Elastic(), Proxy: c.Proxy(),
 	}
 }

@@ -10,7 +10,7 @@
 //	host ── eksact0 ──┐
 //	198.18.0.1        │ 198.18.0.254
 //	              ┌───┴───────────────────────────┐
-//	              │ world                         │ 198.18.0.2 front door, .53 DNS
+//	              │ world                         │ 198.18.0.2 front door, .5 S3, .53 DNS
 //	              │ routes, rules (package nft)   │ 10.0.0.2 resolver, 169.254.169.254
 //	              └─┬──────────┬──────────┬───────┘
 //	       control plane     node       node

@@ -63,13 +63,18 @@ func (n *Network) EndConnections(controlPlane string, to []netip.Addr) error {
 	return n.end(controlPlane, func(local, _ netip.Addr) bool { return slices.Contains(to, local) })
 }
 
-// end resets connections of a control plane. A kernel that can't leaves them: those
-// that the rules refuse are reset at their next packet.
+// end resets connections of a control plane.
 func (n *Network) end(controlPlane string, which func(local, remote netip.Addr) bool) error {
 	path := n.ControlPlaneNetNS(controlPlane)
 	if !netns.Exists(path) {
 		return nil
 	}
+	return endIn(path, "control plane "+controlPlane, which)
+}
+
+// endIn resets connections of a namespace. A kernel that can't leaves them: those that
+// the rules refuse are reset at their next packet.
+func endIn(path, of string, which func(local, remote netip.Addr) bool) error {
 	s, err := enter(path)
 	if err != nil {
 		return err
@@ -79,7 +84,7 @@ func (n *Network) end(controlPlane string, which func(local, remote netip.Addr) 
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} { // the latter for what listens to both
 			sockets, err := s.SocketDiagTCP(family)
 			if err != nil {
-				return fmt.Errorf("connections of control plane %s: %w", controlPlane, err)
+				return fmt.Errorf("connections of %s: %w", of, err)
 			}
 			for _, c := range sockets {
 				local, remote := unmap(c.ID.Source), unmap(c.ID.Destination)
@@ -91,7 +96,7 @@ func (n *Network) end(controlPlane string, which func(local, remote netip.Addr) 
 					return nil
 				}
 				if err != nil && !errors.Is(err, unix.ENOENT) {
-					return fmt.Errorf("ending a connection of control plane %s: %w", controlPlane, err)
+					return fmt.Errorf("ending a connection of %s: %w", of, err)
 				}
 			}
 		}

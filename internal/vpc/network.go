@@ -23,7 +23,8 @@ const worldHostLink = "internet"
 // crash goes on where the last one was.
 type Network struct {
 	Config
-	mu      sync.Mutex // one change at a time
+	mu      sync.Mutex              // one change at a time
+	marks   map[netip.Prefix]uint32 // of the subnets' packets to S3
 	subnets atomic.Pointer[[]Subnet]
 }
 
@@ -48,7 +49,7 @@ func Open(ctx context.Context, c Config) (*Network, error) {
 	if err := nft.ApplyEdge(c.World(), c.edge()); err != nil {
 		return nil, explain(err)
 	}
-	if err := settings(c.World(), accounting); err != nil {
+	if err := errors.Join(settings(c.World(), accounting), settings(c.World(), marking)); err != nil {
 		return nil, explain(err)
 	}
 	// Routes that are there stay until their owner has read what they are to be.
@@ -82,6 +83,10 @@ var routerSettings = map[string]string{
 	"ipv4/icmp_ratemask":  "0",
 }
 
+// marking makes a connection's socket have the mark of the packet that opened it: by
+// which gateway endpoint it came (see SubnetRoutes).
+var marking = map[string]string{"ipv4/tcp_fwmark_accept": "1"}
+
 // accounting makes the router count its connections' packets, for flow logs: always,
 // for those that are open when a flow log is created have been counted only if they
 // were from their first packet on.
@@ -101,7 +106,7 @@ func (n *Network) makeWorld() error {
 		return err
 	}
 	defer world.close()
-	own := []netip.Addr{n.Edge(), n.Front(), n.NAT(), n.PublicDNS(), n.Resolver(), Metadata}
+	own := []netip.Addr{n.Edge(), n.Front(), n.S3(), n.NAT(), n.PublicDNS(), n.Resolver(), Metadata}
 	for _, s := range n.Subnets {
 		own = append(own, s.Router())
 	}

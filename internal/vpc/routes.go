@@ -70,6 +70,9 @@ func (n *Network) settle(l Layout) error {
 		return explain(err)
 	}
 	n.subnets.Store(&subnets)
+	if err := n.endRerouted(l); err != nil {
+		return err
+	}
 	for _, s := range old {
 		if !slices.Contains(routers, s.Router()) {
 			if err := world.forget(s.Router()); err != nil {
@@ -78,6 +81,37 @@ func (n *Network) settle(l Layout) error {
 		}
 	}
 	return nil
+}
+
+// endRerouted ends the connections to S3 of subnets that now go there by another
+// gateway endpoint, or by none: AWS does so too, and who asks by which endpoint a
+// connection came is not told of one that is past.
+// https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html
+func (n *Network) endRerouted(l Layout) error {
+	now, changed := map[netip.Prefix]uint32{}, []netip.Prefix{}
+	for _, s := range l.Subnets {
+		now[s.Prefix] = s.mark(n.S3())
+		if was, known := n.marks[s.Prefix]; known && was != now[s.Prefix] {
+			changed = append(changed, s.Prefix)
+		}
+	}
+	n.marks = now
+	if len(changed) == 0 {
+		return nil
+	}
+	return endIn(n.World(), "the router", func(local, remote netip.Addr) bool {
+		return local == n.S3() && slices.ContainsFunc(changed, func(p netip.Prefix) bool { return p.Contains(remote) })
+	})
+}
+
+// mark is what packets of the subnet to an address are marked with.
+func (s SubnetRoutes) mark(to netip.Addr) uint32 {
+	for _, e := range s.Exits {
+		if e.To.Contains(to) {
+			return e.Mark
+		}
+	}
+	return 0
 }
 
 // forget takes an address from the loopback.

@@ -18,6 +18,7 @@ type Edge struct {
 	Public   netip.Prefix // all "public" addresses
 
 	Front    netip.Addr // AWS API endpoints: TCP 80, 443
+	S3       netip.Addr // S3's own: the same
 	Names    netip.Addr // DNS for the outside: 53
 	Resolver netip.Addr // DNS for the inside: 53
 	Metadata netip.Addr // instance metadata: TCP 80
@@ -56,8 +57,12 @@ func (e Edge) input(b *batch) {
 	b.rule(in, state(known), accept())
 	b.rule(in, iif("lo"), accept())
 	b.rule(in, icmpType(8), accept())
-	b.rule(in, single(e.Front), proto(unix.IPPROTO_TCP), dport(443), accept())
-	b.rule(in, single(e.Front), proto(unix.IPPROTO_TCP), dport(80), accept())
+	for _, a := range []netip.Addr{e.Front, e.S3} {
+		b.rule(in, single(a), proto(unix.IPPROTO_TCP), dport(443), accept())
+		b.rule(in, single(a), proto(unix.IPPROTO_TCP), dport(80), accept())
+	}
+	// VPC endpoints: the router's private addresses that something listens at.
+	b.rule(in, notIif(e.HostLink), saddr(e.VPC), daddr(e.VPC), proto(unix.IPPROTO_TCP), dport(443), accept())
 	for _, p := range []uint8{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
 		b.rule(in, iif(e.HostLink), single(e.Names), proto(p), dport(53), accept())
 		b.rule(in, notIif(e.HostLink), single(e.Resolver), proto(p), dport(53), accept())

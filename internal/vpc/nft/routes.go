@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
@@ -38,11 +39,12 @@ type SubnetRoutes struct {
 }
 
 // Exit is a route to public addresses. One that is neither Direct nor has a Source
-// leads nowhere.
+// or a Mark leads nowhere.
 type Exit struct {
 	To     netip.Prefix
 	Direct bool       // by the internet gateway, for those with a public address
 	Source netip.Addr // by a NAT gateway, from its address
+	Mark   uint32     // by the gateway endpoint of this number, which packets are marked with
 }
 
 // ApplyRoutes makes these the routes. Every packet that leaves the VPC is looked at
@@ -85,6 +87,9 @@ func ApplyRoutes(ns string, r Routes) error {
 // write adds the rules of one exit: which packets it takes, and as whose.
 func (e Exit) write(b *batch, way, source *nftables.Chain, p published) {
 	switch {
+	case e.Mark != 0:
+		b.rule(way, daddr(e.To), setMark(e.Mark), accept())
+		b.rule(source, originalDaddr(e.To), accept())
 	case e.Source.IsValid():
 		b.rule(way, daddr(e.To), accept())
 		b.rule(source, originalDaddr(e.To), snat(e.Source))
@@ -94,6 +99,14 @@ func (e Exit) write(b *batch, way, source *nftables.Chain, p published) {
 	}
 	b.rule(way, daddr(e.To), reset())
 	b.rule(way, daddr(e.To), refuse(icmpNet))
+}
+
+// setMark marks a packet, for the router's own sockets.
+func setMark(mark uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: unix.NFT_REG_1, Data: binaryutil.NativeEndian.PutUint32(mark)},
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: unix.NFT_REG_1, SourceRegister: true},
+	}
 }
 
 // published are instances with public addresses, as maps both ways.
