@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/eksact/eksact/internal/engine/policy"
 )
 
 // PrincipalType is the value of the aws:PrincipalType condition key.
@@ -60,6 +62,25 @@ type Caller struct {
 	// zero without one.
 	Presigned bool
 	SignedAt  time.Time
+	// Endpoint is the VPC endpoint that the call came through; nil: none.
+	Endpoint *Endpoint
+}
+
+// Endpoint is a VPC endpoint, as far as calls that come through it are concerned.
+type Endpoint struct {
+	ID     string // "vpce-…"
+	VPC    string // "vpc-…"
+	VPCARN string
+	Policy *policy.Program
+}
+
+// EndpointPolicy is the policy of the endpoint that the call came through; nil: there
+// is none.
+func (c *Caller) EndpointPolicy() *policy.Program {
+	if c.Endpoint == nil {
+		return nil
+	}
+	return c.Endpoint.Policy
 }
 
 // Session is what a session token carries.

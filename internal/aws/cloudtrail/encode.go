@@ -79,6 +79,12 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	b = strconv.AppendBool(b, !e.Data)
 	b = append(b, `,"recipientAccountId":`...)
 	b = appendString(b, e.Account)
+	if caller.Endpoint != nil {
+		b = append(b, `,"vpcEndpointId":`...)
+		b = appendString(b, caller.Endpoint.ID)
+		b = append(b, `,"vpcEndpointAccountId":`...)
+		b = appendString(b, e.Account)
+	}
 	if e.Data {
 		b = append(b, `,"eventCategory":"Data"`...)
 	} else {

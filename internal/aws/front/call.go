@@ -27,6 +27,7 @@ type passage struct {
 	start time.Time
 
 	id     string // request id
+	came   Way
 	wire   Call
 	op     *operation
 	sig    *sigv4.Signature // nil without one
@@ -83,6 +84,7 @@ func (p *passage) route() error {
 		limit   = unsignedBody
 		signed  string
 	)
+	p.came = p.way()
 	claim := p.claim()
 	sig, parseErr := sigv4.Parse(&claim)
 	if parseErr == nil {
@@ -92,6 +94,9 @@ func (p *passage) route() error {
 		}
 	}
 	later, routeErr, err := p.arrive(signed, limit)
+	if err == nil && routeErr == nil {
+		err = p.misplaced()
+	}
 	switch {
 	case err != nil:
 		return err
@@ -224,7 +229,7 @@ func (p *passage) setCaller(who api.Caller) {
 		who.SourceIP = peer.Addr().Unmap().WithZone("")
 	}
 	who.UserAgent, who.Referer = p.r.UserAgent(), p.r.Referer()
-	who.TLS = p.r.TLS != nil
+	who.TLS, who.Endpoint = p.r.TLS != nil, p.came.Endpoint
 	if p.sig != nil {
 		who.Presigned, who.SignedAt = p.sig.Presigned, p.sig.Time
 	}

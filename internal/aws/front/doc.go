@@ -21,6 +21,10 @@
 // services beside the service authorization reference (engine/actions). The id of a
 // refusal is in the answer's header X-Amzn-Authorization-Id.
 //
+// By which way a call came is known from the address that its connection was made to,
+// never from what it says. A VPC endpoint's is answered by its service alone, its policy
+// is one of those that are asked, and condition keys and the event name it.
+//
 // S3's bodies are read after the third station, as streams: they may be larger
 // than memory. Signature, hash and checksums are checked as they are read, and a
 // body ends well only if all are right (api.Body).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -49,7 +50,7 @@ type Recorder interface {
 	Err() error
 }
 
-// Config is what a Front is made of. All but the last five are required.
+// Config is what a Front is made of. All but the last six are required.
 type Config struct {
 	Place       api.Place
 	Codec       Codec
@@ -58,6 +59,9 @@ type Config struct {
 	Recorder    Recorder
 	Services    []*api.Service
 
+	// Ways says how a connection came that was made to an address, and whether that
+	// way is open. Nil: all came to the public address.
+	Ways     func(to net.Addr) (w Way, open bool)
 	Messages Messages         // nil: EC2's refusals have no encoded message
 	Log      *slog.Logger     // discarded when nil
 	Now      func() time.Time // the clock; time.Now when nil

@@ -53,7 +53,7 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, own 
 	var ok bool
 	k.call = keys
 	k.applied, k.s, ok = i.applied(who)
-	k.applied.Resource = own
+	k.applied.Resource, k.applied.Endpoint = own, who.EndpointPolicy()
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Keys: k}
 	for _, resource := range resources {
 		k.request.Resource, k.resource = resource, resource
@@ -206,7 +206,7 @@ func (i *IAM) DecideAssume(who *api.Caller, action string, r *Role, given map[st
 	defer i.giveBack(k)
 	k.resource = i.roleARN(r)
 	k.applied = applied
-	k.applied.Resource, k.applied.Both = role.trust, true
+	k.applied.Resource, k.applied.Both, k.applied.Endpoint = role.trust, true, who.EndpointPolicy()
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: k.resource, Keys: k}
 	d := policy.Decide(&k.applied, &k.request)
 	if !d.Allowed {

@@ -16,9 +16,7 @@ import (
 // policies tell an absent key from an empty one.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 //
-// Those that are never present: aws:SourceVpc, aws:SourceVpce, aws:SourceVpcArn
-// and aws:VpcSourceIp, for there are no interface endpoints and everyone reaches
-// the front door at its public address; aws:CalledVia and its like, aws:SourceArn
+// Those that are never present: aws:CalledVia and its like, aws:SourceArn
 // and aws:SourceAccount on users' calls, for no service calls another with its
 // caller's rights; all keys of organizations.
 type conditions struct {
@@ -125,7 +123,9 @@ func (k *conditions) global(name string) (string, bool) {
 	case "aws:username":
 		return c.Name, c.Type == api.User
 	case "aws:sourceip":
-		return c.SourceIP.String(), c.SourceIP.IsValid()
+		return c.SourceIP.String(), c.SourceIP.IsValid() && c.Endpoint == nil
+	case "aws:vpcsourceip":
+		return c.SourceIP.String(), c.SourceIP.IsValid() && c.Endpoint != nil
 	case "aws:useragent":
 		return c.UserAgent, c.UserAgent != ""
 	case "aws:referer":
@@ -138,6 +138,16 @@ func (k *conditions) global(name string) (string, bool) {
 		return "false", true
 	case "aws:resourceaccount":
 		return k.i.accountOf(k.resource), true
+	}
+	if c.Endpoint != nil {
+		switch name {
+		case "aws:sourcevpce":
+			return c.Endpoint.ID, true
+		case "aws:sourcevpc":
+			return c.Endpoint.VPC, true
+		case "aws:sourcevpcarn":
+			return c.Endpoint.VPCARN, true
+		}
 	}
 	if tag, ok := strings.CutPrefix(name, "aws:principaltag/"); ok {
 		return k.principalTag(tag)

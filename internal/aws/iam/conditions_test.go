@@ -54,6 +54,15 @@ func TestGlobalKeys(t *testing.T) {
 			}}}),
 		"anonymous": request(api.Caller{Type: api.Anonymous}),
 	}
+	inside := *callers["user"]
+	inside.Endpoint = &api.Endpoint{ID: "vpce-1", VPC: "vpc-1", VPCARN: "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1"}
+	// byEndpoint has the user's keys, but for these.
+	const byEndpoint = "user, by a VPC endpoint"
+	callers[byEndpoint] = &inside
+	ofEndpoint := map[string]string{
+		"aws:SourceIp": "", "aws:VpcSourceIp": "198.18.0.1",
+		"aws:SourceVpce": "vpce-1", "aws:SourceVpc": "vpc-1", "aws:SourceVpcArn": "arn:aws:ec2:us-west-2:111122223333:vpc/vpc-1",
+	}
 	everyone := func(v string) map[string]string {
 		return map[string]string{"user": v, "temporary": v, "root": v, "role": v, "anonymous": v}
 	}
@@ -92,7 +101,7 @@ func TestGlobalKeys(t *testing.T) {
 		"aws:ResourceTag/team":             {}, // a resource of another account
 		"aws:FederatedProvider":            {}, // of web identities
 		"ec2:RoleDelivery":                 {"role": "2.0"},
-		// There are no interface endpoints.
+		// Of calls by a VPC endpoint alone.
 		"aws:SourceVpc": {}, "aws:SourceVpcArn": {}, "aws:SourceVpce": {}, "aws:VpcSourceIp": {},
 		// No service calls another in its caller's name, nor as itself.
 		"aws:CalledVia": {}, "aws:CalledViaFirst": {}, "aws:CalledViaLast": {}, "aws:SourceArn": {}, "aws:SourceAccount": {},
@@ -110,6 +119,12 @@ func TestGlobalKeys(t *testing.T) {
 			k.resource = "arn:aws:sqs:us-west-2:444455556666:queue"
 			v := k.Values(strings.ToLower(key))
 			value, there := want[kind]
+			if kind == byEndpoint {
+				value, there = want["user"]
+				if own, differs := ofEndpoint[key]; differs {
+					value, there = own, own != ""
+				}
+			}
 			if there != (v.Len() == 1) || there && v.At(0) != value {
 				t.Errorf("%s of %s: %d values, %q, want %q", key, kind, v.Len(), first(v), value)
 			}

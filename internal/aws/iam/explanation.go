@@ -72,6 +72,9 @@ func (d *Denial) name(source policy.Source) string {
 	if name := d.names[source.Policy]; name != "" {
 		return name
 	}
+	if p := d.applied.Endpoint; p != nil && p.Sources()[0].Policy == source.Policy {
+		return "the policy of " + d.Who.Endpoint.ID
+	}
 	switch source.Policy.Document().Kind {
 	case policy.Trust:
 		return "the trust policy of " + d.request.Resource

@@ -20,12 +20,12 @@ func (i *IAM) DecideFederated(who *api.Caller, f *api.Federated, action string, 
 	maps.Copy(keys, given)
 	anyone := &api.Caller{
 		Type: api.Anonymous, ARN: f.Provider, SourceIP: who.SourceIP, UserAgent: who.UserAgent, TLS: who.TLS, RequestID: who.RequestID,
-		Region: who.Region, RequestedRegion: who.RequestedRegion,
+		Region: who.Region, RequestedRegion: who.RequestedRegion, Endpoint: who.Endpoint,
 	}
 	k := i.borrow(anyone, nil, keys)
 	defer i.giveBack(k)
 	k.resource = i.roleARN(r)
-	k.applied = policy.Applied{Resource: role.trust, Both: true}
+	k.applied = policy.Applied{Resource: role.trust, Both: true, Endpoint: who.EndpointPolicy()}
 	k.request = policy.Request{Caller: policy.Caller{Kind: policy.ProviderCaller, Name: f.Provider}, Action: action, Resource: k.resource, Keys: k}
 	d := policy.Decide(&k.applied, &k.request)
 	if !d.Allowed {

@@ -22,7 +22,7 @@ func (i *IAM) AuthorizeOn(who *api.Caller, action, resource string, own *policy.
 func (i *IAM) authorizeAnyone(who *api.Caller, action, resource string, own *policy.Program, given map[string][]string) error {
 	k := i.borrow(who, nil, given)
 	defer i.giveBack(k)
-	k.applied.Resource, k.resource = own, resource
+	k.applied.Resource, k.applied.Endpoint, k.resource = own, who.EndpointPolicy(), resource
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Resource: resource, Keys: k}
 	if d := policy.Decide(&k.applied, &k.request); !d.Allowed {
 		return &Denied{Sentence: "Access Denied", Decision: d}
