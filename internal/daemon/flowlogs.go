@@ -14,6 +14,7 @@ import (
 	"github.com/eksact/eksact/internal/engine/flowlog"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/flows"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 )
 
 // flowLogs records what passes the router, for the account's flow logs. While there
@@ -148,7 +149,7 @@ func (f *flowLogs) list(c *flows.Capture, baseline bool) error {
 
 // ground is what interfaces there are now.
 func (f *flowLogs) ground() flowlog.Ground {
-	silent := []netip.Addr{vpc.Metadata, f.network.Resolver(), f.network.Edge()}
+	silent := []netip.Addr{vpc.Metadata, ipv6.Metadata, f.network.Resolver(), f.network.Edge()}
 	for _, s := range f.network.AllSubnets() {
 		silent = append(silent, s.Router())
 	}

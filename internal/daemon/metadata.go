@@ -15,15 +15,14 @@ import (
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/imds"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 )
 
 // serveMetadata answers every instance's metadata requests, on the router.
 func (d *Daemon) serveMetadata(ctx context.Context) error {
-	l, err := d.keeper.Listen(supervise.Socket{
-		Name: "imds", NetNS: d.network.World(), Network: "tcp4", Address: netip.AddrPortFrom(vpc.Metadata, 80).String(),
-	})
-	if err != nil {
-		return err
+	sockets := []supervise.Socket{{Name: "imds", Network: "tcp4", Address: netip.AddrPortFrom(vpc.Metadata, 80).String()}}
+	if ipv6.Known() {
+		sockets = append(sockets, supervise.Socket{Name: "imds6", Network: "tcp6", Address: netip.AddrPortFrom(ipv6.Metadata, 80).String()})
 	}
 	// The authority's key makes that of tokens: they outlive a restart.
 	secret, err := d.authority.key.Bytes()
@@ -36,7 +35,14 @@ func (d *Daemon) serveMetadata(ctx context.Context) error {
 		Instance: m.instance, Key: key[:],
 		Signer: sync.OnceValues(func() (*imds.Signer, error) { return d.authority.documentSigner(d.config) }),
 	})
-	d.running.Go(func() { note(s.Serve(ctx, l), ctx, "instance metadata") })
+	for _, socket := range sockets {
+		socket.NetNS = d.network.World()
+		l, err := d.keeper.Listen(socket)
+		if err != nil {
+			return err
+		}
+		d.running.Go(func() { note(s.Serve(ctx, l), ctx, "instance metadata") })
+	}
 	return nil
 }
 
@@ -49,6 +55,7 @@ type metadata struct {
 
 // instance is what the instance behind an address, its own or a pod's, may know.
 func (m *metadata) instance(source netip.Addr) (imds.Instance, bool) {
+	source = ipv6.Owner(source)
 	for _, i := range m.ec2.Instances() {
 		if i.State == ec2.Running && (i.PrivateIP == source || slices.ContainsFunc(i.Interfaces, func(n ec2.Interface) bool {
 			return n.IP == source || contains(n.Prefixes, source)
@@ -63,7 +70,7 @@ func (m *metadata) describe(i ec2.Instance) imds.Instance {
 	out := imds.Instance{
 		ID: i.ID, Reservation: i.Reservation, Type: i.Type, AMI: i.Image, Account: m.config.Account, Region: m.config.Region, Zone: i.Zone,
 		ZoneID: ec2.ZoneID(i.Zone), Launched: i.LaunchTime, Addr: i.PrivateIP, Name: i.PrivateDNS, PublicIP: i.PublicIP, PublicName: i.PublicDNS,
-		Disabled: i.MetadataOff, HopLimit: int(i.HopLimit), TokensOptional: !i.TokensOnly,
+		Disabled: i.MetadataOff, HopLimit: int(i.HopLimit), TokensOptional: !i.TokensOnly, IPv6: i.MetadataIPv6,
 	}
 	if i.MetadataTags {
 		out.Tags = i.Tags

@@ -54,16 +54,17 @@ func gateSocket(id string) string { return "gate-" + id }
 // kernel goes on after that. What the node's CNI asks waits until all is in place.
 func (d *Daemon) enforcePolicies(ctx context.Context, k *cluster, c kubenode.Config) error {
 	letGo := d.enforcing(c.ID)
-	e, err := nft.Open(c.NetNS, policyTable, nft.Options{IPv4: true, Cut: true})
+	e, err := nft.Open(c.NetNS, policyTable, nft.Options{Cut: true})
 	if err != nil {
 		letGo()
 		return fmt.Errorf("network policies of node %s: %w", c.ID, err)
 	}
-	k.policies.AddNode(ctx, c.Name, e)
+	policies := secondAddresses{e}
+	k.policies.AddNode(ctx, c.Name, policies)
 	d.running.Go(func() {
 		defer letGo()
 		<-ctx.Done()
-		k.policies.RemoveNode(c.Name, e)
+		k.policies.RemoveNode(c.Name, policies)
 		if err := e.Close(); err != nil {
 			slog.Error("letting go of packet rules", "node", c.ID, "error", err)
 		}

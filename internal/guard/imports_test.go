@@ -107,7 +107,7 @@ var may = map[string][]string{
 	"internal/supervise": {"-", "internal/hint", "internal/netns"},
 	"internal/images":    {"-", "internal/hint"},
 	"internal/store":     {},
-	"internal/node":      {"internal/vpc/nft", "internal/vpc/lb/proxy"}, // what runs beside containers; small programs
+	"internal/node":      {"internal/vpc/nft", "internal/vpc/ipv6", "internal/vpc/lb/proxy"}, // what runs beside containers; small programs
 	"internal/aws":       {"internal/store"},
 	"internal/vpc":       {"internal/store"},
 	"internal/kube":      {"internal/store", "internal/node"},

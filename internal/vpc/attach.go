@@ -46,6 +46,7 @@ func (n *Network) attachMachine(ctx context.Context, id string, addr netip.Addr,
 		addresses: []netip.Prefix{netip.PrefixFrom(addr, subnet.Prefix.Bits())},
 		behind:    behind,
 		router:    router,
+		node:      len(behind) > 0,
 		inner: func(path string, s *side, l link) error {
 			if more != nil {
 				if err := more(path, s); err != nil {
@@ -127,6 +128,7 @@ type attachment struct {
 	addresses []netip.Prefix
 	behind    []netip.Prefix // routed to it, by its first address
 	router    netip.Addr     // world's address on this link
+	node      bool           // it may ask for instance metadata by IPv6
 	inner     func(path string, s *side, l link) error
 }
 
@@ -178,6 +180,11 @@ func (n *Network) attach(ctx context.Context, id string, a attachment) (string, 
 	}
 	if err := a.inner(path, self, inner); err != nil {
 		return fail(err)
+	}
+	if a.node {
+		if err := n.node6(world, self, outer, inner, a, mac, worldMAC, path); err != nil {
+			return fail(err)
+		}
 	}
 	if err := n.routeTo(world, outer, a, mac); err != nil {
 		return fail(err)

@@ -24,6 +24,8 @@
 // nobody has is refused at once, and source addresses are checked on every link
 // (strict rp_filter) as EC2 checks them.
 //
+// IPv6 is there for instance metadata alone (package ipv6).
+//
 // World has no default route: nothing leaves the machine. A pod can't open
 // connections to the host either; only answers go there.
 //

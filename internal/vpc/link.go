@@ -157,6 +157,9 @@ func (s *side) unlink(name string) error {
 func (s *side) addresses(l netlink.Link, all ...netip.Prefix) error {
 	for _, p := range all {
 		addr := &netlink.Addr{IPNet: ipnet(p), Flags: unix.IFA_F_NOPREFIXROUTE}
+		if p.Addr().Is6() {
+			addr.Flags |= unix.IFA_F_NODAD // nobody else can have it
+		}
 		if err := s.AddrReplace(l, addr); err != nil {
 			return fmt.Errorf("address %s on %s: %w", p, l.Attrs().Name, err)
 		}
@@ -167,7 +170,7 @@ func (s *side) addresses(l netlink.Link, all ...netip.Prefix) error {
 // neighbour makes addr's hardware address known on the link for good.
 func (s *side) neighbour(l netlink.Link, addr netip.Addr, mac net.HardwareAddr) error {
 	err := s.NeighSet(&netlink.Neigh{
-		LinkIndex: l.Attrs().Index, Family: unix.AF_INET, State: netlink.NUD_PERMANENT,
+		LinkIndex: l.Attrs().Index, Family: familyOf(addr), State: netlink.NUD_PERMANENT,
 		IP: addr.AsSlice(), HardwareAddr: mac,
 	})
 	if err != nil {
@@ -245,6 +248,13 @@ func hardware(role, id string) net.HardwareAddr {
 
 func ipnet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func familyOf(a netip.Addr) int {
+	if a.Is6() {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
 }
 
 func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -110,7 +111,10 @@ func (n *Network) makeWorld() error {
 	for _, s := range n.Subnets {
 		own = append(own, s.Router())
 	}
-	return world.loopback(own...)
+	if err := world.loopback(own...); err != nil {
+		return err
+	}
+	return n.router6(world)
 }
 
 // linkHost joins the host to the router: one address, one route.
@@ -146,10 +150,11 @@ func (n *Network) linkHost() error {
 
 // quietIPv6 keeps IPv6 off links (of a namespace: off all links to come, its
 // loopback excepted, for programs that listen on ::1). The VPC is IPv4; the
-// kernel would otherwise send router solicitations on each link.
+// kernel would otherwise send router solicitations on each link. Links to nodes and
+// pods are woken for instance metadata (package ipv6).
 func quietIPv6(ns string, links ...string) error {
-	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
-		return nil // a kernel without IPv6
+	if !ipv6.Known() {
+		return nil
 	}
 	if len(links) == 0 {
 		links = []string{"default"}

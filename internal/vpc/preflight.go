@@ -13,6 +13,7 @@ import (
 
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -49,8 +50,12 @@ func Preflight(c Config) []Problem {
 	defer netns.Delete(ns)
 	add(explain(tryVeth(ns)))
 	add(explain(settings(ns, routerSettings)))
-	for _, missing := range nft.Missing(ns) {
-		out = append(out, Problem{"the kernel lacks " + missing, kernelHint})
+	missing := nft.Missing(ns)
+	if ipv6.Known() {
+		missing = append(missing, nft.Missing6(ns)...)
+	}
+	for _, m := range missing {
+		out = append(out, Problem{"the kernel lacks " + m, kernelHint})
 	}
 	return out
 }
@@ -59,7 +64,7 @@ func Preflight(c Config) []Problem {
 // or that the host uses itself.
 func Check(c Config) error { return errors.Join(c.check(), conflicts(c)) }
 
-const kernelHint = "load the modules (modprobe veth nf_tables nft_ct nft_nat nft_masq nft_numgen nft_fib_ipv4 nft_reject_ipv4 nf_conntrack), or use a kernel that has them"
+const kernelHint = "load the modules (modprobe veth nf_tables nft_ct nft_nat nft_masq nft_numgen nft_fib_ipv4 nft_reject_ipv4 nft_fib_ipv6 nft_reject_ipv6 nf_conntrack), or use a kernel that has them"
 
 func problem(err error) Problem {
 	p := Problem{What: err.Error()}

@@ -36,6 +36,8 @@ const (
 	first   = "curl -sS -m 2 -w \" %{http_code}\" " + service + "/latest/"
 	second  = `T=$(curl -sSf -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" ` + service + `/latest/api/token) && curl -sS -m 2 -w " %{http_code}" -H "X-aws-ec2-metadata-token: $T" ` + service + "/latest/"
 	timeout = "timed out"
+	// The same by IPv6, where the service has another address.
+	service6 = "http://[fd00:ec2::254]"
 )
 
 // house is the lab with a shell on the node and one in a pod.
@@ -67,6 +69,7 @@ func TestMetadata(t *testing.T) {
 	t.Run("tokens required, as a node's are", h.required)
 	t.Run("the workshop's firewall rule", h.firewall)
 	t.Run("hop limit 1", h.hops)
+	t.Run("by IPv6", h.ipv6)
 	t.Run("version 1, and what it delivers", h.delivery)
 	t.Run("turned off", h.off)
 }
@@ -121,6 +124,56 @@ func (h *house) hops(t *testing.T) {
 	h.modify(t, "--http-put-response-hop-limit 2")
 	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
 }
+
+// ipv6 asks at the service's other address: who closes the first has to close it too.
+func (h *house) ipv6(t *testing.T) {
+	byIPv4 := second
+	first, second := strings.ReplaceAll(first, service, service6), strings.ReplaceAll(second, service, service6)
+	for _, from := range []string{"node", "pod"} { // not enabled
+		h.host.Refused(t, on(from, second+"meta-data/instance-id"), "403")
+	}
+	h.modify(t, "--http-protocol-ipv6 enabled")
+	for _, from := range []string{"node", "pod"} {
+		h.host.Must(t, on(from, second+"meta-data/instance-id"), h.node.ID+" 200")
+		h.host.Must(t, on(from, first+"meta-data/instance-id"), " 401")
+	}
+	h.modify(t, "--http-put-response-hop-limit 1")
+	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.modify(t, "--http-put-response-hop-limit 2")
+
+	const rule = "--in-interface eni+ --destination fd00:ec2::254/128 --jump DROP"
+	h.host.Must(t, on("node", "ip6tables --insert FORWARD 1 "+rule))
+	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Must(t, on("node", "ip6tables --delete FORWARD "+rule))
+	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
+
+	for _, p := range []struct{ cidr, allowed, refused string }{
+		{"169.254.169.254/32", byIPv4, second}, {"fd00:ec2::254/128", second, byIPv4},
+	} {
+		file := filepath.Join(t.TempDir(), "policy.yaml")
+		if err := os.WriteFile(file, []byte(fmt.Sprintf(onlyTo, p.cidr)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.host.Must(t, "kubectl apply -f "+file)
+		h.Eksact(t, "netpol", "wait")
+		h.host.Must(t, on("pod", p.allowed+"meta-data/instance-id"), h.node.ID+" 200")
+		h.host.Refused(t, on("pod", p.refused+"meta-data/instance-id"), timeout)
+		h.host.Must(t, "kubectl delete -f "+file)
+		h.Eksact(t, "netpol", "wait")
+	}
+	h.host.Refused(t, on("pod", "curl -sS -m 2 http://[fd65:6b73:6163::"+h.node.Address+"]:10250/"), "curl: (7)")
+	h.modify(t, "--http-protocol-ipv6 disabled")
+	h.host.Refused(t, on("node", second+"meta-data/instance-id"), "403")
+}
+
+// onlyTo lets a pod send to one range alone.
+const onlyTo = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only-to}
+spec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "%s"}}]}]}
+`
 
 // delivery reads the role's credentials by both versions and uses them where a
 // policy wants those of version 2.

@@ -24,14 +24,15 @@ type Metadata struct {
 	TokensOnly bool  // only with a session token (IMDSv2)
 	HopLimit   int32 // of answers to token requests, 1 to 64
 	Tags       bool  // the instance's tags are there too
+	IPv6       bool  // at its IPv6 address too
 }
 
 func (i *Instance) metadata() Metadata {
-	return Metadata{Off: i.MetadataOff, TokensOnly: i.TokensOnly, HopLimit: i.HopLimit, Tags: i.MetadataTags}
+	return Metadata{Off: i.MetadataOff, TokensOnly: i.TokensOnly, HopLimit: i.HopLimit, Tags: i.MetadataTags, IPv6: i.MetadataIPv6}
 }
 
 func (i *Instance) setMetadata(m Metadata) {
-	i.MetadataOff, i.TokensOnly, i.HopLimit, i.MetadataTags = m.Off, m.TokensOnly, m.HopLimit, m.Tags
+	i.MetadataOff, i.TokensOnly, i.HopLimit, i.MetadataTags, i.MetadataIPv6 = m.Off, m.TokensOnly, m.HopLimit, m.Tags, m.IPv6
 }
 
 func (m Metadata) view(state types.InstanceMetadataOptionsState) *types.InstanceMetadataOptionsResponse {
@@ -49,6 +50,9 @@ func (m Metadata) view(state types.InstanceMetadataOptionsState) *types.Instance
 	if m.TokensOnly {
 		view.HttpTokens = types.HttpTokensStateRequired
 	}
+	if m.IPv6 {
+		view.HttpProtocolIpv6 = types.InstanceMetadataProtocolStateEnabled
+	}
 	if m.Tags {
 		view.InstanceMetadataTags = types.InstanceMetadataTagsStateEnabled
 	}
@@ -57,10 +61,11 @@ func (m Metadata) view(state types.InstanceMetadataOptionsState) *types.Instance
 
 // change applies the options that a request states; the others stay.
 func (m Metadata) change(in *ec2.ModifyInstanceMetadataOptionsInput) (Metadata, error) {
-	var errs [3]error
+	var errs [4]error
 	m.Off, errs[0] = choose(m.Off, string(in.HttpEndpoint), "HttpEndpoint", "disabled", "enabled", "disabled")
 	m.TokensOnly, errs[1] = choose(m.TokensOnly, string(in.HttpTokens), "HttpTokens", "required", "optional", "required")
 	m.Tags, errs[2] = choose(m.Tags, string(in.InstanceMetadataTags), "InstanceMetadataTags", "enabled", "enabled", "disabled")
+	m.IPv6, errs[3] = choose(m.IPv6, string(in.HttpProtocolIpv6), "HttpProtocolIpv6", "enabled", "enabled", "disabled")
 	for _, err := range errs {
 		if err != nil {
 			return m, err
@@ -71,12 +76,6 @@ func (m Metadata) change(in *ec2.ModifyInstanceMetadataOptionsInput) (Metadata, 
 		if err := checkHops(m.HopLimit, 1); err != nil {
 			return m, err
 		}
-	}
-	switch ipv6, err := choose(false, string(in.HttpProtocolIpv6), "HttpProtocolIpv6", "enabled", "enabled", "disabled"); {
-	case err != nil:
-		return m, err
-	case ipv6:
-		return m, api.Errorf(http.StatusBadRequest, "UnsupportedOperation", "The IPv6 endpoint of the instance metadata service is supported only in subnets with an IPv6 CIDR block.")
 	}
 	return m, nil
 }

@@ -44,6 +44,12 @@ func TestModifyInstanceMetadataOptions(t *testing.T) {
 		seen.HttpProtocolIpv6 != types.InstanceMetadataProtocolStateDisabled || seen.InstanceMetadataTags != types.InstanceMetadataTagsStateDisabled {
 		t.Errorf("described: %+v", seen)
 	}
+	if got, err := modify(input{HttpProtocolIpv6: types.InstanceMetadataProtocolStateEnabled}); err != nil || got.HttpProtocolIpv6 != types.InstanceMetadataProtocolStateEnabled {
+		t.Errorf("by IPv6 too: %+v, %v", got, err)
+	}
+	if got, err := modify(input{HttpEndpoint: "enabled"}); err != nil || got.HttpProtocolIpv6 != types.InstanceMetadataProtocolStateEnabled {
+		t.Errorf("by IPv6 no more, without having said so: %+v, %v", got, err)
+	}
 
 	for name, test := range map[string]struct {
 		in            input
@@ -52,9 +58,9 @@ func TestModifyInstanceMetadataOptions(t *testing.T) {
 		"nothing":     {input{}, "InvalidParameterCombination", "No metadata options specified."},
 		"tokens":      {input{HttpTokens: "on"}, "InvalidParameterValue", "A value of 'on' is not valid for HttpTokens. Specify either 'optional' or 'required' and try again."},
 		"endpoint":    {input{HttpEndpoint: "on"}, "InvalidParameterValue", "A value of 'on' is not valid for HttpEndpoint. Specify either 'enabled' or 'disabled' and try again."},
+		"protocol":    {input{HttpProtocolIpv6: "on"}, "InvalidParameterValue", "A value of 'on' is not valid for HttpProtocolIpv6. Specify either 'enabled' or 'disabled' and try again."},
 		"no hop":      {input{HttpPutResponseHopLimit: aws.Int32(0)}, "InvalidParameterValue", "Value (0) for parameter HttpPutResponseHopLimit is invalid. Specify a value between 1 and 64."},
 		"many hops":   {input{HttpPutResponseHopLimit: aws.Int32(65)}, "InvalidParameterValue", "Value (65) for parameter HttpPutResponseHopLimit is invalid. Specify a value between 1 and 64."},
-		"IPv6":        {input{HttpProtocolIpv6: "enabled"}, "UnsupportedOperation", "The IPv6 endpoint of the instance metadata service is supported only in subnets with an IPv6 CIDR block."},
 		"nodes' tags": {input{InstanceMetadataTags: "enabled"}, "InvalidParameterValue", `'kubernetes.io/cluster/cluster' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')`},
 		"dry":         {input{HttpTokens: "required", DryRun: aws.Bool(true)}, "DryRunOperation", "Request would have succeeded, but DryRun flag is set."},
 	} {

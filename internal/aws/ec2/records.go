@@ -61,9 +61,11 @@ type Instance struct {
 	ProfileID  string // "AIPA…"
 	HopLimit   int32  // of metadata answers
 	TokensOnly bool   // metadata only with a session token (IMDSv2)
-	// MetadataOff turns the metadata service off, MetadataTags shows tags in it.
+	// MetadataOff turns the metadata service off, MetadataTags shows tags in it,
+	// MetadataIPv6 has it answer at its IPv6 address too.
 	MetadataOff  bool
 	MetadataTags bool
+	MetadataIPv6 bool `json:",omitempty"`
 
 	Tags map[string]string
 

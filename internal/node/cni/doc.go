@@ -9,6 +9,8 @@
 //	default via 169.254.1.1     the pod's hardware address, known for good
 //	169.254.1.1 is the node's end, known for good
 //
+//	fd65:6b73:6163::10.0.65.3   for instance metadata alone: fd00:ec2::254
+//
 // The node's default route leads on. There is no bridge, no ARP and no address
 // translation: pods are seen by their addresses everywhere in the VPC.
 //

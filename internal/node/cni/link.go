@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 )
 
 // gateway is what pods call their node's end; nobody has it as an address.
@@ -45,7 +46,7 @@ func vethName(container, ifName string) string {
 func mac(b []byte) net.HardwareAddr { return append(net.HardwareAddr{0x02}, b...) }
 
 func onlyHost(a netip.Addr) *net.IPNet {
-	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}
+	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
 }
 
 func handle() (*netlink.Handle, error) {
@@ -64,6 +65,7 @@ func (c cable) plug(node *netlink.Handle, podNS string) error {
 		return fmt.Errorf("pod's network namespace: %w", err)
 	}
 	defer ns.Close()
+	six := ipv6.Known()
 	// The pod's defaults must stand before its link is made.
 	var pod *netlink.Handle
 	err = netns.Do(podNS, func() (err error) {
@@ -88,6 +90,11 @@ func (c cable) plug(node *netlink.Handle, podNS string) error {
 	}
 	if err := c.setPod(pod); err != nil {
 		return fmt.Errorf("pod's end: %w", err)
+	}
+	if six {
+		if err := c.setIPv6(node, pod, podNS); err != nil {
+			return fmt.Errorf("the pod's way to instance metadata by IPv6: %w", err)
+		}
 	}
 	if err := c.setNode(node); err != nil {
 		return fmt.Errorf("node's end %s: %w", c.veth, err)
@@ -136,6 +143,42 @@ func (c cable) setNode(node *netlink.Handle) error {
 		return err
 	}
 	return node.RouteReplace(&netlink.Route{LinkIndex: index, Dst: onlyHost(c.addr), Scope: netlink.SCOPE_LINK})
+}
+
+// setIPv6 leads the pod to the metadata service's IPv6 address, as its only one. It
+// is no address of the pod's to Kubernetes.
+func (c cable) setIPv6(node, pod *netlink.Handle, podNS string) error {
+	if err := errors.Join(ipv6.Wake(c.veth), netns.Do(podNS, func() error { return ipv6.Wake(c.ifName) })); err != nil {
+		return err
+	}
+	eth, err := pod.LinkByName(c.ifName)
+	if err != nil {
+		return err
+	}
+	veth, err := node.LinkByName(c.veth)
+	if err != nil {
+		return err
+	}
+	own, inPod, onNode := ipv6.Local(c.addr), eth.Attrs().Index, veth.Attrs().Index
+	known := func(index int, a netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
+		return &netlink.Neigh{LinkIndex: index, Family: unix.AF_INET6, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac}
+	}
+	for _, step := range []func() error{
+		func() error {
+			return pod.AddrAdd(eth, &netlink.Addr{IPNet: onlyHost(own), Flags: unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE})
+		},
+		func() error { return pod.NeighSet(known(inPod, ipv6.Metadata, c.nodeMAC)) },
+		func() error {
+			return pod.RouteAdd(&netlink.Route{LinkIndex: inPod, Dst: onlyHost(ipv6.Metadata), Src: own.AsSlice()})
+		},
+		func() error { return node.NeighSet(known(onNode, own, c.podMAC)) },
+		func() error { return node.RouteReplace(&netlink.Route{LinkIndex: onNode, Dst: onlyHost(own)}) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // quietIPv6 keeps IPv6 off the links to come of the thread's namespace; the

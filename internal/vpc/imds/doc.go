@@ -8,6 +8,9 @@
 // request leaves the router with that TTL, so with a limit of 1 the node itself
 // gets its tokens, and a pod, one hop behind it, does not.
 //
+// The service's IPv6 address, fd00:ec2::254, leads to the same, for instances that
+// have it enabled; who asks is then known from an address of package ipv6's.
+//
 // Everything but the token request needs a token (IMDSv2), unless the instance
 // makes them optional. A token is good for the instance that asked for it. A
 // token request that went through a proxy (X-Forwarded-For) is refused. Which

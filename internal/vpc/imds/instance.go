@@ -42,6 +42,8 @@ type Instance struct {
 
 	// Disabled turns the service off.
 	Disabled bool
+	// IPv6 has it answer at its IPv6 address too.
+	IPv6 bool
 	// HopLimit of token answers, 1 to 64; 0 means 2, as EKS sets for nodes.
 	HopLimit int
 	// TokensOptional admits version 1 of the protocol.

@@ -68,8 +68,8 @@ func (s *Server) Server() *http.Server {
 	}
 }
 
-// Serve answers on l, port 80 of 169.254.169.254 in the router's namespace,
-// until ctx ends.
+// Serve answers on l, port 80 of 169.254.169.254 or fd00:ec2::254 in the router's
+// namespace, until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return drain.Serve(ctx, s.Server(), l, time.Second)
 }
@@ -89,7 +89,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inst, ok := s.instance(from.Addr().Unmap())
-	if !ok || inst.Disabled {
+	if !ok || inst.Disabled || from.Addr().Unmap().Is6() && !inst.IPv6 {
 		refuse(w, http.StatusForbidden)
 		return
 	}
@@ -149,9 +149,13 @@ func limitHops(r *http.Request, limit int) error {
 	if err != nil {
 		return err
 	}
+	level, option := unix.IPPROTO_IP, unix.IP_TTL
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok && local.IP.To4() == nil {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS
+	}
 	var inner error
 	err = raw.Control(func(fd uintptr) {
-		inner = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, limit)
+		inner = unix.SetsockoptInt(int(fd), level, option, limit)
 	})
 	return errors.Join(err, inner)
 }

@@ -42,7 +42,11 @@ type batch struct {
 // replace runs one transaction in the namespace after which the table holds
 // exactly what fill wrote.
 func replace(ns, table string, fill func(*batch)) error {
-	return transact(ns, table, func(b *batch) {
+	return replaceIn(ns, nftables.TableFamilyIPv4, table, fill)
+}
+
+func replaceIn(ns string, family nftables.TableFamily, table string, fill func(*batch)) error {
+	return transact(ns, family, table, func(b *batch) {
 		b.conn.AddTable(b.table) // so that deleting it can't fail
 		b.conn.DelTable(b.table)
 		b.conn.AddTable(b.table)
@@ -52,19 +56,19 @@ func replace(ns, table string, fill func(*batch)) error {
 
 // remove deletes a table. One that is not there is no error.
 func remove(ns, table string) error {
-	return transact(ns, table, func(b *batch) {
+	return transact(ns, nftables.TableFamilyIPv4, table, func(b *batch) {
 		b.conn.AddTable(b.table)
 		b.conn.DelTable(b.table)
 	})
 }
 
-func transact(ns, table string, fill func(*batch)) error {
+func transact(ns string, family nftables.TableFamily, table string, fill func(*batch)) error {
 	return netns.Do(ns, func() error {
 		conn, err := nftables.New(nftables.WithSockOptions(roomy))
 		if err != nil {
 			return fmt.Errorf("opening netfilter: %w", err)
 		}
-		b := &batch{conn: conn, table: &nftables.Table{Family: nftables.TableFamilyIPv4, Name: table}}
+		b := &batch{conn: conn, table: &nftables.Table{Family: family, Name: table}}
 		fill(b)
 		if b.err != nil {
 			return fmt.Errorf("writing packet rules (table %s): %w", table, b.err)

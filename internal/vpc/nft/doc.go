@@ -10,7 +10,7 @@
 // Enforcer's: it keeps a table of family inet by changes, each one transaction,
 // over a socket that owns the table.
 //
-// The other tables, all of family ip:
+// The other tables, of family ip save the last:
 //
 //	world:  eksact           what may enter and leave the VPC's router (Edge)
 //	        eksact-api       who reaches cluster endpoints (Endpoints)
@@ -19,6 +19,7 @@
 //	        eksact-flags     what flow logs need of TCP (LogFlags)
 //	node:   eksact-node      addresses that no pod has (ApplyNode)
 //	        eksact-hostport  pods' host ports (HostPorts)
+//	both:   eksact-metadata6 IPv6, for instance metadata alone (Metadata6)
 //
 // Every function works on the network namespace named by a file (see package
 // netns). Nothing executes nft(8): an update over netlink costs about 20 µs

@@ -66,3 +66,12 @@ func Missing(ns string) []string {
 	_ = remove(ns, "eksact-probe") // the namespace is thrown away
 	return missing
 }
+
+// Missing6 does so with what the rules for IPv6 use.
+func Missing6(ns string) []string {
+	one := netip.MustParsePrefix("2001:db8::1/128")
+	if err := ApplyNode6(ns, Metadata6{Service: one.Addr(), Clients: one, Uplink: "lo"}); err != nil {
+		return []string{"nft_fib, nft_ct or nft_reject of IPv6: " + err.Error()}
+	}
+	return nil
+}
