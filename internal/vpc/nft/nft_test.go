@@ -34,7 +34,11 @@ func TestMerge(t *testing.T) {
 		"255.255.255.255/32 1.0.0.0/8":     "[{1.0.0.0 1.255.255.255} {255.255.255.255 255.255.255.255}]",
 		"0.0.0.8/30 0.0.0.0/29 0.0.1.0/32": "[{0.0.0.0 0.0.0.11} {0.0.1.0 0.0.1.0}]",
 	} {
-		if got := fmt.Sprint(merge(ipv4, slices.Values(prefixes(in)))); got != want {
+		texts := []string{}
+		for _, b := range merge(ipv4, slices.Values(prefixes(in))) {
+			texts = append(texts, fmt.Sprintf("{%s %s}", b.first, b.last))
+		}
+		if got := fmt.Sprint(texts); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
