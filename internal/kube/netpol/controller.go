@@ -24,9 +24,10 @@ import (
 
 // Enforcer holds one node to its program.
 type Enforcer interface {
-	// Load replaces all that the node enforces, Apply changes it; each at once.
+	// Load replaces all that the node enforces, Apply changes it, by one change after
+	// the other; each at once.
 	Load(*ruleset.Program) error
-	Apply(*ruleset.Delta) error
+	Apply(...*ruleset.Delta) error
 }
 
 // Controller is one cluster's. Its methods may be called concurrently.

@@ -38,8 +38,15 @@ func (k *kernel) Load(p *ruleset.Program) error {
 	return k.do(func() error { k.program = p.Clone(); k.loads++; return nil })
 }
 
-func (k *kernel) Apply(d *ruleset.Delta) error {
-	return k.do(func() error { return k.program.Apply(*d) })
+func (k *kernel) Apply(changes ...*ruleset.Delta) error {
+	return k.do(func() error {
+		for _, d := range changes {
+			if err := k.program.Apply(*d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (k *kernel) do(f func() error) error {

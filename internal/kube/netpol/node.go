@@ -151,14 +151,15 @@ func (c *Controller) write(n *node) error {
 	if fresh {
 		err = n.enforcer.Load(program)
 	} else {
+		var changes []*ruleset.Delta
 		for _, s := range steps {
 			generation = s.generation
-			if s.delta == nil || !on {
-				continue
+			if s.delta != nil && on {
+				changes = append(changes, s.delta)
 			}
-			if err = n.enforcer.Apply(s.delta); err != nil {
-				break
-			}
+		}
+		if len(changes) > 0 {
+			err = n.enforcer.Apply(changes...)
 		}
 	}
 	c.mu.Lock()
