@@ -210,6 +210,14 @@ func noRoute() []expr.Any {
 	}
 }
 
+// routed matches packets that some route takes to a link; not those to local addresses.
+func routed() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: unix.NFT_REG_1, FlagDADDR: true, ResultOIF: true},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: unix.NFT_REG_1, Data: make([]byte, 4)},
+	}
+}
+
 func verdict(k expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: k}} }
 
 func accept() []expr.Any { return verdict(expr.VerdictAccept) }

@@ -1,15 +1,11 @@
 package nft
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/eksact/eksact/internal/engine/ruleset"
-	"github.com/eksact/eksact/internal/netns"
 )
 
 // local is how many pods a node has: only these are in its maps, of which the kernel
@@ -93,6 +89,17 @@ func BenchmarkPolicyAddedAndRemoved(b *testing.B) {
 	})
 }
 
+// What a change that forbids costs besides: the kernel's flows are looked through, of
+// all namespaces.
+func BenchmarkCut(b *testing.B) {
+	e := ready(b, crowd(local))
+	for b.Loop() {
+		if err := e.cut(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkLoad(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
 		p := crowd(n)
@@ -103,78 +110,4 @@ func BenchmarkLoad(b *testing.B) {
 			}
 		}
 	})
-}
-
-// A TCP connection through the router, to an address that policies restrict as many as
-// there are: each has a chain and a set of its own.
-func BenchmarkConnect(b *testing.B) {
-	for _, policies := range []int{-1, 0, 10, 1_000, 10_000} {
-		name := fmt.Sprintf("%d-policies", policies)
-		if policies < 0 {
-			name = "no-table"
-		}
-		b.Run(name, func(b *testing.B) {
-			w := newWire(b)
-			w.west.inhabit(b, "169.254.0.2", "10.1.0.1")
-			w.east.inhabit(b, "169.254.0.2", "10.2.0.1")
-			if policies >= 0 {
-				e := openEnforcer(b, w.router, Options{IPv4: true})
-				if err := e.Load(many(policies)); err != nil {
-					b.Fatal(err)
-				}
-			}
-			l, err := netns.Listen(w.east.ns, "tcp4", "10.2.0.1:80")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					c.Close()
-				}
-			}()
-			// The mean is that of a few lost packets, on a busy machine.
-			var took []time.Duration
-			err = netns.Do(w.west.ns, func() error {
-				dial := netns.Dial("")
-				for b.Loop() {
-					began := time.Now()
-					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-					c, err := dial(ctx, "tcp4", "10.2.0.1:80")
-					cancel()
-					if err != nil {
-						return err
-					}
-					took = append(took, time.Since(began))
-					c.Close()
-				}
-				return nil
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			slices.Sort(took)
-			for name, n := range map[string]int{"p01-µs": 100, "p50-µs": 2} {
-				b.ReportMetric(float64(took[len(took)/n].Nanoseconds())/1000, name)
-			}
-		})
-	}
-}
-
-func many(policies int) *ruleset.Program {
-	p := (&ruleset.Program{}).Clone()
-	for i := range policies {
-		id := fmt.Sprint(i)
-		p.Sets[id] = ruleset.Set{Elements: hosts("10.1.0.1")}
-		p.Chains[id] = ruleset.Chain{Ingress: true, Rules: []ruleset.Rule{{Peer: id, Proto: ruleset.TCP, First: 80, Last: 80, Verdict: ruleset.Accept}}}
-		p.Ingress[netip.AddrFrom4([4]byte{10, 100, byte(i >> 8), byte(i)})] = id
-	}
-	if policies > 0 {
-		p.Ingress[addr("10.2.0.1")] = "0"
-	}
-	return p
 }

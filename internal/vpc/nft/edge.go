@@ -93,16 +93,17 @@ func (e Edge) output(b *batch) {
 }
 
 // nowhere refuses what has no way on: packets to load balancers' addresses that
-// no listener took (by now, those that were taken have another destination),
-// and to addresses without a route. Routing would refuse the latter too, but
-// at one answer per second to each sender.
+// no listener took (by now, those that were taken have another destination, and no
+// route leads to the others), and to addresses without a route. Routing would refuse
+// the latter too, but at one answer per second to each sender.
 func (e Edge) nowhere(b *batch) {
 	pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
 	b.rule(pre, state(known), accept())
+	b.rule(pre, routed(), accept())
+	b.rule(pre, localDaddr(), accept())
 	b.rule(pre, daddr(e.Balancers), reset())
 	b.rule(pre, daddr(e.Balancers), refuse(icmpPort))
-	b.rule(pre, localDaddr(), accept())
-	b.rule(pre, noRoute(), refuse(icmpNet))
+	b.rule(pre, refuse(icmpNet))
 }
 
 func notIif(name string) []expr.Any {

@@ -227,7 +227,7 @@ func TestTenThousandOfEach(t *testing.T) {
 	if e.reloads > 0 {
 		t.Error("the change failed in the kernel")
 	}
-	if left, err := e.list(); err != nil || len(left.chains) != 7 || len(left.sets) != 6 {
+	if left, err := e.list(); err != nil || len(left.chains) != 11 || len(left.sets) != 6 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -14,8 +14,11 @@ const nodeTable = "eksact-node"
 func ApplyNode(ns string, pods netip.Prefix) error {
 	return replace(ns, nodeTable, func(b *batch) {
 		pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
+		// The cheapest question first; routes are looked up for pods' addresses alone.
+		b.rule(pre, notDaddr(pods), accept())
 		b.rule(pre, state(known), accept())
+		b.rule(pre, routed(), accept())
 		b.rule(pre, localDaddr(), accept())
-		b.rule(pre, daddr(pods), noRoute(), refuse(icmpHost))
+		b.rule(pre, refuse(icmpHost))
 	})
 }

@@ -18,10 +18,9 @@ import (
 type writer struct {
 	m        *messages
 	families []*family
-	log      bool
 }
 
-func (e *Enforcer) writer(m *messages) *writer { return &writer{m, e.families(), e.options.Log} }
+func (e *Enforcer) writer(m *messages) *writer { return &writer{m, e.families()} }
 
 // change writes what makes of a program the one that d makes of it. What is new
 // comes before what leads to it, and what is old after what led to it.
@@ -220,7 +219,7 @@ func (w *writer) rules(before *ruleset.Program, d *ruleset.Delta, id string, c *
 				return err
 			}
 		}
-		if err := w.m.addRule(f.chain(id), w.drop(c.Ingress)); err != nil {
+		if err := w.m.addRule(f.chain(id), gotoChain(f.denied(c.Ingress))); err != nil {
 			return err
 		}
 	}
@@ -253,27 +252,19 @@ func (w *writer) rule(f *family, id string, ingress bool, r *ruleset.Rule, k rul
 	if r.ICMP != nil {
 		parts = append(parts, message(r.ICMP))
 	}
-	return w.m.addRule(f.chain(id), append(parts, w.verdict(f, ingress, r))...)
+	return w.m.addRule(f.chain(id), append(parts, f.verdict(ingress, r))...)
 }
 
-func (w *writer) verdict(f *family, ingress bool, r *ruleset.Rule) []expr.Any {
+func (f *family) verdict(ingress bool, r *ruleset.Rule) []expr.Any {
 	switch {
 	case r.Verdict == ruleset.Goto:
 		return gotoChain(f.chain(r.Chain))
 	case r.Verdict == ruleset.Drop:
-		return w.drop(ingress)
+		return gotoChain(f.denied(ingress))
 	case ingress:
 		return accept()
 	}
 	return gotoChain(f.to())
-}
-
-func (w *writer) drop(ingress bool) []expr.Any {
-	where := RefusedEgress
-	if ingress {
-		where = RefusedIngress
-	}
-	return dropped(w.log, where)
 }
 
 // portMap makes the map of a rule; it goes when the rule goes.

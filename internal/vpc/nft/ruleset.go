@@ -59,13 +59,13 @@ type Options struct {
 // dropped.
 //
 //	hook (drop) ── known flow: accept
-//	            └─ in4, in6: to itself: accept
-//	               TCP from the middle of a flow, of a restricted address: drop
-//	               egress map:  source → chain ── accepted ─┐
+//	            └─ in4, in6: TCP from the middle of a flow, of a restricted address: denied
+//	               egress map:  source → chain ── accepted ─┐   else denied
 //	               otherwise ───────────────────────────────┤
 //	               to4, to6: ◄───────────────────────────────┘
-//	               ingress map: destination → chain ── accepted: accept
+//	               ingress map: destination → chain ── accepted: accept, else denied
 //	               otherwise: accept
+//	denied: to itself: accept, otherwise: drop
 //
 // A packet of a TCP connection that isn't known, other than its first, is not taken
 // for a new one: else the far end of a connection that was cut could bring it back
@@ -241,13 +241,7 @@ func (e *Enforcer) apply(d *ruleset.Delta) error {
 	if err := e.program.Apply(*d); err != nil {
 		return err
 	}
-	if err := e.commitChange(m); err != nil {
-		return err
-	}
-	if restricts {
-		return e.cut()
-	}
-	return nil
+	return e.commitChange(m)
 }
 
 func (e *Enforcer) commitChange(m *messages) error {

@@ -49,6 +49,19 @@ func (f *family) from() string             { return "in" + f.name }
 func (f *family) to() string               { return "to" + f.name }
 func (f *family) middle() string           { return "middle" + f.name }
 
+// denied is where packets end that rules refuse: those to themselves pass all the same.
+func (f *family) denied(ingress bool) string {
+	if ingress {
+		return "denied-ingress" + f.name
+	}
+	return "denied-egress" + f.name
+}
+
+// fixed are the chains of the skeleton.
+func (f *family) fixed() []string {
+	return []string{f.from(), f.to(), f.middle(), f.denied(false), f.denied(true)}
+}
+
 // short keeps names below the kernel's limit of 255 bytes.
 func short(id string) string {
 	if len(id) <= 200 {
@@ -83,7 +96,9 @@ func (e *Enforcer) lasting() map[string]bool {
 		for _, s := range f.lastingSets() {
 			names[s.name] = true
 		}
-		names[f.from()], names[f.to()], names[f.middle()] = true, true, true
+		for _, name := range f.fixed() {
+			names[name] = true
+		}
 	}
 	for _, h := range e.options.Hooks {
 		names[h.String()] = true
@@ -97,7 +112,7 @@ func (e *Enforcer) skeleton(m *messages) error {
 		for _, s := range f.lastingSets() {
 			m.addSet(s)
 		}
-		for _, name := range []string{f.from(), f.to(), f.middle()} {
+		for _, name := range f.fixed() {
 			m.addChain(name)
 			m.deleteRules(name)
 		}
@@ -132,18 +147,22 @@ func (e *Enforcer) base(m *messages, name string) error {
 }
 
 func (f *family) way(m *messages, log bool) error {
+	toItself := slices.Concat(f.load(f.saddr, 0), f.load(f.daddr, 1), in(f.self()))
 	for _, rule := range []struct {
 		chain string
 		parts [][]expr.Any
 	}{
-		{f.from(), [][]expr.Any{f.load(f.saddr, 0), f.load(f.daddr, 1), in(f.self()), accept()}},
 		{f.from(), [][]expr.Any{midstream(), jump(f.middle())}},
 		{f.from(), [][]expr.Any{f.load(f.saddr, 0), jumpByMapOf(f.egress())}},
 		{f.from(), [][]expr.Any{gotoChain(f.to())}},
 		{f.to(), [][]expr.Any{f.load(f.daddr, 0), jumpByMapOf(f.ingress())}},
 		{f.to(), [][]expr.Any{accept()}},
-		{f.middle(), [][]expr.Any{f.load(f.saddr, 0), f.load(f.saddr, 1), in(f.self()), dropped(log, RefusedEgress)}},
-		{f.middle(), [][]expr.Any{f.load(f.daddr, 0), f.load(f.daddr, 1), in(f.self()), dropped(log, RefusedIngress)}},
+		{f.middle(), [][]expr.Any{f.load(f.saddr, 0), f.load(f.saddr, 1), in(f.self()), gotoChain(f.denied(false))}},
+		{f.middle(), [][]expr.Any{f.load(f.daddr, 0), f.load(f.daddr, 1), in(f.self()), gotoChain(f.denied(true))}},
+		{f.denied(false), [][]expr.Any{toItself, accept()}},
+		{f.denied(false), [][]expr.Any{dropped(log, RefusedEgress)}},
+		{f.denied(true), [][]expr.Any{toItself, accept()}},
+		{f.denied(true), [][]expr.Any{dropped(log, RefusedIngress)}},
 	} {
 		if err := m.addRule(rule.chain, rule.parts...); err != nil {
 			return err
