@@ -1,22 +1,16 @@
-package flowlogs
+package vpc
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/eksact/eksact/internal/daemon/control"
-	"github.com/eksact/eksact/test/lab"
 )
 
 // Two pods of nodes' networks of their own, one that serves.
-const pods = `
+const flowPods = `
 apiVersion: v1
 kind: Pod
 metadata: {name: server}
@@ -34,41 +28,22 @@ spec:
   terminationGracePeriodSeconds: 0
 `
 
-const account = "111122223333"
-
-// house is the lab with two nodes.
-type house struct {
-	*lab.Lab
-	host           lab.Terminal
-	nodes          []control.Node
-	enis           []string // of the nodes
-	client, server string   // the pods' addresses
+// flowLogs are flow logs, and the connections that their records are to be of.
+type flowLogs struct {
+	*house
+	id                      string
+	client, server, visitor string    // addresses
+	last                    time.Time // when the last packet was sent
 }
 
-func TestFlowLogs(t *testing.T) {
-	lab.Need(t)
-	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
-	l.Up(t, "--nodes", "2")
-	h := &house{Lab: l, host: l.Host(t).AWS(t, "2")}
-	var s control.Status
-	if err := json.Unmarshal([]byte(l.Eksact(t, "status", "-o", "json")), &s); err != nil {
-		t.Fatal(err)
-	}
-	h.nodes = s.Clusters[0].Nodes
-	for _, n := range h.nodes {
-		h.enis = append(h.enis, h.host.Must(t, "aws ec2 describe-instances --instance-ids "+n.ID+" --query 'Reservations[].Instances[].NetworkInterfaces[].NetworkInterfaceId' --output text"))
-	}
-	file := filepath.Join(t.TempDir(), "pods.yaml")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf(pods, h.nodes[1].Name, h.nodes[0].Name)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.host.Must(t, "kubectl apply -f "+file, "created")
+// beginFlowLogs makes flow logs of each destination, and connections.
+func (h *house) beginFlowLogs(t *testing.T) *flowLogs {
+	f := &flowLogs{house: h}
+	h.apply(t, fmt.Sprintf(flowPods, h.nodes[1].Name, h.nodes[0].Name))
 	h.host.Must(t, "aws s3 mb s3://flows", "make_bucket")
-	vpc := h.host.Must(t, "aws ec2 describe-vpcs --query 'Vpcs[0].VpcId' --output text")
-	create := "aws ec2 create-flow-logs --resource-type VPC --resource-ids " + vpc + " --log-destination-type s3 --max-aggregation-interval 60 "
+	create := "aws ec2 create-flow-logs --resource-type VPC --resource-ids " + h.vpcID + " --log-destination-type s3 --max-aggregation-interval 60 "
 	h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::nothing", "LogDestination: nothing does not exist")
-	id := h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::flows/all --query 'FlowLogIds[0]' --output text", "fl-")
+	f.id = h.host.Must(t, create+"--traffic-type ALL --log-destination arn:aws:s3:::flows/all --query 'FlowLogIds[0]' --output text", "fl-")
 	h.host.Must(t, create+"--traffic-type REJECT --log-destination arn:aws:s3:::flows/rejected --destination-options HiveCompatiblePartitions=true,PerHourPartition=true"+
 		" --log-format '${version} ${pkt-srcaddr} ${pkt-dstaddr} ${dstport} ${tcp-flags} ${flow-direction} ${action} ${az-id} ${instance-id}'", "fl-")
 	h.host.Must(t, `aws iam create-role --role-name flow --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"},"Action":"sts:AssumeRole"}]}'`)
@@ -78,32 +53,38 @@ func TestFlowLogs(t *testing.T) {
 
 	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=60s || { kubectl describe pods; false; }")
 	const address = "kubectl get pod %s -o jsonpath={.status.podIP}"
-	h.client, h.server = h.host.Must(t, fmt.Sprintf(address, "client")), h.host.Must(t, fmt.Sprintf(address, "server"))
-	h.host.Soon(t, 10*time.Second, "kubectl exec client -- sh -c 'timeout 5 wget -qO- http://"+h.server+":8080/ | wc -c'", "20000")
+	f.client, f.server = h.host.Must(t, fmt.Sprintf(address, "client")), h.host.Must(t, fmt.Sprintf(address, "server"))
+	h.host.Soon(t, 10*time.Second, "kubectl exec client -- sh -c 'timeout 5 wget -qO- http://"+f.server+":8080/ | wc -c'", "20000")
 	// The router lets no connection begin towards the Internet's side.
 	h.host.Refused(t, "kubectl exec client -- timeout 5 wget -qO- http://198.18.0.1:9/", "wget")
 
-	terminal := h.stranger(t)
+	f.visitor = h.stranger(t, f.server)
+	f.last = time.Now()
+	return f
+}
 
+// delivered looks for the connections' records where they are delivered to.
+func (h *flowLogs) delivered(t *testing.T) {
 	h.accepted(t)
-	h.rejected(t, terminal)
-	h.group(t)
+	h.rejected(t)
+	h.logGroup(t)
 	h.host.Must(t, "aws ec2 describe-flow-logs --query 'FlowLogs[].DeliverLogsStatus' --output text", "SUCCESS\tSUCCESS\tSUCCESS")
-	h.host.Must(t, "aws ec2 delete-flow-logs --flow-log-ids "+id)
-	h.host.Refused(t, "aws ec2 describe-flow-logs --flow-log-ids "+id, "InvalidFlowLogId.NotFound")
+	h.host.Must(t, "aws ec2 delete-flow-logs --flow-log-ids "+h.id)
+	h.host.Refused(t, "aws ec2 describe-flow-logs --flow-log-ids "+h.id, "InvalidFlowLogId.NotFound")
 }
 
 // records are all lines below a folder of the bucket, once they hold all texts.
-func (h *house) records(t *testing.T, folder string, wants ...string) []string {
+func (h *flowLogs) records(t *testing.T, folder string, wants ...string) []string {
 	t.Helper()
 	line := "rm -rf there && aws s3 sync --quiet s3://flows/" + folder + " there && find there -name '*.gz' | sort | xargs zcat"
-	took := h.host.Soon(t, 100*time.Second, line, wants...)
-	t.Logf("the records of %s are there %.0f s after the last packet", folder, took.Seconds())
+	within := max(10*time.Second, time.Until(h.last.Add(100*time.Second)))
+	h.host.Soon(t, within, line, wants...)
+	t.Logf("the records of %s are there %.0f s after the last packet", folder, time.Since(h.last).Seconds())
 	return strings.Split(h.host.Must(t, line), "\n")
 }
 
 // accepted finds the connection's four flows, in the default format.
-func (h *house) accepted(t *testing.T) {
+func (h *flowLogs) accepted(t *testing.T) {
 	lines := h.records(t, "all", " 8080 6 ", " 198.18.0.1 ")
 	if want := "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"; lines[0] != want {
 		t.Errorf("a file begins with %q, want %q", lines[0], want)
@@ -137,25 +118,24 @@ func (h *house) accepted(t *testing.T) {
 	h.host.Must(t, "aws s3 ls --recursive s3://flows/all/", "all/AWSLogs/"+account+"/vpcflowlogs/us-west-2/"+time.Now().UTC().Format("2006/"), account+"_vpcflowlogs_us-west-2_fl-", ".log.gz")
 }
 
-// stranger takes the terminal out of the cluster's security group, and returns its
-// address, from which the server's can't be reached then.
-func (h *house) stranger(t *testing.T) string {
-	shell := h.Shell()
-	shell.Must(t, "timeout 5 curl -sS http://"+h.server+":8080/ | wc -c", "20000")
-	const mine = "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,VpcId,PrivateIpAddress]' --output text"
-	f := strings.Fields(h.host.Must(t, mine))
-	group := h.host.Must(t, "aws ec2 create-security-group --group-name stranger --description 'of nobody' --vpc-id "+f[1]+" --query GroupId --output text")
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+f[0]+" --groups "+group)
-	shell.Refused(t, "curl -sS --connect-timeout 2 http://"+h.server+":8080/", "curl: (28)")
-	return f[2]
+// stranger takes the terminal out of the cluster's security group for a while, and
+// returns its address, from which the server's can't be reached then.
+func (h *house) stranger(t *testing.T, server string) string {
+	h.shell.Must(t, "timeout 5 curl -sS http://"+server+":8080/ | wc -c", "20000")
+	eni, address := h.terminalENI(t)
+	group := h.createGroup(t, "stranger")
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+group)
+	h.shell.Refused(t, "curl -sS --connect-timeout 2 http://"+server+":8080/", "curl: (28)")
+	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+h.group)
+	return address
 }
 
 // rejected finds what the router refused, in a format of its own: what left no
 // interface, by the node's, and what entered none, by the server's.
-func (h *house) rejected(t *testing.T, terminal string) {
+func (h *flowLogs) rejected(t *testing.T) {
 	wants := map[string]string{
-		"5 " + h.client + " 198.18.0.1 9 2 egress REJECT ":           h.nodes[0].ID,
-		"5 " + terminal + " " + h.server + " 8080 2 ingress REJECT ": h.nodes[1].ID,
+		"5 " + h.client + " 198.18.0.1 9 2 egress REJECT ":            h.nodes[0].ID,
+		"5 " + h.visitor + " " + h.server + " 8080 2 ingress REJECT ": h.nodes[1].ID,
 	}
 	lines := h.records(t, "rejected", slices.Collect(maps.Keys(wants))...)
 	for _, line := range lines {
@@ -171,8 +151,8 @@ func (h *house) rejected(t *testing.T, terminal string) {
 	h.host.Must(t, "aws s3 ls --recursive s3://flows/rejected/", "rejected/AWSLogs/aws-account-id="+account+"/aws-service=vpcflowlogs/aws-region=us-west-2/year=", "/hour=")
 }
 
-// group finds both in a log group, in the stream of the client's interface.
-func (h *house) group(t *testing.T) {
+// logGroup finds both in a log group, in the stream of the client's interface.
+func (h *flowLogs) logGroup(t *testing.T) {
 	read := "aws logs filter-log-events --log-group-name /flows --query 'events[].[logStreamName,message]' --output text --filter-pattern "
 	h.host.Must(t, read+"ACCEPT", h.enis[0]+"-all\t2 "+account+" "+h.enis[0]+" "+h.nodes[0].Address+" "+h.server+" ")
 	h.host.Must(t, read+"REJECT", h.enis[0]+"-all\t2 "+account+" "+h.enis[0]+" "+h.nodes[0].Address+" 198.18.0.1 ")

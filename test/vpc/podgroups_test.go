@@ -1,8 +1,7 @@
-package secgroups
+package vpc
 
 import (
 	"fmt"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -33,13 +32,8 @@ spec:
 // terminal, as RDS is one.
 func (h *house) pods(t *testing.T) {
 	h.host.Soon(t, soon, "kubectl get crd securitygrouppolicies.vpcresources.k8s.aws -o name", "securitygrouppolicies")
-	eni := h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,VpcId,PrivateIpAddress]' --output text")
-	parts := strings.Fields(eni)
-	id, vpc, address := parts[0], parts[1], parts[2]
-	create := func(name string) string {
-		return h.host.Must(t, "aws ec2 create-security-group --group-name "+name+" --description "+name+" --vpc-id "+vpc+" --query GroupId --output text")
-	}
-	clerks, database := create("clerks"), create("database")
+	id, address := h.terminalENI(t)
+	clerks, database := h.createGroup(t, "clerks"), h.createGroup(t, "database")
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
 	// Cluster DNS is among the nodes' pods.
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol all --source-group "+clerks)
@@ -47,10 +41,10 @@ func (h *house) pods(t *testing.T) {
 	stop := h.listen(t)
 	defer stop()
 
-	h.host.Must(t, "kubectl apply -f - <<'EOF'"+fmt.Sprintf(policies, clerks)+"EOF")
+	h.apply(t, fmt.Sprintf(policies, clerks))
 	h.host.Must(t, "kubectl get sgp clerk", clerks)
 	node := h.nodes[0].Name
-	h.host.Must(t, "kubectl apply -f - <<'EOF'"+fmt.Sprintf(shop, "clerk", node)+fmt.Sprintf(shop, "thief", node)+"EOF")
+	h.apply(t, fmt.Sprintf(shop, "clerk", node)+fmt.Sprintf(shop, "thief", node))
 	h.host.Must(t, "kubectl wait --for=condition=Ready pod/clerk pod/thief --timeout=60s")
 
 	ip := h.host.Must(t, "kubectl get pod clerk -o jsonpath='{.status.podIP}'")

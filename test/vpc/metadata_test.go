@@ -1,9 +1,8 @@
-package imds
+package vpc
 
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,19 +12,22 @@ import (
 	"github.com/eksact/eksact/test/lab"
 )
 
-const pods = `
+// A shell on the node and one in a pod of it.
+const metadataPods = `
 apiVersion: v1
 kind: Pod
 metadata: {name: node}
 spec:
+  nodeSelector: {kubernetes.io/hostname: %[1]s}
   hostNetwork: true
   containers: [{name: shell, image: toolbox, imagePullPolicy: IfNotPresent, command: [sleep, infinity], securityContext: {privileged: true}}]
   terminationGracePeriodSeconds: 0
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: pod}
+metadata: {name: pod, labels: {app: shell}}
 spec:
+  nodeSelector: {kubernetes.io/hostname: %[1]s}
   containers: [{name: shell, image: toolbox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]
   terminationGracePeriodSeconds: 0
 `
@@ -40,38 +42,26 @@ const (
 	service6 = "http://[fd00:ec2::254]"
 )
 
-// house is the lab with a shell on the node and one in a pod.
-type house struct {
-	*lab.Lab
-	host lab.Terminal
-	node control.Node
+// metadata is tried on the first node.
+func (h *house) metadata(t *testing.T) {
+	h.apply(t, fmt.Sprintf(metadataPods, h.nodes[0].Name))
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/node pod/pod --timeout=60s || { kubectl describe pods; false; }")
+	i := &instance{h, h.nodes[0]}
+	lab.InTurn(t,
+		lab.Part{Name: "who the node is", Test: i.identity},
+		lab.Part{Name: "tokens required, as a node's are", Test: i.required},
+		lab.Part{Name: "the workshop's firewall rule", Test: i.firewall},
+		lab.Part{Name: "hop limit 1", Test: i.hops},
+		lab.Part{Name: "by IPv6", Test: i.ipv6},
+		lab.Part{Name: "version 1, and what it delivers", Test: i.delivery},
+		lab.Part{Name: "turned off", Test: i.off},
+	)
 }
 
-func TestMetadata(t *testing.T) {
-	lab.Need(t)
-	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/toolbox.yaml"))
-	l.Up(t)
-	h := &house{Lab: l, host: l.Host(t).AWS(t, "2")}
-	var s control.Status
-	if err := json.Unmarshal([]byte(l.Eksact(t, "status", "-o", "json")), &s); err != nil {
-		t.Fatal(err)
-	}
-	h.node = s.Clusters[0].Nodes[0]
-	file := filepath.Join(t.TempDir(), "pods.yaml")
-	if err := os.WriteFile(file, []byte(pods), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.host.Must(t, "kubectl apply -f "+file, "pod/node created", "pod/pod created")
-	h.host.Must(t, "kubectl wait --for=condition=Ready pod/node pod/pod --timeout=60s || { kubectl describe pods; false; }")
-
-	t.Run("who the node is", h.identity)
-	t.Run("tokens required, as a node's are", h.required)
-	t.Run("the workshop's firewall rule", h.firewall)
-	t.Run("hop limit 1", h.hops)
-	t.Run("by IPv6", h.ipv6)
-	t.Run("version 1, and what it delivers", h.delivery)
-	t.Run("turned off", h.off)
+// instance is a node whose metadata is asked for.
+type instance struct {
+	*house
+	node control.Node
 }
 
 // on is a line typed in a pod: "node", whose network is the node's, or "pod".
@@ -79,13 +69,13 @@ func on(pod, line string) string {
 	return fmt.Sprintf("kubectl exec %s -- bash -c '%s'", pod, line)
 }
 
-func (h *house) modify(t *testing.T, options string) {
+func (h *instance) modify(t *testing.T, options string) {
 	t.Helper()
 	h.host.Must(t, "aws ec2 modify-instance-metadata-options --instance-id "+h.node.ID+" "+options+" --query InstanceMetadataOptions.State --output text", "pending")
 	h.host.Must(t, "aws ec2 describe-instances --instance-ids "+h.node.ID+" --query 'Reservations[].Instances[].MetadataOptions.State' --output text", "applied")
 }
 
-func (h *house) identity(t *testing.T) {
+func (h *instance) identity(t *testing.T) {
 	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
 	h.host.Must(t, on("node", second+"meta-data/local-ipv4"), h.node.Address+" 200")
 	interfaces := h.host.Must(t, "aws ec2 describe-instances --instance-ids "+h.node.ID+" --query 'Reservations[].Instances[].NetworkInterfaces[].[NetworkInterfaceId,MacAddress]' --output text")
@@ -100,7 +90,7 @@ func (h *house) identity(t *testing.T) {
 	h.host.Must(t, "openssl smime -verify -in rsa2048 -inform PEM -content document -noverify -certfile "+filepath.Join(h.State, "identity-documents.pem"), "Verification successful")
 }
 
-func (h *house) required(t *testing.T) {
+func (h *instance) required(t *testing.T) {
 	for _, from := range []string{"node", "pod"} {
 		h.host.Must(t, on(from, second+"meta-data/instance-id"), h.node.ID+" 200")
 		h.host.Must(t, on(from, first+"meta-data/instance-id"), " 401")
@@ -108,7 +98,7 @@ func (h *house) required(t *testing.T) {
 }
 
 // The rule is the one of AWS's documentation, typed on the node.
-func (h *house) firewall(t *testing.T) {
+func (h *instance) firewall(t *testing.T) {
 	const rule = "--in-interface eni+ --destination 169.254.169.254/32 --jump DROP"
 	h.host.Must(t, on("node", "iptables --insert FORWARD 1 "+rule))
 	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
@@ -117,7 +107,7 @@ func (h *house) firewall(t *testing.T) {
 	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
 }
 
-func (h *house) hops(t *testing.T) {
+func (h *instance) hops(t *testing.T) {
 	h.modify(t, "--http-put-response-hop-limit 1")
 	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
 	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
@@ -126,7 +116,7 @@ func (h *house) hops(t *testing.T) {
 }
 
 // ipv6 asks at the service's other address: who closes the first has to close it too.
-func (h *house) ipv6(t *testing.T) {
+func (h *instance) ipv6(t *testing.T) {
 	byIPv4 := second
 	first, second := strings.ReplaceAll(first, service, service6), strings.ReplaceAll(second, service, service6)
 	for _, from := range []string{"node", "pod"} { // not enabled
@@ -151,15 +141,11 @@ func (h *house) ipv6(t *testing.T) {
 	for _, p := range []struct{ cidr, allowed, refused string }{
 		{"169.254.169.254/32", byIPv4, second}, {"fd00:ec2::254/128", second, byIPv4},
 	} {
-		file := filepath.Join(t.TempDir(), "policy.yaml")
-		if err := os.WriteFile(file, []byte(fmt.Sprintf(onlyTo, p.cidr)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		h.host.Must(t, "kubectl apply -f "+file)
+		h.apply(t, fmt.Sprintf(onlyTo, p.cidr))
 		h.Eksact(t, "netpol", "wait")
 		h.host.Must(t, on("pod", p.allowed+"meta-data/instance-id"), h.node.ID+" 200")
 		h.host.Refused(t, on("pod", p.refused+"meta-data/instance-id"), timeout)
-		h.host.Must(t, "kubectl delete -f "+file)
+		h.host.Must(t, "kubectl delete networkpolicy only-to")
 		h.Eksact(t, "netpol", "wait")
 	}
 	h.host.Refused(t, on("pod", "curl -sS -m 2 http://[fd65:6b73:6163::"+h.node.Address+"]:10250/"), "curl: (7)")
@@ -172,13 +158,13 @@ const onlyTo = `
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: only-to}
-spec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "%s"}}]}]}
+spec: {podSelector: {matchLabels: {app: shell}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "%s"}}]}]}
 `
 
 // delivery reads the role's credentials by both versions and uses them where a
 // policy wants those of version 2.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-func (h *house) delivery(t *testing.T) {
+func (h *instance) delivery(t *testing.T) {
 	h.modify(t, "--http-tokens optional")
 	h.host.Must(t, on("pod", first+"meta-data/instance-id"), h.node.ID+" 200")
 	role := strings.Fields(h.host.Must(t, on("node", second+"meta-data/iam/security-credentials/")))[0]
@@ -204,7 +190,7 @@ func (h *house) delivery(t *testing.T) {
 	h.modify(t, "--http-tokens required")
 }
 
-func (h *house) off(t *testing.T) {
+func (h *instance) off(t *testing.T) {
 	h.modify(t, "--http-endpoint disabled")
 	h.host.Must(t, on("node", first+"meta-data/instance-id"), " 403")
 	h.host.Refused(t, on("node", second+"meta-data/instance-id"), "403")

@@ -1,60 +1,24 @@
-package secgroups
+package vpc
 
 import (
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
 )
 
-// house is the lab with two nodes.
-type house struct {
-	*lab.Lab
-	host   lab.Terminal // kubectl and aws as the admin
-	shell  lab.Terminal // a terminal in the VPC
-	laptop lab.Terminal // outside of it
-	nodes  []control.Node
-	group  string // the cluster's
-}
-
-// soon is how long a packet may take on a busy machine.
-const soon = 20 * time.Second
-
-func TestSecurityGroups(t *testing.T) {
-	h := &house{Lab: lab.New(t)}
-	h.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
-	h.Up(t, "--nodes", "2")
-	h.host = h.Host(t).AWS(t, "2")
-	h.shell, h.laptop = h.Shell(), h.Laptop()
-	h.nodes = h.status(t).Clusters[0].Nodes
-	h.group = h.host.Must(t, "aws eks describe-cluster --name cluster --query cluster.resourcesVpcConfig.clusterSecurityGroupId --output text")
-	for _, part := range []struct {
-		name string
-		test func(*testing.T)
-	}{
-		{"the interfaces there are", h.interfaces},
-		{"groups of the terminal", h.terminal},
-		{"the cluster's own rule", h.self},
-		{"a load balancer's rules", h.balancer},
-		{"what EC2 refuses", h.refused},
-		{"pods with groups of their own", h.pods},
-	} {
-		t.Run(part.name, part.test)
-	}
-}
-
-func (h *house) status(t *testing.T) control.Status {
+// terminalENI is the terminal's network interface, and its address.
+func (h *house) terminalENI(t *testing.T) (id, address string) {
 	t.Helper()
-	var s control.Status
-	if err := json.Unmarshal([]byte(h.Eksact(t, "status", "-o", "json")), &s); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	fields := strings.Fields(h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,PrivateIpAddress]' --output text", "eni-"))
+	return fields[0], fields[1]
+}
+
+func (h *house) createGroup(t *testing.T, name string) (id string) {
+	t.Helper()
+	return h.host.Must(t, "aws ec2 create-security-group --group-name "+name+" --description "+name+" --vpc-id "+h.vpcID+" --query GroupId --output text", "sg-")
 }
 
 // kubelet is a line that reaches a node's kubelet, or ends after a moment.
@@ -75,9 +39,8 @@ func (h *house) interfaces(t *testing.T) {
 
 // terminal takes the terminal out of the cluster's group, and lets it in by a rule.
 func (h *house) terminal(t *testing.T) {
-	eni := h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].NetworkInterfaceId' --output text")
-	vpc := h.host.Must(t, "aws ec2 describe-network-interfaces --network-interface-ids "+eni+" --query 'NetworkInterfaces[0].VpcId' --output text")
-	mine := h.host.Must(t, "aws ec2 create-security-group --group-name terminal --description 'the terminal' --vpc-id "+vpc+" --query GroupId --output text")
+	eni, _ := h.terminalENI(t)
+	mine := h.createGroup(t, "terminal")
 	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+mine)
 	h.shell.Refused(t, h.kubelet(0))
 
@@ -154,7 +117,7 @@ spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
 `
 
 func (h *house) balancer(t *testing.T) {
-	h.host.Must(t, "kubectl apply -f - <<'EOF'"+web+"EOF")
+	h.apply(t, web)
 	h.host.Soon(t, time.Minute, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'", "elb")
 	name := h.host.Must(t, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'")
 	call := "curl -s --connect-timeout 2 -m 4 http://" + name
