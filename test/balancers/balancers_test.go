@@ -31,24 +31,29 @@ func TestLoadBalancers(t *testing.T) {
 	w.admin, w.laptop, w.shell = w.Host(t).AWS(t, "2"), w.Laptop(), w.Shell()
 	w.nodes = w.status(t).Clusters[0].Nodes
 	w.startPods(t)
-	for _, part := range []struct {
-		name string
-		test func(*testing.T)
-	}{
-		{"a Classic Load Balancer is the default", w.classic},
-		{"what can't be applied is refused in an event", w.refused},
-		{"a Network Load Balancer shows the client to pods of its node", w.local},
-		{"each zone's address leads to its zone, or across", w.zones},
-		{"source ranges", w.sourceRanges},
-		{"an internal one is reached from inside alone", w.internal},
-		{"pods are targets, without node ports", w.podTargets},
-		{"a deregistered target drains", w.draining},
-		{"one is made by calls", w.madeByCalls},
-		{"connections outlive the daemon", w.survival},
-		{"all goes with the Services", w.gone},
-	} {
-		t.Run(part.name, part.test)
-	}
+	lab.Together(t, // each has Services of its own
+		lab.Sequence("Classic ones",
+			lab.Part{Name: "a Classic Load Balancer is the default", Test: w.classic},
+			lab.Part{Name: "what can't be applied is refused in an event", Test: w.refused},
+			lab.Part{Name: "one is made by calls", Test: w.madeByCalls},
+		),
+		lab.Sequence("Network ones",
+			lab.Part{Name: "a Network Load Balancer shows the client to pods of its node", Test: w.local},
+			lab.Part{Name: "each zone's address leads to its zone, or across", Test: w.zones},
+		),
+		lab.Sequence("closed ones",
+			lab.Part{Name: "source ranges", Test: w.sourceRanges},
+			lab.Part{Name: "an internal one is reached from inside alone", Test: w.internal},
+		),
+	)
+	lab.Together(t, // these take a pod from others
+		lab.Part{Name: "pods are targets, without node ports", Test: w.podTargets},
+		lab.Part{Name: "a deregistered target drains", Test: w.draining},
+	)
+	lab.InTurn(t,
+		lab.Part{Name: "connections outlive the daemon", Test: w.survival},
+		lab.Part{Name: "all goes with the Services", Test: w.gone},
+	)
 }
 
 func (w *town) status(t *testing.T) control.Status {
@@ -60,7 +65,8 @@ func (w *town) status(t *testing.T) control.Status {
 	return s
 }
 
-// webPod says who it is and who asks, at once or line by line for half a minute.
+// webPod says who it is and who asks, or says lines, ten a second: 300, or as many as
+// the query says.
 const webPod = `
 ---
 apiVersion: v1
@@ -77,7 +83,7 @@ spec:
     - |
       mkdir -p /tmp/cgi-bin
       printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho "$(hostname) saw $REMOTE_ADDR"\n' >/tmp/cgi-bin/who
-      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\nfor i in $(seq 300); do echo "line $i"; sleep 0.1; done\n' >/tmp/cgi-bin/slow
+      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\nfor i in $(seq ${QUERY_STRING:-300}); do echo "line $i"; sleep 0.1; done\n' >/tmp/cgi-bin/slow
       chmod +x /tmp/cgi-bin/*
       exec busybox httpd -f -p 0.0.0.0:80 -h /tmp
     readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 1}
@@ -236,12 +242,11 @@ func (w *town) zones(t *testing.T) {
 func (w *town) sourceRanges(t *testing.T) {
 	narrow := service{name: "narrow", spec: "  loadBalancerSourceRanges: [203.0.113.0/24]\n"}
 	host := w.serve(t, narrow)
-	w.laptop.Refused(t, who(host))
-	w.shell.Refused(t, who(host))
+	shell := lab.Part{Name: "inside", Test: func(t *testing.T) { w.shell.Refused(t, who(host)) }}
+	lab.Together(t, shell, lab.Part{Name: "outside", Test: func(t *testing.T) { w.laptop.Refused(t, who(host)) }})
 	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.1/32]\n"
 	w.serve(t, narrow)
-	w.laptop.Soon(t, 15*time.Second, who(host), "web-")
-	w.shell.Refused(t, who(host))
+	lab.Together(t, shell, lab.Part{Name: "outside", Test: func(t *testing.T) { w.laptop.Soon(t, 15*time.Second, who(host), "web-") }})
 	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.3/32]\n"
 	w.serve(t, narrow)
 	w.shell.Soon(t, 15*time.Second, who(host), "web-")
@@ -289,11 +294,11 @@ func (w *town) podTargets(t *testing.T) {
 	w.admin.Soon(t, 15*time.Second, health, w.pods[1]+"\thealthy")
 }
 
-// stream asks for half a minute of lines and tells how it ends.
-func stream(from lab.Terminal, host string) <-chan string {
+// stream asks for lines, ten a second, and tells how it ends.
+func stream(from lab.Terminal, host string, lines int) <-chan string {
 	said := make(chan string, 1)
 	go func() {
-		out, _ := from.Run("curl -sS -N -m 40 http://" + host + "/cgi-bin/slow 2>&1")
+		out, _ := from.Run(fmt.Sprintf("curl -sS -N -m 40 'http://%s/cgi-bin/slow?%d' 2>&1", host, lines))
 		said <- out
 	}()
 	return said
@@ -309,7 +314,7 @@ func (w *town) draining(t *testing.T) {
 		t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host)))
 	}()
 	w.laptop.Soon(t, 20*time.Second, who(host), "web-1")
-	began, said := time.Now(), stream(w.laptop, host)
+	began, said := time.Now(), stream(w.laptop, host, 300)
 	group := w.groupOf(t, host)
 	w.admin.Must(t, "kubectl label pod web-1 only=none --overwrite")
 	w.admin.Soon(t, 15*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group, "draining", "Target.DeregistrationInProgress")
@@ -329,7 +334,7 @@ func (w *town) madeByCalls(t *testing.T) {
 	vpc := one("aws ec2 describe-vpcs --filters Name=cidr,Values=10.0.0.0/16 --query Vpcs[0].VpcId")
 	subnets := one("aws ec2 describe-subnets --filters Name=tag-key,Values=kubernetes.io/role/elb Name=vpc-id,Values=" + vpc + " --query 'Subnets[].SubnetId'")
 	port := w.admin.Must(t, "kubectl get service classic -o jsonpath={.spec.ports[0].nodePort}")
-	group := one("aws elbv2 create-target-group --name made --protocol TCP --port " + port + " --vpc-id " + vpc + " --target-type instance --health-check-interval-seconds 5 --query TargetGroups[0].TargetGroupArn")
+	group := one("aws elbv2 create-target-group --name made --protocol TCP --port " + port + " --vpc-id " + vpc + " --target-type instance --health-check-interval-seconds 5 --healthy-threshold-count 2 --query TargetGroups[0].TargetGroupArn")
 	one("aws elbv2 register-targets --target-group-arn " + group + " --targets Id=" + w.nodes[0].ID + " Id=" + w.nodes[1].ID)
 	arn := one("aws elbv2 create-load-balancer --name made --type network --subnets " + subnets + " --query LoadBalancers[0].LoadBalancerArn")
 	one("aws elbv2 modify-load-balancer-attributes --load-balancer-arn " + arn + " --attributes Key=load_balancing.cross_zone.enabled,Value=true")
@@ -354,22 +359,37 @@ func (w *town) survival(t *testing.T) {
 	network := w.admin.Must(t, "kubectl get service zones -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	var all []<-chan string
 	for _, host := range []string{w.addresses(t, classic)[0], w.addresses(t, network)[0]} {
-		all = append(all, stream(w.laptop, host))
+		all = append(all, stream(w.laptop, host, 120))
 		w.laptop.Must(t, who(host), "web-") // and so the other has begun too
 	}
-	for _, p := range w.status(t).Processes {
-		if p.Name == "eksact" {
-			if err := syscall.Kill(p.Pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-		}
+	killed := w.daemon(t)
+	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
+	for pid := killed; pid == killed || pid == 0; pid = w.daemon(t) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	w.admin.Must(t, "aws elb describe-load-balancers --output text", classic) // and it knows them again
 	for i, said := range all {
-		if out := <-said; !strings.Contains(out, "line 300") {
+		if len(said) > 0 {
+			t.Errorf("connection %d ended before the daemon served again", i)
+		}
+		if out := <-said; !strings.Contains(out, "line 120") {
 			t.Errorf("connection %d ended: …%s", i, out[max(0, len(out)-200):])
 		}
 	}
 	w.laptop.Soon(t, 30*time.Second, who(classic), "web-")
+}
+
+// daemon is the daemon's pid; 0 when it does not run.
+func (w *town) daemon(t *testing.T) (pid int) {
+	t.Helper()
+	for _, p := range w.status(t).Processes {
+		if p.Name == "eksact" {
+			pid = p.Pid
+		}
+	}
+	return pid
 }
 
 func (w *town) gone(t *testing.T) {
