@@ -164,17 +164,25 @@ func (h *house) reach(t *testing.T) {
 }
 
 func (h *house) access(t *testing.T) {
+	var parts []lab.Part
 	for _, p := range h.pods {
-		h.host.Must(t, "kubectl exec "+p.name+" -- cat /secret/owner", p.name)
-		h.host.Must(t, "echo typed | kubectl exec -i "+p.name+" -- cat", "typed")
-		h.host.Refused(t, "kubectl exec "+p.name+" -- sh -c 'exit 7'", "exit code 7")
-		h.host.Must(t, "kubectl logs --tail=2 "+p.name, p.name+" lives")
-		h.host.Must(t, "timeout 4 kubectl attach "+p.name+" || [ $? = 124 ]", p.name+" lives")
-		h.host.Must(t, "seq 10000 >sent && kubectl cp sent "+p.name+":/tmp/there && kubectl cp "+p.name+":/tmp/there back && cmp sent back && echo same", "same")
-		h.host.Must(t, "kubectl port-forward pod/"+p.name+" :80 >forward & trap 'kill %1' EXIT; "+
-			`for i in $(seq 50); do grep -q Forwarding forward && break; sleep 0.1; done; `+
-			`curl -sS -m 5 http://127.0.0.1:$(sed -n 's/.*127.0.0.1:\([0-9]*\) .*/\1/p' forward)/`, p.name)
+		parts = append(parts, lab.Part{Name: p.name, Test: func(t *testing.T) { h.into(t, p) }})
 	}
+	lab.Together(t, parts...)
+}
+
+func (h *house) into(t *testing.T, p pod) {
+	h.host.Must(t, "kubectl exec "+p.name+" -- cat /secret/owner", p.name)
+	h.host.Must(t, "echo typed | kubectl exec -i "+p.name+" -- cat", "typed")
+	h.host.Refused(t, "kubectl exec "+p.name+" -- sh -c 'exit 7'", "exit code 7")
+	h.host.Must(t, "kubectl logs --tail=2 "+p.name, p.name+" lives")
+	h.host.Must(t, "timeout 4 kubectl attach "+p.name+" || [ $? = 124 ]", p.name+" lives")
+	file := func(line string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(line, "POD", p.name), "FILE", "file-"+p.name)
+	}
+	h.host.Must(t, file("seq 10000 >FILE && kubectl cp FILE POD:/tmp/there && kubectl cp POD:/tmp/there FILE-back && cmp FILE FILE-back && echo same"), "same")
+	h.host.Must(t, file("kubectl port-forward pod/POD :80 >FILE & trap 'kill %1' EXIT; for i in $(seq 50); do grep -q Forwarding FILE && break; sleep 0.1; done; "+
+		`curl -sS -m 5 http://127.0.0.1:$(sed -n 's/.*127.0.0.1:\([0-9]*\) .*/\1/p' FILE)/`), p.name)
 }
 
 // as types a line on a node, with the node's own credentials.
