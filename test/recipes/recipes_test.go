@@ -1,6 +1,9 @@
 package recipes
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // recipe is policies and what they let through. All probes are answered without
 // them, before and after.
@@ -11,14 +14,18 @@ type recipe struct {
 
 func TestRecipes(t *testing.T) {
 	w := newWorld(t)
-	for _, r := range recipes {
+	w.see(t, "before any policy", recipes[0].probes, true)
+	for i, r := range recipes {
 		t.Run(r.name, func(t *testing.T) {
-			w.see(t, "before the policy", r.probes, true)
 			w.apply(t, r.policies)
 			w.enforced(t)
 			w.see(t, "under the policy", r.probes, false)
 			w.clear(t)
-			w.see(t, "after the policy", r.probes, true)
+			open := slices.Clone(r.probes)
+			if i+1 < len(recipes) {
+				open = append(open, recipes[i+1].probes...)
+			}
+			w.see(t, "after the policy, and before the next", open, true)
 		})
 	}
 }

@@ -95,7 +95,7 @@ func (w *world) apply(t *testing.T, manifest string) {
 // clear deletes all policies.
 func (w *world) clear(t *testing.T) {
 	t.Helper()
-	w.host.Must(t, "for n in shop office prod; do kubectl delete networkpolicies --all --namespace $n || exit; done")
+	w.host.Must(t, "kubectl delete networkpolicies --all --all-namespaces", "deleted")
 	w.enforced(t)
 }
 
@@ -145,7 +145,15 @@ func (w *world) line(p probe) (line, answer string) {
 func (w *world) see(t *testing.T, when string, probes []probe, open bool) {
 	t.Helper()
 	var trying sync.WaitGroup
+	tried := map[probe]bool{}
 	for _, p := range probes {
+		if open { // then it is expected whatever a policy says
+			p.allowed = true
+		}
+		if tried[p] {
+			continue
+		}
+		tried[p] = true
 		trying.Go(func() {
 			line, answer := w.line(p)
 			x := w.host
@@ -153,7 +161,7 @@ func (w *world) see(t *testing.T, when string, probes []probe, open bool) {
 				x = w.laptop
 			}
 			out, _ := x.Run(line)
-			if got, want := strings.Contains(out, answer), p.allowed || open; got != want {
+			if got, want := strings.Contains(out, answer), p.allowed; got != want {
 				t.Errorf("%s: %s to %s: answered: %t, want %t\n$ %s\n%s", when, p.from, p.to, got, want, line, out)
 			}
 		})
