@@ -37,8 +37,12 @@ func TestNetworkPolicy(t *testing.T) {
 	s.wait = strings.Join(s.Command("netpol", "wait").Args, " ")
 
 	t.Run("cyclonus", s.cyclonus)
-	t.Run("no packet passes while pods start", s.leak)
-	t.Run("upstream's own tests", s.upstream)
+	rest := []lab.Part{{Name: "no packet passes while pods start", Test: s.leak}, {Name: "upstream's own tests", Test: s.upstream}}
+	if s.whole {
+		lab.InTurn(t, rest...)
+	} else {
+		lab.Together(t, rest...)
+	}
 }
 
 // runs runs a suite's program, which must succeed, and keeps what it printed
@@ -63,9 +67,9 @@ func (s *suite) runs(t *testing.T, name, line string) string {
 	return printed.String()
 }
 
-// cyclonus runs each fourth case, or all.
+// cyclonus runs each twelfth case and one of each tag, or all.
 func (s *suite) cyclonus(t *testing.T) {
-	every, cases := 4, 58
+	every, cases := 12, 31
 	if s.whole {
 		every, cases = 1, 230
 	}

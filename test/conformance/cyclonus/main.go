@@ -30,6 +30,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func main() {
 	flag.StringVar(&o.wait, "wait", "", "shell command that returns once what was written is enforced")
 	flag.DurationVar(&o.perturbation, "perturbation", 5*time.Second, "pause after a change, without -wait")
 	tags := flag.String("tags", "", "only cases with one of these tags, separated by commas")
-	flag.IntVar(&o.every, "every", 1, "only each nth case")
+	flag.IntVar(&o.every, "every", 1, "only each nth case, and the first of each tag that those lack")
 	flag.IntVar(&o.from, "from", 1, "number of the first case")
 	protocols := flag.String("protocols", "TCP,UDP,SCTP", "protocols that pods serve")
 	flag.BoolVar(&o.list, "list", false, "list the cases instead of running them")
@@ -138,15 +139,34 @@ type numbered struct {
 }
 
 // cases are the library's, none excluded. DNS is let through, as cyclonus does by
-// default: probes ask for names.
+// default: probes ask for names. Of a part no tag is left out: to each nth case the
+// first of each tag that none of those has is added.
 func (o options) cases(ip string) []numbered {
-	var chosen []numbered
-	for i, c := range generator.NewTestCaseGenerator(true, ip, namespaces, nil, nil).GenerateTestCases() {
-		if i+1 >= o.from && i%o.every == 0 && (len(o.tags) == 0 || c.Tags.ContainsAny(o.tags)) {
-			chosen = append(chosen, numbered{i + 1, c})
+	all := generator.NewTestCaseGenerator(true, ip, namespaces, nil, nil).GenerateTestCases()
+	chosen, seen := make([]bool, len(all)), map[string]bool{}
+	choose := func(i int) {
+		chosen[i] = true
+		for _, tag := range all[i].Tags.Keys() {
+			seen[tag] = true
 		}
 	}
-	return chosen
+	for i := range all {
+		if i%o.every == 0 {
+			choose(i)
+		}
+	}
+	for i, c := range all {
+		if slices.ContainsFunc(c.Tags.Keys(), func(tag string) bool { return !seen[tag] }) {
+			choose(i)
+		}
+	}
+	var cases []numbered
+	for i, c := range all {
+		if chosen[i] && i+1 >= o.from && (len(o.tags) == 0 || c.Tags.ContainsAny(o.tags)) {
+			cases = append(cases, numbered{i + 1, c})
+		}
+	}
+	return cases
 }
 
 // enforced returns once what was written is enforced.
