@@ -15,29 +15,34 @@ import (
 	"github.com/eksact/eksact/test/lab"
 )
 
-// pause is how long the load goes on after each kill.
-const pause = 5 * time.Second
+// How long the load goes on after each kill: of a program that has a part in answers,
+// and of one that has none. What came of the latter later would be seen after the next.
+const (
+	long  = 5 * time.Second
+	short = 2 * time.Second
+)
 
 // victim is a program to be killed, and what callers may see of it.
 type victim struct {
-	name string
+	name  string
+	pause time.Duration
 	// calls of the Kubernetes API that may fail: those under way at that moment.
 	// The AWS API's may not: its clients send again what was cut.
 	mayFail []string
 }
 
 var victims = []victim{
-	{name: "eksact"},
+	{name: "eksact", pause: long},
 	// A write that etcd had been given and not answered: it may have been applied
 	// or not, which the API server says in this way.
-	{name: "etcd", mayFail: []string{"500 rpc error: code = Unavailable desc = error reading from server"}},
-	{name: "kube-apiserver", mayFail: []string{cut}},
-	{name: "kube-controller-manager"},
-	{name: "kube-scheduler"},
-	{name: "kubelet"},
-	{name: "containerd"},
-	{name: "kube-proxy"},
-	{name: "eksact"}, // once more, after all else has been started anew
+	{name: "etcd", pause: long, mayFail: []string{"500 rpc error: code = Unavailable desc = error reading from server"}},
+	{name: "kube-apiserver", pause: long, mayFail: []string{cut}},
+	{name: "kube-controller-manager", pause: short},
+	{name: "kube-scheduler", pause: short},
+	{name: "kubelet", pause: short},
+	{name: "containerd", pause: short},
+	{name: "kube-proxy", pause: short},
+	{name: "eksact", pause: long}, // once more, after all else has been started anew
 }
 
 func TestKillsUnderLoad(t *testing.T) {
@@ -102,7 +107,7 @@ func (c *callers) killOne(m *machine, v victim) {
 	killed := time.Now()
 	was := m.kill(v.name)
 	back := m.awaitRestart(was)
-	time.Sleep(pause - time.Since(killed))
+	time.Sleep(v.pause - time.Since(killed))
 	until := time.Now()
 	aws, kube := c.between(awsAPI, killed, until), c.between(kubeAPI, killed, until)
 	m.t.Logf("kill -9 %-24s runs again after %4d ms\n    AWS         %s\n    Kubernetes  %s", v.name, back.Milliseconds(), aws, kube)
