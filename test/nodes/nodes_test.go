@@ -12,6 +12,7 @@ import (
 
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
+	"github.com/eksact/eksact/test/s3"
 )
 
 // house is the lab with two nodes and a pod on each.
@@ -41,6 +42,7 @@ func TestTwoNodes(t *testing.T) {
 		{"a node reads what is its own alone", h.nodeRestriction},
 		// The longest wait: what else there is happens in it.
 		{"nodes live by their role's mapping", h.mapping},
+		{"it resumes with all there was", h.resumes},
 	} {
 		if !t.Run(part.name, part.test) && part.name == "a pod starts on each" {
 			return
@@ -237,7 +239,10 @@ func (h *house) mapping(t *testing.T) {
 	notReady := h.when(states, "Unknown Unknown", 2*time.Minute)
 	node := h.as(t, h.nodes[0])
 
+	// The second cluster first: it looks at pods, which are called ready no more when
+	// their nodes are missed.
 	t.Run("a second cluster beside it", h.second)
+	t.Run("S3", func(t *testing.T) { s3.Commands(t, h.Lab) })
 
 	node.Refused(t, "k auth whoami", "Unauthorized")
 	gone, ok := <-notReady
@@ -249,4 +254,12 @@ func (h *house) mapping(t *testing.T) {
 	took := h.host.Soon(t, 15*time.Second, states, "True True")
 	t.Logf("Ready %.1f s after it was restored", took.Seconds())
 	h.host.Must(t, "kubectl get pods", "web-0   1/1     Running   0", "web-1   1/1     Running   0")
+}
+
+// resumes stops everything and starts it again.
+func (h *house) resumes(t *testing.T) {
+	h.Down(t)
+	h.Up(t)
+	h.host.Must(t, "kubectl wait --for=condition=Ready node --all --timeout=30s && kubectl wait --for=condition=Ready pod/web-0 pod/web-1 --timeout=60s")
+	s3.AfterRestart(t, h.Lab)
 }

@@ -14,9 +14,8 @@ import (
 	"github.com/eksact/eksact/test/lab"
 )
 
-// TestCommands types `aws s3` where users do.
-func TestCommands(t *testing.T) {
-	l := lab.Start(t, "--nodes", "0")
+// Commands types `aws s3` where users do.
+func Commands(t *testing.T, l *lab.Lab) {
 	parts := []lab.Part{
 		{Name: "policies", Test: func(t *testing.T) { policies(t, l.Host(t).AWS(t, "2")) }},
 		{Name: "many parts", Test: func(t *testing.T) { manyParts(t, l.Host(t)) }},
@@ -31,16 +30,15 @@ func TestCommands(t *testing.T) {
 		"shell-1": {l.Shell, "1"},
 	} {
 		parts = append(parts, lab.Part{Name: name, Test: func(t *testing.T) {
-			files(t, at.open().AWS(t, at.cli).After(`D=$(mktemp -d) && cd $D && trap "rm -rf $D" EXIT && export BUCKET=`+name))
+			files(t, at.open().AWS(t, at.cli).After(`D=$(mktemp -d) && cd $D && trap "rm -rf $D" EXIT && export BUCKET=`+name), name)
 		}})
 	}
 	lab.Together(t, parts...) // each has buckets of its own
-	t.Run("it is all there after a restart", func(t *testing.T) { restart(t, l) })
 }
 
 // files are the commands that move files. Each line begins in an empty folder.
-func files(t *testing.T, sh lab.Terminal) {
-	sh.Must(t, "aws s3 mb s3://$BUCKET && aws s3 ls", "make_bucket: ", t.Name()[len("TestCommands/"):])
+func files(t *testing.T, sh lab.Terminal, bucket string) {
+	sh.Must(t, "aws s3 mb s3://$BUCKET && aws s3 ls", "make_bucket: ", bucket)
 	sh.Must(t, "echo hello >a && aws s3 cp a s3://$BUCKET/dir/a && aws s3 cp s3://$BUCKET/dir/a b && cat b", "hello")
 	sh.Must(t, `K="s3://$BUCKET/a/b c+ü"; echo one | aws s3 cp - "$K" && aws s3 cp "$K" - && aws s3 rm "$K"`, "one", "delete: ")
 	sh.Must(t, `head -c 20000000 /dev/urandom >big && aws s3 cp big s3://$BUCKET/big --only-show-errors &&
@@ -114,10 +112,8 @@ func manyParts(t *testing.T, sh lab.Terminal) {
 	sh.Must(t, "aws s3 rb s3://parts --force", "remove_bucket: parts")
 }
 
-// restart stops everything and starts it again.
-func restart(t *testing.T, l *lab.Lab) {
-	l.Down(t)
-	l.Up(t, "--nodes", "0")
+// AfterRestart looks for what Commands left, once all was stopped and started again.
+func AfterRestart(t *testing.T, l *lab.Lab) {
 	sh := l.Host(t).AWS(t, "2")
 	sh.Must(t, "aws s3 cp s3://guarded/k -", "secret")
 	sh.Must(t, "aws s3api get-bucket-policy --bucket guarded --output text", `"Principal":"*"`)
