@@ -14,12 +14,14 @@ import (
 
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/test/lab"
+	"github.com/eksact/eksact/test/recipes"
 )
 
 var everyone = []string{"client-0>server-0", "client-0>server-1", "client-1>server-0", "client-1>server-1"}
 
 func TestNetworkPolicies(t *testing.T) {
 	y := newYard(t)
+	t.Run("recipes", func(t *testing.T) { recipes.Run(t, y.Lab) })
 	for _, part := range []struct {
 		name string
 		test func(*testing.T)

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,18 +55,14 @@ type world struct {
 	balancer     string            // public name of shop/web's load balancer
 }
 
-func newWorld(t *testing.T) *world {
-	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
-	l.Up(t, "--nodes", "2")
+//go:embed world.yaml
+var namespaces string
+
+func newWorld(t *testing.T, l *lab.Lab) *world {
 	w := &world{Lab: l, host: l.Host(t), laptop: l.Laptop(), ip: map[string]string{}}
 	nodes := strings.Fields(w.host.Must(t, "kubectl get nodes -o jsonpath='{.items[*].metadata.labels.kubernetes\\.io/hostname}'"))
 
-	text, err := os.ReadFile("world.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	manifest := string(text)
+	manifest := namespaces
 	for i, p := range pods {
 		namespace, name, _ := strings.Cut(p.name, "/")
 		manifest += fmt.Sprintf(pod, namespace, name, p.labels, nodes[i%len(nodes)])

@@ -3,6 +3,8 @@ package recipes
 import (
 	"slices"
 	"testing"
+
+	"github.com/eksact/eksact/test/lab"
 )
 
 // recipe is policies and what they let through. All probes are answered without
@@ -12,8 +14,11 @@ type recipe struct {
 	probes         []probe
 }
 
-func TestRecipes(t *testing.T) {
-	w := newWorld(t)
+// Run tries all recipes in a lab of two nodes that has the image busybox, and leaves
+// nothing there but namespaces.
+func Run(t *testing.T, l *lab.Lab) {
+	w := newWorld(t, l)
+	defer w.host.Must(t, "for n in shop office prod; do kubectl delete pods,services --all --namespace $n --timeout=60s || exit; done")
 	w.see(t, "before any policy", recipes[0].probes, true)
 	for i, r := range recipes {
 		t.Run(r.name, func(t *testing.T) {
