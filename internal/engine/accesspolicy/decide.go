@@ -54,6 +54,9 @@ func (s Set) Allows(r Request) (grant int, ok bool) {
 	return 0, false
 }
 
+// Namespaced says whether the grant at that position is for namespaces.
+func (s Set) Namespaced(grant int) bool { return len(s.grants[grant].namespaces) > 0 }
+
 func (g *grant) allows(r *Request) bool {
 	if len(g.namespaces) == 0 {
 		return g.policy.table.allows(r)

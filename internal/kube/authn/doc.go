@@ -5,7 +5,7 @@
 //	                                │ engine/token    well-formed, fresh, for STS?
 //	                                │ Credentials     whose access key, what secret?
 //	                                │ engine/sigv4    signed with it, for this cluster?
-//	                                │ Sources         creator, aws-auth: which user, which groups?
+//	                                │ Sources         creator, access entries, aws-auth: which user?
 //	             ◄── status ────────┘
 //
 // On EKS this is aws-iam-authenticator, which sends the token's presigned URL to
@@ -21,9 +21,14 @@
 //     yet read) is HTTP 500, which the API server tries again; it is never
 //     passed off as a refusal.
 //
+// Which sources count is the cluster's authentication mode's to say: see [Modes].
+// Access entries are looked up as they are at the time, so that a change is in force
+// when the call that made it returns.
+//
 // The ConfigMap aws-auth is followed by [AWSAuth]. A change is in force when its
 // watch event arrives, milliseconds after the write, save for what the API
 // server itself caches (--authentication-token-webhook-cache-ttl).
 //
-// Package csr, below, signs certificate requests.
+// Package csr, below, signs certificate requests; package authz, beside, is the
+// authorizer served on the same socket.
 package authn

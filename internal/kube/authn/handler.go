@@ -40,8 +40,10 @@ type Handler struct {
 	// allows. It is called for each new connection, by which an API server that
 	// was started anew is known. May be nil.
 	Settled func(context.Context) error
-	Metrics *Metrics         // may be nil
-	Now     func() time.Time // nil means time.Now
+	// Authorizer answers at /authorize, on the same socket. May be nil.
+	Authorizer http.Handler
+	Metrics    *Metrics         // may be nil
+	Now        func() time.Time // nil means time.Now
 
 	signatures *sigv4.Verifier
 	mux        *http.ServeMux
@@ -65,6 +67,9 @@ func (h *Handler) Ready() (*Handler, error) {
 	h.signatures = sigv4.NewVerifier(1024)
 	h.mux = http.NewServeMux()
 	h.mux.HandleFunc("/authenticate", h.review)
+	if h.Authorizer != nil {
+		h.mux.Handle("/authorize", h.Authorizer)
+	}
 	h.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	return h, nil
 }
