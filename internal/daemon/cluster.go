@@ -107,6 +107,7 @@ func (d *Daemon) serveCluster(ctx context.Context, k *cluster) error {
 		return err
 	}
 	d.running.Go(func() { d.startNodesOf(k.live, k) })
+	d.running.Go(func() { d.tendKeys(k.live, k) })
 	if err := k.plane.WaitReady(ctx, nil); err != nil {
 		return err
 	}
@@ -141,6 +142,9 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		Socket: apiSocket(c.Name), GC: gc.Default,
 	}
 	if k.bundle, err = k.config.Prepare(time.Now()); err != nil {
+		return nil, err
+	}
+	if err := d.publishKeys(c); err != nil {
 		return nil, err
 	}
 	sockets := []supervise.Socket{
@@ -225,6 +229,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	note(d.deleteKeys(ctx, "/eksact/kube/"+c.ID+"/"))
 	note(os.RemoveAll(d.clusterDir(c)))
 	d.forgetCluster(c)
+	d.forgetKeys(c)
 	d.refreshHosts()
 	if failed == nil {
 		slog.Info("cluster removed", "cluster", c.Name)

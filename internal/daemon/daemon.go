@@ -79,6 +79,7 @@ type Daemon struct {
 
 	policySwitches policySwitches
 	endpoints      publicEndpoints
+	issuers        issuers
 
 	open    chan struct{} // closed when the front door is open
 	failed  chan struct{} // closed when it will not open, for the reason failure
@@ -197,6 +198,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	if err := d.openEndpoints(ctx); err != nil {
 		return err
 	}
+	d.openIssuers()
 	if err := d.serveNames(ctx); err != nil {
 		return err
 	}
@@ -232,7 +234,7 @@ func (d *Daemon) serveDoor(ctx context.Context) error {
 			return fmt.Errorf("the AWS front door at %s: %w", socket.Address, err)
 		}
 		d.running.Go(func() {
-			if err := front.Serve(ctx, l, d.authority.tlsConfig(), d.front, slog.Default(), time.Second); err != nil && ctx.Err() == nil {
+			if err := front.Serve(ctx, l, d.authority.tlsConfig(), d.door(), slog.Default(), time.Second); err != nil && ctx.Err() == nil {
 				slog.Error("the AWS front door closed", "address", l.Addr(), "error", err)
 			}
 		})

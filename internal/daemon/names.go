@@ -45,6 +45,9 @@ func (d *Daemon) writeHosts() error {
 			entries = append(entries, hosts.Entry{Name: k.record.Host, Address: a})
 		}
 	}
+	if len(d.clusters) > 0 {
+		entries = append(entries, hosts.Entry{Name: d.issuerHost(), Address: d.network.Front()})
+	}
 	d.mu.Unlock()
 	for name, all := range d.balancers.Names() {
 		for _, a := range all {

@@ -38,7 +38,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.sts = sts.New(d.store, place, d.iam, time.Now)
-	d.idp = idp.New(idp.Options{})
+	d.idp = idp.New(idp.Options{Here: d.issuerAt})
 	d.sts.UseIssuers(d.idp)
 	d.iam.ReadThumbprints(d.idp.Thumbprint)
 	var zones []string

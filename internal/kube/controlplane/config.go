@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"crypto"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -84,6 +85,12 @@ func (c Config) service(n int) netip.Addr {
 // DNSAddress is where the cluster's DNS answers, 172.20.0.10.
 func (c Config) DNSAddress() netip.Addr { return c.service(10) }
 
+// Keys are the public keys of the cluster's service account tokens, as they are on
+// disk: see pki.PublishedKeys.
+func (c Config) Keys(now time.Time) ([]crypto.PublicKey, error) {
+	return pki.PublishedKeys(c.path("pki"), now)
+}
+
 func (c Config) identity() pki.Identity {
 	return pki.Identity{EndpointHost: c.EndpointHost, ServiceAddress: c.service(1), Private: c.Private, Public: c.Public}
 }
@@ -100,9 +107,13 @@ func (c Config) AuditLog() string { return c.path("logs", "audit.log") }
 // "kube-controller-manager" or "kube-scheduler".
 func (c Config) Log(component string) string { return c.path("logs", component+".log") }
 
-// Certificates brings the cluster's certificates up to date as of now. Prepare
-// does it too; a daemon that runs for months calls it daily, and the components
-// pick up what changed.
+// Certificates brings the cluster's certificates and keys up to date as of now.
+// Prepare does it too; a daemon that runs for months calls it daily. The components
+// pick up what changed of certificates; a new key for service account tokens changes
+// their Specs.
 func (c Config) Certificates(now time.Time) (*pki.Bundle, error) {
+	if err := pki.RotateServiceAccounts(c.path("pki"), now); err != nil {
+		return nil, err
+	}
 	return pki.Ensure(c.path("pki"), c.identity(), now)
 }

@@ -77,8 +77,12 @@ func (c Config) apiServerFlags(b *pki.Bundle) []string {
 		{"authentication-token-webhook-config-file", c.file("token-webhook.yaml")},
 		{"authentication-token-webhook-version", "v1"},
 		{"authentication-token-webhook-cache-ttl", "0s"},
+		// A day is the longest that EKS makes tokens for. Those for STS are for STS
+		// alone: its name is not among the API's own audiences.
 		{"service-account-issuer", c.Issuer},
-		{"service-account-key-file", b.ServiceAccount},
+		{"service-account-jwks-uri", c.Issuer + "/keys"},
+		{"service-account-max-token-expiration", "24h"},
+		{"service-account-key-file", b.ServiceAccountPublic},
 		{"service-account-signing-key-file", b.ServiceAccount},
 		{"api-audiences", "https://kubernetes.default.svc"},
 

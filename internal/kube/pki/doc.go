@@ -17,7 +17,9 @@
 //     pass for the webhook that says who is who.
 //
 // Service account tokens are signed with an RSA key (RS256), as on EKS:
-// consumers of an OpenID Connect issuer may count on no other algorithm.
+// consumers of an OpenID Connect issuer may count on no other algorithm. The key
+// changes every seven days, as EKS's does; keys overlap: of those that signed before,
+// the public halves stay, for the API server to accept and for the issuer to publish.
 // Everything else is ECDSA on P-256.
 //
 // On disk each identity is one PEM file, key and certificate together, written

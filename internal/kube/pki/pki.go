@@ -52,7 +52,8 @@ type Bundle struct {
 	ControllerManager, Scheduler                    string // clients of the API server
 	LoopbackServer                                  string // serves on 127.0.0.1 inside the namespace
 	WebhookClient                                   string
-	ServiceAccount                                  string // signing key; tokens are checked with its public half
+	ServiceAccount                                  string // the key that signs service account tokens
+	ServiceAccountPublic                            string // those that tokens are checked with
 	CAPEM                                           []byte // the certificate in every kubeconfig
 	ca, loopbackCA, admin, loopbackServer, whClient *identity
 	serviceAccount                                  crypto.Signer
@@ -111,8 +112,7 @@ func Ensure(dir string, who Identity, now time.Time) (*Bundle, error) {
 			*want.id = id
 		}
 	}
-	b.ServiceAccount = in("service-account.key")
-	if b.serviceAccount, err = ensureKey(b.ServiceAccount); err != nil {
+	if err := b.ensureServiceAccounts(dir, now); err != nil {
 		return nil, err
 	}
 	b.encryption, err = ensureSecret(in("encryption.key"))
@@ -129,8 +129,7 @@ func serving(who Identity) leaf {
 	return server("apiserver", "kube-apiserver", names, addresses)
 }
 
-// ensureKey reads the key that signs service account tokens, or makes it. It is
-// never replaced: every token in use would become worthless.
+// ensureKey reads the key that signs service account tokens, or makes it.
 func ensureKey(path string) (crypto.Signer, error) {
 	data, err := os.ReadFile(path)
 	if err == nil {
@@ -171,10 +170,6 @@ func ensureSecret(path string) (string, error) {
 
 // EncryptionKey is the secretbox key for Secrets in etcd: 32 bytes in base64.
 func (b *Bundle) EncryptionKey() string { return b.encryption }
-
-// ServiceAccountKey is the public half of the key that signs service account
-// tokens: what the cluster's OpenID Connect issuer publishes.
-func (b *Bundle) ServiceAccountKey() crypto.PublicKey { return b.serviceAccount.Public() }
 
 // Signer is the cluster's CA, for signing certificate requests.
 func (b *Bundle) Signer() (*x509.Certificate, crypto.Signer) { return b.ca.cert, b.ca.key }
