@@ -138,7 +138,7 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		Name: c.Name, EndpointHost: c.Host, Issuer: c.Issuer, Version: c.Version,
 		Private: k.private, Public: k.public, ServiceCIDR: c.ServiceCIDR,
 		NetNS: ns, Etcd: "unix://" + d.config.etcdSocket(), EtcdPrefix: "/eksact/kube/" + c.ID,
-		TokenWebhook: webhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
+		TokenWebhook: webhookAddress, IdentityWebhook: identityWebhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
 		Socket: apiSocket(c.Name), GC: gc.Default,
 	}
 	if k.bundle, err = k.config.Prepare(time.Now()); err != nil {
@@ -150,6 +150,7 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 	sockets := []supervise.Socket{
 		k.config.ListenSocket(),
 		{Name: webhookSocket(c.Name), NetNS: ns, Network: "tcp", Address: webhookAddress},
+		identitySocket(k),
 	}
 	for _, s := range sockets {
 		if err := d.keeper.Keep(s); err != nil {
@@ -222,6 +223,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	}
 	note(d.keeper.Close(apiSocket(c.Name)))
 	note(d.keeper.Close(webhookSocket(c.Name)))
+	note(d.keeper.Close(identitySocket(&cluster{record: c}).Name))
 	note(d.network.DetachControlPlane(ctx, c.Name))
 	note(d.closeEndpoint(ctx, c))
 	note(d.removePlane(ctx, c))

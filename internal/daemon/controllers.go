@@ -25,6 +25,9 @@ func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 	if err := d.runAuthenticator(ctx, k); err != nil {
 		return err
 	}
+	if err := d.runPodIdentity(ctx, k); err != nil {
+		return err
+	}
 	d.runNetworkPolicies(ctx, k)
 	signer := &csr.Controller{
 		Requests:  k.client.CertificatesV1().CertificateSigningRequests(),

@@ -25,14 +25,21 @@ var objectFiles embed.FS
 // manager is the field manager of EKS's own controllers.
 const manager = "eks"
 
-// Bootstrap makes the objects that an EKS cluster has. EKS's own roles and bindings
-// are applied each time. CoreDNS, if it is given, as it is for a new cluster, is made
+// Bootstrap makes the objects that an EKS cluster has. EKS's own roles, bindings and
+// webhooks are applied each time. CoreDNS, if it is given, as it is for a new cluster, is made
 // where it is missing and otherwise left as it is. Call it once the API is ready; it
 // tries again what fails for a moment, until ctx ends.
 func (p *Plane) Bootstrap(ctx context.Context, dns *CoreDNS) error {
 	roles, err := manifest("roles.yaml", nil)
 	if err != nil {
 		return err
+	}
+	if p.webhook != nil {
+		webhooks, err := manifest("webhooks.yaml", p.webhook)
+		if err != nil {
+			return err
+		}
+		roles = append(roles, webhooks...)
 	}
 	var coredns []*unstructured.Unstructured
 	if dns != nil {
@@ -88,14 +95,15 @@ var kinds = map[string]struct {
 	resource   schema.GroupVersionResource
 	namespaced bool
 }{
-	"Namespace":           {schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, false},
-	"ServiceAccount":      {schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}, true},
-	"ConfigMap":           {schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, true},
-	"Service":             {schema.GroupVersionResource{Version: "v1", Resource: "services"}, true},
-	"Deployment":          {schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, true},
-	"PodDisruptionBudget": {schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}, true},
-	"ClusterRole":         {schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}, false},
-	"ClusterRoleBinding":  {schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"}, false},
+	"Namespace":                    {schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, false},
+	"ServiceAccount":               {schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}, true},
+	"ConfigMap":                    {schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, true},
+	"Service":                      {schema.GroupVersionResource{Version: "v1", Resource: "services"}, true},
+	"Deployment":                   {schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, true},
+	"PodDisruptionBudget":          {schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}, true},
+	"ClusterRole":                  {schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}, false},
+	"MutatingWebhookConfiguration": {schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"}, false},
+	"ClusterRoleBinding":           {schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"}, false},
 }
 
 // create makes an object where it is missing. It looks first: a Service that is

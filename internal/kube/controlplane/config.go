@@ -38,6 +38,9 @@ type Config struct {
 	// TokenWebhook is where the token webhook listens inside the namespace,
 	// "127.0.0.1:21362".
 	TokenWebhook string
+	// IdentityWebhook is where the webhook that gives pods their AWS identities
+	// listens, beside it; "" if none does.
+	IdentityWebhook string
 
 	// Dir is the cluster's directory. Certificates, configuration and logs are
 	// below it.

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"slices"
@@ -25,6 +26,7 @@ type Plane struct {
 	objects  dynamic.Interface
 	metadata metadata.Interface
 	dns      string // address of the cluster's DNS
+	webhook  any    // data of webhooks.yaml; nil without
 }
 
 // Open prepares to talk to the cluster's API; nothing is sent yet.
@@ -42,7 +44,11 @@ func (c Config) Open(b *pki.Bundle) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
 	}
-	return &Plane{c.Name, config, client, objects, meta, c.DNSAddress().String()}, nil
+	p := &Plane{cluster: c.Name, config: config, client: client, objects: objects, metadata: meta, dns: c.DNSAddress().String()}
+	if c.IdentityWebhook != "" {
+		p.webhook = map[string]any{"Address": c.IdentityWebhook, "CA": base64.StdEncoding.EncodeToString(b.LoopbackCAPEM())}
+	}
+	return p, nil
 }
 
 // REST is how the daemon reaches the API: by its own certificate (group
