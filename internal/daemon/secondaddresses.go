@@ -21,10 +21,14 @@ func (s secondAddresses) Load(p *ruleset.Program) error {
 	return s.Enforcer.Load(&with)
 }
 
-func (s secondAddresses) Apply(d *ruleset.Delta) error {
-	with := *d
-	with.Egress = andSecond(d.Egress)
-	return s.Enforcer.Apply(&with)
+func (s secondAddresses) Apply(deltas ...*ruleset.Delta) error {
+	all := make([]*ruleset.Delta, len(deltas))
+	for i, d := range deltas {
+		with := *d
+		with.Egress = andSecond(d.Egress)
+		all[i] = &with
+	}
+	return s.Enforcer.Apply(all...)
 }
 
 func andSecond(chains map[netip.Addr]string) map[netip.Addr]string {

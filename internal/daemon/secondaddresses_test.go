@@ -12,7 +12,10 @@ import (
 type noted struct{ egress, ingress map[netip.Addr]string }
 
 func (n *noted) Load(p *ruleset.Program) error { n.egress, n.ingress = p.Egress, p.Ingress; return nil }
-func (n *noted) Apply(d *ruleset.Delta) error  { n.egress, n.ingress = d.Egress, d.Ingress; return nil }
+func (n *noted) Apply(d ...*ruleset.Delta) error {
+	n.egress, n.ingress = d[0].Egress, d[0].Ingress
+	return nil
+}
 
 func TestSecondAddressesAreRestrictedToo(t *testing.T) {
 	pod, other := netip.MustParseAddr("10.0.65.3"), netip.MustParseAddr("fd00::1")
