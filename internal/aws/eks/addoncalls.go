@@ -86,7 +86,8 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 	return &eks.CreateAddonOutput{Addon: s.addonView(a)}, nil
 }
 
-// ready refuses to change the add-ons of a cluster that does not serve.
+// ready refuses to change the add-ons or access entries of a cluster that does not
+// serve.
 func (s *Service) ready(tx *store.Tx, cluster, doing string) error {
 	c, ok := s.clusters.In(tx).Get(cluster)
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/mapping"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -18,7 +19,8 @@ import (
 const maxClusters = 100
 
 // CreateCluster validates the request, writes the record and answers with a
-// cluster that is CREATING. Its caller becomes the cluster's hidden admin.
+// cluster that is CREATING. Its caller becomes the cluster's admin: hidden in mode
+// CONFIG_MAP, by an access entry in the others.
 func (s *Service) CreateCluster(ctx context.Context, in *eks.CreateClusterInput) (*eks.CreateClusterOutput, error) {
 	name := aws.ToString(in.Name)
 	if err := checkName("name", name); err != nil {
@@ -48,6 +50,9 @@ func (s *Service) CreateCluster(ctx context.Context, in *eks.CreateClusterInput)
 			return limitExceeded(name, "Cluster limit exceeded for account.")
 		}
 		table.Put(name, c)
+		if e, ok := s.creatorEntry(c); ok && mapping.Mode(c.AuthenticationMode).AccessEntries() {
+			s.putEntry(tx, e)
+		}
 		return nil
 	})
 	if err != nil {
@@ -182,10 +187,8 @@ func (c *Cluster) setAccess(in *types.CreateAccessConfigRequest) error {
 		if !c.CreatorAdmin {
 			return invalidParameter(c.Name, "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP")
 		}
-	case types.AuthenticationModeApiAndConfigMap:
+	case types.AuthenticationModeApiAndConfigMap, types.AuthenticationModeApi:
 		c.AuthenticationMode = string(in.AuthenticationMode)
-	case types.AuthenticationModeApi:
-		return unsupported(c.Name, "authenticationMode API", "there are no access entries; use CONFIG_MAP or API_AND_CONFIG_MAP")
 	default:
 		return invalidParameter(c.Name, "Invalid authentication mode: %s", in.AuthenticationMode)
 	}

@@ -142,7 +142,6 @@ func TestCreateRefuses(t *testing.T) {
 		{"IPv6", func(in *eks.CreateClusterInput) {
 			in.KubernetesNetworkConfig = &types.KubernetesNetworkConfigRequest{IpFamily: "ipv6"}
 		}, "ipFamily ipv6 is not supported by eksact: the VPC has no IPv6 blocks"},
-		{"access entries", access("API", nil), "authenticationMode API is not supported by eksact: there are no access entries; use CONFIG_MAP or API_AND_CONFIG_MAP"},
 		{"no admin at all", access("CONFIG_MAP", aws.Bool(false)), "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP"},
 		{"no mode", access("ANY", nil), "Invalid authentication mode: ANY"},
 		{"a log type", logging(types.LogSetup{Enabled: aws.Bool(true), Types: []types.LogType{"etcd"}}), "Unknown cluster log type: etcd"},

@@ -1,5 +1,5 @@
-// Package eks is Amazon EKS's API for clusters and their add-ons: create, describe,
-// list, update, tag and delete them. Behaviour and error texts are EKS's own, from its API
+// Package eks is Amazon EKS's API for clusters, their add-ons and their access entries:
+// create, describe, list, update, tag and delete them. Behaviour and error texts are EKS's own, from its API
 // reference and from what it was seen to answer.
 //
 // A handler validates, writes the cluster's record and answers at once, as EKS
@@ -10,6 +10,9 @@
 //	ACTIVE    → Runtime.Start once in the life of the daemon, again until it works
 //	UPDATING  → the update that is in progress is carried out → ACTIVE
 //	DELETING  → Runtime.Stop → the record is gone
+//
+// Access entries need nobody to carry them out: they count, by Holder, as soon as they
+// are recorded.
 //
 // Once a cluster serves, the same goroutine sets up, changes and removes its add-ons,
 // one after another.
@@ -23,9 +26,8 @@
 //
 // # What differs from EKS
 //
-//   - What isn't there is refused by its name: authentication mode API,
-//     customer keys, Auto Mode, IPv6, Outposts, hybrid
-//     nodes, zonal shift, scaling tiers, control plane settings, and clusters
+//   - What isn't there is refused by its name: customer keys, Auto Mode, IPv6,
+//     Outposts, hybrid nodes, zonal shift, scaling tiers, control plane settings, and clusters
 //     without the default add-ons.
 //   - Add-ons are vpc-cni, coredns and kube-proxy, each in one version. What can be
 //     set of them is what DescribeAddonConfiguration shows; EKS's other values are

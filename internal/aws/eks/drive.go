@@ -213,6 +213,9 @@ func (d *driver) update(ctx context.Context, c Cluster) error {
 			failure = d.s.Runtime.SetLogging(d.live, c, u.Logging)
 		case types.UpdateTypeEndpointAccessUpdate:
 			failure = d.s.Runtime.SetAccess(d.live, c, *u.Access)
+		case types.UpdateTypeAccessConfigUpdate:
+			// Before the mode counts it: the creator is never without access.
+			failure = d.s.enterCreator(d.live, c)
 		}
 	}
 	if d.live.Err() != nil {
@@ -262,6 +265,8 @@ func (u *Update) apply(c *Cluster) {
 		c.Logging = u.Logging
 	case types.UpdateTypeEndpointAccessUpdate:
 		c.setAccessTo(*u.Access)
+	case types.UpdateTypeAccessConfigUpdate:
+		c.AuthenticationMode = u.AuthenticationMode
 	case types.UpdateTypeDeletionProtectionUpdate:
 		c.DeletionProtection = u.DeletionProtection
 	case types.UpdateTypeUpgradePolicyUpdate:
@@ -275,6 +280,9 @@ func (d *driver) remove(ctx context.Context, c Cluster) error {
 	if err == nil {
 		d.s.setServing(d.id, false)
 		err = d.s.Network.RemoveSecurityGroup(ctx, c.ClusterSecurityGroup)
+	}
+	if err == nil {
+		err = d.s.dropEntries(ctx, d.name)
 	}
 	if err != nil {
 		return errors.Join(err, d.change(ctx, func(c *Cluster) { c.Issues = []Issue{issueOf(c.Name, err)} }))

@@ -192,7 +192,18 @@ func (r *runtime) seen() []string {
 	return append([]string{}, r.calls...)
 }
 
-type roles struct{ passErr error }
+type roles struct {
+	passErr    error
+	principals map[string]string // ARN → id, beside alice
+}
+
+func (r *roles) PrincipalID(arn string) (string, bool) {
+	if arn == alice {
+		return "AIDAALICE", true
+	}
+	id, ok := r.principals[arn]
+	return id, ok
+}
 
 func (r *roles) Assumable(_ context.Context, arn, service string) bool {
 	return arn == role && service == "eks.amazonaws.com"

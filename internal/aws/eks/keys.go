@@ -26,6 +26,7 @@ func (s *Service) addKeys(svc *api.Service) {
 	api.WithKeys(svc, "UpdateClusterConfig", func(_ context.Context, in *eks.UpdateClusterConfigInput, key string) policy.Values {
 		return changeKey(in, key)
 	})
+	s.addEntryKeys(svc)
 	// Tags at creation need the permission to tag.
 	// https://docs.aws.amazon.com/eks/latest/userguide/eks-using-tags.html
 	api.WithNeeds(svc, "CreateCluster", func(_ context.Context, in *eks.CreateClusterInput) []api.Need {
@@ -169,12 +170,16 @@ func keyARNs(list []types.EncryptionConfig) policy.Values {
 	return policy.Many(arns)
 }
 
-// ofResource answers for the condition keys of a cluster or add-on: its tags.
+// ofResource answers for the condition keys of a cluster, add-on or access entry: its
+// tags, and what an entry says of its principal.
 func (s *Service) ofResource(arn, key string) policy.Values {
 	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
 	r, err := s.resourceOf(&arn)
-	if !isTag || err != nil {
+	if err != nil {
 		return policy.Values{}
+	}
+	if !isTag {
+		return s.ofEntry(r, key)
 	}
 	tags, _ := r.tags(s)
 	return api.TagValue(tags, tag)

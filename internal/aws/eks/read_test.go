@@ -186,7 +186,8 @@ func TestResourcesOfOperations(t *testing.T) {
 	svc := w.Service.Service()
 	cluster := []string{"arn:aws:eks:us-west-2:111122223333:cluster/c"}
 	addon := []string{"arn:aws:eks:us-west-2:111122223333:addon/c/a/*"}
-	name, arn := aws.String("c"), aws.String("arn:x")
+	entry := []string{"arn:aws:eks:us-west-2:111122223333:access-entry/c/role/111122223333/dev/*"}
+	name, arn, principal := aws.String("c"), aws.String("arn:x"), aws.String(devRole)
 	for op, test := range map[string]struct {
 		in   any
 		want []string
@@ -209,6 +210,16 @@ func TestResourcesOfOperations(t *testing.T) {
 		"DeleteAddon":                {&eks.DeleteAddonInput{ClusterName: name, AddonName: aws.String("a")}, addon},
 		"DescribeAddonVersions":      {&eks.DescribeAddonVersionsInput{}, nil},
 		"DescribeAddonConfiguration": {&eks.DescribeAddonConfigurationInput{}, nil},
+
+		"CreateAccessEntry":            {&eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, cluster},
+		"ListAccessEntries":            {&eks.ListAccessEntriesInput{ClusterName: name}, cluster},
+		"DescribeAccessEntry":          {&eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"UpdateAccessEntry":            {&eks.UpdateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"DeleteAccessEntry":            {&eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"AssociateAccessPolicy":        {&eks.AssociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"DisassociateAccessPolicy":     {&eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"ListAssociatedAccessPolicies": {&eks.ListAssociatedAccessPoliciesInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"ListAccessPolicies":           {&eks.ListAccessPoliciesInput{}, nil},
 	} {
 		o, ok := svc.Operations[op]
 		if !ok {
@@ -223,7 +234,7 @@ func TestResourcesOfOperations(t *testing.T) {
 			t.Errorf("%s touches %v, want %v", op, got, test.want)
 		}
 	}
-	if len(svc.Operations) != 18 {
+	if len(svc.Operations) != 27 {
 		t.Errorf("%d operations are registered", len(svc.Operations))
 	}
 }

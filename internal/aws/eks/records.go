@@ -29,11 +29,11 @@ type Cluster struct {
 	Version string // "1.37"
 	RoleARN string
 
-	// Creator called CreateCluster: the hidden admin of the cluster, in no
-	// ConfigMap, when CreatorAdmin is set.
+	// Creator called CreateCluster. When CreatorAdmin is set it is the cluster's
+	// admin: in mode CONFIG_MAP hidden, in no ConfigMap, else by an access entry.
 	Creator            Principal
 	CreatorAdmin       bool
-	AuthenticationMode string // "CONFIG_MAP", "API_AND_CONFIG_MAP"
+	AuthenticationMode string // a mapping.Mode
 
 	VPC                  string
 	Subnets              []string
@@ -105,6 +105,7 @@ type Update struct {
 	DeletionProtection bool
 	SupportType        string
 	Access             *Access `json:",omitempty"`
+	AuthenticationMode string  `json:",omitempty"`
 	AddonVersion       string  `json:",omitempty"`
 	Configuration      string  `json:",omitempty"`
 	Conflicts          string  `json:",omitempty"`

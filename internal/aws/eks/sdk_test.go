@@ -118,6 +118,7 @@ type anyRole struct{}
 
 func (anyRole) Assumable(context.Context, string, string) bool  { return true }
 func (anyRole) CheckPass(context.Context, string, string) error { return nil }
+func (anyRole) PrincipalID(arn string) (string, bool)           { return "ID-" + arn, true }
 
 func (a *account) network(t *testing.T) {
 	t.Helper()

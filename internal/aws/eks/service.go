@@ -46,6 +46,9 @@ type Roles interface {
 	// CheckPass returns the AccessDenied error unless ctx's caller is allowed
 	// iam:PassRole on the role, with iam:PassedToService as service.
 	CheckPass(ctx context.Context, roleARN, service string) error
+	// PrincipalID is the unique id of the account's user, role or root of that ARN,
+	// path included, if it exists.
+	PrincipalID(arn string) (id string, ok bool)
 }
 
 // Network is what EKS asks of EC2.
@@ -86,6 +89,8 @@ type Service struct {
 	clusters *store.Table[Cluster]
 	updates  *store.Table[Update]
 	addons   *store.Table[Addon]
+	entries  *store.Table[AccessEntry]
+	holders  holders // of entries
 
 	mu      sync.Mutex
 	serving map[string]bool // by cluster ID: Start has returned in this process
@@ -98,14 +103,18 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
+	s := &Service{
 		Deps:     d,
 		clusters: store.NewTable[Cluster](d.Store, "eks/cluster"),
 		updates:  store.NewTable[Update](d.Store, "eks/update"),
 		addons:   store.NewTable[Addon](d.Store, "eks/addon"),
+		entries:  store.NewTable[AccessEntry](d.Store, "eks/access-entry"),
+		holders:  holders{all: map[holderKey]*Holder{}},
 		serving:  map[string]bool{},
 		changed:  make(chan struct{}),
 	}
+	s.entries.Watch(func(_ string, old, new *AccessEntry) { s.holders.note(s, old, new) })
+	return s
 }
 
 // Service lists the operations for the front door. The resources of those that are
@@ -127,6 +136,7 @@ func (s *Service) Service() *api.Service {
 		return []string{strings.TrimSuffix(s.ARN("*"), "cluster/*") + "*"}
 	})
 	s.addAddons(svc)
+	s.addEntries(svc)
 	s.addKeys(svc)
 	return svc
 }
@@ -145,6 +155,30 @@ func (s *Service) addAddons(svc *api.Service) {
 	})
 	api.Add(svc, "DescribeAddonVersions", s.DescribeAddonVersions, nil)
 	api.Add(svc, "DescribeAddonConfiguration", s.DescribeAddonConfiguration, nil)
+}
+
+func (s *Service) addEntries(svc *api.Service) {
+	api.Add(svc, "CreateAccessEntry", s.CreateAccessEntry, func(_ context.Context, in *eks.CreateAccessEntryInput) []string { return s.arns(in.ClusterName) })
+	api.Add(svc, "DescribeAccessEntry", s.DescribeAccessEntry, func(_ context.Context, in *eks.DescribeAccessEntryInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "ListAccessEntries", s.ListAccessEntries, func(_ context.Context, in *eks.ListAccessEntriesInput) []string { return s.arns(in.ClusterName) })
+	api.Add(svc, "UpdateAccessEntry", s.UpdateAccessEntry, func(_ context.Context, in *eks.UpdateAccessEntryInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "DeleteAccessEntry", s.DeleteAccessEntry, func(_ context.Context, in *eks.DeleteAccessEntryInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "AssociateAccessPolicy", s.AssociateAccessPolicy, func(_ context.Context, in *eks.AssociateAccessPolicyInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "DisassociateAccessPolicy", s.DisassociateAccessPolicy, func(_ context.Context, in *eks.DisassociateAccessPolicyInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "ListAssociatedAccessPolicies", s.ListAssociatedAccessPolicies, func(_ context.Context, in *eks.ListAssociatedAccessPoliciesInput) []string {
+		return s.entryARNs(in.ClusterName, in.PrincipalArn)
+	})
+	api.Add(svc, "ListAccessPolicies", s.ListAccessPolicies, nil)
 }
 
 // Cluster returns the record of a cluster.

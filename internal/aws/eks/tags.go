@@ -12,7 +12,7 @@ import (
 	"github.com/eksact/eksact/internal/store"
 )
 
-// TagResource adds tags to a cluster or add-on, and replaces the values of those it has.
+// TagResource adds tags to a cluster, add-on or access entry, and replaces the values of those it has.
 func (s *Service) TagResource(ctx context.Context, in *eks.TagResourceInput) (*eks.TagResourceOutput, error) {
 	if len(in.Tags) == 0 {
 		return nil, badRequest("At least one tag must be given.")
@@ -26,7 +26,7 @@ func (s *Service) TagResource(ctx context.Context, in *eks.TagResourceInput) (*e
 	})
 }
 
-// UntagResource removes tags from a cluster or add-on; keys it doesn't have are no error.
+// UntagResource removes tags from one; keys it doesn't have are no error.
 func (s *Service) UntagResource(ctx context.Context, in *eks.UntagResourceInput) (*eks.UntagResourceOutput, error) {
 	if len(in.TagKeys) == 0 {
 		return nil, badRequest("At least one tag key must be given.")
@@ -39,7 +39,7 @@ func (s *Service) UntagResource(ctx context.Context, in *eks.UntagResourceInput)
 	})
 }
 
-// ListTagsForResource shows the tags of a cluster or add-on.
+// ListTagsForResource shows the tags of one.
 func (s *Service) ListTagsForResource(_ context.Context, in *eks.ListTagsForResourceInput) (*eks.ListTagsForResourceOutput, error) {
 	r, err := s.resourceOf(in.ResourceArn)
 	if err != nil {
@@ -65,7 +65,16 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 		return tags, change(tags)
 	}
 	return s.Store.Update(ctx, func(tx *store.Tx) (err error) {
-		if r.addon != "" {
+		switch {
+		case r.entry != "":
+			e, ok := s.entries.In(tx).Get(entryKey(r.cluster, r.entry))
+			if !ok || e.ID != r.id {
+				return noResource(arn)
+			}
+			e.Tags, err = changed(e.Tags)
+			s.entries.In(tx).Put(entryKey(r.cluster, r.entry), e)
+			return err
+		case r.addon != "":
 			a, ok := s.addons.In(tx).Get(addonKey(r.cluster, r.addon))
 			if !ok || a.ID != r.id {
 				return noResource(arn)
@@ -84,11 +93,20 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 	})
 }
 
-// resource is what an ARN names: a cluster, or an add-on of it.
-type resource struct{ cluster, addon, id string }
+// resource is what an ARN names: a cluster, or an add-on or access entry of it.
+type resource struct {
+	cluster string
+	addon   string // its name
+	entry   string // its principal's ARN
+	id      string
+}
 
 func (r resource) tags(s *Service) (tags map[string]string, ok bool) {
-	if r.addon == "" {
+	switch {
+	case r.entry != "":
+		e, ok := s.entries.Get(entryKey(r.cluster, r.entry))
+		return e.Tags, ok && e.ID == r.id
+	case r.addon == "":
 		c, ok := s.clusters.Get(r.cluster)
 		return c.Tags, ok
 	}
@@ -109,7 +127,14 @@ func (s *Service) resourceOf(arn *string) (resource, error) {
 	case kind == "cluster" && checkName("name", name) == nil:
 		return resource{cluster: name}, nil
 	case kind == "addon" && len(parts) == 3:
-		return resource{parts[0], parts[1], parts[2]}, nil
+		return resource{cluster: parts[0], addon: parts[1], id: parts[2]}, nil
+	case kind == "access-entry" && len(parts) == 5:
+		// The ARN does not tell the principal's path: the id finds it.
+		for e := range s.entriesOf(parts[0]) {
+			if e.ID == parts[4] && s.entryARN(e.Cluster, e.Principal.ARN) == *arn {
+				return resource{cluster: e.Cluster, entry: e.Principal.ARN, id: e.ID}, nil
+			}
+		}
 	}
 	return resource{}, noResource(arn)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/uuid"
 
+	"github.com/eksact/eksact/internal/engine/mapping"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -139,6 +140,8 @@ func (u *Update) plan(c Cluster, in *eks.UpdateClusterConfigInput) error {
 		return u.planSupport(c, in.UpgradePolicy)
 	case types.UpdateTypeEndpointAccessUpdate:
 		return u.planAccess(c, in.ResourcesVpcConfig)
+	case types.UpdateTypeAccessConfigUpdate:
+		return u.planMode(c, in.AccessConfig)
 	}
 	return unsupported(c.Name, u.Type, "this part of a cluster can't be changed")
 }
@@ -178,5 +181,23 @@ func (u *Update) planAccess(c Cluster, in *types.VpcConfigRequest) error {
 			now.Private, now.Public, strings.Join(now.CIDRs, ", "))
 	}
 	u.Access, u.Params = &want, accessParams(want, in)
+	return nil
+}
+
+// nextMode is the one mode that a cluster of another can go to.
+var nextMode = map[mapping.Mode]mapping.Mode{
+	mapping.ModeConfigMap:       mapping.ModeAPIAndConfigMap,
+	mapping.ModeAPIAndConfigMap: mapping.ModeAPI,
+}
+
+func (u *Update) planMode(c Cluster, in *types.UpdateAccessConfigRequest) error {
+	u.AuthenticationMode = string(in.AuthenticationMode)
+	u.Params = []Param{{string(types.UpdateParamTypeAuthenticationMode), u.AuthenticationMode}}
+	switch {
+	case !slices.Contains(in.AuthenticationMode.Values(), in.AuthenticationMode):
+		return invalidParameter(c.Name, "Invalid authentication mode: %s", u.AuthenticationMode)
+	case nextMode[mapping.Mode(c.AuthenticationMode)] != mapping.Mode(u.AuthenticationMode):
+		return invalidParameter(c.Name, "Unsupported authentication mode update from %s to %s", c.AuthenticationMode, u.AuthenticationMode)
+	}
 	return nil
 }

@@ -143,7 +143,11 @@ func TestUpdateRefuses(t *testing.T) {
 			}, "VpcConfigUpdate is not supported by eksact: this part of a cluster can't be changed"},
 			{"access entries", func(in *eks.UpdateClusterConfigInput) {
 				in.AccessConfig = &types.UpdateAccessConfigRequest{AuthenticationMode: "API"}
-			}, "AccessConfigUpdate is not supported by eksact: this part of a cluster can't be changed"},
+			}, "Unsupported authentication mode update from CONFIG_MAP to API"},
+			{"the mode there is", func(in *eks.UpdateClusterConfigInput) {
+				in.AccessConfig = &types.UpdateAccessConfigRequest{AuthenticationMode: "CONFIG_MAP"}
+			}, "Unsupported authentication mode update from CONFIG_MAP to CONFIG_MAP"},
+			{"no mode", func(in *eks.UpdateClusterConfigInput) { in.AccessConfig = &types.UpdateAccessConfigRequest{} }, "Invalid authentication mode: "},
 			{"an unknown log type", func(in *eks.UpdateClusterConfigInput) { in.Logging = enable("etcd") }, "Unknown cluster log type: etcd"},
 			{"the protection there is", func(in *eks.UpdateClusterConfigInput) { in.DeletionProtection = no },
 				"Cluster is already at the desired configuration with deletionProtection: false"},

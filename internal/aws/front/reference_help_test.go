@@ -143,6 +143,7 @@ func (idle) SetLogging(context.Context, eks.Cluster, []string) error    { return
 func (idle) SetAccess(context.Context, eks.Cluster, eks.Access) error   { return nil }
 func (idle) SetAddon(context.Context, eks.Cluster, eks.AddonWish) error { return nil }
 func (idle) RemoveAddon(context.Context, eks.Cluster, string) error     { return nil }
+func (trusting) PrincipalID(string) (string, bool)                      { return "", false }
 func (trusting) Assumable(context.Context, string, string) bool         { return true }
 func (trusting) CheckPass(context.Context, string, string) error        { return nil }
 func (flat) SubnetPlace(id string) (vpc, zone string, ok bool) {

@@ -43,6 +43,8 @@ var absent = map[string]string{
 	"ec2:ManagedResourceOperator":                                    "no service operates resources of the account",
 	"iam:RoleTemplateARN":                                            "there are no role templates, so no role is made from one",
 	"ec2:CreateTags ec2:CreateAction":                                "is of tags given at creation, for which CreateTags is asked beside",
+	"eks:DisassociateAccessPolicy eks:accessScope":                   "the request names a policy, not its scope",
+	"eks:DisassociateAccessPolicy eks:namespaces":                    "the request names a policy, not its scope",
 	"ec2:CpuOptionsAmdSevSnp":                                        noOption,
 	"ec2:InstanceAutoRecovery":                                       noOption,
 	"ec2:InstanceBandwidthWeighting":                                 noOption,

@@ -26,6 +26,18 @@ func (i *IAM) RoleByARN(arn string) (Role, bool) {
 	return r, ok && i.roleARN(&r) == arn
 }
 
+// PrincipalID is the unique id of the user, role or root of that ARN, path included.
+func (i *IAM) PrincipalID(arn string) (id string, ok bool) {
+	if arn == "arn:"+i.place.Partition+":iam::"+i.place.AccountID+":root" {
+		return i.place.AccountID, true
+	}
+	if r, ok := i.RoleByARN(arn); ok {
+		return r.ID, true
+	}
+	u, ok := i.UserByName(lastOf(arn))
+	return u.ID, ok && i.userARN(&u) == arn
+}
+
 // NoRole says why RoleByARN finds none, for the machine's owner.
 func (i *IAM) NoRole(arn string) string {
 	r, ok := i.roles.Get(key(lastOf(arn)))

@@ -21,14 +21,16 @@ func (m Mode) AccessEntries() bool { return m == ModeAPIAndConfigMap || m == Mod
 func (m Mode) ConfigMap() bool { return m == ModeConfigMap || m == ModeAPIAndConfigMap }
 
 // AccessEntry is what an access entry makes of its principal, which the caller of
-// Identify has found to be c by its unique id. Username and groups are templates as
-// those of aws-auth.
+// Identify has found to be c by its unique id.
 type AccessEntry struct {
-	Username string
-	Groups   []string
+	Username string // a template, as those of aws-auth
+	// Groups are no templates: who names a session must not name a group by it.
+	Groups []string
 }
 
 // Identify implements Identifier.
 func (a AccessEntry) Identify(c Caller, name InstanceName) (Identity, error) {
-	return entry{username: a.Username, groups: a.Groups}.render(c, name)
+	id, err := entry{username: a.Username}.render(c, name)
+	id.Groups = append(id.Groups, a.Groups...)
+	return id, err
 }

@@ -45,6 +45,12 @@ func TestAccessEntries(t *testing.T) {
 			want:   mapping.Identity{Username: "arn:aws:sts::111122223333:assumed-role/dev/ann-example.com", Groups: []string{"devs", "all"}},
 		},
 		{
+			name:   "a session can't name its groups",
+			entry:  mapping.AccessEntry{Username: "dev", Groups: []string{"{{SessionName}}:masters"}},
+			caller: role(t, "dev", "system"),
+			want:   mapping.Identity{Username: "dev", Groups: []string{"{{SessionName}}:masters"}},
+		},
+		{
 			name:   "the session's name as it is",
 			entry:  mapping.AccessEntry{Username: "dev:{{SessionNameRaw}}"},
 			caller: role(t, "dev", "ann@example.com"),
