@@ -91,7 +91,7 @@ spec:
 `
 
 func (w *town) startPods(t *testing.T) {
-	w.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	w.Images(t, "test/images/busybox.yaml")
 	text := ""
 	for i, n := range w.nodes {
 		text += fmt.Sprintf(webPod, i, n.Name)

@@ -31,7 +31,7 @@ func TestNetworkPolicy(t *testing.T) {
 		}
 	}
 	s.Lab = lab.New(t)
-	s.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/conformance/agnhost.yaml"), filepath.Join(lab.Root(t), "test/conformance/cyclonus-worker.yaml"))
+	s.Images(t, "test/conformance/agnhost.yaml", "test/conformance/cyclonus-worker.yaml")
 	s.Up(t, "--nodes", "2")
 	s.host = s.Host(t)
 	s.wait = strings.Join(s.Command("netpol", "wait").Args, " ")

@@ -3,7 +3,6 @@ package crash
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/eksact/eksact/test/lab"
 )
 
 // How long the load goes on after each kill: of a program that has a part in answers,
@@ -47,7 +44,7 @@ var victims = []victim{
 
 func TestKillsUnderLoad(t *testing.T) {
 	m := newMachine(t)
-	m.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	m.Images(t, "test/images/busybox.yaml")
 	t.Logf("up: %.1f s", m.up().Seconds())
 
 	c := newCallers(m, "load")

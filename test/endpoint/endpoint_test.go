@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestEndpoint(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	h := &house{Lab: lab.New(t)}
-	h.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	h.Images(t, "test/images/busybox.yaml")
 	h.On = machine.Here
 	h.Up(t)
 	h.shell, h.laptop = h.Shell().AWS(t, "2"), h.Laptop().AWS(t, "2")

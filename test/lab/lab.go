@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,26 @@ func (l *Lab) Eksact(t testing.TB, args ...string) string {
 		t.Fatalf("$ eksact %s\n%s\n%v", strings.Join(args, " "), out, err)
 	}
 	return string(out)
+}
+
+// Images builds images, whose specs are files of the repository, for the lab's nodes.
+// What is fetched and made for one is kept for the tests to come, as a user's is.
+func (l *Lab) Images(t testing.TB, specs ...string) {
+	t.Helper()
+	kept, cache := filepath.Join(os.TempDir(), "eksact-test-images"), filepath.Join(l.State, "cache")
+	for _, dir := range []string{kept, l.State} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(kept, cache); err != nil && !errors.Is(err, os.ErrExist) {
+		t.Fatal(err)
+	}
+	args := []string{"image", "build"}
+	for _, spec := range specs {
+		args = append(args, filepath.Join(Root(t), spec))
+	}
+	l.Eksact(t, args...)
 }
 
 // Up starts the lab and says how long that took.

@@ -48,7 +48,7 @@ func newYard(t *testing.T) *yard {
 	y := &yard{Lab: lab.Start(t, "--nodes", "2")}
 	y.host = y.Host(t)
 	y.nodes = y.status(t).Clusters[0].Nodes
-	y.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"))
+	y.Images(t, "test/images/busybox.yaml")
 	y.apply(t, fmt.Sprintf(pods, y.nodes[0].Name, y.nodes[1].Name))
 	y.host.Must(t, "kubectl wait --for=condition=Ready pod --all --timeout=60s")
 	return y

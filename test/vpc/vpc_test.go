@@ -3,7 +3,6 @@ package vpc
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -34,7 +33,7 @@ type house struct {
 func TestVPC(t *testing.T) {
 	lab.Need(t)
 	h := &house{Lab: lab.New(t)}
-	h.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/busybox.yaml"), filepath.Join(lab.Root(t), "test/images/toolbox.yaml"))
+	h.Images(t, "test/images/busybox.yaml", "test/images/toolbox.yaml")
 	h.Up(t, "--nodes", "2")
 	h.host, h.shell, h.laptop = h.Host(t).AWS(t, "2"), h.Shell(), h.Laptop()
 	h.ec2 = ec2.NewFromConfig(h.config(t))

@@ -26,7 +26,7 @@ func TestWorkshop(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/nginx.yaml"))
+	l.Images(t, "test/images/nginx.yaml")
 	l.On = machine.Here // from here on no packet is to leave
 	l.Up(t, "--hosts")
 	host, shell, laptop := l.Host(t), l.Shell().AWS(t, "2"), l.Laptop().AWS(t, "2")
