@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,14 +34,20 @@ func (l *Lab) shell(args ...string) Terminal {
 	}}
 }
 
-// Host is a terminal on this machine after eval "$(eksact env)", with a home of
-// its own.
+// Host is a terminal on this machine after eval "$(eksact env)", which is done now and
+// once, with a home of its own.
 func (l *Lab) Host(t testing.TB) Terminal {
 	t.Helper()
 	home := t.TempDir()
-	env := strings.Join(l.Command("env").Args, " ")
+	env, err := l.Command("env").Output()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(home, ".env"), env, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("eksact env: %v", err)
+	}
 	return Terminal{command: func(line string) *exec.Cmd {
-		return l.place(exec.Command("bash", "-c", `eval "$(`+env+`)" && cd ~ || exit`+"\n"+line))
+		return l.place(exec.Command("bash", "-c", "cd ~ && . ./.env || exit\n"+line))
 	}}.With("HOME=" + home)
 }
 

@@ -30,7 +30,7 @@ func (h *house) second(t *testing.T) {
 	sh.Must(t, "kubectl --context second get nodes", "No resources found")
 	// The first cluster's namespace of the same name is another.
 	h.host.Refused(t, "kubectl get configmap mark", "NotFound")
-	h.host.Must(t, "kubectl config current-context", "cluster/cluster")
+	h.Host(t).Must(t, "kubectl config current-context", "cluster/cluster")
 
 	t.Run("a token of the other cluster is refused", func(t *testing.T) { h.foreignTokens(t, sh) })
 
