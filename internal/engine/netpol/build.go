@@ -1,12 +1,12 @@
 package netpol
 
 import (
+	"bytes"
 	"cmp"
-	"fmt"
+	"encoding/binary"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"go4.org/netipx"
 
@@ -24,18 +24,26 @@ type builder struct {
 	pod       *pod // one of those with the profile
 	chains    map[string]ruleset.Chain
 	sets      map[*set]struct{}
+	text      []byte // room that is used again for each chain
 }
 
-// build makes the chains of policies, given in order, from the last tier to the first.
-func (b *builder) build(list []*policy) (head string) {
+// build makes the chains of policies, from the last tier to the first.
+func (b *builder) build(all []*policy) (head string) {
+	var list, networks []*policy
+	for _, p := range all {
+		if p.Tier == Networks {
+			networks = append(networks, p) // their order says nothing
+		} else {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b *policy) int { return a.compare(b.Policy) })
 	pass := ruleset.Rule{Verdict: ruleset.Accept}
 	rules := b.ordered(list, Baseline, pass, []ruleset.Rule{pass})
-	if isolated := slices.ContainsFunc(list, func(p *policy) bool { return p.Isolates[b.direction] }); isolated {
+	if isolated := slices.ContainsFunc(networks, func(p *policy) bool { return p.Isolates[b.direction] }); isolated {
 		union := newMatch()
-		for _, p := range list {
-			if p.Tier == Networks {
-				b.collect(union, p)
-			}
+		for _, p := range networks {
+			b.collect(union, p)
 		}
 		rules = b.match(union, ruleset.Rule{Verdict: ruleset.Accept}, nil)
 	}
@@ -82,11 +90,11 @@ func (s span) compare(o span) int {
 // ends are other ends of flows, of several rules together.
 type ends struct {
 	any    bool
-	groups map[string]*source
+	groups map[*group]struct{}
 	blocks []netip.Prefix
 }
 
-func newEnds() *ends { return &ends{groups: map[string]*source{}} }
+func newEnds() *ends { return &ends{groups: map[*group]struct{}{}} }
 
 // join adds others. Their blocks are added as they are.
 func (e *ends) join(o *ends) {
@@ -135,7 +143,7 @@ func (m *match) add(s span, r *matcher) {
 	}
 	e.any = e.any || r.AnyPeer
 	for _, g := range r.groups {
-		e.groups[g.key] = &source{group: g}
+		e.groups[g] = struct{}{}
 	}
 	e.blocks = append(e.blocks, r.blocks...)
 }
@@ -163,7 +171,7 @@ func (b *builder) match(m *match, verdict ruleset.Rule, tail []ruleset.Rule) (ru
 		return []ruleset.Rule{verdict}
 	}
 	if len(m.endpoints) > 0 {
-		rules = append(rules, b.over(b.c.unionOf(ruleset.Endpoints, m.endpoints), verdict))
+		rules = append(rules, b.over(b.c.endpointsOf(m.endpoints), verdict))
 	}
 	var exact []span
 	ranges := map[uint8][]span{}
@@ -214,12 +222,12 @@ func (b *builder) spanned(s span, e *ends, verdict ruleset.Rule) (rules []rulese
 	if e.any {
 		return []ruleset.Rule{verdict}
 	}
-	if len(e.groups) > few {
-		rules = append(rules, b.over(b.c.unionOf(ruleset.Addresses, e.groups), verdict))
+	groups := slices.SortedFunc(maps.Keys(e.groups), func(a, b *group) int { return bytes.Compare(a.digest[:], b.digest[:]) })
+	if len(groups) > few {
+		rules = append(rules, b.over(b.c.podsOf(groups), verdict))
 	} else {
-		for _, key := range sortedKeys(e.groups) {
-			one := map[string]*source{key: e.groups[key]}
-			rules = append(rules, b.over(b.c.unionOf(ruleset.Addresses, one), verdict))
+		for i := range groups {
+			rules = append(rules, b.over(b.c.podsOf(groups[i:i+1]), verdict))
 		}
 	}
 	if len(e.blocks) > 0 {
@@ -250,16 +258,21 @@ func (b *builder) over(s *set, r ruleset.Rule) ruleset.Rule {
 
 // chain adds a chain and tells its id.
 func (b *builder) chain(rules []ruleset.Rule) string {
-	var parts []string
-	for _, r := range rules {
-		ports := make([]string, 0, len(r.Ports))
-		for port, id := range r.Ports {
-			ports = append(ports, fmt.Sprint(port.Proto, ":", port.Number, " ", id))
+	text := b.text[:0]
+	add := func(s string) { text = append(binary.AppendUvarint(text, uint64(len(s))), s...) }
+	for i := range rules {
+		r := &rules[i]
+		add(r.Peer)
+		add(r.Chain)
+		text = append(text, r.Proto, byte(r.First>>8), byte(r.First), byte(r.Last>>8), byte(r.Last), byte(r.Verdict))
+		text = binary.AppendUvarint(text, uint64(len(r.Ports)))
+		for _, p := range slices.SortedFunc(maps.Keys(r.Ports), ruleset.Port.Compare) {
+			text = append(text, p.Proto, byte(p.Number>>8), byte(p.Number))
+			add(r.Ports[p])
 		}
-		slices.Sort(ports)
-		parts = append(parts, fmt.Sprint(r.Peer, " ", r.Proto, " ", r.First, " ", r.Last, " ", r.Verdict, " ", r.Chain, " "), strings.Join(ports, ","))
 	}
-	id := hashed([...]string{"out-", "in-"}[b.direction], parts...)
+	b.text = text
+	id := hashed([...]string{"out-", "in-"}[b.direction], text)
 	b.chains[id] = ruleset.Chain{Ingress: b.direction == Ingress, Rules: rules}
 	return id
 }

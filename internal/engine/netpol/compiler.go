@@ -25,7 +25,7 @@ type Compiler struct {
 	groups     map[string]*group
 	sets       map[string]*set
 	chains     map[string]*usedChain
-	profiles   map[string]*profile
+	profiles   map[profileKey]*profile
 	nodes      map[string]*node
 	claimants  map[netip.Addr][]*pod // of an address, the latest last
 	owners     map[netip.Addr]*pod
@@ -34,15 +34,11 @@ type Compiler struct {
 	serials    uint64
 
 	// What a flush has yet to look at.
-	dirty   map[*pod]struct{}
+	dirty   []*pod
 	changed map[*set]struct{}
 	idle    map[*group]struct{}
 	spare   map[*profile]struct{}
 	unused  map[*set]struct{}
-
-	// Room that is used again for each pod.
-	list []*policy
-	key  []byte
 }
 
 // New is a compiler that knows of nothing yet.
@@ -51,9 +47,9 @@ func New() *Compiler {
 		newNamespaces: map[string]*Namespace{}, newPods: map[PodName]toldPod{}, newPolicies: map[PolicyName]*Policy{},
 		namespaces: map[string]*namespace{}, pods: map[PodName]*pod{}, policies: map[PolicyName]*policy{},
 		scopes: map[string]*scope{}, selecting: map[*scope]struct{}{}, groups: map[string]*group{},
-		sets: map[string]*set{}, chains: map[string]*usedChain{}, profiles: map[string]*profile{}, nodes: map[string]*node{},
+		sets: map[string]*set{}, chains: map[string]*usedChain{}, profiles: map[profileKey]*profile{}, nodes: map[string]*node{},
 		claimants: map[netip.Addr][]*pod{}, owners: map[netip.Addr]*pod{},
-		dirty: map[*pod]struct{}{}, changed: map[*set]struct{}{}, idle: map[*group]struct{}{}, spare: map[*profile]struct{}{}, unused: map[*set]struct{}{},
+		changed: map[*set]struct{}{}, idle: map[*group]struct{}{}, spare: map[*profile]struct{}{}, unused: map[*set]struct{}{},
 	}
 }
 

@@ -1,5 +1,7 @@
 package netpol
 
+import "crypto/sha256"
+
 // namespace is what is known of a namespace, with the pods that are there.
 type namespace struct {
 	name   string
@@ -33,6 +35,7 @@ func (s *scope) holds(n *namespace) bool {
 // group is the pods that a Selection picks, for as long as a policy speaks of them.
 type group struct {
 	key      string
+	digest   [sha256.Size]byte // of the key
 	scope    *scope
 	pods     Selector
 	members  map[*pod]struct{}
@@ -147,7 +150,7 @@ func (c *Compiler) group(sel *Selection) *group {
 	key := sel.key()
 	g := c.groups[key]
 	if g == nil {
-		g = &group{key: key, scope: c.scope(sel), pods: sel.Pods, members: map[*pod]struct{}{}, subjects: map[*policy]struct{}{}, sources: map[*set][]*source{}}
+		g = &group{key: key, digest: sha256.Sum256([]byte(key)), scope: c.scope(sel), pods: sel.Pods, members: map[*pod]struct{}{}, subjects: map[*policy]struct{}{}, sources: map[*set][]*source{}}
 		c.groups[key] = g
 		g.index(true)
 		for n := range g.scope.namespaces {
@@ -243,8 +246,8 @@ func (c *Compiler) join(p *pod, g *group) {
 	}
 	g.members[p], p.groups[g] = struct{}{}, struct{}{}
 	c.contribute(p, g, p.own, +1)
-	if len(g.subjects) > 0 {
-		c.dirty[p] = struct{}{}
+	for policy := range g.subjects {
+		c.selected(p, policy, +1)
 	}
 }
 
@@ -255,7 +258,7 @@ func (c *Compiler) leave(p *pod, g *group) {
 	delete(g.members, p)
 	delete(p.groups, g)
 	c.contribute(p, g, p.own, -1)
-	if len(g.subjects) > 0 {
-		c.dirty[p] = struct{}{}
+	for policy := range g.subjects {
+		c.selected(p, policy, -1)
 	}
 }

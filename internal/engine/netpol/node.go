@@ -40,7 +40,11 @@ type move struct {
 // away before others come: an address may go from pod to pod.
 func (c *Compiler) settle() {
 	var moves []move
-	for p := range c.dirty {
+	for _, p := range c.dirty {
+		if !p.dirty {
+			continue // it was removed
+		}
+		p.dirty = false
 		for d := range p.placed {
 			m := move{p, Direction(d), c.wanted(p, Direction(d))}
 			if !m.to.equal(&p.placed[d]) {
@@ -48,7 +52,7 @@ func (c *Compiler) settle() {
 			}
 		}
 	}
-	empty(&c.dirty)
+	c.dirty = nil
 	for _, m := range moves {
 		c.release(m.pod, m.direction)
 	}

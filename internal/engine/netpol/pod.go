@@ -13,7 +13,10 @@ type pod struct {
 	// own are the addresses that no pod claimed later.
 	own    []netip.Addr
 	groups map[*group]struct{}
-	placed [2]placement // by direction
+	// By direction: who selects it, and where its rules are.
+	selections [2]selection
+	placed     [2]placement
+	dirty      bool // a flush has yet to look at it
 }
 
 // applyPod takes over a pod; nil when it is gone.
@@ -36,7 +39,7 @@ func (c *Compiler) applyPod(name PodName, to *Pod) {
 		c.pods[name] = p
 		c.namespace(to.Namespace).pods[p] = struct{}{}
 	}
-	c.dirty[p] = struct{}{}
+	c.soil(p)
 	c.changePod(p, to)
 }
 
@@ -89,7 +92,7 @@ func (c *Compiler) removePod(p *pod) {
 	c.forgetNamespace(n)
 	c.release(p, Egress)
 	c.release(p, Ingress)
-	delete(c.dirty, p)
+	p.dirty = false
 	delete(c.pods, p.Key())
 }
 
@@ -153,5 +156,13 @@ func (c *Compiler) owned(p *pod, a netip.Addr, by int) {
 	for g := range p.groups {
 		c.contribute(p, g, []netip.Addr{a}, by)
 	}
-	c.dirty[p] = struct{}{}
+	c.soil(p)
+}
+
+// soil has a pod be looked at when the flush settles.
+func (c *Compiler) soil(p *pod) {
+	if !p.dirty {
+		p.dirty = true
+		c.dirty = append(c.dirty, p)
+	}
 }

@@ -1,11 +1,12 @@
 package netpol
 
 import (
-	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -20,6 +21,7 @@ type policy struct {
 	rules   [2][]matcher // by direction, as Rules
 	groups  []*group     // all that it uses, the subject included
 	names   []PortMatch  // the named ports of its ingress rules
+	mark    sum          // of its serial
 }
 
 // matcher is a Rule with its groups found.
@@ -39,7 +41,7 @@ func (c *Compiler) applyPolicy(name PolicyName, to *Policy) {
 	}
 	if to != nil {
 		c.serials++
-		p := &policy{Policy: to, serial: c.serials}
+		p := &policy{Policy: to, serial: c.serials, mark: markOf(c.serials)}
 		p.subject = c.groupFor(p, &to.Subject)
 		for d := range p.rules {
 			for i := range to.Rules[d] {
@@ -48,24 +50,63 @@ func (c *Compiler) applyPolicy(name PolicyName, to *Policy) {
 		}
 		c.policies[name] = p
 		p.subject.subjects[p] = struct{}{}
-		c.touch(p.subject)
+		c.touch(p.subject, p, +1)
 	} else {
 		delete(c.policies, name)
 	}
 	if before != nil {
 		delete(before.subject.subjects, before)
-		c.touch(before.subject)
+		c.touch(before.subject, before, -1)
 		for _, g := range before.groups {
 			c.unuse(g)
 		}
 	}
 }
 
-// touch has the policies of a group's pods looked at anew.
-func (c *Compiler) touch(g *group) {
+// touch has a group's pods be selected by one policy more, or less.
+func (c *Compiler) touch(g *group, by *policy, n int) {
 	for p := range g.members {
-		c.dirty[p] = struct{}{}
+		c.selected(p, by, n)
 	}
+}
+
+// selected keeps what tells the profiles of a pod: it is to be placed anew.
+func (c *Compiler) selected(p *pod, by *policy, n int) {
+	for d := range p.selections {
+		if by.acts(Direction(d)) {
+			p.selections[d].add(by, n)
+		}
+	}
+	c.soil(p)
+}
+
+// selection is the policies that have a say about a pod in a direction.
+type selection struct {
+	sum   sum // of their marks
+	count int
+	named int // those with named ports
+}
+
+func (s *selection) add(p *policy, n int) {
+	s.count += n
+	s.sum = s.sum.plus(p.mark, n)
+	if len(p.names) > 0 {
+		s.named += n
+	}
+}
+
+// sum adds marks up. Different policies have different sums: the marks are hashes of
+// numbers that nobody chooses.
+type sum [2]uint64
+
+func markOf(serial uint64) sum {
+	h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, serial))
+	return sum{binary.BigEndian.Uint64(h[:]), binary.BigEndian.Uint64(h[8:])}
+}
+
+// plus adds a mark, or with n of -1 takes it away.
+func (s sum) plus(mark sum, n int) sum {
+	return sum{s[0] + uint64(n)*mark[0], s[1] + uint64(n)*mark[1]}
 }
 
 func (c *Compiler) groupFor(p *policy, s *Selection) *group {
@@ -109,16 +150,35 @@ func (c *Compiler) matcher(p *policy, d Direction, r *Rule) matcher {
 
 // profile is what pods have in common that the same policies restrict in a direction.
 type profile struct {
-	key    string
+	key    profileKey
 	head   string // id of the first chain
 	chains map[string]ruleset.Chain
 	sets   map[*set]struct{}
 	uses   int // by pods
 }
 
+// profileKey is the same for pods with the same rules in a direction: the policies, and
+// the numbers of the pod's ports that they name.
+type profileKey struct {
+	direction Direction
+	policies  sum
+	ports     string
+}
+
 // profile finds or makes the profile of a pod; nil if no policy has a say.
 func (c *Compiler) profile(p *pod, d Direction) *profile {
-	list := c.list[:0]
+	selection := &p.selections[d]
+	if selection.count == 0 {
+		return nil
+	}
+	key := profileKey{direction: d, policies: selection.sum}
+	if d == Ingress && selection.named > 0 {
+		key.ports = p.namedPorts()
+	}
+	if pr := c.profiles[key]; pr != nil {
+		return pr
+	}
+	var list []*policy
 	for g := range p.groups {
 		for policy := range g.subjects {
 			if policy.acts(d) {
@@ -126,18 +186,8 @@ func (c *Compiler) profile(p *pod, d Direction) *profile {
 			}
 		}
 	}
-	c.list = list
-	if len(list) == 0 {
-		return nil
-	}
-	slices.SortFunc(list, func(a, b *policy) int { return cmp.Compare(a.serial, b.serial) })
-	c.key = profileKey(c.key[:0], p, d, list)
-	if pr := c.profiles[string(c.key)]; pr != nil {
-		return pr
-	}
-	slices.SortFunc(list, func(a, b *policy) int { return a.compare(b.Policy) })
 	b := builder{c: c, direction: d, pod: p, chains: map[string]ruleset.Chain{}, sets: map[*set]struct{}{}}
-	pr := &profile{key: string(c.key), head: b.build(list), chains: b.chains, sets: b.sets}
+	pr := &profile{key: key, head: b.build(list), chains: b.chains, sets: b.sets}
 	c.profiles[pr.key] = pr
 	c.spare[pr] = struct{}{}
 	for s := range pr.sets {
@@ -158,22 +208,19 @@ type usedChain struct {
 	uses int
 }
 
-// profileKey tells the policies, and the numbers of the pod's ports that they name.
-func profileKey(key []byte, p *pod, d Direction, list []*policy) []byte {
-	key = append(key, byte(d))
+// namedPorts tells the numbers of the pod's ports that its policies name.
+func (p *pod) namedPorts() string {
 	named := map[string]struct{}{}
-	for _, policy := range list {
-		key = binary.BigEndian.AppendUint64(key, policy.serial)
-		for _, m := range policy.names {
-			if numbers := p.numbers(m.Name, m.Proto); numbers != nil && d == Ingress {
-				named[fmt.Sprint(m, numbers)] = struct{}{}
+	for g := range p.groups {
+		for policy := range g.subjects {
+			for _, m := range policy.names {
+				if numbers := p.numbers(m.Name, m.Proto); numbers != nil {
+					named[fmt.Sprint(m, numbers)] = struct{}{}
+				}
 			}
 		}
 	}
-	for _, text := range sortedKeys(named) {
-		key = append(key, text...)
-	}
-	return key
+	return strings.Join(sortedKeys(named), "")
 }
 
 // forgetProfiles ends those that no pod has.

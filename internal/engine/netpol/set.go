@@ -1,6 +1,7 @@
 package netpol
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"slices"
 
@@ -74,28 +75,52 @@ func (c *Compiler) contribute(p *pod, g *group, addresses []netip.Addr, by int) 
 	}
 }
 
-// unionOf finds or makes the set that joins sources.
-func (c *Compiler) unionOf(kind ruleset.Kind, sources map[string]*source) *set {
-	keys := sortedKeys(sources)
-	id := hashed([...]string{"pods-", "blocks-", "ports-"}[kind], keys...)
+// podsOf finds or makes the set of the pods of groups, which are in the order of their
+// digests.
+func (c *Compiler) podsOf(groups []*group) *set {
+	text := make([]byte, 0, len(groups)*sha256.Size)
+	for _, g := range groups {
+		text = append(text, g.digest[:]...)
+	}
+	id := hashed("pods-", text)
 	if s := c.sets[id]; s != nil {
 		return s
 	}
-	s := &set{id: id, kind: kind, nodes: map[*node]struct{}{}}
-	c.sets[id] = s
-	for _, key := range keys {
-		from := sources[key]
-		s.sources = append(s.sources, from)
+	sources := make([]*source, len(groups))
+	for i, g := range groups {
+		sources[i] = &source{group: g}
+	}
+	return c.newSet(id, ruleset.Addresses, sources)
+}
+
+// endpointsOf finds or makes the set of pods with their named ports.
+func (c *Compiler) endpointsOf(named map[string]*source) *set {
+	keys := sortedKeys(named)
+	id := hashed("ports-", joined(keys))
+	if s := c.sets[id]; s != nil {
+		return s
+	}
+	sources := make([]*source, len(keys))
+	for i, key := range keys {
+		sources[i] = named[key]
+	}
+	return c.newSet(id, ruleset.Endpoints, sources)
+}
+
+// newSet makes a set that joins sources.
+func (c *Compiler) newSet(id string, kind ruleset.Kind, sources []*source) *set {
+	s := &set{id: id, kind: kind, sources: sources, nodes: map[*node]struct{}{}}
+	for _, from := range sources {
 		from.group.sources[s] = append(from.group.sources[s], from)
 		for p := range from.group.members {
 			for _, a := range p.own {
 				for _, e := range from.elements(p, a) {
-					s.elements.add(e, +1)
+					s.elements.begin(e)
 				}
 			}
 		}
 	}
-	s.elements.settle()
+	c.sets[id] = s
 	c.unused[s] = struct{}{}
 	return s
 }
@@ -106,15 +131,14 @@ func (c *Compiler) blocksOf(prefixes []netip.Prefix) *set {
 	for _, p := range prefixes {
 		keys = append(keys, p.String())
 	}
-	id := hashed("blocks-", keys...)
+	id := hashed("blocks-", joined(keys))
 	if s := c.sets[id]; s != nil {
 		return s
 	}
 	s := &set{id: id, kind: ruleset.Blocks, nodes: map[*node]struct{}{}}
 	for _, p := range prefixes {
-		s.elements.add(ruleset.Element{Prefix: p}, +1)
+		s.elements.begin(ruleset.Element{Prefix: p})
 	}
-	s.elements.settle()
 	c.sets[id] = s
 	c.unused[s] = struct{}{}
 	return s

@@ -2,8 +2,8 @@ package netpol
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"strconv"
 )
 
 // tally counts the uses of things, and knows which of them came and went.
@@ -46,12 +46,24 @@ func (t *tally[K]) change() (came, went []K) {
 
 func (t *tally[K]) settle() { t.before = nil }
 
-// hashed is an id of what the parts say: the same parts, the same id, and no others.
-func hashed(prefix string, parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(strconv.AppendInt(nil, int64(len(p)), 10))
-		h.Write([]byte(":" + p))
+// begin is add without a note: of a thing that is made, and has not settled before.
+func (t *tally[K]) begin(key K) {
+	if t.counts == nil {
+		t.counts = map[K]int{}
 	}
-	return prefix + hex.EncodeToString(h.Sum(nil)[:16])
+	t.counts[key]++
+}
+
+// hashed is an id of a text: the same text, the same id, and no others.
+func hashed(prefix string, text []byte) string {
+	h := sha256.Sum256(text)
+	return prefix + hex.EncodeToString(h[:16])
+}
+
+// joined are texts as one; other texts are another.
+func joined(parts []string) (text []byte) {
+	for _, p := range parts {
+		text = append(binary.AppendUvarint(text, uint64(len(p))), p...)
+	}
+	return text
 }

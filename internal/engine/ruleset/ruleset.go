@@ -1,6 +1,9 @@
 package ruleset
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Program is all that one point enforces.
 type Program struct {
@@ -81,6 +84,11 @@ type Message struct {
 type Port struct {
 	Proto  uint8
 	Number uint16
+}
+
+// Compare orders ports by protocol and number.
+func (p Port) Compare(o Port) int {
+	return cmp.Or(cmp.Compare(p.Proto, o.Proto), cmp.Compare(p.Number, o.Number))
 }
 
 // Delta is a change of a Program that is made at once: no packet meets half of it.
