@@ -233,3 +233,21 @@ func Text(v any) (string, bool) {
 	}
 	return "", false
 }
+
+// Masked returns the scope with **** for the values of NoEcho parameters, for what is
+// shown. Conditions stay as they were decided.
+func (s *Scope) Masked() *Scope {
+	masked := *s
+	masked.Env.Parameters = maps.Clone(s.Env.Parameters)
+	stars := "****"
+	for name, v := range masked.Env.Parameters {
+		if v.NoEcho {
+			v.Text = stars
+			if v.Resolved != nil {
+				v.Resolved = &stars
+			}
+			masked.Env.Parameters[name] = v
+		}
+	}
+	return &masked
+}

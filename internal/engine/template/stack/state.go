@@ -1,0 +1,165 @@
+package stack
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/eksact/eksact/internal/engine/template"
+	"github.com/eksact/eksact/internal/engine/template/plan"
+	"github.com/eksact/eksact/internal/engine/template/spec"
+)
+
+// State is a stack, whole. It marshals to JSON and back, in the middle of an
+// operation too.
+type State struct {
+	Name string `json:"name"`
+	ID   string `json:"id"`
+	// Status and Reason are what DescribeStacks shows; Status is "" before anything.
+	Status Status `json:"status"`
+	Reason string `json:"reason,omitempty"`
+	// Deployed is the template with its environment that the stack has, or is getting.
+	Deployed *Deployment `json:"deployed,omitempty"`
+	// Resources are those that exist or are being made, by logical id.
+	Resources map[string]*Resource   `json:"resources,omitempty"`
+	Outputs   []template.OutputValue `json:"outputs,omitempty"`
+	// Before is what a failed update goes back to: the stack when it was last complete.
+	// It is nil where it never was.
+	Before *Snapshot `json:"before,omitempty"`
+	// Run is the operation in progress, nil when the stack rests.
+	Run *Run `json:"run,omitempty"`
+	// Leftovers are physical resources that the next operation deletes in its cleanup.
+	Leftovers []*Doomed `json:"leftovers,omitempty"`
+	// Serial numbers orders; it never goes back.
+	Serial int `json:"serial"`
+}
+
+// Deployment is a template and all that it is evaluated with.
+type Deployment struct {
+	Template    string               `json:"template"`
+	Environment template.Environment `json:"environment"`
+	Tags        []spec.Tag           `json:"tags,omitempty"`
+}
+
+// Snapshot is a stack at rest.
+type Snapshot struct {
+	Deployed  *Deployment            `json:"deployed"`
+	Resources map[string]*Resource   `json:"resources"`
+	Outputs   []template.OutputValue `json:"outputs,omitempty"`
+}
+
+// Resource is a resource of a stack.
+type Resource struct {
+	Type       string `json:"type"`
+	PhysicalID string `json:"physicalId,omitempty"`
+	Status     Status `json:"status"`
+	Reason     string `json:"reason,omitempty"`
+	// Properties are those last applied: coerced, without the stack's tags, dynamic
+	// references not resolved. Tags are the stack's tags that were applied with them.
+	Properties map[string]any `json:"properties,omitempty"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+	Tags       []spec.Tag     `json:"tags,omitempty"`
+	// Needs are the logical ids of what it was made with: they go after it.
+	Needs          []string `json:"needs,omitempty"`
+	DeletionPolicy string   `json:"deletionPolicy,omitempty"`
+	// Metadata are the template's, functions not evaluated.
+	Metadata any `json:"metadata,omitempty"`
+	// Dirty says that an update began that did not end well.
+	Dirty bool `json:"dirty,omitempty"`
+}
+
+// Status is a status of a stack or a resource, as the API spells it.
+type Status string
+
+// Statuses of stacks; resources have the first nine and DELETE_SKIPPED.
+const (
+	CreateInProgress Status = "CREATE_IN_PROGRESS"
+	CreateComplete   Status = "CREATE_COMPLETE"
+	CreateFailed     Status = "CREATE_FAILED"
+	UpdateInProgress Status = "UPDATE_IN_PROGRESS"
+	UpdateComplete   Status = "UPDATE_COMPLETE"
+	UpdateFailed     Status = "UPDATE_FAILED"
+	DeleteInProgress Status = "DELETE_IN_PROGRESS"
+	DeleteComplete   Status = "DELETE_COMPLETE"
+	DeleteFailed     Status = "DELETE_FAILED"
+	DeleteSkipped    Status = "DELETE_SKIPPED"
+
+	ReviewInProgress       Status = "REVIEW_IN_PROGRESS"
+	RollbackInProgress     Status = "ROLLBACK_IN_PROGRESS"
+	RollbackComplete       Status = "ROLLBACK_COMPLETE"
+	RollbackFailed         Status = "ROLLBACK_FAILED"
+	UpdateCleanup          Status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+	UpdateRollback         Status = "UPDATE_ROLLBACK_IN_PROGRESS"
+	UpdateRollbackCleanup  Status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+	UpdateRollbackComplete Status = "UPDATE_ROLLBACK_COMPLETE"
+	UpdateRollbackFailed   Status = "UPDATE_ROLLBACK_FAILED"
+	stackType                     = "AWS::CloudFormation::Stack"
+	userInitiated                 = "User Initiated"
+	creationCancelled             = "Resource creation cancelled"
+	updateCancelled               = "Resource update cancelled"
+	creationInitiated             = "Resource creation Initiated"
+	replacing                     = "Requested update requires the creation of a new physical resource; hence creating one."
+	noReplacement                 = "Replacement type updates not supported on stack with disable-rollback."
+	notAllDeleted                 = "Update successful. One or more resources could not be deleted."
+	rollbackRequested             = "Rollback requested by user."
+	stackUpdateCancelled          = "Stack update cancelled"
+)
+
+// InProgress tells whether a status is one of a change.
+func (s Status) InProgress() bool { return strings.HasSuffix(string(s), "_IN_PROGRESS") }
+
+// Plan returns the stack as package plan sees it.
+func (s *State) Plan() (plan.Stack, error) {
+	p := plan.Stack{Resources: map[string]plan.Resource{}, Outputs: s.Outputs}
+	for name, r := range s.Resources {
+		if r.PhysicalID == "" || r.Status == CreateFailed {
+			continue
+		}
+		p.Resources[name] = plan.Resource{Type: r.Type, PhysicalID: r.PhysicalID, Properties: r.Properties, Attributes: r.Attributes}
+	}
+	if s.Deployed == nil {
+		return p, nil
+	}
+	p.Tags = s.Deployed.Tags
+	scope, err := s.Deployed.scope()
+	p.Scope = scope
+	return p, err
+}
+
+func (d *Deployment) scope() (*template.Scope, error) {
+	t, err := template.Parse(d.Template)
+	if err != nil {
+		return nil, err
+	}
+	return t.In(d.Environment)
+}
+
+// snapshot copies what a rollback returns to.
+func (s *State) snapshot() *Snapshot {
+	copied := &Snapshot{Deployed: s.Deployed, Resources: map[string]*Resource{}, Outputs: s.Outputs}
+	for name, r := range s.Resources {
+		c := *r
+		copied.Resources[name] = &c
+	}
+	return copied
+}
+
+// UnmarshalJSON keeps numbers as they are spelled, for they are compared by that.
+func (s *State) UnmarshalJSON(text []byte) error {
+	type plain State
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode((*plain)(s))
+}
+
+// normal turns a value into what JSON makes of it, as State is stored.
+func normal[T any](v T) (T, error) {
+	var out T
+	text, err := json.Marshal(v)
+	if err != nil {
+		return out, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return out, d.Decode(&out)
+}
