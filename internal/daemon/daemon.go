@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +79,7 @@ type Daemon struct {
 	enforced map[string]chan struct{} // by instance id: closed when its policies are let go of
 	hosts    hostsBlock
 
+	ways           ways
 	policySwitches policySwitches
 	endpoints      publicEndpoints
 	issuers        issuers
@@ -219,12 +222,19 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 
 // doors are where the front door listens, all kept by the keeper.
 func (d *Daemon) doors() []supervise.Socket {
-	front := d.network.Front().String()
+	front, s3 := d.network.Front().String(), d.network.S3().String()
 	return []supervise.Socket{
 		{Name: "front", Network: "tcp", Address: d.config.Listen},
 		{Name: "front-http", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(front, "80")},
 		{Name: "front-https", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(front, "443")},
+		{Name: "s3-http", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(s3, "80")},
+		{Name: "s3-https", NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(s3, "443")},
 	}
+}
+
+// doorOf is the socket of a VPC endpoint's address.
+func (d *Daemon) doorOf(a netip.Addr) supervise.Socket {
+	return supervise.Socket{Name: "endpoint-" + a.String(), NetNS: d.network.World(), Network: "tcp", Address: net.JoinHostPort(a.String(), "443")}
 }
 
 func (d *Daemon) serveDoor(ctx context.Context) error {
@@ -233,13 +243,20 @@ func (d *Daemon) serveDoor(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("the AWS front door at %s: %w", socket.Address, err)
 		}
-		d.running.Go(func() {
-			if err := front.Serve(ctx, l, d.authority.tlsConfig(), d.door(), slog.Default(), time.Second); err != nil && ctx.Err() == nil {
-				slog.Error("the AWS front door closed", "address", l.Addr(), "error", err)
-			}
-		})
+		answers := d.door()
+		if strings.HasPrefix(socket.Name, "s3-") {
+			l, answers = vpc.Marked(l), d.front
+		}
+		d.running.Go(func() { d.answer(ctx, l, answers) })
 	}
-	return nil
+	return d.openWays(ctx)
+}
+
+// answer serves a door on a listener until ctx ends.
+func (d *Daemon) answer(ctx context.Context, l net.Listener, door http.Handler) {
+	if err := front.Serve(ctx, l, d.authority.tlsConfig(), door, slog.Default(), time.Second); err != nil && ctx.Err() == nil {
+		slog.Error("the AWS front door closed", "address", l.Addr(), "error", err)
+	}
 }
 
 // serveHTTP runs a server until ctx ends. The listener is a copy of the

@@ -154,7 +154,7 @@ func (f *flowLogs) ground() flowlog.Ground {
 		silent = append(silent, s.Router())
 	}
 	g := flowlog.NewGround([]netip.Prefix{f.network.VPC}, silent...)
-	for _, n := range f.ec2.NetworkInterfaces() {
+	for _, n := range f.interfaces() {
 		if !n.IP.IsValid() {
 			continue
 		}

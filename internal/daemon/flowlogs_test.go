@@ -43,8 +43,9 @@ func TestFlowLogsArrive(t *testing.T) {
 	}
 	d.ec2.Deliveries = deliveries{d}
 	must := doortest.Must(t)
-	must(nil, d.ec2.PutVPC(t.Context(), ec2.VPC{ID: "vpc-1", CIDRs: []netip.Prefix{network.VPC}}))
-	must(nil, d.ec2.PutInstance(t.Context(), ec2.Instance{ID: "i-1", State: ec2.Running, VPC: "vpc-1", PrivateIP: own, Interfaces: []ec2.Interface{{ID: "eni-1", IP: own}}}))
+	vpcID := d.config.vpcID()
+	must(nil, d.ec2.PutVPC(t.Context(), ec2.VPC{ID: vpcID, CIDRs: []netip.Prefix{network.VPC}}))
+	must(nil, d.ec2.PutInstance(t.Context(), ec2.Instance{ID: "i-1", State: ec2.Running, VPC: vpcID, PrivateIP: own, Interfaces: []ec2.Interface{{ID: "eni-1", IP: own}}}))
 	door := a.Open(t, d.s3.Service(), d.ec2.Service(), d.logs.Service())
 	bucket := awss3.NewFromConfig(door.Admin, func(o *awss3.Options) { o.UsePathStyle = true })
 	must(bucket.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("flows"),
@@ -66,7 +67,7 @@ func TestFlowLogsArrive(t *testing.T) {
 		{LogDestinationType: types.LogDestinationTypeS3, LogDestination: aws.String("arn:aws:s3:::flows")},
 		{LogGroupName: aws.String("/flows"), DeliverLogsPermissionArn: aws.String("arn:aws:iam::" + doortest.Number + ":role/flow")},
 	} {
-		in.ResourceType, in.ResourceIds, in.TrafficType = types.FlowLogsResourceTypeVpc, []string{"vpc-1"}, types.TrafficTypeAll
+		in.ResourceType, in.ResourceIds, in.TrafficType = types.FlowLogsResourceTypeVpc, []string{vpcID}, types.TrafficTypeAll
 		out, err := client.CreateFlowLogs(t.Context(), in)
 		if err != nil || len(out.Unsuccessful) > 0 {
 			t.Fatalf("%+v, %v", out, err)

@@ -46,7 +46,7 @@ func (g *ground) Settle(ctx context.Context) error {
 		s := vpc.SubnetRoutes{Subnet: vpc.Subnet{Name: d.config.subnetName(n.ID), Zone: n.Zone, Prefix: n.CIDR}}
 		for _, e := range n.Routes {
 			s.Public = s.Public || e.Direct
-			s.Exits = append(s.Exits, nft.Exit{To: e.To, Direct: e.Direct, Source: e.Source})
+			s.Exits = append(s.Exits, nft.Exit{To: e.To, Direct: e.Direct, Source: e.Source, Mark: e.Endpoint})
 		}
 		d.addresses.Put(s.Range())
 		l.Subnets = append(l.Subnets, s)
@@ -57,7 +57,14 @@ func (g *ground) Settle(ctx context.Context) error {
 	}
 	// The first ones before those made later.
 	slices.SortFunc(l.Subnets, func(a, b vpc.SubnetRoutes) int { return strings.Compare(a.Name, b.Name) })
-	return d.network.Settle(ctx, l)
+	// Known first: what comes by an endpoint that nobody knows has no answer.
+	if err := d.ways.know(want.Endpoints); err != nil {
+		return err
+	}
+	if err := d.network.Settle(ctx, l); err != nil {
+		return err
+	}
+	return d.ways.settle(want.Endpoints)
 }
 
 // Used implements ec2.Ground.

@@ -28,10 +28,10 @@ func (d *Daemon) openGroups(ctx context.Context) (err error) {
 	}
 	d.groups.nodes = map[string]*vpc.Groups{}
 	s3 := "com.amazonaws." + d.config.Region + ".s3"
-	front := netip.PrefixFrom(d.network.Front(), d.network.Front().BitLen())
+	block := netip.PrefixFrom(d.network.S3(), d.network.S3().BitLen())
 	err = errors.Join(
 		d.ec2.PutDefaultGroup(ctx, d.config.resourceID("sg", "default"), d.config.vpcID()),
-		d.ec2.PutAWSPrefixList(ctx, d.config.resourceID("pl", s3), s3, []netip.Prefix{front}),
+		d.ec2.PutAWSPrefixList(ctx, d.config.resourceID("pl", s3), s3, []netip.Prefix{block}),
 	)
 	d.ec2.Enforce = d.enforceGroups // from here on at each change; both of above at once, here
 	return errors.Join(err, d.enforceGroups(ctx))
@@ -85,7 +85,7 @@ func (d *Daemon) groupState() *secgroup.State {
 		}
 		s.Lists = append(s.Lists, out)
 	}
-	for _, n := range d.ec2.NetworkInterfaces() {
+	for _, n := range d.interfaces() {
 		if len(n.Groups) > 0 {
 			s.Interfaces = append(s.Interfaces, groupInterface(n))
 		}

@@ -43,6 +43,10 @@ func (c Config) resourceID(kind, name string) string {
 
 func (c Config) vpcID() string { return c.resourceID("vpc", "default") }
 
+func (c Config) vpcARN(id string) string {
+	return "arn:" + c.Place().Partition + ":ec2:" + c.Region + ":" + c.Account + ":vpc/" + id
+}
+
 // subnetID is the id of what the network calls a subnet: the first ones have names,
 // those made later their ids.
 func (c Config) subnetID(name string) string {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -52,6 +54,12 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
 	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC), Private: d.privateZone, Public: d.publicZone})
+	d.ways = ways{
+		network: d.network, names: d.names, vpcARN: d.config.vpcARN,
+		serve:  func(ctx context.Context, l net.Listener) { d.answer(ctx, l, d.front) },
+		listen: func(a netip.Addr) (net.Listener, error) { return d.keeper.Listen(d.doorOf(a)) },
+		close:  func(a netip.Addr) error { return d.keeper.Close(d.doorOf(a).Name) },
+	}
 	d.route53 = route53.New(route53.Deps{Store: d.store, Place: place, Now: time.Now, VPC: d.isVPC, Balancer: d.balancerAt})
 	d.balancers = lb.New(lb.Config{
 		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
@@ -75,17 +83,20 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	services := []*api.Service{
+		d.iam.Service(), iamtoolbox.New(d.iam).Service(), d.sts.Service(),
+		d.eks.Service(), d.ec2.Service(),
+		d.elb.Service(), d.elb.ClassicService(),
+		d.s3.Service(), d.logs.Service(),
+		d.route53.Service(),
+		history.Service(),
+	}
+	d.ec2.Serves = func(signing string) bool {
+		return slices.ContainsFunc(services, func(s *api.Service) bool { return s.Action == signing })
+	}
 	d.front, err = front.New(front.Config{
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
-		Services: []*api.Service{
-			d.iam.Service(), iamtoolbox.New(d.iam).Service(), d.sts.Service(),
-			d.eks.Service(), d.ec2.Service(),
-			d.elb.Service(), d.elb.ClassicService(),
-			d.s3.Service(), d.logs.Service(),
-			d.route53.Service(),
-			history.Service(),
-		},
-		Log: slog.Default(),
+		Services: services, Ways: d.ways.of, Log: slog.Default(),
 	})
 	return err
 }
@@ -109,6 +120,10 @@ func (k doorKeys) Resolve(ctx context.Context, id, token string, now time.Time) 
 // serveNames answers DNS queries of the VPC and of the outside.
 func (d *Daemon) serveNames(ctx context.Context) error {
 	d.names.SetAddrs("*.amazonaws.com", []netip.Addr{d.network.Front()}, dns.Inside, dns.Outside)
+	for _, name := range s3Names(d.config.Region) {
+		d.names.SetAddrs(name, []netip.Addr{d.network.S3()}, dns.Inside, dns.Outside)
+		d.names.SetAddrs("*."+name, []netip.Addr{d.network.S3()}, dns.Inside, dns.Outside)
+	}
 	for _, at := range []struct {
 		view    dns.View
 		address netip.Addr
@@ -126,6 +141,12 @@ func (d *Daemon) serveNames(ctx context.Context) error {
 		d.running.Go(func() { note(d.names.ServeStream(ctx, at.view, streams), ctx, "DNS") })
 	}
 	return nil
+}
+
+// s3Names are S3's, each with those of buckets below it.
+// https://docs.aws.amazon.com/general/latest/gr/s3.html
+func s3Names(region string) []string {
+	return []string{"s3.amazonaws.com", "s3." + region + ".amazonaws.com", "s3-" + region + ".amazonaws.com", "s3.dualstack." + region + ".amazonaws.com"}
 }
 
 // note logs an error that ended a server before its time.

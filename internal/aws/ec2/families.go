@@ -37,8 +37,10 @@ func (s *Service) makeFamilies(st *store.Store) {
 	s.listFamily = &family[PrefixList]{listKind, "prefix-list", s.lists, func(l *PrefixList) *map[string]string { return &l.Tags }, nil}
 	s.eniFamily = &family[NetworkInterface]{interfaceKind, "network-interface", s.enis, func(n *NetworkInterface) *map[string]string { return &n.Tags }, nil}
 	s.flowFamily = &family[FlowLog]{flowLogKind, "vpc-flow-log", s.flowLogs, func(f *FlowLog) *map[string]string { return &f.Tags }, nil}
+	s.endpointFamily = &family[VPCEndpoint]{endpointKind, "vpc-endpoint", store.NewTable[VPCEndpoint](st, "ec2/vpc-endpoint"),
+		func(e *VPCEndpoint) *map[string]string { return &e.Tags }, s.endpointKey}
 	s.families = []relatives{
-		s.listFamily, s.eniFamily, s.flowFamily,
+		s.listFamily, s.eniFamily, s.flowFamily, s.endpointFamily,
 		s.templateFamily, s.keyFamily, s.vpcFamily, s.subnetFamily, s.groupFamily, s.instanceFamily, s.tableFamily, s.gatewayFamily, s.natFamily, s.addressFamily, s.aclFamily,
 	}
 }

@@ -68,6 +68,8 @@ type Layout struct {
 	Open bool
 	// Public maps instances' private addresses to their public ones.
 	Public map[netip.Addr]netip.Addr
+	// Endpoints lead to services without the Internet.
+	Endpoints []EndpointLayout
 }
 
 // SubnetLayout is a subnet, and where its packets to outside of the VPC go.
@@ -76,17 +78,19 @@ type SubnetLayout struct {
 	Routes []Exit // the most specific first
 }
 
-// Exit is a route out of the VPC. What is neither Direct nor has a Source goes
-// nowhere.
+// Exit is a route out of the VPC. What is neither Direct nor has a Source or an
+// Endpoint goes nowhere.
 type Exit struct {
 	To     netip.Prefix
 	Direct bool       // by the internet gateway: from an instance's own public address
 	Source netip.Addr // by a NAT gateway: from its address
+	// Endpoint is the number of the gateway endpoint by which it leads; 0 is none.
+	Endpoint uint32
 }
 
 // Layout reads from the records what a VPC's network is to be.
 func (s *Service) Layout(vpc string) Layout {
-	l := Layout{Public: map[netip.Addr]netip.Addr{}}
+	l := Layout{Public: map[netip.Addr]netip.Addr{}, Endpoints: s.endpointLayouts(vpc)}
 	for _, n := range s.subnetFamily.all() {
 		if n.VPC != vpc {
 			continue

@@ -44,6 +44,8 @@ type NetworkInterface struct {
 	Trunk string
 	// Pod is the unique id of the pod that a branch interface is of.
 	Pod string
+	// Endpoint is the id of the VPC endpoint that the interface is of.
+	Endpoint string `json:",omitempty"`
 
 	Tags map[string]string
 }

@@ -82,6 +82,9 @@ func (s *Service) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput) (
 
 // DeleteRoute deletes a route.
 func (s *Service) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput) (*ec2.DeleteRouteOutput, error) {
+	if err := s.errEndpointRoute(aws.ToString(in.RouteTableId), aws.ToString(in.DestinationPrefixListId)); err != nil {
+		return nil, err
+	}
 	to, err := destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId)
 	if err != nil {
 		return nil, err
@@ -201,10 +204,17 @@ func (s *Service) alive(vpc string, r Route) bool {
 	return n.VPC == vpc && n.State == string(types.NatGatewayStateAvailable)
 }
 
-// exits are the ways out of a subnet, the most specific first.
+// exits are the ways out of a subnet, the most specific first, and of these those by
+// gateway endpoints.
 func (s *Service) exits(n Subnet) []Exit {
 	var list []Exit
-	for _, r := range s.tableOf(n).Routes {
+	table := s.tableOf(n)
+	for _, e := range s.gatewaysOf(table.ID) {
+		for _, b := range s.listOf(e.Service).Entries() {
+			list = append(list, Exit{To: b.CIDR, Endpoint: e.Number})
+		}
+	}
+	for _, r := range table.Routes {
 		e := Exit{To: r.To}
 		if s.alive(n.VPC, r) {
 			if e.Direct = r.Gateway != ""; !e.Direct {
@@ -213,7 +223,7 @@ func (s *Service) exits(n Subnet) []Exit {
 		}
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b Exit) int {
+	slices.SortStableFunc(list, func(a, b Exit) int {
 		if d := b.To.Bits() - a.To.Bits(); d != 0 {
 			return d
 		}

@@ -106,6 +106,7 @@ func (s *Service) DeleteRouteTable(ctx context.Context, in *ec2.DeleteRouteTable
 		if len(t.Associations) > 0 {
 			return dependent("routeTable", t.ID)
 		}
+		s.forgetTable(tx, t.ID)
 		s.tableFamily.drop(tx, t.ID)
 		return nil
 	})

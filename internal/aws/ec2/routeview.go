@@ -62,11 +62,12 @@ func (s *Service) tableAttributes() attributes[RouteTable] {
 			}
 			return list
 		},
-		"route.destination-cidr-block": routes(func(r types.Route) string { return aws.ToString(r.DestinationCidrBlock) }),
-		"route.gateway-id":             routes(func(r types.Route) string { return aws.ToString(r.GatewayId) }),
-		"route.nat-gateway-id":         routes(func(r types.Route) string { return aws.ToString(r.NatGatewayId) }),
-		"route.origin":                 routes(func(r types.Route) string { return string(r.Origin) }),
-		"route.state":                  routes(func(r types.Route) string { return string(r.State) }),
+		"route.destination-cidr-block":     routes(func(r types.Route) string { return aws.ToString(r.DestinationCidrBlock) }),
+		"route.destination-prefix-list-id": routes(func(r types.Route) string { return aws.ToString(r.DestinationPrefixListId) }),
+		"route.gateway-id":                 routes(func(r types.Route) string { return aws.ToString(r.GatewayId) }),
+		"route.nat-gateway-id":             routes(func(r types.Route) string { return aws.ToString(r.NatGatewayId) }),
+		"route.origin":                     routes(func(r types.Route) string { return string(r.Origin) }),
+		"route.state":                      routes(func(r types.Route) string { return string(r.State) }),
 	}
 }
 
@@ -102,6 +103,12 @@ func (s *Service) routeViews(t RouteTable) []types.Route {
 		list = append(list, types.Route{
 			DestinationCidrBlock: aws.String(r.To.String()), GatewayId: pointer(r.Gateway), NatGatewayId: pointer(r.NAT),
 			Origin: types.RouteOriginCreateRoute, State: state,
+		})
+	}
+	for _, e := range s.gatewaysOf(t.ID) {
+		list = append(list, types.Route{
+			DestinationPrefixListId: pointer(s.listOf(e.Service).ID), GatewayId: aws.String(e.ID),
+			Origin: types.RouteOriginCreateRoute, State: types.RouteStateActive,
 		})
 	}
 	return list

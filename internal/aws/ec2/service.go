@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -40,6 +41,11 @@ type Service struct {
 	Deliveries Deliveries
 	once       *store.Table[Once]
 
+	// Serves says whether a service is there, by the name that signatures have. It is
+	// set before the first call. Nil: all that endpoints are offered for.
+	Serves   func(signing string) bool
+	changing sync.Mutex // of endpoints, one at a time
+
 	vpcFamily      *family[VPC]
 	subnetFamily   *family[Subnet]
 	groupFamily    *family[SecurityGroup]
@@ -54,6 +60,7 @@ type Service struct {
 	listFamily     *family[PrefixList]
 	eniFamily      *family[NetworkInterface]
 	flowFamily     *family[FlowLog]
+	endpointFamily *family[VPCEndpoint]
 	families       []relatives
 }
 
@@ -102,6 +109,7 @@ func (s *Service) Service() *api.Service {
 	s.addGroupCalls(svc)
 	s.addMetadata(svc)
 	s.addFlowLogs(svc)
+	s.addEndpoints(svc)
 	return svc
 }
 

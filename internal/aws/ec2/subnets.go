@@ -147,6 +147,11 @@ func (s *Service) subnetInUse(tx *store.Tx, n Subnet) bool {
 			return true
 		}
 	}
+	for _, i := range values(s.enis.In(tx).List("")) {
+		if i.Subnet == n.ID {
+			return true
+		}
+	}
 	return s.runs(n.VPC) && s.ground.Used(n.ID) > 0
 }
 
@@ -238,6 +243,11 @@ func (s *Service) taken(subnet string) []netip.Addr {
 	for _, g := range s.natFamily.all() {
 		if g.Subnet == subnet && g.living() {
 			all = append(all, g.PrivateIP)
+		}
+	}
+	for _, n := range s.enis.List("") {
+		if n.Subnet == subnet {
+			all = append(all, n.IP)
 		}
 	}
 	return all

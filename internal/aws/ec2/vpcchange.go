@@ -47,7 +47,7 @@ func (s *Service) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttri
 	if given == 0 {
 		return nil, refuse("InvalidParameterCombination", "No attributes specified.")
 	}
-	return &ec2.ModifyVpcAttributeOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
+	return &ec2.ModifyVpcAttributeOutput{}, s.change(ctx, func(tx *store.Tx) error {
 		v, err := s.vpcFamily.find(tx, aws.ToString(in.VpcId))
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func (s *Service) ModifyVpcAttribute(ctx context.Context, in *ec2.ModifyVpcAttri
 		}
 		s.vpcFamily.put(tx, v.ID, v)
 		return nil
-	})
+	}, aws.ToString(in.VpcId))
 }
 
 // vpcChange is which attribute a call changes, as condition keys name it.

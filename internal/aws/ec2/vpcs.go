@@ -162,6 +162,7 @@ func (s *Service) vpcInUse(tx *store.Tx, id string) bool {
 		slices.ContainsFunc(s.tableFamily.list(tx), func(t RouteTable) bool { return t.VPC == id && !t.main() }) ||
 		slices.ContainsFunc(s.gatewayFamily.list(tx), func(g InternetGateway) bool { return g.VPC == id }) ||
 		slices.ContainsFunc(s.natFamily.list(tx), func(n NATGateway) bool { return n.VPC == id && n.living() }) ||
+		slices.ContainsFunc(s.endpointFamily.list(tx), func(e VPCEndpoint) bool { return e.VPC == id }) ||
 		slices.ContainsFunc(values(s.enis.In(tx).List("")), func(n NetworkInterface) bool { return n.VPC == id }) ||
 		slices.ContainsFunc(s.groupFamily.list(tx), func(g SecurityGroup) bool { return g.VPC == id && g.Name != defaultGroup })
 }

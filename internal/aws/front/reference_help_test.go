@@ -110,6 +110,7 @@ func makeGroups(t testing.TB, s *ec2.Service) {
 		s.RestoreGroup(ctx, ec2.SecurityGroup{ID: thing, VPC: thing, Name: thing, Rules: []ec2.Rule{rule}, Tags: tags}),
 		s.PutPrefixList(ctx, ec2.PrefixList{ID: thing, Name: thing, Owner: number, Family: "IPv4", MaxEntries: 1, Version: 1, Tags: tags}),
 		s.PutFlowLog(ctx, ec2.FlowLog{ID: thing, Resource: thing, Tags: tags}),
+		s.PutVPCEndpoint(ctx, ec2.VPCEndpoint{ID: thing, VPC: thing, Service: "com.amazonaws.us-west-2.sts", Type: ec2types.VpcEndpointTypeInterface, Tags: tags}),
 		s.PutNetworkInterface(ctx, ec2.NetworkInterface{ID: thing, VPC: thing, Subnet: thing, Zone: "us-west-2a", Groups: []string{thing}, Tags: tags}),
 	)
 	if err != nil {

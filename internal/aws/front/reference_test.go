@@ -138,16 +138,20 @@ func TestReference(t *testing.T) {
 // inside are dependent actions that a service asks for by itself, because only it
 // knows when they are needed.
 var inside = map[string]string{
-	"iam:AddRoleToInstanceProfile iam:PassRole":            "of the role, if it is there",
-	"ec2:CreateLaunchTemplate ssm:GetParameters":           noParameters,
-	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":    noParameters,
-	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters": noParameters,
-	"ec2:CreateFlowLogs iam:PassRole":                      "with the service that the role is passed to",
-	"ec2:CreateFlowLogs ecs:ListClusters":                  "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListContainerInstances":        "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListServices":                  "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListTaskDefinitions":           "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListTasks":                     "there is no ECS",
+	"ec2:CreateVpcEndpoint ec2:DescribeSecurityGroups":         "of the console, which shows them",
+	"ec2:CreateVpcEndpoint ec2:DescribeSubnets":                "of the console, which shows them",
+	"ec2:CreateVpcEndpoint ec2:DescribeVpcs":                   "of the console, which shows them",
+	"ec2:CreateVpcEndpoint route53:AssociateVPCWithHostedZone": "of interface endpoints with private DNS alone",
+	"iam:AddRoleToInstanceProfile iam:PassRole":                "of the role, if it is there",
+	"ec2:CreateLaunchTemplate ssm:GetParameters":               noParameters,
+	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":        noParameters,
+	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters":     noParameters,
+	"ec2:CreateFlowLogs iam:PassRole":                          "with the service that the role is passed to",
+	"ec2:CreateFlowLogs ecs:ListClusters":                      "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListContainerInstances":            "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListServices":                      "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTaskDefinitions":               "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTasks":                         "there is no ECS",
 }
 
 // checkDependent: the actions that the reference says a call needs too are asked.

@@ -126,6 +126,7 @@ func Zones(region string, vpc netip.Prefix) []string {
 		region+".elb.amazonaws.com.",
 		"elb."+region+".amazonaws.com.",
 		region+".eks.amazonaws.com.",
+		region+".vpce.amazonaws.com.",
 		region+".compute.internal.",
 		region+".compute.amazonaws.com.",
 	)
