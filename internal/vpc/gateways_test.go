@@ -3,9 +3,13 @@ package vpc_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/vpc"
@@ -68,6 +72,28 @@ func TestGatewayEndpoints(t *testing.T) {
 				t.Errorf("S3 answers the Internet %q", got)
 			}
 		})
+	}
+}
+
+// A mark that a sender gives its packets itself does not arrive.
+func TestMarksCannotBeClaimed(t *testing.T) {
+	c := build(t)
+	serveS3(t, c)
+	mark := func(_, _ string, raw syscall.RawConn) (failed error) {
+		err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, 7) })
+		return errors.Join(err, failed)
+	}
+	for _, from := range []struct{ ns, name string }{{c.nodes[0], c.addr[0].String()}, {"", c.Host().String()}} {
+		var conn net.Conn
+		err := netns.Do(from.ns, func() (err error) {
+			conn, err = (&net.Dialer{Timeout: 5 * time.Second, Control: mark}).Dial("tcp4", at(c.S3(), 443))
+			return err
+		})
+		mustNil(t, err)
+		t.Cleanup(func() { conn.Close() })
+		if got := greeting(t, conn); got != "s3 "+from.name+" 0" {
+			t.Errorf("S3 answers %q", got)
+		}
 	}
 }
 
