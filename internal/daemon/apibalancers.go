@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/eksact/eksact/internal/aws/api"
@@ -21,13 +22,15 @@ func apiID(l elb.LoadBalancer) string { return "api/" + l.ID }
 
 // Make implements elb.Network.
 func (a apiBalancers) Make(ctx context.Context, want elb.LoadBalancer, groups map[string]elb.TargetGroup) (string, []elb.Zone, error) {
-	l := lb.LoadBalancer{ID: apiID(want), Name: want.Name, Digits: want.ID, Type: lb.Network, Scheme: want.Scheme, CrossZone: want.CrossZone}
+	l := lb.LoadBalancer{ID: apiID(want), Name: want.Name, Digits: want.ID, Type: lb.Network, Scheme: want.Scheme, CrossZone: want.CrossZone, Groups: want.Groups, Fixed: map[string]lb.Fixed{}}
 	for _, z := range want.Zones {
 		name, ok := a.d.subnetOf(z.Subnet)
 		if !ok {
 			return "", nil, api.Errorf(http.StatusBadRequest, "InvalidSubnet", "Load balancers can't be in subnet '%s' here", z.Subnet)
 		}
 		l.Subnets = append(l.Subnets, name)
+		public, _, _ := a.d.ec2.Allocation(z.Allocation)
+		l.Fixed[name] = lb.Fixed{Private: z.Private, Public: public}
 	}
 	for _, x := range want.Listeners {
 		l.Listeners = append(l.Listeners, forwarding(x, groups[x.TargetGroup]))
@@ -35,16 +38,28 @@ func (a apiBalancers) Make(ctx context.Context, want elb.LoadBalancer, groups ma
 	if err := a.d.nameIsFree(l); err != nil {
 		return "", nil, api.Errorf(http.StatusBadRequest, "DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists", l.Name)
 	}
+	// Addresses are this load balancer's before anything is led to them.
+	placed, err := a.d.balancers.Place(ctx, l)
+	if err != nil {
+		return "", nil, err
+	}
+	allocations := map[string]string{}
+	for i, z := range want.Zones {
+		allocations[l.Subnets[i]] = z.Allocation
+	}
+	if err := a.d.putBalancerInterfaces(ctx, l, placed, allocations); err != nil {
+		return "", nil, err
+	}
 	made, err := a.d.balancers.Ensure(ctx, l)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := a.d.putBalancerInterfaces(ctx, l, made, nil); err != nil {
+	if err := a.d.admitClients(ctx, l); err != nil {
 		return "", nil, err
 	}
-	var zones []elb.Zone
-	for _, at := range made.Addrs {
-		zones = append(zones, elb.Zone{Name: at.Zone, Subnet: a.d.config.subnetID(at.Subnet), IP: at.Called()})
+	zones := slices.Clone(want.Zones)
+	for i, at := range made.Addrs {
+		zones[i].IP = at.Called()
 	}
 	a.d.refreshHosts()
 	return made.DNSName, zones, nil
@@ -55,7 +70,7 @@ func (a apiBalancers) Make(ctx context.Context, want elb.LoadBalancer, groups ma
 func forwarding(x elb.Listener, g elb.TargetGroup) lb.Listener {
 	out := lb.Listener{
 		Port: uint16(x.Port), Protocol: x.Protocol, HideClient: !g.Attributes.PreserveClient, Sticky: g.Attributes.Sticky,
-		Drain: g.Attributes.Drain, EndDrained: g.Attributes.EndDrained, EndUnhealthy: g.Attributes.EndUnhealthy,
+		Drain: g.Attributes.Drain, EndDrained: g.Attributes.EndDrained, EndUnhealthy: g.Attributes.EndUnhealthy, Idle: x.Idle,
 		Check: lb.HealthCheck{
 			Protocol: g.Check.Protocol, Path: g.Check.Path, Interval: g.Check.Interval, Timeout: g.Check.Timeout,
 			Healthy: int(g.Check.Healthy), Unhealthy: int(g.Check.Unhealthy), OK: 399,
@@ -93,6 +108,21 @@ func (a apiBalancers) Instance(id string) (netip.Addr, string, bool) {
 
 // Subnet implements elb.Network.
 func (a apiBalancers) Subnet(id string) (vpc, zone string, ok bool) { return a.d.ec2.SubnetPlace(id) }
+
+// Block implements elb.Network.
+func (a apiBalancers) Block(subnet string) netip.Prefix {
+	p, _ := a.d.ec2.SubnetRange(subnet)
+	return p
+}
+
+// Group implements elb.Network.
+func (a apiBalancers) Group(id string) (vpc string, ok bool) { return a.d.ec2.SecurityGroupVPC(id) }
+
+// Allocation implements elb.Network.
+func (a apiBalancers) Allocation(id string) bool {
+	_, _, ok := a.d.ec2.Allocation(id)
+	return ok
+}
 
 // ZoneOf implements elb.Network.
 func (a apiBalancers) ZoneOf(addr netip.Addr) (string, bool) {

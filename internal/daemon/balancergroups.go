@@ -35,20 +35,19 @@ var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
 // admit lets what comes from a load balancer through to its targets, and shows its
 // interfaces.
-func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result) error {
-	var own []string
+func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result, allocations map[string]string) error {
 	var rules []ec2.Rule
 	if want.Classic {
 		group := b.groupOf(want)
 		if err := b.d.ec2.RestoreGroup(ctx, group); err != nil {
 			return err
 		}
-		own = []string{group.ID}
+		l.Groups = []string{group.ID}
 		rules = []ec2.Rule{{Protocol: "-1", From: -1, To: -1, Group: group.ID, Description: classicRule + "=" + want.Name}}
-	} else {
+	} else if !want.LeaveNodes {
 		rules = b.d.networkRules(want, l, made)
 	}
-	if err := b.d.putBalancerInterfaces(ctx, l, made, own); err != nil {
+	if err := b.d.putBalancerInterfaces(ctx, l, made, allocations); err != nil {
 		return err
 	}
 	for _, group := range b.nodeGroups(l) {
@@ -60,17 +59,25 @@ func (b balancers) admit(ctx context.Context, want cloud.Balancer, l lb.LoadBala
 }
 
 // networkRules let a Network Load Balancer's clients, whose addresses the router
-// sees until it sends the packets on, and its health checks through.
+// sees until it sends the packets on, and its health checks through: by their
+// addresses, or by its security groups, if it has any.
 func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer, made lb.Result) []ec2.Rule {
-	checks := d.blocksOf(made)
-	clients := want.SourceRanges
+	checks, clients := peersIn(d.blocksOf(made)), peersIn(want.SourceRanges)
 	if len(clients) == 0 {
-		clients = []netip.Prefix{everywhere}
+		clients = peersIn([]netip.Prefix{everywhere})
+	}
+	if len(l.Groups) > 0 {
+		clients = nil
+		for _, g := range l.Groups {
+			clients = append(clients, ec2.Rule{Group: g})
+		}
+		checks = clients
 	}
 	var rules []ec2.Rule
-	add := func(protocol string, from, to int32, kind string, blocks ...netip.Prefix) {
-		for _, block := range blocks {
-			rules = append(rules, ec2.Rule{Protocol: protocol, From: from, To: to, CIDR: block.Masked(), Description: kind + "=" + want.Name})
+	add := func(protocol string, from, to int32, kind string, peers ...ec2.Rule) {
+		for _, r := range peers {
+			r.Protocol, r.From, r.To, r.Description = protocol, from, to, kind+"="+want.Name
+			rules = append(rules, r)
 		}
 	}
 	for _, x := range l.Listeners {
@@ -89,6 +96,14 @@ func (d *Daemon) networkRules(want cloud.Balancer, l lb.LoadBalancer, made lb.Re
 	}
 	add("icmp", 3, 4, mtuRule, clients...) // fragmentation needed
 	return distinct(rules)
+}
+
+// peersIn are rules that let blocks of addresses through.
+func peersIn(blocks []netip.Prefix) (rules []ec2.Rule) {
+	for _, block := range blocks {
+		rules = append(rules, ec2.Rule{CIDR: block.Masked()})
+	}
+	return rules
 }
 
 // groupOf is a Classic Load Balancer's own security group, as AWS's controller makes
@@ -187,13 +202,22 @@ func (d *Daemon) instancesBehind(l lb.LoadBalancer) (all []ec2.Instance) {
 	return all
 }
 
-// putBalancerInterfaces shows where a load balancer is in the VPC, and nowhere else.
-// A Network Load Balancer's interfaces have no security groups.
-func (d *Daemon) putBalancerInterfaces(ctx context.Context, l lb.LoadBalancer, made lb.Result, groups []string) error {
+// admitClients has security groups know whom the groups of a load balancer admit.
+func (d *Daemon) admitClients(ctx context.Context, l lb.LoadBalancer) error {
+	if len(l.Groups) == 0 {
+		return nil
+	}
+	return d.enforceGroups(ctx)
+}
+
+// putBalancerInterfaces shows where a load balancer is in the VPC, and nowhere else,
+// with the Elastic IP addresses that it has, by the subnets' names. A Network Load
+// Balancer's interfaces have no security groups unless it was given some.
+func (d *Daemon) putBalancerInterfaces(ctx context.Context, l lb.LoadBalancer, made lb.Result, allocations map[string]string) error {
 	gone := d.balancerInterfaces(l.ID)
 	for _, a := range made.Addrs {
 		n := ec2.NetworkInterface{
-			ID: d.balancerInterface(l.ID, a.Subnet), Type: types.NetworkInterfaceTypeNetworkLoadBalancer, IP: a.Private, PublicIP: a.Public, Groups: groups,
+			ID: d.balancerInterface(l.ID, a.Subnet), Type: types.NetworkInterfaceTypeNetworkLoadBalancer, IP: a.Private, PublicIP: a.Public, Groups: l.Groups, Allocation: allocations[a.Subnet],
 			Description: "ELB net/" + l.Name + "/" + cmp.Or(l.Digits, lb.Suffix(l.ID)), Requester: "amazon-elb", InstanceOwner: "amazon-elb", Device: 1,
 		}
 		if l.Type == lb.Classic {

@@ -40,14 +40,21 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 	if l.Subnets, err = b.d.subnetsNamed(ctx, want.Subnets); err != nil {
 		return "", err
 	}
+	if l.Groups, err = b.d.groupsNamed(ctx, want.Groups); err != nil {
+		return "", err
+	}
 	for _, x := range want.Listeners {
 		l.Listeners = append(l.Listeners, b.d.listener(want, x))
 	}
 	if err := b.d.nameIsFree(l); err != nil {
 		return "", err
 	}
+	allocations, err := b.d.fix(want, &l)
+	if err != nil {
+		return "", err
+	}
 	before, existed := b.d.balancers.Find(l.ID)
-	made, err := b.build(ctx, want, l)
+	made, err := b.build(ctx, want, l, allocations)
 	if err != nil {
 		return "", err
 	}
@@ -56,7 +63,7 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 			return "", err
 		}
 	}
-	if err := b.d.showBalancer(ctx, want, l, made); err != nil {
+	if err := b.d.showBalancer(ctx, want, l, made, allocations); err != nil {
 		return "", err
 	}
 	b.d.refreshHosts()
@@ -64,19 +71,22 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 }
 
 // build makes a load balancer whose packets are let through from the first on.
-func (b balancers) build(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer) (lb.Result, error) {
+func (b balancers) build(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, allocations map[string]string) (lb.Result, error) {
 	placed, err := b.d.balancers.Place(ctx, l)
 	if err != nil {
 		return lb.Result{}, err
 	}
-	if err := b.admit(ctx, want, l, placed); err != nil {
+	if err := b.admit(ctx, want, l, placed, allocations); err != nil {
 		return lb.Result{}, err
 	}
 	made, err := b.d.balancers.Ensure(ctx, l)
-	if err != nil || slices.Equal(made.Addrs, placed.Addrs) {
+	if err == nil && !slices.Equal(made.Addrs, placed.Addrs) {
+		err = b.admit(ctx, want, l, made, allocations) // another scheme: the addresses are new
+	}
+	if err != nil {
 		return made, err
 	}
-	return made, b.admit(ctx, want, l, made) // another scheme: the addresses are new
+	return made, b.d.admitClients(ctx, l)
 }
 
 // Delete implements cloud.Balancers.
@@ -155,7 +165,7 @@ func (d *Daemon) subnetOf(id string) (name string, ok bool) {
 // listener is a Service's port in the network's terms.
 func (d *Daemon) listener(want cloud.Balancer, x cloud.Listener) lb.Listener {
 	out := lb.Listener{
-		Port: x.Port, Protocol: x.Protocol, HideClient: !x.PreserveClient && !want.Classic, ProxyProtocol: x.ProxyProtocol, Sticky: x.Sticky,
+		Port: x.Port, Protocol: x.Protocol, HideClient: !x.PreserveClient && !want.Classic, ProxyProtocol: x.ProxyProtocol, Sticky: x.Sticky, Idle: x.Idle,
 		Drain: x.Drain, EndDrained: x.EndDrained, EndUnhealthy: x.EndUnhealthy,
 		Check: lb.HealthCheck{
 			Protocol: x.Check.Protocol, Port: x.Check.Port, Path: x.Check.Path, Interval: x.Check.Interval, Timeout: x.Check.Timeout,

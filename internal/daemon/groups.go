@@ -55,7 +55,7 @@ func (d *Daemon) enforceGroups(context.Context) error {
 	s := d.groupState()
 	// On nodes first: what a pod may not do there it could do before it is the
 	// router's business.
-	if err := errors.Join(d.enforceOnNodes(s), d.groups.router.Set(s)); err != nil {
+	if err := errors.Join(d.enforceOnNodes(s), d.groups.router.Set(s), d.balancers.Regroup()); err != nil {
 		return fmt.Errorf("enforcing security groups: %w", err)
 	}
 	return nil
@@ -90,6 +90,7 @@ func (d *Daemon) groupState() *secgroup.State {
 			s.Interfaces = append(s.Interfaces, groupInterface(n))
 		}
 	}
+	letClients(s, d.balancers.Clients)
 	return s
 }
 

@@ -64,6 +64,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.balancers = lb.New(lb.Config{
 		Store: d.store, Network: d.network, Addresses: d.addresses, Names: d.names, Region: d.config.Region,
 		Proxy:   func(c proxy.Config) error { return d.applyProxy(ctx, c) },
+		Admits:  d.admits,
 		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
 	})
 	d.elb.UseNetwork(apiBalancers{d})

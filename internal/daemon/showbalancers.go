@@ -17,18 +17,20 @@ import (
 
 // showBalancer lists a load balancer in the ELB APIs: a Network Load Balancer with
 // a target group for each of its ports.
-func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result) error {
+func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.LoadBalancer, made lb.Result, allocations map[string]string) error {
 	d.showing.Lock()
 	defer d.showing.Unlock()
 	shown := elb.LoadBalancer{
 		Name: l.Name, ID: lb.Suffix(l.ID), DNSName: made.DNSName, Scheme: l.Scheme, State: string(elbtypes.LoadBalancerStateEnumActive),
-		VPC: d.config.vpcID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CrossZone: l.CrossZone, Tags: want.Tags,
+		VPC: d.config.vpcID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CrossZone: l.CrossZone, Tags: want.Tags, Groups: l.Groups,
 	}
 	if old, ok := d.elb.Get(l.Name); ok {
 		shown.CreatedAt = old.CreatedAt
 	}
 	for _, a := range made.Addrs {
-		shown.Zones = append(shown.Zones, elb.Zone{Name: a.Zone, Subnet: d.config.subnetID(a.Subnet), IP: a.Called()})
+		shown.Zones = append(shown.Zones, elb.Zone{
+			Name: a.Zone, Subnet: d.config.subnetID(a.Subnet), IP: a.Called(), Allocation: allocations[a.Subnet], Private: l.Fixed[a.Subnet].Private,
+		})
 	}
 	if want.Classic {
 		return d.showClassic(ctx, want, l, shown)
@@ -39,7 +41,7 @@ func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.Loa
 		group := d.groupOf(want, l, i)
 		groups = append(groups, group)
 		shown.Listeners = append(shown.Listeners, elb.Listener{
-			ID: lb.Suffix(l.ID + "/listener/" + x.Protocol + "/" + port), Protocol: x.Protocol, Port: int32(x.Port), TargetGroup: group.Name,
+			ID: lb.Suffix(l.ID + "/listener/" + x.Protocol + "/" + port), Protocol: x.Protocol, Port: int32(x.Port), TargetGroup: group.Name, Idle: x.Idle,
 		})
 	}
 	return d.elb.Put(ctx, shown, groups...)

@@ -40,6 +40,7 @@ func TestLoadBalancers(t *testing.T) {
 		lab.Sequence("Network ones",
 			lab.Part{Name: "a Network Load Balancer shows the client to pods of its node", Test: w.local},
 			lab.Part{Name: "each zone's address leads to its zone, or across", Test: w.zones},
+			lab.Part{Name: "chosen addresses and security groups", Test: w.chosen},
 		),
 		lab.Sequence("closed ones",
 			lab.Part{Name: "source ranges", Test: w.sourceRanges},
@@ -120,8 +121,7 @@ type service struct {
 	selector    string            // app: web when empty
 }
 
-func (w *town) serve(t *testing.T, s service) (host string) {
-	t.Helper()
+func (s service) manifest() string {
 	text := "apiVersion: v1\nkind: Service\nmetadata:\n  name: " + s.name + "\n  annotations:\n    example.com/test: balancers\n"
 	for name, value := range s.annotations {
 		text += fmt.Sprintf("    service.beta.kubernetes.io/aws-load-balancer-%s: %q\n", name, value)
@@ -130,8 +130,12 @@ func (w *town) serve(t *testing.T, s service) (host string) {
 	if selector == "" {
 		selector = "app: web"
 	}
-	text += "spec:\n  type: LoadBalancer\n  selector: {" + selector + "}\n  ports: [{name: http, port: 80}]\n" + s.spec
-	w.apply(t, text)
+	return text + "spec:\n  type: LoadBalancer\n  selector: {" + selector + "}\n  ports: [{name: http, port: 80}]\n" + s.spec
+}
+
+func (w *town) serve(t *testing.T, s service) (host string) {
+	t.Helper()
+	w.apply(t, s.manifest())
 	w.admin.Soon(t, 20*time.Second, "kubectl get service "+s.name+" -o jsonpath={.status.loadBalancer.ingress[0].hostname}", "amazonaws.com")
 	return w.admin.Must(t, "kubectl get service "+s.name+" -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 }
@@ -325,6 +329,52 @@ func (w *town) draining(t *testing.T) {
 		t.Errorf("%d lines came before the end, want those of 5 s", lines)
 	}
 	w.admin.Must(t, "kubectl label pod web-1 only=web-1 --overwrite")
+}
+
+// chosen has an Elastic IP address and a security group, whose clients reach the nodes
+// through rules that name it.
+func (w *town) chosen(t *testing.T) {
+	one := func(line string) string { return w.admin.Must(t, line+" --output text") }
+	vpc := one("aws ec2 describe-vpcs --filters Name=cidr,Values=10.0.0.0/16 --query Vpcs[0].VpcId")
+	subnet := one("aws ec2 describe-subnets --filters Name=tag-key,Values=kubernetes.io/role/elb Name=vpc-id,Values=" + vpc + " --query Subnets[0].SubnetId")
+	eip, ip, _ := strings.Cut(one("aws ec2 allocate-address --query '[AllocationId,PublicIp]'"), "\t")
+	group := one("aws ec2 create-security-group --group-name clients --description test --vpc-id " + vpc + " --query GroupId")
+	own := service{name: "chosen", spec: "  loadBalancerClass: service.k8s.aws/nlb\n", annotations: map[string]string{
+		"scheme": "internet-facing", "nlb-target-type": "instance", "attributes": "load_balancing.cross_zone.enabled=true", "subnets": subnet, "eip-allocations": eip + "," + eip,
+		"security-groups": group, "manage-backend-security-group-rules": "true", "listener-attributes.TCP-80": "tcp.idle_timeout.seconds=60",
+	}}
+	w.apply(t, own.manifest())
+	w.admin.Soon(t, 15*time.Second, "kubectl describe service chosen", "SyncLoadBalancerFailed", "count of EIP allocations (2) and subnets (1) must match")
+	own.annotations["eip-allocations"] = eip
+	host := w.serve(t, own)
+	w.laptop.Refused(t, who(host))
+	allow := func(from string) {
+		one("aws ec2 authorize-security-group-ingress --group-id " + group + " --protocol tcp --port 80 --cidr " + from)
+	}
+	allow("198.18.0.1/32")
+	w.laptop.Soon(t, 15*time.Second, who(ip), "saw ")
+	if got := w.addresses(t, host); len(got) != 1 || got[0] != ip {
+		t.Errorf("the name resolves to %v, want %s", got, ip)
+	}
+	w.shell.Refused(t, who(host))
+	allow("198.18.0.3/32") // the NAT gateway's
+	w.shell.Soon(t, 15*time.Second, who(host), "saw ")
+	arn := one("aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='" + host + "'].LoadBalancerArn\"")
+	w.admin.Must(t, "aws elbv2 describe-load-balancers --load-balancer-arns "+arn, group, `"AllocationId": "`+eip+`"`)
+	listener := one("aws elbv2 describe-listeners --load-balancer-arn " + arn + " --query Listeners[0].ListenerArn")
+	w.admin.Must(t, "aws elbv2 describe-listener-attributes --listener-arn "+listener, `"60"`)
+	w.admin.Refused(t, "aws elbv2 set-security-groups --load-balancer-arn "+arn+" --security-groups "+group, "OperationNotPermitted")
+	w.admin.Refused(t, "aws ec2 release-address --allocation-id "+eip, "InvalidIPAddress.InUse")
+	w.admin.Must(t, "kubectl delete service chosen --timeout=50s")
+	one("aws ec2 delete-security-group --group-id " + group)
+
+	// The same address and a group by calls; their targets' groups are the caller's.
+	made := one("aws elbv2 create-load-balancer --name own --type network --subnet-mappings SubnetId=" + subnet + ",AllocationId=" + eip + " --query LoadBalancers[0].LoadBalancerArn")
+	w.admin.Must(t, "aws elbv2 describe-load-balancers --names own", ip, eip)
+	other := one("aws ec2 describe-subnets --filters Name=tag-key,Values=kubernetes.io/role/elb Name=vpc-id,Values=" + vpc + " --query Subnets[1].SubnetId")
+	w.admin.Must(t, "aws elbv2 set-subnets --load-balancer-arn "+made+" --subnets "+subnet+" "+other+" --query 'AvailabilityZones[].LoadBalancerAddresses[].IpAddress'", ip, "198.18.2.")
+	one("aws elbv2 delete-load-balancer --load-balancer-arn " + made)
+	one("aws ec2 release-address --allocation-id " + eip)
 }
 
 // madeByCalls leads to the Service's node port, through a security group that has to

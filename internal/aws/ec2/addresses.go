@@ -23,14 +23,18 @@ type Address struct {
 	Association string     `json:",omitempty"` // "eipassoc-…"
 	Instance    string     `json:",omitempty"` // that has it
 	NAT         string     `json:",omitempty"` // or the NAT gateway
+	Interface   string     `json:",omitempty"` // or the interface of a load balancer
 	PrivateIP   netip.Addr `json:",omitzero"`  // that it stands for
 }
 
 func (a Address) inUse() bool { return a.Association != "" }
 
+// byService is whether what has the address is not the caller's to take it from.
+func (a Address) byService() bool { return a.NAT != "" || a.Interface != "" }
+
 // freed is the address without its association.
 func (a Address) freed() Address {
-	a.Association, a.Instance, a.NAT, a.PrivateIP = "", "", "", netip.Addr{}
+	a.Association, a.Instance, a.NAT, a.Interface, a.PrivateIP = "", "", "", "", netip.Addr{}
 	return a
 }
 
@@ -147,7 +151,7 @@ func (s *Service) AssociateAddress(ctx context.Context, in *ec2.AssociateAddress
 		if a.Instance == i.ID {
 			return nil
 		}
-		if a.NAT != "" || a.inUse() && in.AllowReassociation != nil && !*in.AllowReassociation {
+		if a.byService() || a.inUse() && in.AllowReassociation != nil && !*in.AllowReassociation {
 			return refuse("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID, a.Association)
 		}
 		s.withdraw(tx, a.Instance)
@@ -209,7 +213,7 @@ func (s *Service) DisassociateAddress(ctx context.Context, in *ec2.DisassociateA
 	switch {
 	case !ok:
 		return nil, refuse("InvalidAssociationID.NotFound", "The association ID '%s' does not exist", id)
-	case a.NAT != "":
+	case a.byService():
 		return nil, api.Errorf(http.StatusBadRequest, "AuthFailure", "You do not have permission to access the specified resource.")
 	}
 	return &ec2.DisassociateAddressOutput{}, s.change(ctx, func(tx *store.Tx) error {
@@ -287,6 +291,8 @@ func (s *Service) DescribeAddresses(_ context.Context, in *ec2.DescribeAddresses
 // interfaceOf is the interface that has an address.
 func (s *Service) interfaceOf(a Address) string {
 	switch i, ok := s.instances.Get(a.Instance); {
+	case a.Interface != "":
+		return a.Interface
 	case a.NAT != "":
 		return interfaceID(a.NAT)
 	case ok && len(i.Interfaces) > 0:

@@ -130,6 +130,10 @@ func (s *Service) eniView(n NetworkInterface) types.NetworkInterface {
 	if n.PublicIP.IsValid() {
 		view.Association = &types.NetworkInterfaceAssociation{PublicIp: aws.String(n.PublicIP.String()), IpOwnerId: aws.String("amazon")}
 	}
+	if n.Allocation != "" {
+		a, _ := s.addressFamily.table.Get(n.Allocation)
+		view.Association.AllocationId, view.Association.AssociationId, view.Association.IpOwnerId = aws.String(n.Allocation), pointer(a.Association), aws.String(s.place.AccountID)
+	}
 	for i, a := range append(valid(n.IP), n.Secondary...) {
 		shown := types.NetworkInterfacePrivateIpAddress{PrivateIpAddress: aws.String(a.String()), Primary: aws.Bool(i == 0)}
 		if i == 0 {

@@ -29,6 +29,7 @@ type NetworkInterface struct {
 	Secondary   []netip.Addr   // private addresses beside it
 	Prefixes    []netip.Prefix // delegated for pods
 	PublicIP    netip.Addr
+	Allocation  string `json:",omitempty"` // of an Elastic IP address, if PublicIP is one
 	PrivateDNS  string
 	Groups      []string
 	// Requester is the account or service that made the interface for its own use
@@ -71,6 +72,9 @@ func (s *Service) PutNetworkInterface(ctx context.Context, n NetworkInterface) e
 		if old, ok := s.enis.In(tx).Get(n.ID); ok {
 			n.Tags = old.Tags // may have been changed
 		}
+		if err := s.setAllocation(tx, n); err != nil {
+			return err
+		}
 		s.enis.In(tx).Put(n.ID, n)
 		return nil
 	})
@@ -109,9 +113,15 @@ func (s *Service) PutBranch(ctx context.Context, n NetworkInterface, limit int) 
 func (s *Service) DeleteInterfaces(ctx context.Context, ids ...string) error {
 	return s.changeGroups(ctx, nil, func(tx *store.Tx) error {
 		for _, id := range ids {
-			if _, ok := s.enis.In(tx).Get(id); ok {
-				s.enis.In(tx).Delete(id)
+			n, ok := s.enis.In(tx).Get(id)
+			if !ok {
+				continue
 			}
+			n.Allocation = ""
+			if err := s.setAllocation(tx, n); err != nil {
+				return err
+			}
+			s.enis.In(tx).Delete(id)
 		}
 		return nil
 	})

@@ -19,7 +19,7 @@ func classicWorld(t *testing.T) classicCalls {
 	for _, name := range []string{"c", "d"} {
 		lb := balancer(name)
 		lb.Listeners = []Listener{{Protocol: "TCP", Port: 80, InstancePort: 31000}}
-		lb.Zones = append(lb.Zones, Zone{"us-west-2b", "subnet-b", netip.MustParseAddr("198.18.2.2")})
+		lb.Zones = append(lb.Zones, Zone{Name: "us-west-2b", Subnet: "subnet-b", IP: netip.MustParseAddr("198.18.2.2")})
 		lb.CrossZone = name == "d"
 		lb.Classic = &Classic{
 			Check: Check{Protocol: "HTTP", Port: "32000", Path: "/healthz", Interval: 10 * time.Second, Timeout: 5 * time.Second, Healthy: 2, Unhealthy: 6},

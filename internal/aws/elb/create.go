@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func (s *Service) CreateLoadBalancer(ctx context.Context, in *elbv2.CreateLoadBa
 	s.making.Lock()
 	defer s.making.Unlock()
 	if old, ok := s.balancers.Get(lb.Name); ok {
-		if !old.ByAPI || old.Scheme != lb.Scheme || !slices.Equal(subnetsOf(old), subnetsOf(lb)) {
+		if !old.ByAPI || old.Scheme != lb.Scheme || !slices.Equal(subnetsOf(old), subnetsOf(lb)) || !slices.Equal(old.Groups, lb.Groups) {
 			return nil, &types.DuplicateLoadBalancerNameException{Message: aws.String("A load balancer with the same name '" + lb.Name + "' exists, but with different settings")}
 		}
 		return &elbv2.CreateLoadBalancerOutput{LoadBalancers: []types.LoadBalancer{s.balancerView(old)}}, nil
@@ -77,7 +78,9 @@ func (s *Service) CreateLoadBalancer(ctx context.Context, in *elbv2.CreateLoadBa
 		return nil, err
 	}
 	if err := s.apply(ctx, lb.Name); err != nil {
-		_ = s.keep(context.WithoutCancel(ctx), func(tx *store.Tx) { s.balancers.In(tx).Delete(lb.Name) })
+		again := context.WithoutCancel(ctx)
+		_ = s.network.Unmake(again, lb) // what of it was made
+		_ = s.keep(again, func(tx *store.Tx) { s.balancers.In(tx).Delete(lb.Name) })
 		return nil, err
 	}
 	lb, _ = s.balancers.Get(lb.Name)
@@ -102,8 +105,6 @@ func (s *Service) wanted(in *elbv2.CreateLoadBalancerInput) (LoadBalancer, error
 		return lb, unsupported("A load balancer of type " + string(in.Type))
 	case in.IpAddressType != "" && in.IpAddressType != types.IpAddressTypeIpv4:
 		return lb, unsupported("IP address type " + string(in.IpAddressType))
-	case len(in.SecurityGroups) > 0:
-		return lb, unsupported("A Network Load Balancer with security groups")
 	case in.CustomerOwnedIpv4Pool != nil || in.IpamPools != nil:
 		return lb, unsupported("An address pool")
 	case lb.Scheme != "internal" && lb.Scheme != "internet-facing":
@@ -112,27 +113,48 @@ func (s *Service) wanted(in *elbv2.CreateLoadBalancerInput) (LoadBalancer, error
 	if err := checkName("Load balancer", lb.Name); err != nil {
 		return lb, err
 	}
-	subnets := slices.Clone(in.Subnets)
-	for _, m := range in.SubnetMappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil {
-			return lb, unsupported("A subnet mapping with an address")
-		}
-		subnets = append(subnets, aws.ToString(m.SubnetId))
+	mappings, err := mapped(in.Subnets, in.SubnetMappings)
+	if err != nil {
+		return lb, err
 	}
-	var err error
 	if lb.Tags, err = tagMap(in.Tags); err != nil {
 		return lb, err
 	}
-	lb.VPC, lb.Zones, err = s.zonesOf(subnets)
+	if lb.VPC, lb.Zones, err = s.zonesOf(mappings, lb.Scheme); err != nil {
+		return lb, err
+	}
+	lb.Groups, err = s.groupsOf(lb.VPC, in.SecurityGroups)
 	return lb, err
 }
 
-// zonesOf finds where subnets are: each in another zone of one VPC.
-func (s *Service) zonesOf(subnets []string) (vpc string, zones []Zone, err error) {
-	if len(subnets) == 0 {
-		return "", nil, api.ValidationError("At least one subnet must be specified")
+// mapped are subnets that a call names in either way.
+func mapped(subnets []string, mappings []types.SubnetMapping) ([]types.SubnetMapping, error) {
+	switch {
+	case len(subnets) > 0 && len(mappings) > 0:
+		return nil, api.ValidationError("You must specify either subnets or subnet mappings, but not both")
+	case len(subnets)+len(mappings) == 0:
+		return nil, api.ValidationError("At least one subnet must be specified")
 	}
 	for _, id := range subnets {
+		mappings = append(mappings, types.SubnetMapping{SubnetId: aws.String(id)})
+	}
+	return mappings, nil
+}
+
+// groupsOf checks the security groups that a load balancer is to have.
+func (s *Service) groupsOf(vpc string, ids []string) ([]string, error) {
+	for _, id := range ids {
+		if in, ok := s.network.Group(id); !ok || in != vpc {
+			return nil, &types.InvalidSecurityGroupException{Message: aws.String("One or more security groups are invalid")}
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(ids))), nil
+}
+
+// zonesOf finds where subnets are: each in another zone of one VPC.
+func (s *Service) zonesOf(mappings []types.SubnetMapping, scheme string) (vpc string, zones []Zone, err error) {
+	for _, m := range mappings {
+		id := aws.ToString(m.SubnetId)
 		in, zone, ok := s.network.Subnet(id)
 		switch {
 		case !ok:
@@ -143,9 +165,41 @@ func (s *Service) zonesOf(subnets []string) (vpc string, zones []Zone, err error
 			return "", nil, &types.InvalidConfigurationRequestException{Message: aws.String("A load balancer cannot be attached to multiple subnets in the same Availability Zone")}
 		}
 		vpc = in
-		zones = append(zones, Zone{Name: zone, Subnet: id})
+		z := Zone{Name: zone, Subnet: id}
+		if err := s.choose(&z, m, scheme); err != nil {
+			return "", nil, err
+		}
+		zones = append(zones, z)
 	}
 	return vpc, zones, nil
+}
+
+// choose takes the addresses that a mapping says.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SubnetMapping.html
+func (s *Service) choose(z *Zone, m types.SubnetMapping, scheme string) error {
+	internal := scheme == string(types.LoadBalancerSchemeEnumInternal)
+	wrong := func(text string) error {
+		return &types.InvalidConfigurationRequestException{Message: aws.String(text)}
+	}
+	switch {
+	case m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil:
+		return unsupported("A subnet mapping with an IPv6 address")
+	case m.AllocationId != nil && internal:
+		return wrong("Elastic IP addresses can't be specified for an internal load balancer")
+	case m.PrivateIPv4Address != nil && !internal:
+		return wrong("Private IPv4 addresses can't be specified for an internet-facing load balancer")
+	case m.AllocationId != nil:
+		if z.Allocation = *m.AllocationId; !s.network.Allocation(z.Allocation) {
+			return &types.AllocationIdNotFoundException{Message: aws.String("The allocation IDs '" + z.Allocation + "' do not exist")}
+		}
+	case m.PrivateIPv4Address != nil:
+		a, err := netip.ParseAddr(*m.PrivateIPv4Address)
+		if err != nil || !s.network.Block(z.Subnet).Contains(a) {
+			return wrong("The private IPv4 address '" + *m.PrivateIPv4Address + "' is not in the range of subnet '" + z.Subnet + "'")
+		}
+		z.Private = a
+	}
+	return nil
 }
 
 func subnetsOf(lb LoadBalancer) []string {

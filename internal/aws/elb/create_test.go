@@ -54,6 +54,14 @@ func (f *fakeNetwork) Subnet(id string) (vpc, zone string, ok bool) {
 	return "vpc-1", "us-west-2" + strings.TrimPrefix(id, "subnet-"), len(id) == len("subnet-a")
 }
 
+func (f *fakeNetwork) Block(subnet string) netip.Prefix {
+	return netip.MustParsePrefix(map[string]string{"subnet-a": "10.0.0.0/19", "subnet-b": "10.0.32.0/19"}[subnet])
+}
+
+func (f *fakeNetwork) Group(id string) (string, bool) { return "vpc-1", id == "sg-1" || id == "sg-2" }
+
+func (f *fakeNetwork) Allocation(id string) bool { return strings.HasPrefix(id, "eipalloc-") }
+
 func (f *fakeNetwork) ZoneOf(a netip.Addr) (string, bool) {
 	return "us-west-2a", netip.MustParsePrefix("10.0.0.0/16").Contains(a)
 }
@@ -177,7 +185,10 @@ func TestMakingIsRefused(t *testing.T) {
 		{network(func(in *elbv2.CreateLoadBalancerInput) { in.Subnets = nil }), "ValidationError", "At least one subnet must be specified"},
 		{network(func(in *elbv2.CreateLoadBalancerInput) { in.Subnets = []string{"subnet-none"} }), "SubnetNotFound", "The subnet ID 'subnet-none' is not valid"},
 		{network(func(in *elbv2.CreateLoadBalancerInput) { in.Subnets = []string{"subnet-a", "subnet-a"} }), "InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone"},
-		{network(func(in *elbv2.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-1"} }), "UnsupportedOperation", "A Network Load Balancer with security groups is not offered here"},
+		{network(func(in *elbv2.CreateLoadBalancerInput) { in.SecurityGroups = []string{"sg-1", "sg-9"} }), "InvalidSecurityGroup", "One or more security groups are invalid"},
+		{network(func(in *elbv2.CreateLoadBalancerInput) {
+			in.SubnetMappings = []types.SubnetMapping{{SubnetId: aws.String("subnet-b")}}
+		}), "ValidationError", "You must specify either subnets or subnet mappings, but not both"},
 		{group(func(in *elbv2.CreateTargetGroupInput) { in.TargetType = "lambda" }), "UnsupportedOperation", "A target group of type lambda is not offered here"},
 		{group(func(in *elbv2.CreateTargetGroupInput) { in.Protocol = "HTTP" }), "UnsupportedOperation", "A target group with protocol HTTP is not offered here"},
 		{group(func(in *elbv2.CreateTargetGroupInput) { in.HealthCheckIntervalSeconds = aws.Int32(4) }), "ValidationError", "Health check interval '4' must be between '5' and '300' inclusive"},

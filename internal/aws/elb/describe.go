@@ -59,13 +59,23 @@ func (s *Service) balancerView(lb LoadBalancer) types.LoadBalancer {
 	if id := hostedZones[s.place.Region].network; id != "" {
 		view.CanonicalHostedZoneId = aws.String(id)
 	}
+	if len(lb.Groups) > 0 {
+		view.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic = aws.String(string(types.EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn))
+	}
 	if lb.Reason != "" {
 		view.State.Reason = aws.String(lb.Reason)
 	}
 	for _, z := range lb.Zones {
 		zone := types.AvailabilityZone{ZoneName: aws.String(z.Name), SubnetId: aws.String(z.Subnet), LoadBalancerAddresses: []types.LoadBalancerAddress{}}
 		if z.IP.IsValid() {
-			zone.LoadBalancerAddresses = append(zone.LoadBalancerAddresses, types.LoadBalancerAddress{IpAddress: aws.String(z.IP.String())})
+			a := types.LoadBalancerAddress{IpAddress: aws.String(z.IP.String())}
+			if z.Allocation != "" {
+				a.AllocationId = aws.String(z.Allocation)
+			}
+			if z.Private.IsValid() {
+				a.PrivateIPv4Address = aws.String(z.Private.String())
+			}
+			zone.LoadBalancerAddresses = append(zone.LoadBalancerAddresses, a)
 		}
 		view.AvailabilityZones = append(view.AvailabilityZones, zone)
 	}

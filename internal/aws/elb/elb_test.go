@@ -21,7 +21,7 @@ var created = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 func balancer(name string, groups ...string) LoadBalancer {
 	lb := LoadBalancer{
 		Name: name, ID: "00000000000000aa", DNSName: name + "-1.us-west-2.elb.amazonaws.com", Scheme: "internet-facing", State: "active",
-		VPC: "vpc-1", CreatedAt: created, Zones: []Zone{{"us-west-2a", "subnet-a", netip.MustParseAddr("198.18.2.1")}},
+		VPC: "vpc-1", CreatedAt: created, Zones: []Zone{{Name: "us-west-2a", Subnet: "subnet-a", IP: netip.MustParseAddr("198.18.2.1")}},
 		Tags: map[string]string{"kubernetes.io/service-name": "user1/nginx", "kubernetes.io/cluster/cluster": "owned"},
 	}
 	for i, g := range groups {

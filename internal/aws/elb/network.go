@@ -22,8 +22,13 @@ type Network interface {
 	Health(lb LoadBalancer, l Listener) []Target
 	// Instance finds the address and zone of an instance that runs.
 	Instance(id string) (addr netip.Addr, zone string, ok bool)
-	// Subnet finds the VPC and zone of a subnet.
+	// Subnet finds the VPC and zone of a subnet, Block its addresses.
 	Subnet(id string) (vpc, zone string, ok bool)
+	Block(subnet string) netip.Prefix
+	// Group finds the VPC of a security group.
+	Group(id string) (vpc string, ok bool)
+	// Allocation tells whether there is an Elastic IP address of an id.
+	Allocation(id string) bool
 	// ZoneOf finds the zone of an address of a VPC.
 	ZoneOf(a netip.Addr) (zone string, ok bool)
 }

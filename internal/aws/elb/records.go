@@ -45,6 +45,9 @@ type Zone struct {
 	Name   string // "us-west-2a"
 	Subnet string
 	IP     netip.Addr
+	// Allocation is the Elastic IP address that was chosen, Private the address.
+	Allocation string     `json:",omitempty"`
+	Private    netip.Addr `json:",omitzero"`
 }
 
 // Listener forwards a port: to a target group, or a Classic Load Balancer's to a
@@ -56,6 +59,7 @@ type Listener struct {
 	TargetGroup  string // name
 	InstancePort int32
 	Tags         map[string]string
+	Idle         time.Duration `json:",omitempty"` // of TCP connections; 0: as they are made
 }
 
 // TargetGroup is a set of targets and how their health is checked.

@@ -83,6 +83,7 @@ func (s *Service) addMaking(svc *api.Service) {
 	api.Add(svc, "DeleteTargetGroup", s.DeleteTargetGroup, func(_ context.Context, in *elbv2.DeleteTargetGroupInput) []string { return one(in.TargetGroupArn) })
 	api.Add(svc, "RegisterTargets", s.RegisterTargets, func(_ context.Context, in *elbv2.RegisterTargetsInput) []string { return one(in.TargetGroupArn) })
 	api.Add(svc, "DeregisterTargets", s.DeregisterTargets, func(_ context.Context, in *elbv2.DeregisterTargetsInput) []string { return one(in.TargetGroupArn) })
+	s.addSetting(svc)
 	s.addConditions(svc)
 }
 
@@ -93,7 +94,7 @@ func (s *Service) addConditions(svc *api.Service) {
 		case "elasticloadbalancing:scheme":
 			return given(string(in.Scheme))
 		case "elasticloadbalancing:subnet":
-			return policy.Many(in.Subnets)
+			return policy.Many(named(in.Subnets, in.SubnetMappings))
 		case "elasticloadbalancing:securitygroup":
 			return policy.Many(in.SecurityGroups)
 		}

@@ -16,14 +16,21 @@ import (
 type Balancer struct {
 	// ID is "a" and 31 digits of the Service's UID, unique and unchanging; Name is
 	// what AWS shows, mostly the same.
-	ID, Name  string
-	Service   string   // namespace/name
-	Classic   bool     // a Classic, else a Network Load Balancer
-	Internal  bool     // reachable from inside the VPC alone
-	Subnets   []string // ids or names; none: those that suit
-	CrossZone bool
-	Idle      time.Duration // of a Classic Load Balancer's connections
-	Listeners []Listener
+	ID, Name   string
+	Service    string   // namespace/name
+	Classic    bool     // a Classic, else a Network Load Balancer
+	Controller bool     // as the AWS Load Balancer Controller makes it, else AWS's cloud controller
+	Internal   bool     // reachable from inside the VPC alone
+	Subnets    []string // ids or names; none: those that suit
+	EIPs       []string // allocations of its public addresses, one for each subnet
+	Private    []netip.Addr
+	// Groups are its security groups, ids or names. LeaveNodes says that who made them
+	// lets them reach the nodes.
+	Groups     []string
+	LeaveNodes bool
+	CrossZone  bool
+	Idle       time.Duration // of a Classic Load Balancer's connections
+	Listeners  []Listener
 	// SourceRanges may connect; empty means everybody.
 	SourceRanges []netip.Prefix
 	Tags         map[string]string
@@ -50,6 +57,7 @@ type TargetAttributes struct {
 	Drain          time.Duration // how long deregistered targets keep their connections
 	EndDrained     bool          // which end then
 	EndUnhealthy   bool          // those to unhealthy targets end
+	Idle           time.Duration // how long a TCP connection of a network load balancer may be silent; 0: as usual
 }
 
 // Check is how targets' health is checked.

@@ -235,7 +235,7 @@ func TestInTree(t *testing.T) {
 		"another kind":       {service: named(annotated("type=nlb"), "a0-1.us-west-2.elb.amazonaws.com"), refused: `cannot update Load Balancer Type annotation "` + name + `type" after creation for NLB`},
 		"another kind, back": {service: named(service(nil), "a0-1.elb.us-west-2.amazonaws.com"), refused: `cannot update Load Balancer Type annotation "` + name + `type" after creation for Classic Load Balancer`},
 		"the same kind":      {service: named(service(nil), "a0-1.us-west-2.elb.amazonaws.com"), want: classic()},
-		"security groups":    {service: annotated("extra-security-groups=sg-1"), refused: "annotation " + name + "extra-security-groups is not supported: load balancers have no security groups here"},
+		"security groups":    {service: annotated("extra-security-groups=sg-1"), refused: "annotation " + name + "extra-security-groups is not supported: a Classic Load Balancer's group is made for it here"},
 	} {
 		t.Run(title, r.test)
 	}
@@ -255,6 +255,7 @@ func TestController(t *testing.T) {
 	}
 	and := func(all ...func(*cloud.Balancer, *cloud.Listener)) cloud.Balancer {
 		return changed(network4(), func(b *cloud.Balancer, l *cloud.Listener) {
+			b.Controller = true
 			for _, change := range all {
 				change(b, l)
 			}
@@ -282,6 +283,24 @@ func TestController(t *testing.T) {
 		"no such target":               {service: annotated("type=external", "nlb-target-type=lambda"), refused: `unsupported target type "lambda" for load balancer type "external"`},
 		"named":                        {service: annotated("type=external", "nlb-target-type=instance", "name=my-own"), want: and(instances, func(b *cloud.Balancer, _ *cloud.Listener) { b.Name = "my-own" })},
 		"wrongly named":                {service: annotated("type=external", "nlb-target-type=instance", "name=my_own"), refused: "annotation " + name + `name: "my_own" is not a name of a load balancer`},
+		"chosen addresses": {
+			service: annotated("type=external", "nlb-target-type=instance", "scheme=internet-facing", "eip-allocations=eipalloc-1, eipalloc-2", "listener-attributes.TCP-80=tcp.idle_timeout.seconds=60"),
+			want: and(instances, public, func(b *cloud.Balancer, l *cloud.Listener) {
+				b.EIPs, l.Idle = []string{"eipalloc-1", "eipalloc-2"}, time.Minute
+			}),
+		},
+		"chosen inside": {
+			service: annotated("type=external", "nlb-target-type=instance", "private-ipv4-addresses=10.0.64.9"),
+			want:    and(instances, func(b *cloud.Balancer, _ *cloud.Listener) { b.Private = []netip.Addr{netip.MustParseAddr("10.0.64.9")} }),
+		},
+		"groups": {
+			service: annotated("type=external", "nlb-target-type=instance", "security-groups=sg-1,mine"),
+			want:    and(instances, func(b *cloud.Balancer, _ *cloud.Listener) { b.Groups, b.LeaveNodes = []string{"sg-1", "mine"}, true }),
+		},
+		"groups, nodes' too": {
+			service: annotated("type=external", "nlb-target-type=instance", "security-groups=sg-1", "manage-backend-security-group-rules=true"),
+			want:    and(instances, func(b *cloud.Balancer, _ *cloud.Listener) { b.Groups = []string{"sg-1"} }),
+		},
 		"attributes": {
 			service: annotated("type=external", "nlb-target-type=instance", "attributes=load_balancing.cross_zone.enabled=true,deletion_protection.enabled=false",
 				"target-group-attributes=deregistration_delay.timeout_seconds=20,deregistration_delay.connection_termination.enabled=true,stickiness.enabled=true,stickiness.type=source_ip,preserve_client_ip.enabled=false,target_health_state.unhealthy.connection_termination.enabled=false"),
@@ -290,10 +309,15 @@ func TestController(t *testing.T) {
 				l.TargetAttributes = cloud.TargetAttributes{Sticky: true, Drain: 20 * time.Second, EndDrained: true}
 			}),
 		},
-		"protected":      {service: annotated("type=external", "nlb-target-type=instance", "attributes=deletion_protection.enabled=true"), refused: "annotation " + name + "attributes: deletion_protection.enabled=true is not supported"},
-		"proxy protocol": {service: to8080(annotated("type=external", "nlb-target-type=ip", "proxy-protocol=*")), want: and(pods, func(_ *cloud.Balancer, l *cloud.Listener) { l.ProxyProtocol = 2 })},
-		"dual stack":     {service: annotated("type=external", "nlb-target-type=instance", "ip-address-type=dualstack"), refused: "annotation " + name + `ip-address-type: "dualstack" is not supported, it is always "ipv4"`},
-		"elastic":        {service: annotated("type=external", "nlb-target-type=instance", "eip-allocations=eipalloc-1"), refused: "annotation " + name + "eip-allocations is not supported: addresses are always new ones"},
+		"protected":       {service: annotated("type=external", "nlb-target-type=instance", "attributes=deletion_protection.enabled=true"), refused: "annotation " + name + "attributes: deletion_protection.enabled=true is not supported"},
+		"proxy protocol":  {service: to8080(annotated("type=external", "nlb-target-type=ip", "proxy-protocol=*")), want: and(pods, func(_ *cloud.Balancer, l *cloud.Listener) { l.ProxyProtocol = 2 })},
+		"dual stack":      {service: annotated("type=external", "nlb-target-type=instance", "ip-address-type=dualstack"), refused: "annotation " + name + `ip-address-type: "dualstack" is not supported, it is always "ipv4"`},
+		"elastic inside":  {service: annotated("type=external", "nlb-target-type=instance", "eip-allocations=eipalloc-1"), refused: "EIP allocations can only be set for internet facing load balancers"},
+		"private outside": {service: annotated("type=external", "nlb-target-type=instance", "scheme=internet-facing", "private-ipv4-addresses=10.0.0.9"), refused: "private IPv4 addresses can only be set for internal load balancers"},
+		"no address":      {service: annotated("type=external", "nlb-target-type=instance", "private-ipv4-addresses=10.0.0.9,ten"), refused: "private IPv4 addresses must be valid IP address: ten"},
+		"of IPv6":         {service: annotated("type=external", "nlb-target-type=instance", "private-ipv4-addresses=fd00::1"), refused: "private IPv4 addresses must be valid IPv4 address: fd00::1"},
+		"idle too short":  {service: annotated("type=external", "nlb-target-type=instance", "listener-attributes.TCP-80=tcp.idle_timeout.seconds=30"), refused: "annotation " + name + "listener-attributes.TCP-80: tcp.idle_timeout.seconds=30 is not supported"},
+		"idle of no port": {service: annotated("type=external", "nlb-target-type=instance", "listener-attributes.TCP-81=tcp.idle_timeout.seconds=60"), refused: "annotation " + name + "listener-attributes.TCP-81 is not supported"},
 		"TCP and UDP": {service: both(annotated("type=external", "nlb-target-type=instance", "enable-tcp-udp-listener=true")), want: and(instances, func(_ *cloud.Balancer, l *cloud.Listener) {
 			l.Protocol, l.EndDrained = "TCP_UDP", true
 		})},

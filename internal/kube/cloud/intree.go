@@ -133,8 +133,8 @@ func (b *Balancer) classic(n *notes, s *corev1.Service, l *Listener) {
 	if timeout := n.seconds("connection-draining-timeout", 300, 1, 3600); drains {
 		l.Drain = timeout
 	}
-	n.refuse("security-groups", "load balancers have no security groups here")
-	n.refuse("extra-security-groups", "load balancers have no security groups here")
+	n.refuse("security-groups", "a Classic Load Balancer's group is made for it here")
+	n.refuse("extra-security-groups", "a Classic Load Balancer's group is made for it here")
 	l.Check = classicCheck(n, s, checkProtocol)
 }
 
@@ -159,9 +159,11 @@ func (b *Balancer) network(n *notes, s *corev1.Service, l *Listener) {
 		n.fail(fmt.Errorf("BYO extra security group annotation %q is not supported by NLB", prefix+"extra-security-groups"))
 	}
 	n.refuse("proxy-protocol", "of a Network Load Balancer, proxy_protocol_v2.enabled=true among "+prefix+"target-group-attributes switches it")
-	n.refuse("security-groups", "load balancers have no security groups here")
-	n.refuse("eip-allocations", "addresses are always new ones")
-	n.refuse("private-ipv4-addresses", "addresses are always new ones")
+	n.refuse("security-groups", "a load balancer of class "+classController+" can have them")
+	n.refuse("private-ipv4-addresses", "a load balancer of class "+classController+" can have them")
+	if b.EIPs = n.list("eip-allocations"); b.Internal {
+		b.EIPs = nil // AWS's controller does not look at them then
+	}
 	l.Check = networkCheck(n, s, Check{Protocol: "TCP", Interval: 30 * time.Second, Timeout: 10 * time.Second, Healthy: 3, Unhealthy: 3})
 }
 

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +54,7 @@ func (a Asked) controllers() (Balancer, error) {
 	if b.Internal, err = scheme(n); err != nil {
 		return Balancer{}, err
 	}
-	b.Name = b.shownAs(n, s, a.Cluster)
+	b.Controller, b.Name = true, b.shownAs(n, s, a.Cluster)
 	b.CrossZone = n.flag("cross-zone-load-balancing-enabled", false)
 	b.attributes(n)
 	b.Subnets = n.list("subnets")
@@ -142,10 +144,46 @@ func (b *Balancer) restOf(n *notes) {
 		}
 	}
 	only("ip-address-type", "ipv4")
-	only("manage-backend-security-group-rules", "true")
-	n.refuse("eip-allocations", "addresses are always new ones")
-	n.refuse("private-ipv4-addresses", "addresses are always new ones")
-	n.refuse("security-groups", "load balancers have no security groups here")
+	b.Groups = n.list("security-groups")
+	// Rules of the nodes' groups are managed unless the load balancer's groups were
+	// given: who gives them has to say so.
+	manage := n.flag("manage-backend-security-group-rules", false)
+	b.LeaveNodes = len(b.Groups) > 0 && !manage
+	b.chosen(n)
+}
+
+// chosen reads addresses that are not to be drawn, with the controller's words.
+func (b *Balancer) chosen(n *notes) {
+	if b.EIPs = n.list("eip-allocations"); len(b.EIPs) > 0 && b.Internal {
+		n.fail(fmt.Errorf("EIP allocations can only be set for internet facing load balancers"))
+	}
+	given := n.list("private-ipv4-addresses")
+	if len(given) > 0 && !b.Internal {
+		n.fail(fmt.Errorf("private IPv4 addresses can only be set for internal load balancers"))
+	}
+	for _, text := range given {
+		a, err := netip.ParseAddr(text)
+		switch {
+		case err != nil:
+			n.fail(fmt.Errorf("private IPv4 addresses must be valid IP address: %v", text))
+		case !a.Is4():
+			n.fail(fmt.Errorf("private IPv4 addresses must be valid IPv4 address: %v", text))
+		}
+		b.Private = append(b.Private, a)
+	}
+}
+
+// listenerAttributes reads those of one port, listener-attributes.TCP-80.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
+func (b *Balancer) listenerAttributes(n *notes, l *Listener) {
+	name := fmt.Sprintf("listener-attributes.%s-%d", l.Protocol, l.Port)
+	for key, value := range n.pairs(name) {
+		seconds, err := strconv.Atoi(value)
+		if key != "tcp.idle_timeout.seconds" || l.Protocol == "UDP" || err != nil || seconds < 60 || seconds > 6000 {
+			n.fail(fmt.Errorf("annotation %s%s: %s=%s is not supported", prefix, name, key, value))
+		}
+		l.Idle = time.Duration(seconds) * time.Second
+	}
 }
 
 func controllersCheck(n *notes, s *corev1.Service, pods bool) Check {
@@ -192,6 +230,7 @@ func (b *Balancer) listen(a Asked, n *notes, l Listener, p corev1.ServicePort, b
 		n.fail(fmt.Errorf("invalid value %v for Load Balancer proxy protocol v2 annotation, only value currently supported is *", v))
 	}
 	n.targetAttributes(&l.TargetAttributes, func(string) error { return nil })
+	b.listenerAttributes(n, &l)
 	switch {
 	case udp && !l.PreserveClient:
 		n.fail(fmt.Errorf("client IP preservation can't be disabled for UDP ports"))

@@ -107,6 +107,33 @@ func fitLow(r Range, bits int, used []netip.Prefix, after netip.Addr) (netip.Pre
 	return Fit(r, bits, used, after)
 }
 
+// Claim gives owner one address of the range that it has chosen, in place of the one
+// it had. What another has is refused.
+func (a *Allocator) Claim(ctx context.Context, rangeName, owner string, want netip.Addr) error {
+	r, ok := a.Range(rangeName)
+	if !ok {
+		return fmt.Errorf("no address range %q", rangeName)
+	}
+	one := netip.PrefixFrom(want, 32)
+	if p, free := Fit(r, 32, nil, want.Prev()); !r.Prefix.Contains(want) || !free || p != one {
+		return fmt.Errorf("address %s is not one that %s (%s) gives", want, r.Name, r.Prefix)
+	}
+	key := owner + "|" + r.Name + "|" + kindOf(32)
+	if l, ok := a.leases.Get(key); ok && l.Prefix == one {
+		return nil
+	}
+	return a.store.Update(ctx, func(tx *store.Tx) error {
+		leases := a.leases.In(tx)
+		for k, l := range leases.List("") {
+			if l.Prefix.Overlaps(one) && k != key {
+				return fmt.Errorf("address %s is in use", want)
+			}
+		}
+		leases.Put(key, Lease{Range: r.Name, Owner: owner, Prefix: one})
+		return nil
+	})
+}
+
 func kindOf(bits int) string {
 	if bits == 32 {
 		return "address"

@@ -29,6 +29,8 @@ type Config struct {
 	// Proxy puts a configuration of the proxy in force. It listens at the network's
 	// Proxy address.
 	Proxy func(proxy.Config) error
+	// Admits are who security groups admit to a port, as their rules say it.
+	Admits func(groups []string, proto uint8, port uint16) []netip.Prefix
 	// Changed, if set, is told after the health of a balancer's targets changed.
 	Changed func(id string)
 	Log     *slog.Logger
@@ -42,6 +44,7 @@ type Balancers struct {
 	addresses *ipam.Allocator
 	names     *dns.Server
 	region    string
+	admits    func(groups []string, proto uint8, port uint16) []netip.Prefix
 	changed   func(string)
 	log       *slog.Logger
 
@@ -82,7 +85,7 @@ func New(c Config) *Balancers {
 	b := &Balancers{
 		store: c.Store, records: store.NewTable[record](c.Store, "vpc/load-balancer"),
 		network: c.Network, addresses: c.Addresses, names: c.Names, region: c.Region,
-		changed: c.Changed, log: c.Log, live: map[string]*balancer{}, wake: make(chan struct{}, 1),
+		admits: c.Admits, changed: c.Changed, log: c.Log, live: map[string]*balancer{}, wake: make(chan struct{}, 1),
 		proxy:  c.Proxy,
 		apply:  func(all []nft.Listener) error { return nft.ApplyListeners(world, all) },
 		dial:   dialer(world),
@@ -156,6 +159,17 @@ func (b *Balancers) resume() {
 			b.log.Error("load balancers: addresses", "balancer", id, "error", err)
 		}
 	}
+}
+
+// Regroup has clients admitted as the security groups of load balancers are now.
+func (b *Balancers) Regroup() error {
+	b.mu.Lock()
+	begun := b.wrote
+	b.mu.Unlock()
+	if !begun {
+		return nil // the first write is Run's, which knows of targets' health
+	}
+	return b.write()
 }
 
 // Ensure makes or changes a load balancer and returns where it is reached. It
@@ -242,7 +256,7 @@ func (b *Balancers) clear(ctx context.Context, old, r record) error {
 	b.cut(r.ID, targets)
 	for _, a := range old.Addrs {
 		if !slices.Contains(r.Addrs, a) {
-			if err := b.abandon(ctx, r.ID, a); err != nil {
+			if err := b.abandon(ctx, r, a); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eksact/eksact/internal/vpc"
 )
 
 func TestHealthAfter(t *testing.T) {
@@ -155,7 +157,8 @@ func TestSources(t *testing.T) {
 		if test.ranges != "" {
 			l.SourceRanges = []netip.Prefix{netip.MustParsePrefix(test.ranges)}
 		}
-		got := sources(l, network, nat)
+		b := &Balancers{network: &vpc.Network{Config: vpc.Config{VPC: network, Public: netip.PrefixFrom(nat, 16).Masked()}}}
+		got := b.sources(l, key{})
 		for _, a := range strings.Fields(test.admit) {
 			if !in(got, a) {
 				t.Errorf("%s: %s is not in %v", name, a, got)

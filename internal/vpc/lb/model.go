@@ -37,8 +37,13 @@ type LoadBalancer struct {
 	Scheme  string // InternetFacing when empty
 	// Subnets are names of the network's, each of another zone; none: one of each
 	// zone, public or private as the scheme is.
-	Subnets   []string
+	Subnets []string
+	// Fixed are addresses that were chosen, by the subnets' names.
+	Fixed     map[string]Fixed `json:",omitempty"`
 	CrossZone bool
+	// Groups are security groups of its own. With any they say who may connect, and
+	// SourceRanges don't.
+	Groups []string `json:",omitempty"`
 	// SourceRanges may connect; empty means everybody, as for a Service. What
 	// comes from inside the VPC to an internet-facing balancer comes from the NAT
 	// gateway's address.
@@ -46,6 +51,13 @@ type LoadBalancer struct {
 	Listeners    []Listener
 	// Idle is how long a connection through the proxy may be silent.
 	Idle time.Duration
+}
+
+// Fixed is where a load balancer is to be in a subnet. An address that isn't valid is
+// drawn.
+type Fixed struct {
+	Private netip.Addr `json:",omitzero"`
+	Public  netip.Addr `json:",omitzero"`
 }
 
 // Listener leads a port to its targets.
@@ -66,6 +78,9 @@ type Listener struct {
 	EndDrained bool
 	// EndUnhealthy ends connections to a target that becomes unhealthy.
 	EndUnhealthy bool
+	// Idle is how long a TCP connection of a Network Load Balancer may be silent; 0 is
+	// DefaultIdle.
+	Idle time.Duration `json:",omitempty"`
 }
 
 // Target receives connections.
@@ -86,6 +101,10 @@ type HealthCheck struct {
 	// Balancer, 399 of others.
 	OK int
 }
+
+// DefaultIdle is a Network Load Balancer's.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html
+const DefaultIdle = 350 * time.Second
 
 // State of a target, in the words of the ELB API.
 type State string

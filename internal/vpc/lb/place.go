@@ -32,10 +32,10 @@ func (b *Balancers) place(ctx context.Context, l LoadBalancer) ([]Address, error
 	var out []Address
 	for _, s := range subnets {
 		a := Address{Zone: s.Zone, Subnet: s.Name}
-		if a.Private, err = b.addresses.Address(ctx, s.Name, owner(l.ID, s.Name)); err != nil {
+		if a.Private, err = b.private(ctx, l, s.Name); err != nil {
 			return nil, fmt.Errorf("load balancer %s: %w", l.ID, err)
 		}
-		if l.Scheme == InternetFacing {
+		if a.Public = l.Fixed[s.Name].Public; l.Scheme == InternetFacing && !a.Public.IsValid() {
 			if a.Public, err = b.addresses.Address(ctx, vpc.RangeBalancers, owner(l.ID, s.Name)); err != nil {
 				return nil, fmt.Errorf("load balancer %s: %w", l.ID, err)
 			}
@@ -43,6 +43,27 @@ func (b *Balancers) place(ctx context.Context, l LoadBalancer) ([]Address, error
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// private is the address of the interface in a subnet: the one that was chosen, or one
+// that is drawn.
+func (b *Balancers) private(ctx context.Context, l LoadBalancer, subnet string) (netip.Addr, error) {
+	if want := l.Fixed[subnet].Private; want.IsValid() {
+		return want, b.addresses.Claim(ctx, subnet, owner(l.ID, subnet), want)
+	}
+	return b.addresses.Address(ctx, subnet, owner(l.ID, subnet))
+}
+
+// Subnets are the names of the subnets that a load balancer would be in.
+func (b *Balancers) Subnets(l LoadBalancer) (names []string, err error) {
+	if l, err = l.complete(); err != nil {
+		return nil, err
+	}
+	all, err := b.subnets(l)
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return names, err
 }
 
 // subnets are those that a load balancer is in: those it names, or one of each
@@ -91,11 +112,16 @@ func (b *Balancers) release(ctx context.Context, id string) error {
 }
 
 // abandon gives back an address that a load balancer has no more.
-func (b *Balancers) abandon(ctx context.Context, id string, a Address) error {
-	if err := b.letGo(a.Private); err != nil {
-		return err
+func (b *Balancers) abandon(ctx context.Context, r record, a Address) error {
+	if !slices.Contains(r.private(), a.Private) {
+		if err := b.letGo(a.Private); err != nil {
+			return err
+		}
 	}
-	return b.addresses.Release(ctx, owner(id, a.Subnet))
+	if slices.ContainsFunc(r.Addrs, func(now Address) bool { return now.Subnet == a.Subnet }) {
+		return nil // the lease is that of the address there now
+	}
+	return b.addresses.Release(ctx, owner(r.ID, a.Subnet))
 }
 
 // private are the addresses of a load balancer's interfaces.

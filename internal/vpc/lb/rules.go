@@ -42,12 +42,14 @@ func (b *Balancers) write() error {
 func (b *Balancers) listeners() []nft.Listener {
 	var out []nft.Listener
 	for _, l := range b.live {
-		from := sources(l.LoadBalancer, b.network.VPC, b.network.NAT())
 		for _, a := range l.Addrs {
 			for _, x := range l.Listeners {
 				use := l.inUse(x, a, l.known)
 				for _, k := range x.keys() {
-					listener := nft.Listener{Addr: a.Called(), Proto: k.proto, Port: k.port, Sources: from, Targets: use, Sticky: x.Sticky}
+					listener := nft.Listener{Addr: a.Called(), Proto: k.proto, Port: k.port, Sources: b.sources(l.LoadBalancer, k), Targets: use, Sticky: x.Sticky}
+					if k.proto == nft.TCP && !l.proxied(x) {
+						listener.Idle = l.idle(x)
+					}
 					for _, f := range b.cuts {
 						inUse := slices.ContainsFunc(use, func(t netip.AddrPort) bool { return t.Addr() == f.target })
 						if f.to == a.Called() && f.key == k && !inUse {
@@ -96,7 +98,7 @@ func (b *Balancers) proxyConfig() proxy.Config {
 func (l *balancer) proxyListener(x Listener, a Address) proxy.Listener {
 	out := proxy.Listener{
 		Addr: netip.AddrPortFrom(a.Called(), x.Port), HTTP: x.Protocol == HTTP, ProxyProtocol: x.ProxyProtocol,
-		Source: a.Private, Targets: l.inUse(x, a, l.known), Idle: l.Idle, Sticky: x.Sticky,
+		Source: a.Private, Targets: l.inUse(x, a, l.known), Idle: l.idle(x), Sticky: x.Sticky,
 	}
 	for _, t := range x.Targets {
 		if !slices.Contains(out.Targets, t.Addr) && !(x.EndUnhealthy && l.known[x.probeOf(t)].state == Unhealthy) {
@@ -113,6 +115,17 @@ func (l *balancer) proxyListener(x Listener, a Address) proxy.Listener {
 		}
 	}
 	return out
+}
+
+// idle is how long connections to a listener may be silent.
+func (l LoadBalancer) idle(x Listener) time.Duration {
+	switch {
+	case l.Type == Classic:
+		return l.Idle
+	case x.Idle > 0:
+		return x.Idle
+	}
+	return DefaultIdle
 }
 
 // flows are connections through a load balancer's address.

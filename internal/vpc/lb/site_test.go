@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type site struct {
 	balancers *lb.Balancers
 	stop      func()
 	store     *store.Store
+	admit     atomic.Pointer[[]netip.Prefix] // whom security groups admit
 }
 
 const nodePort = 30080
@@ -53,6 +55,12 @@ func newSite(t testing.TB) *site {
 	addresses := ipam.New(s.store, s.Ranges())
 	s.balancers = lb.New(lb.Config{
 		Store: s.store, Network: s.Network, Addresses: addresses, Names: dns.New(dns.Config{}), Region: "us-west-2",
+		Admits: func([]string, uint8, uint16) []netip.Prefix {
+			if now := s.admit.Load(); now != nil {
+				return *now
+			}
+			return nil
+		},
 		Proxy: s.startProxy(t).Apply, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := s.store.Load(context.Background()); err != nil {

@@ -1,20 +1,49 @@
 package lb
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 var anywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// sources are the addresses that may connect, as the router sees them: what
-// comes from the VPC has not got the NAT gateway's address yet.
-func sources(l LoadBalancer, vpc netip.Prefix, nat netip.Addr) []netip.Prefix {
-	if len(l.SourceRanges) == 0 {
+// sources are the addresses that may connect to a port.
+func (b *Balancers) sources(l LoadBalancer, k key) []netip.Prefix {
+	ranges := l.SourceRanges
+	switch {
+	case len(l.Groups) > 0:
+		ranges = b.admits(l.Groups, k.proto, k.port)
+	case len(ranges) == 0:
 		return []netip.Prefix{anywhere}
 	}
-	if l.Scheme == Internal {
-		return l.SourceRanges
+	return seen(ranges, l.Scheme, b.network.VPC, b.network.NAT())
+}
+
+// Clients are who may connect by way of load balancers that are in a security group.
+func (b *Balancers) Clients(group string) (all []netip.Prefix) {
+	for _, r := range b.records.List("") {
+		if !slices.Contains(r.Groups, group) {
+			continue
+		}
+		for _, x := range r.Listeners {
+			for _, k := range x.keys() {
+				all = append(all, b.sources(r.LoadBalancer, k)...)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, c netip.Prefix) int { return strings.Compare(a.String(), c.String()) })
+	return slices.Compact(all)
+}
+
+// seen are ranges as the router sees them: what comes from the VPC has not got the NAT
+// gateway's address yet.
+func seen(ranges []netip.Prefix, scheme string, vpc netip.Prefix, nat netip.Addr) []netip.Prefix {
+	if scheme == Internal {
+		return ranges
 	}
 	var out []netip.Prefix
-	for _, r := range l.SourceRanges {
+	for _, r := range ranges {
 		out = append(out, without(r.Masked(), vpc)...)
 		if r.Contains(nat) {
 			out = append(out, vpc)

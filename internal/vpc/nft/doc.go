@@ -16,6 +16,7 @@
 //	        eksact-api       who reaches cluster endpoints (Endpoints)
 //	        eksact-routes    the ways from subnets to public addresses (Routes)
 //	        eksact-lb        load balancers (Listeners)
+//	        eksact-idle      how long their connections may be silent
 //	        eksact-flags     what flow logs need of TCP (LogFlags)
 //	node:   eksact-node      addresses that no pod has (ApplyNode)
 //	        eksact-hostport  pods' host ports (HostPorts)

@@ -52,6 +52,11 @@ func Missing(ns string) []string {
 		{"nft_nat by map", func(b *batch) {
 			hideClients(b, []Listener{{Addr: one.Addr(), Proto: TCP, Port: 1, Source: one.Addr()}})
 		}},
+		{"nft_ct timeouts", func(b *batch) {
+			pre := b.hook("c", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
+			b.conn.AddObj(idleObject(b.table, 350))
+			b.rule(pre, []expr.Any{&expr.Objref{Type: objectCtTimeout, Name: idleName(350)}})
+		}},
 		{"nft interval sets", func(b *batch) {
 			Listener{Sources: []netip.Prefix{one}}.admit(b, filter(b))
 		}},

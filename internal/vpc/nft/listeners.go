@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -36,6 +37,9 @@ type Listener struct {
 	// Source, if valid, is what targets see as the client; the zero value keeps
 	// the client's own address.
 	Source netip.Addr
+	// Idle is how long a TCP connection may be silent; zero leaves it to the kernel.
+	// One that has been is forgotten, and reset when the client next sends.
+	Idle time.Duration
 	// Cut are targets to which connections end: their clients are answered by a
 	// reset, whatever they send.
 	Cut []netip.Addr
@@ -44,6 +48,9 @@ type Listener struct {
 // ApplyListeners makes these the load balancers of the router. A packet finds
 // its listener by one look-up, however many there are.
 func ApplyListeners(ns string, all []Listener) error {
+	if err := applyIdle(ns, all); err != nil {
+		return err
+	}
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b Listener) int { return cmp.Compare(a.chain(), b.chain()) })
 	return replace(ns, listenerTable, func(b *batch) {
@@ -113,6 +120,9 @@ func (l Listener) write(b *batch) {
 	l.admit(b, c)
 	if len(l.Targets) == 0 {
 		return // the edge's "nowhere" chain answers
+	}
+	if l.Proto == TCP {
+		b.rule(c, midstream(), reset()) // of a connection that is forgotten
 	}
 	b.rule(c, pick(b, l.Targets, l.Sticky))
 }
