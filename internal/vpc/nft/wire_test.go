@@ -74,7 +74,40 @@ func newWire(t testing.TB) *wire {
 	}
 	w.west = w.attach("west", west)
 	w.east = w.attach("east", east)
+	// The kernel drops what is sent before it has noticed that a link is up.
+	eventually(t, "the links carry packets", func() bool {
+		return w.arrives(w.west, w.east) && w.arrives(w.east, w.west)
+	})
 	return w
+}
+
+// arrives is whether a packet that nothing restricts comes through.
+func (w *wire) arrives(from, to *tap) bool {
+	w.t.Helper()
+	w.send(from, marker(w, from, to), w.sent)
+	w.sent++
+	for {
+		switch port, err := w.receive(to, unix.MSG_DONTWAIT); {
+		case err == unix.EAGAIN:
+			return false
+		case err != nil:
+			w.t.Fatal(err)
+		case port >= 1024 && port < w.sent:
+			return true
+		}
+	}
+}
+
+// marker is the first packet of a flow between addresses that no test restricts.
+func marker(w *wire, from, to *tap) ruleset.Packet {
+	p := ruleset.Packet{Source: netip.MustParseAddr("10.1.0.250"), Destination: netip.MustParseAddr("10.2.0.250"), Proto: unix.IPPROTO_UDP, Port: 9}
+	if to == w.west {
+		p.Source, p.Destination = p.Destination, p.Source
+	}
+	if from == to {
+		p.Source, p.Destination = netip.MustParseAddr("10.1.0.250"), netip.MustParseAddr("10.1.0.251")
+	}
+	return p
 }
 
 // attach makes a side, and leads its networks there.
@@ -157,14 +190,7 @@ func (w *wire) pass(from, to *tap, packets []ruleset.Packet) []bool {
 		w.send(from, p, w.sent)
 		w.sent++
 	}
-	last := ruleset.Packet{Source: netip.MustParseAddr("10.1.0.250"), Destination: netip.MustParseAddr("10.2.0.250"), Proto: unix.IPPROTO_UDP, Port: 9}
-	if to == w.west {
-		last.Source, last.Destination = last.Destination, last.Source
-	}
-	if from == to {
-		last.Source, last.Destination = netip.MustParseAddr("10.1.0.250"), netip.MustParseAddr("10.1.0.251")
-	}
-	w.send(from, last, w.sent)
+	w.send(from, marker(w, from, to), w.sent)
 	for {
 		port, ok := w.catch(to)
 		if ok && port == w.sent {
@@ -187,32 +213,44 @@ func (w *wire) send(from *tap, p ruleset.Packet, port uint16) {
 	}
 }
 
-// catch reads the next packet that the router sent, and gives the source port or
+// catch waits for the next packet that the router sent, and gives the source port or
 // what stands for it.
 func (w *wire) catch(at *tap) (uint16, bool) {
 	w.t.Helper()
-	buf := make([]byte, 2048)
-	n, _, err := unix.Recvfrom(at.fd, buf, 0)
+	port, err := w.receive(at, 0)
 	if err != nil {
 		w.t.Fatalf("waiting for packets: %v", err)
 	}
+	return port, port != 0
+}
+
+// receive is catch with an error; 0 is no packet of the router's.
+func (w *wire) receive(at *tap, flags int) (uint16, error) {
+	buf := make([]byte, 2048)
+	n, _, err := unix.Recvfrom(at.fd, buf, flags)
+	for err == unix.EINTR {
+		n, _, err = unix.Recvfrom(at.fd, buf, flags)
+	}
+	if err != nil {
+		return 0, err
+	}
 	if buf = buf[:n]; n < 34 || string(buf[6:12]) != string(at.mac) {
-		return 0, false // our own
+		return 0, nil // our own
 	}
 	ip := buf[14:]
 	switch binary.BigEndian.Uint16(buf[12:]) {
 	case unix.ETH_P_IP:
 		if ip[9] == unix.IPPROTO_ICMP {
-			return binary.BigEndian.Uint16(ip[24:]), true
+			return binary.BigEndian.Uint16(ip[24:]), nil
 		}
-		return binary.BigEndian.Uint16(ip[20:]), true
+		return binary.BigEndian.Uint16(ip[20:]), nil
 	case unix.ETH_P_IPV6:
 		if ip[6] == unix.IPPROTO_ICMPV6 {
-			return binary.BigEndian.Uint16(ip[44:]), true
+			return binary.BigEndian.Uint16(ip[44:]), nil
 		}
-		return binary.BigEndian.Uint16(ip[40:]), true
+		return binary.BigEndian.Uint16(ip[40:]), nil
 	}
-	return 0, false
+	return 0, nil
 }
 
 // frame writes a packet of a flow, behind its ethertype.
@@ -301,7 +339,7 @@ func fold(s uint32) uint16 {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: it didn't happen", what)
 		}
