@@ -142,23 +142,3 @@ func (g *Graph) Ready(begun, done func(name string) bool) []string {
 	}
 	return list
 }
-
-// Deletable lists the resources to be deleted next: those not begun that no other
-// needs that is still there, the last of the template first.
-func (g *Graph) Deletable(begun, gone func(name string) bool) []string {
-	needed := map[string]bool{}
-	for _, n := range g.order {
-		if !gone(n) {
-			for _, d := range g.needs[n] {
-				needed[d] = true
-			}
-		}
-	}
-	var list []string
-	for _, n := range slices.Backward(g.order) {
-		if !begun(n) && !needed[n] {
-			list = append(list, n)
-		}
-	}
-	return list
-}

@@ -235,8 +235,16 @@ func Text(v any) (string, bool) {
 }
 
 // Masked returns the scope with **** for the values of NoEcho parameters, for what is
-// shown. Conditions stay as they were decided.
+// shown. Conditions stay as they were decided. Without such parameters it is the scope
+// itself.
 func (s *Scope) Masked() *Scope {
+	secret := false
+	for _, v := range s.Env.Parameters {
+		secret = secret || v.NoEcho
+	}
+	if !secret {
+		return s
+	}
 	masked := *s
 	masked.Env.Parameters = maps.Clone(s.Env.Parameters)
 	stars := "****"

@@ -201,15 +201,12 @@ func (m *maker) shownBefore(name string, kind *spec.Type) map[string]any {
 	if m.before.Scope == nil {
 		return stored
 	}
-	secret := false
-	for _, v := range m.before.Scope.Env.Parameters {
-		secret = secret || v.NoEcho
-	}
+	masked := m.before.Scope.Masked()
 	r, found := m.before.Scope.Template.Resource(name)
-	if !secret || !found || !m.before.Scope.Present(name) {
+	if masked == m.before.Scope || !found || !m.before.Scope.Present(name) {
 		return stored
 	}
-	shown, err := m.before.Scope.Masked().Properties(r, m.current)
+	shown, err := masked.Properties(r, m.current)
 	if err != nil {
 		return nil
 	}

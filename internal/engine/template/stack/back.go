@@ -20,7 +20,7 @@ func kindOf(name string) *spec.Type {
 // set back. Orders that were not reported are waited for, each where it matters.
 func (m *Machine) back(s Status, reason string) {
 	run := m.state.Run
-	if m.state.Before == nil {
+	if m.state.Before == nil && run.Kind == Update {
 		// There is nothing to go back to but nothing.
 		run.Kind, s = Create, RollbackInProgress
 	}

@@ -44,15 +44,17 @@ func (m *Machine) cleanup() bool {
 // deletable lists what nothing else needs that is still there, last first. Copies of
 // several templates may need each other: then all of them are.
 func (m *Machine) deletable() []*Doomed {
+	needed := map[string]bool{}
+	for _, d := range m.state.Run.Doomed {
+		for _, n := range d.Resource.Needs {
+			needed[n] = needed[n] || !d.Gone && n != d.Logical
+		}
+	}
 	var list []*Doomed
 	busy := false
-	for i, d := range slices.Backward(m.state.Run.Doomed) {
+	for _, d := range slices.Backward(m.state.Run.Doomed) {
 		busy = busy || !d.Gone && (d.Begun || d.Wait != "")
-		needed := false
-		for j, other := range m.state.Run.Doomed {
-			needed = needed || i != j && !other.Gone && other.Logical != d.Logical && slices.Contains(other.Resource.Needs, d.Logical)
-		}
-		if !d.Gone && !needed {
+		if !d.Gone && !needed[d.Logical] {
 			list = append(list, d)
 		}
 	}

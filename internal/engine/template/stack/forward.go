@@ -94,6 +94,9 @@ func (m *Machine) evaluate(r *template.Resource, kind *spec.Type, after *Resourc
 	if after.Properties, err = kind.Coerce(r.Name, properties); err != nil {
 		return err
 	}
+	if err := m.mask(r, kind, after); err != nil {
+		return err
+	}
 	if err := dynamicReferences(r.Type, after.Properties); err != nil {
 		return err
 	}
@@ -103,6 +106,20 @@ func (m *Machine) evaluate(r *template.Resource, kind *spec.Type, after *Resourc
 	}
 	o.UpdatePolicy, err = m.scope.Value(r.UpdatePolicy, m.lookup)
 	return err
+}
+
+// mask keeps for events what the properties look like without secrets.
+func (m *Machine) mask(r *template.Resource, kind *spec.Type, after *Resource) error {
+	masked := m.scope.Masked()
+	if masked == m.scope {
+		return nil
+	}
+	shown, err := masked.Properties(r, m.lookup)
+	if err != nil {
+		return err
+	}
+	after.Shown, _ = kind.Coerce(r.Name, shown) // a mask need not fit
+	return nil
 }
 
 // dynamicReferences refuses references that are not well formed, and ssm-secure,
@@ -204,11 +221,21 @@ func (m *Machine) fail(name, verb string, r *Resource, s Status, reason string) 
 		return // undo ends when all others did
 	case run.Kind == Create:
 		m.abandon()
-		m.back(RollbackInProgress, failures(run.Failed)+rollbackRequested)
+		m.giveUp(failures(run.Failed))
 	default:
 		m.abandon()
 		m.back(UpdateRollback, failures(run.Failed))
 	}
+}
+
+// giveUp undoes a creation that failed, for a reason that ends in a blank.
+func (m *Machine) giveUp(reason string) {
+	if m.state.Run.Start.DeleteOnFailure {
+		m.back(DeleteInProgress, reason+deleteRequested)
+		m.state.Run.Kind = Delete
+		return
+	}
+	m.back(RollbackInProgress, reason+rollbackRequested)
 }
 
 // abandon gives up what was begun: results are still told, but of no use.
@@ -263,7 +290,7 @@ func (m *Machine) finish() {
 		m.rest(UpdateFailed, err.Error())
 		return
 	case err != nil && run.Kind == Create:
-		m.back(RollbackInProgress, strings.TrimSuffix(err.Error(), ".")+". "+rollbackRequested)
+		m.giveUp(strings.TrimSuffix(err.Error(), ".") + ". ")
 		return
 	case err != nil:
 		m.back(UpdateRollback, err.Error())

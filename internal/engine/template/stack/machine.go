@@ -152,6 +152,17 @@ func (m *Machine) Cancel() (Effects, error) {
 	return m.flush(), nil
 }
 
+// Expire gives up a creation that took longer than its caller allowed.
+func (m *Machine) Expire() (Effects, error) {
+	if m.state.Status != CreateInProgress || m.state.Run.Phase != Forward {
+		return Effects{}, nil
+	}
+	m.abandon()
+	m.giveUp("Stack creation time exceeded the specified timeout. ")
+	m.advance()
+	return m.flush(), nil
+}
+
 // Rollback undoes a create or an update that failed with DisableRollback.
 func (m *Machine) Rollback(start Start) (Effects, error) {
 	switch m.state.Status {
@@ -261,8 +272,12 @@ func (m *Machine) stack(s Status, reason string) {
 // record gives a resource a status and records it.
 func (m *Machine) record(name string, r *Resource, s Status, reason string) {
 	r.Status, r.Reason = s, reason
+	shown := r.Properties
+	if r.Shown != nil {
+		shown = r.Shown
+	}
 	m.out.Records = append(m.out.Records, Record{
-		Logical: name, PhysicalID: r.PhysicalID, Type: r.Type, Status: s, Reason: reason, Properties: r.Properties,
+		Logical: name, PhysicalID: r.PhysicalID, Type: r.Type, Status: s, Reason: reason, Properties: shown,
 	})
 }
 

@@ -90,7 +90,7 @@ func TestRandomLives(t *testing.T) {
 			live()
 		}
 		start := func() stack.Start {
-			return stack.Start{Seed: "x", DisableRollback: rapid.IntRange(0, 2).Draw(rt, "disable") == 0}
+			return stack.Start{Seed: "x", DisableRollback: rapid.IntRange(0, 2).Draw(rt, "disable") == 0, DeleteOnFailure: rapid.IntRange(0, 5).Draw(rt, "drop") == 0}
 		}
 		must(w.m.Create(deployment(randomTemplate(rt), nil), start()))
 		for range rapid.IntRange(0, 4).Draw(rt, "updates") {

@@ -81,6 +81,8 @@ type Start struct {
 	Seed string `json:"seed"`
 	// DisableRollback leaves what was made when something fails.
 	DisableRollback bool `json:"disableRollback,omitempty"`
+	// DeleteOnFailure deletes a stack whose creation failed (OnFailure DELETE).
+	DeleteOnFailure bool `json:"deleteOnFailure,omitempty"`
 	// Exported are the exports of other stacks: the name of the stack, by export.
 	Exported map[string]string `json:"exported,omitempty"`
 	// Imported are the exports of this stack that others use: their names, by export.
@@ -166,7 +168,7 @@ type Record struct {
 	Type       string
 	Status     Status
 	Reason     string
-	// Properties are those of a resource's event; nil for the stack's.
+	// Properties are those of a resource's event, secrets masked; nil for the stack's.
 	Properties map[string]any
 }
 

@@ -57,6 +57,8 @@ type Resource struct {
 	// Properties are those last applied: coerced, without the stack's tags, dynamic
 	// references not resolved. Tags are the stack's tags that were applied with them.
 	Properties map[string]any `json:"properties,omitempty"`
+	// Shown are the properties with secrets masked, where there are any.
+	Shown      map[string]any `json:"shown,omitempty"`
 	Attributes map[string]any `json:"attributes,omitempty"`
 	Tags       []spec.Tag     `json:"tags,omitempty"`
 	// Needs are the logical ids of what it was made with: they go after it.
@@ -93,16 +95,21 @@ const (
 	UpdateRollbackCleanup  Status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
 	UpdateRollbackComplete Status = "UPDATE_ROLLBACK_COMPLETE"
 	UpdateRollbackFailed   Status = "UPDATE_ROLLBACK_FAILED"
-	stackType                     = "AWS::CloudFormation::Stack"
-	userInitiated                 = "User Initiated"
-	creationCancelled             = "Resource creation cancelled"
-	updateCancelled               = "Resource update cancelled"
-	creationInitiated             = "Resource creation Initiated"
-	replacing                     = "Requested update requires the creation of a new physical resource; hence creating one."
-	noReplacement                 = "Replacement type updates not supported on stack with disable-rollback."
-	notAllDeleted                 = "Update successful. One or more resources could not be deleted."
-	rollbackRequested             = "Rollback requested by user."
-	stackUpdateCancelled          = "Stack update cancelled"
+)
+
+// Texts of events, as CloudFormation writes them.
+const (
+	deleteRequested      = "Delete requested by user."
+	stackType            = "AWS::CloudFormation::Stack"
+	userInitiated        = "User Initiated"
+	creationCancelled    = "Resource creation cancelled"
+	updateCancelled      = "Resource update cancelled"
+	creationInitiated    = "Resource creation Initiated"
+	replacing            = "Requested update requires the creation of a new physical resource; hence creating one."
+	noReplacement        = "Replacement type updates not supported on stack with disable-rollback."
+	notAllDeleted        = "Update successful. One or more resources could not be deleted."
+	rollbackRequested    = "Rollback requested by user."
+	stackUpdateCancelled = "Stack update cancelled"
 )
 
 // InProgress tells whether a status is one of a change.

@@ -72,6 +72,19 @@ Resources:
   D: {Type: "AWS::SNS::Topic", DependsOn: [A, B, C]}
 `, stack.Start{})
 		}},
+		{"create-failed-deleted", func(t *testing.T, w *world) {
+			w.fail["create B"] = "no"
+			create(t, w, three, stack.Start{DeleteOnFailure: true})
+		}},
+		{"create-expired", func(t *testing.T, w *world) {
+			if err := w.take(w.m.Create(deployment(three, map[string]string{"P": "x"}), stack.Start{Seed: "seed"})); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.take(w.m.Expire()); err != nil {
+				t.Fatal(err)
+			}
+			w.run()
+		}},
 		{"create-failed-kept", func(t *testing.T, w *world) {
 			w.fail["create B"] = "no"
 			create(t, w, `

@@ -23,6 +23,9 @@ type world struct {
 	tokens map[string]bool
 	// restart stores and loads the state before each order.
 	restart bool
+	// store marshals the state before each order, as a driver would.
+	store bool
+	size  int // of the largest state stored
 }
 
 func newWorld(t testing.TB) *world {
@@ -91,6 +94,13 @@ func (w *world) run() {
 		if len(w.queue) == 0 {
 			break
 		}
+		if w.store {
+			text, err := json.Marshal(w.m.State())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.size = max(w.size, len(text))
+		}
 		o := w.queue[0]
 		w.queue = w.queue[1:]
 		w.do(o)
@@ -153,6 +163,9 @@ func (w *world) do(o stack.Order) {
 			break
 		}
 		report.Attributes[a.Name] = report.PhysicalID + "." + a.Name
+		if v, given := o.Properties[a.Name]; given {
+			report.Attributes[a.Name] = v
+		}
 	}
 	w.report(report)
 }

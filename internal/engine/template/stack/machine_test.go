@@ -1,0 +1,200 @@
+package stack_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/eksact/eksact/internal/engine/template"
+	"github.com/eksact/eksact/internal/engine/template/spec"
+	"github.com/eksact/eksact/internal/engine/template/stack"
+)
+
+// TestOrders looks at what an order carries.
+func TestOrders(t *testing.T) {
+	w := newWorld(t)
+	d := deployment(`
+Parameters: {S: {Type: String, NoEcho: true}}
+Resources:
+  A:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Value: !Ref S, Description: '{{resolve:ssm:/x}}', Tags: {own: o}}
+  G:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    CreationPolicy: {ResourceSignal: {Count: !Ref AWS::Region}}
+    UpdatePolicy: {AutoScalingRollingUpdate: {MinInstancesInService: 1}}
+    Properties: {MinSize: 1, MaxSize: 2}
+`, nil)
+	d.Environment.Parameters["S"] = template.Value{Text: "secret", NoEcho: true}
+	d.Tags = []spec.Tag{{Key: "t", Value: "v"}, {Key: "own", Value: "stack's"}}
+	e, err := w.m.Create(d, stack.Start{Seed: "seed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(e.Orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"properties":{"Description":"{{resolve:ssm:/x}}","Tags":{"own":"o","t":"v"},"Type":"String","Value":"secret"}`,
+		`"Tags":[{"Key":"t","PropagateAtLaunch":true,"Value":"v"},{"Key":"own","PropagateAtLaunch":true,"Value":"stack's"}]`,
+		`"systemTags":[{"key":"aws:cloudformation:stack-name","value":"s"},{"key":"aws:cloudformation:stack-id","value":"arn:s"},{"key":"aws:cloudformation:logical-id","value":"A"}]`,
+		`"creationPolicy":{"ResourceSignal":{"Count":"us-west-2"}}`,
+		`"updatePolicy":{"AutoScalingRollingUpdate":{"MinInstancesInService":1}}`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	if n := e.Orders[0].Name; !strings.HasPrefix(n, "CFN-A-") || len(n) != 18 {
+		t.Errorf("A is to be named %q", n)
+	}
+	if n := e.Orders[1].Name; !strings.HasPrefix(n, "s-G-") || n[4:] == e.Orders[0].Name[6:] {
+		t.Errorf("G is to be named %q", n)
+	}
+	events, _ := json.Marshal(e.Records)
+	if strings.Contains(string(events), "secret") || !strings.Contains(string(events), "****") {
+		t.Errorf("events show secrets: %s", events)
+	}
+}
+
+// TestRefusals: what is refused leaves the stack as it is.
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	create(t, w, three, stack.Start{})
+	before, _ := json.Marshal(w.m.State())
+	d := func(text string) stack.Deployment { return deployment(text, map[string]string{"P": "x"}) }
+	for _, tc := range []struct {
+		name, want string
+		do         func() (stack.Effects, error)
+	}{
+		{"again", "Stack:arn:s is in CREATE_COMPLETE state and can not be created.", func() (stack.Effects, error) { return w.m.Create(d(three), stack.Start{}) }},
+		{"same", "No updates are to be performed.", func() (stack.Effects, error) { return w.m.Update(d(three), stack.Start{}) }},
+		{"cycle", "Circular dependency between resources: [A, B]", func() (stack.Effects, error) {
+			return w.m.Update(d("Resources: {A: {Type: 'AWS::SNS::Topic', DependsOn: B}, B: {Type: 'AWS::SNS::Topic', DependsOn: A}}"), stack.Start{})
+		}},
+		{"type", "Template format error: Unrecognized resource types: [Custom::X]", func() (stack.Effects, error) {
+			return w.m.Update(d("Resources: {A: {Type: 'Custom::X'}}"), stack.Start{})
+		}},
+		{"other type", "Update of resource type is not permitted. The new template modifies resource type of the following resources: [A]", func() (stack.Effects, error) {
+			return w.m.Update(d("Resources: {A: {Type: 'AWS::SQS::Queue'}}"), stack.Start{})
+		}},
+		{"cancel", "CancelUpdateStack cannot be called from current stack status", func() (stack.Effects, error) { return w.m.Cancel() }},
+		{"roll back", "Stack:arn:s is in CREATE_COMPLETE state and can not be rolled back.", func() (stack.Effects, error) { return w.m.Rollback(stack.Start{}) }},
+		{"retain", "Invalid operation on stack [arn:s]. When you specify RetainResources, the stack must be in the DELETE_FAILED state", func() (stack.Effects, error) {
+			return w.m.Delete(stack.Start{Retain: []string{"A"}})
+		}},
+	} {
+		e, err := tc.do()
+		if err == nil || err.Error() != tc.want {
+			t.Errorf("%s:\ngot  %v\nwant %s", tc.name, err, tc.want)
+		}
+		if after, _ := json.Marshal(w.m.State()); string(after) != string(before) || len(e.Orders)+len(e.Records) > 0 {
+			t.Errorf("%s changed the stack:\n%s\n%s", tc.name, before, after)
+		}
+	}
+}
+
+// TestTemplates lives stacks of the templates that eksctl and people write: created with
+// restarts, updated in vain, deleted. Nothing may be left that no policy keeps.
+func TestTemplates(t *testing.T) {
+	files, err := filepath.Glob("../testdata/templates/*")
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tp, err := template.Parse(string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := deployment(string(text), nil)
+			d.Environment.Exports = map[string]string{"eksctl-c-cluster::VPC": "v", "eksctl-c-cluster::SharedNodeSecurityGroup": "g", "eksctl-c-cluster::SubnetsPublic": "a,b"}
+			if d.Environment.Parameters, err = tp.Values(nil, nil, template.Lookups{
+				SSM: func(string) (string, string, bool) { return "ami-1", "String", true },
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t)
+			w.restart = true
+			if err := w.take(w.m.Create(d, stack.Start{Seed: "seed"})); err != nil {
+				t.Fatal(err)
+			}
+			w.run()
+			if s := w.m.State(); s.Status != stack.CreateComplete || len(s.Outputs) == 0 {
+				t.Fatalf("%s\n%s", s.Status, w.transcript())
+			}
+			if _, err := w.m.Update(d, stack.Start{}); err == nil || err.Error() != "No updates are to be performed." {
+				t.Errorf("updated with the same: %v", err)
+			}
+			remove(t, w, stack.Start{})
+			if left := w.rest(); left != "" && left != "workshop-pods" { // which is retained
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
+// TestReportTwice: a report that comes again changes nothing.
+func TestReportTwice(t *testing.T) {
+	w := newWorld(t)
+	if err := w.take(w.m.Create(deployment(three, map[string]string{"P": "x"}), stack.Start{Seed: "seed"})); err != nil {
+		t.Fatal(err)
+	}
+	r := stack.Report{Token: w.queue[0].Token, What: stack.Done, PhysicalID: "a", Attributes: map[string]any{"TopicName": "n"}}
+	w.report(r)
+	n := len(w.lines)
+	w.report(r)
+	if len(w.lines) != n {
+		t.Errorf("recorded twice:\n%s", w.transcript())
+	}
+}
+
+// BenchmarkLargest lives the largest stack, 500 resources in rows of ten: created, updated,
+// deleted; the state is stored after each report.
+func BenchmarkLargest(b *testing.B) {
+	var t strings.Builder
+	t.WriteString("Parameters: {P: {Type: String}}\nResources:\n")
+	for i := range 500 {
+		fmt.Fprintf(&t, "  R%d: {Type: 'AWS::SNS::Topic', Properties: {DisplayName: !Ref P", i)
+		if i >= 50 {
+			fmt.Fprintf(&t, ", KmsMasterKeyId: !GetAtt R%d.TopicName", i-50)
+		}
+		t.WriteString("}}\n")
+	}
+	for _, stored := range []bool{false, true} {
+		b.Run(fmt.Sprintf("stored=%v", stored), func(b *testing.B) {
+			for b.Loop() {
+				w := newWorld(b)
+				w.store = stored
+				for i, p := range []string{"x", "y"} {
+					d := deployment(t.String(), map[string]string{"P": p})
+					begin := w.m.Create
+					if i == 1 {
+						begin = w.m.Update
+					}
+					if err := w.take(begin(d, stack.Start{})); err != nil {
+						b.Fatal(err)
+					}
+					w.run()
+				}
+				if err := w.take(w.m.Delete(stack.Start{})); err != nil {
+					b.Fatal(err)
+				}
+				w.run()
+				if len(w.things) > 0 {
+					b.Fatal(w.rest())
+				}
+				b.ReportMetric(float64(w.size), "largest-state-bytes")
+				b.ReportMetric(float64(len(w.lines)), "events")
+			}
+		})
+	}
+}
