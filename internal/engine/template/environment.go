@@ -14,7 +14,8 @@ type Environment struct {
 	NotificationARNs []string `json:"notificationArns,omitempty"`
 	// Parameters are the values that Template.Values made.
 	Parameters map[string]Value `json:"parameters,omitempty"`
-	// Exports are the exports of other stacks that this one imports, by name.
+	// Exports are the exports of other stacks that this one imports, by name. One that is
+	// missing is unknown.
 	Exports map[string]string `json:"exports,omitempty"`
 	// Zones are the availability zones, by region.
 	Zones map[string][]string `json:"zones,omitempty"`

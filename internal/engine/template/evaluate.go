@@ -118,7 +118,7 @@ func (ev *evaluator) call(e *Expr) (any, error) {
 		}
 		v, found := ev.scope.Env.Exports[name]
 		if !found {
-			return nil, plainError(e.Pos, "No export named %s found", name)
+			return Unknown{}, nil // another stack may yet export it
 		}
 		return v, ev.spend(len(v))
 	case "Fn::Cidr":

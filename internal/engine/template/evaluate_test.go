@@ -92,7 +92,7 @@ Resources:
 		{"!GetAZs ''", `["us-west-2a","us-west-2b"]`},
 		{"!Select [0, !GetAZs {Ref: 'AWS::Region'}]", `"us-west-2a"`},
 		{"!ImportValue {'Fn::Sub': 'net::VPC'}", `"vpc-1"`},
-		{"!ImportValue no", "No export named no found"},
+		{"!ImportValue no", `"{{changeSet:KNOWN_AFTER_APPLY}}"`},
 		{"!ImportValue {Ref: D}", "Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs"},
 		{"!Cidr [10.0.0.0/16, 3, 8]", `["10.0.0.0/24","10.0.1.0/24","10.0.2.0/24"]`},
 		{"!Cidr ['2600:1f14:8:1200::/56', 2, '64']", `["2600:1f14:8:1200::/64","2600:1f14:8:1201::/64"]`},

@@ -42,7 +42,7 @@ func TestRefusals(t *testing.T) {
 		{"name", "Resources: {my-x: {Type: T}}", "Template format error: Resource name my-x is non alphanumeric."},
 		{"type", "Resources: {A: {}}", "Template format error: [/Resources/A] Every Resources object must contain a Type member."},
 		{"resource key", "Resources: {A: {Type: T, K: 1}}", "Invalid template resource property 'K'"},
-		{"null", with("null"), "Template format error: [/Resources/A/Properties/X] 'null' values are not allowed in templates"},
+		{"null", with("null"), "[/Resources/A/Properties/X] 'null' values are not allowed in templates"},
 		{"resources", many("Resources", "{Type: T}", 501), "Template format error: Number of resources, 501, is greater than maximum allowed, 500"},
 		{"parameters", topic + many("Parameters", "{Type: String}", 201), "Template format error: Number of parameters, 201, is greater than maximum allowed, 200"},
 		{"outputs", topic + many("Outputs", "{Value: a}", 201), "Template format error: Number of outputs, 201, is greater than maximum allowed, 200"},

@@ -49,7 +49,7 @@ func noNull(e *Expr, path string) error {
 			step = e.Keys[i]
 		}
 		if v.Kind == Null {
-			return formatError(v.Pos, "[%s/%s] 'null' values are not allowed in templates", path, step)
+			return plainError(v.Pos, "[%s/%s] 'null' values are not allowed in templates", path, step)
 		}
 		if err := noNull(v, path+"/"+step); err != nil {
 			return err
@@ -81,7 +81,7 @@ func readResource(name string, e *Expr) (Resource, error) {
 		v := &e.Items[i]
 		var err error
 		if key != "Metadata" && v.Kind == Null {
-			return r, formatError(v.Pos, "[%s/%s] 'null' values are not allowed in templates", path, key)
+			return r, plainError(v.Pos, "[%s/%s] 'null' values are not allowed in templates", path, key)
 		}
 		switch key {
 		case "Type":

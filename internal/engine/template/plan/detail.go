@@ -15,7 +15,7 @@ func (m *maker) details(c *Change, r *template.Resource, kind *spec.Type, differ
 		detail := Detail{
 			Attribute: "Properties", Name: d.Property, Kind: "Modify", Evaluation: "Static",
 			Recreation: map[spec.Replaces]string{spec.Never: "Never", spec.Maybe: "Conditionally", spec.Always: "Always"}[d.Replaces],
-			Before:     c.Before[d.Property], After: c.After[d.Property],
+			Values:     compare("/Properties/"+d.Property, c.Before[d.Property], c.After[d.Property]),
 		}
 		if d.Property == kind.Tags {
 			detail.Attribute, detail.Name = "Tags", ""

@@ -75,8 +75,9 @@ type Detail struct {
 	Source, Cause string
 	// Kind of the change of a property: Add, Remove, Modify.
 	Kind string
-	// Before and After are the property's values, nil where absent; secrets masked.
-	Before, After any
+	// Values are what changes within the property, secrets masked: with
+	// IncludePropertyValues a detail is shown once for each.
+	Values []Difference
 }
 
 // Make plans the way from one stack to another. Errors are *template.Error.

@@ -76,9 +76,13 @@ func text(t *testing.T, p *plan.Plan) string {
 	for _, c := range p.Changes {
 		fmt.Fprintln(&b, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %s", c.Action, c.Logical, c.PhysicalID, c.Replacement, c.Policy, strings.Join(c.Scope, ","))), " "))
 		for _, d := range c.Details {
-			before, _ := json.Marshal(d.Before)
-			after, _ := json.Marshal(d.After)
-			fmt.Fprintln(&b, " ", strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %s %s %s→%s", d.Attribute, d.Name, d.Recreation, d.Evaluation, d.Source, d.Cause, d.Kind, before, after)), " "))
+			fmt.Fprint(&b, "  ", strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s %s %s", d.Attribute, d.Name, d.Recreation, d.Evaluation, d.Source, d.Cause, d.Kind)), " "))
+			for _, v := range d.Values {
+				before, _ := json.Marshal(v.Before)
+				after, _ := json.Marshal(v.After)
+				fmt.Fprintf(&b, " %s %s→%s", strings.TrimPrefix(v.Path, "/Properties/"+d.Name), before, after)
+			}
+			fmt.Fprintln(&b)
 		}
 	}
 	if p.Outputs {
@@ -123,58 +127,58 @@ func TestChanges(t *testing.T) {
 		{name: "other words", edit: [2]string{"!Sub '/${Role.RoleId}/'", "!Join ['', [/, !GetAtt Role.RoleId, /]]"}, want: ""},
 		{name: "deletion policy", edit: [2]string{"    Type: AWS::SNS::Topic\n", "    Type: AWS::SNS::Topic\n    DeletionPolicy: Retain\n"}, want: ""},
 		{name: "metadata", edit: [2]string{"    Type: AWS::SNS::Topic\n", "    Type: AWS::SNS::Topic\n    Metadata: {a: b}\n"},
-			want: "Modify Topic topic-1 False Metadata\n  Metadata Never Static DirectModification null→null\n"},
+			want: "Modify Topic topic-1 False Metadata\n  Metadata Never Static DirectModification\n"},
 		{name: "literal", edit: [2]string{"Description: !Ref P", "Description: x"},
 			want: `Modify Role role-1 False Properties
-  Properties Description Never Static DirectModification Modify "p"→"x"
+  Properties Description Never Static DirectModification Modify  "p"→"x"
 Modify Topic topic-1 False Properties
-  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify  "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 Modify Profile profile-1 Conditional ReplaceAndDelete Properties
-  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify  "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 `},
 		{name: "parameter", given: map[string]string{"P": "q"}, edit: [2]string{"{DisplayName: !GetAtt Role.RoleId}", "{}"},
 			want: `Modify Role role-1 False Properties
-  Properties Description Never Static ParameterReference P Modify "p"→"q"
-  Properties Description Never Dynamic DirectModification Modify "p"→"q"
+  Properties Description Never Static ParameterReference P Modify  "p"→"q"
+  Properties Description Never Dynamic DirectModification Modify  "p"→"q"
 Modify Topic topic-1 False Properties
-  Properties DisplayName Never Static DirectModification Remove "role-1.RoleId"→null
+  Properties DisplayName Never Static DirectModification Remove  "role-1.RoleId"→null
 Modify Profile profile-1 Conditional ReplaceAndDelete Properties
-  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify  "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 `},
 		{name: "replacement", edit: [2]string{"{AssumeRolePolicyDocument: {}, ", "{AssumeRolePolicyDocument: {}, Path: /a/, "},
 			want: `Modify Role role-1 True ReplaceAndDelete Properties
-  Properties Path Always Static DirectModification Add null→"/a/"
+  Properties Path Always Static DirectModification Add  null→"/a/"
 Modify Topic topic-1 False Properties
-  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify  "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 Modify Profile profile-1 Conditional ReplaceAndDelete Properties
-  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
-  Properties Roles Never Dynamic ResourceReference Role Modify ["role-1"]→["{{changeSet:KNOWN_AFTER_APPLY}}"]
+  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify  "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties Roles Never Dynamic ResourceReference Role Modify /0 "role-1"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 `},
 		{name: "secret", given: map[string]string{"Secret": "s2"},
 			want: `Modify Param param-1 False Properties
-  Properties Value Never Static ParameterReference Secret Modify "****"→"****"
-  Properties Value Never Dynamic DirectModification Modify "****"→"****"
+  Properties Value Never Static ParameterReference Secret Modify
+  Properties Value Never Dynamic DirectModification Modify
 `},
 		{name: "added and removed", edit: [2]string{"  Param:\n", "  Param2:\n    DeletionPolicy: Retain\n"},
 			want: "Add Param2\nRemove Param param-1 Delete\n"},
 		{name: "condition", given: map[string]string{"P": "q"}, edit: [2]string{"  Param:\n", "  Param:\n    Condition: C\n"},
 			want: `Modify Role role-1 False Properties
-  Properties Description Never Static ParameterReference P Modify "p"→"q"
-  Properties Description Never Dynamic DirectModification Modify "p"→"q"
+  Properties Description Never Static ParameterReference P Modify  "p"→"q"
+  Properties Description Never Dynamic DirectModification Modify  "p"→"q"
 Modify Topic topic-1 False Properties
-  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties DisplayName Never Dynamic ResourceAttribute Role.RoleId Modify  "role-1.RoleId"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 Modify Profile profile-1 Conditional ReplaceAndDelete Properties
-  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
+  Properties Path Always Dynamic ResourceAttribute Role.RoleId Modify  "/role-1.RoleId/"→"{{changeSet:KNOWN_AFTER_APPLY}}"
 Remove Param param-1 Delete
 `},
 		{name: "output", edit: [2]string{"O: {Value: !Ref Topic}", "O: {Value: x}"}, want: "outputs\n"},
 		{name: "tags", tags: []spec.Tag{{Key: "k", Value: "v"}},
 			want: `Modify Role role-1 False Tags
-  Tags Never Static DirectModification null→null
+  Tags Never Static DirectModification
 Modify Topic topic-1 False Tags
-  Tags Never Static DirectModification null→null
+  Tags Never Static DirectModification
 Modify Param param-1 False Tags
-  Tags Never Static DirectModification null→null
+  Tags Never Static DirectModification
 tags
 `},
 	} {
@@ -196,6 +200,29 @@ tags
 				t.Errorf("empty: %v", p.Empty())
 			}
 		})
+	}
+}
+
+// TestValues: what changes within properties, at its place.
+func TestValues(t *testing.T) {
+	const text = `Resources: {R: {Type: "AWS::EKS::Nodegroup", Properties: {ClusterName: c, NodeRole: r, Subnets: [a], Labels: {keep: x, a/b: "1", gone: x}, ScalingConfig: {MinSize: 1}, Taints: [{Key: k}]}}}`
+	const edited = `Resources: {R: {Type: "AWS::EKS::Nodegroup", Properties: {ClusterName: c, NodeRole: r, Subnets: [a], Labels: {keep: x, a/b: "2"}, ScalingConfig: {MinSize: 1, MaxSize: 2}, Taints: [{Key: k}, {Key: l}]}}}`
+	p, err := plan.Make(deployed(t, stackOf(t, text, nil)), stackOf(t, edited, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range p.Changes[0].Details {
+		for _, v := range d.Values {
+			got = append(got, fmt.Sprintf("%s %s %v %v", v.Kind, v.Path, v.Before, v.After))
+		}
+	}
+	const want = `Modify /Properties/Labels/a~1b 1 2
+Remove /Properties/Labels/gone x <nil>
+Add /Properties/ScalingConfig/MaxSize <nil> 2
+Add /Properties/Taints/1 <nil> map[Key:l]`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
 }
 

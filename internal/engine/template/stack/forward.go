@@ -94,6 +94,9 @@ func (m *Machine) evaluate(r *template.Resource, kind *spec.Type, after *Resourc
 	if after.Properties, err = kind.Coerce(r.Name, properties); err != nil {
 		return err
 	}
+	if !template.Known(after.Properties) {
+		return &template.Error{Text: "Properties of " + r.Name + " are not known"} // none of its needs may be open
+	}
 	if err := m.mask(r, kind, after); err != nil {
 		return err
 	}
@@ -282,18 +285,8 @@ func failures(list []Failure) string {
 func (m *Machine) finish() {
 	outputs, err := m.outputs()
 	run := m.state.Run
-	switch {
-	case err != nil && run.Start.DisableRollback && run.Kind == Create:
-		m.rest(CreateFailed, err.Error())
-		return
-	case err != nil && run.Start.DisableRollback:
-		m.rest(UpdateFailed, err.Error())
-		return
-	case err != nil && run.Kind == Create:
-		m.giveUp(strings.TrimSuffix(err.Error(), ".") + ". ")
-		return
-	case err != nil:
-		m.back(UpdateRollback, err.Error())
+	if err != nil {
+		m.failWhole(err)
 		return
 	}
 	m.state.Outputs = outputs
@@ -333,13 +326,45 @@ func (m *Machine) outputs() ([]template.OutputValue, error) {
 		exports[o.Export] = o.Value
 	}
 	if export, users, used := m.exportInUse(exports); used {
-		verb := "deleted"
-		if _, stays := exports[export]; stays {
-			verb = "updated"
+		if _, stays := exports[export]; !stays {
+			return nil, &template.Error{Text: exportKept(export, users)}
 		}
-		return nil, &template.Error{Text: fmt.Sprintf("Export %s cannot be %s as it is in use by %s", export, verb, users)}
+		return nil, &template.Error{Text: fmt.Sprintf("Export %s cannot be updated as it is in use by %s", export, users)}
 	}
 	return list, nil
+}
+
+// exportKept says that an export can't go.
+func exportKept(export, users string) string {
+	return fmt.Sprintf("Delete canceled. Cannot delete export %s as it is in use by %s.", export, users)
+}
+
+// imports fails an operation that imports what nobody exports.
+func (m *Machine) imports() {
+	names, err := m.scope.Imports()
+	for _, name := range names {
+		if _, found := m.scope.Env.Exports[name]; !found && err == nil {
+			err = &template.Error{Text: fmt.Sprintf("No export named %s found", name)}
+		}
+	}
+	if err != nil {
+		m.failWhole(err)
+	}
+}
+
+// failWhole fails an operation for a reason that is no resource's.
+func (m *Machine) failWhole(err error) {
+	run := m.state.Run
+	switch {
+	case run.Start.DisableRollback && run.Kind == Create:
+		m.rest(CreateFailed, err.Error())
+	case run.Start.DisableRollback:
+		m.rest(UpdateFailed, err.Error())
+	case run.Kind == Create:
+		m.giveUp(strings.TrimSuffix(err.Error(), ".") + ". ")
+	default:
+		m.back(UpdateRollback, err.Error())
+	}
 }
 
 // exportInUse finds an export that others use and that would go, or get another

@@ -85,6 +85,7 @@ func (m *Machine) Create(d Deployment, start Start) (Effects, error) {
 	}
 	m.begin(Create, Forward, start)
 	m.stack(CreateInProgress, userInitiated)
+	m.imports()
 	m.advance()
 	return m.flush(), nil
 }
@@ -137,6 +138,7 @@ func (m *Machine) Update(d Deployment, start Start) (Effects, error) {
 	}
 	m.begin(Update, Forward, start)
 	m.stack(UpdateInProgress, userInitiated)
+	m.imports()
 	m.advance()
 	return m.flush(), nil
 }
@@ -214,7 +216,7 @@ func (m *Machine) Delete(start Start) (Effects, error) {
 	m.begin(Delete, Cleanup, start)
 	maps.Copy(m.state.Run.Orders, orders)
 	if export, users, used := m.exportInUse(nil); used {
-		m.rest(DeleteFailed, fmt.Sprintf("Export %s cannot be deleted as it is in use by %s", export, users))
+		m.rest(DeleteFailed, exportKept(export, users))
 		return m.flush(), nil
 	}
 	for _, name := range m.made() {

@@ -106,6 +106,13 @@ Resources:
 		{"create-invalid", func(t *testing.T, w *world) {
 			create(t, w, `Resources: {A: {Type: "AWS::SNS::Topic", Properties: {FifoTopic: maybe, Foo: 1}}}`, stack.Start{})
 		}},
+		{"import-missing", func(t *testing.T, w *world) {
+			create(t, w, `Resources: {A: {Type: "AWS::SNS::Topic", Properties: {DisplayName: !ImportValue nobody-s}}}`, stack.Start{})
+		}},
+		{"import-missing-update", func(t *testing.T, w *world) {
+			create(t, w, three, stack.Start{})
+			change(t, w, `Resources: {A: {Type: "AWS::SNS::Topic", Properties: {DisplayName: !ImportValue nobody-s}}}`, stack.Start{})
+		}},
 		{"export-taken", func(t *testing.T, w *world) {
 			create(t, w, three, stack.Start{Exported: map[string]string{"e": "other"}})
 		}},
