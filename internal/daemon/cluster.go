@@ -138,7 +138,7 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 		Name: c.Name, EndpointHost: c.Host, Issuer: c.Issuer, Version: c.Version,
 		Private: k.private, Public: k.public, ServiceCIDR: c.ServiceCIDR,
 		NetNS: ns, Etcd: "unix://" + d.config.etcdSocket(), EtcdPrefix: "/eksact/kube/" + c.ID,
-		TokenWebhook: webhookAddress, IdentityWebhook: identityWebhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
+		Webhooks: webhookAddress, IdentityWebhook: identityWebhookAddress, Dir: d.clusterDir(c), Program: d.programs.Path,
 		Socket: apiSocket(c.Name), GC: gc.Default,
 	}
 	if k.bundle, err = k.config.Prepare(time.Now()); err != nil {

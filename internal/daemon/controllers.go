@@ -15,6 +15,7 @@ import (
 	"github.com/eksact/eksact/internal/engine/token"
 	"github.com/eksact/eksact/internal/kube/authn"
 	"github.com/eksact/eksact/internal/kube/authn/csr"
+	"github.com/eksact/eksact/internal/kube/authz"
 	"github.com/eksact/eksact/internal/kube/cloud"
 	"github.com/eksact/eksact/internal/supervise"
 )
@@ -52,7 +53,8 @@ func (d *Daemon) runControllers(ctx context.Context, k *cluster) error {
 	return nil
 }
 
-// runAuthenticator serves the cluster's token webhook.
+// runAuthenticator serves the cluster's token webhook and, on the same socket, its
+// authorizer.
 func (d *Daemon) runAuthenticator(ctx context.Context, k *cluster) error {
 	if err := os.MkdirAll(d.clusterDir(k.record)+"/logs", 0o750); err != nil {
 		return err
@@ -67,17 +69,35 @@ func (d *Daemon) runAuthenticator(ctx context.Context, k *cluster) error {
 		return err
 	}
 	awsAuth := authn.NewAWSAuth(k.client.CoreV1().ConfigMaps("kube-system"), log)
-	sources := []authn.Source{awsAuth}
+	name := k.record.Name
+	sources := authn.Modes{
+		Mode: func() mapping.Mode { return d.eks.Mode(name) },
+		Entries: authn.AccessEntries(func(id string) (mapping.AccessEntry, bool) {
+			h, ok := d.eks.Holder(name, id)
+			if !ok {
+				return mapping.AccessEntry{}, false
+			}
+			return h.Entry, true
+		}),
+		ConfigMap: awsAuth,
+	}
 	if k.record.CreatorAdmin {
 		creator, err := mapping.NewCreator(k.record.Creator.ARN)
 		if err != nil {
 			return err
 		}
-		sources = append([]authn.Source{authn.Fixed(creator)}, sources...)
+		sources.Creator = authn.Fixed(creator)
 	}
 	handler, err := (&authn.Handler{
-		Cluster: k.record.Name, Hosts: hosts, Credentials: credentials{d.sts}, Sources: sources,
+		Cluster: name, Hosts: hosts, Credentials: credentials{d.sts}, Sources: []authn.Source{sources},
 		Instances: d.instanceName, Settled: k.plane.WaitSettled, Log: log,
+		Authorizer: &authz.Handler{Find: func(id string) (authz.Principal, bool) {
+			h, ok := d.eks.Holder(name, id)
+			if !ok {
+				return authz.Principal{}, false
+			}
+			return authz.Principal{ARN: h.ARN, Policies: h.Policies, Grants: h.Grants}, true
+		}},
 	}).Ready()
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Nod
 	if len(profile.InstanceProfile.Roles) == 0 {
 		return nil, fmt.Errorf("instance profile %s holds no role", want.Profile)
 	}
-	if err := k.plane.EnsureNodeRole(ctx, aws.ToString(profile.InstanceProfile.Roles[0].Arn)); err != nil {
+	if err := d.admitNodeRole(ctx, k, aws.ToString(profile.InstanceProfile.Roles[0].Arn)); err != nil {
 		return nil, err
 	}
 	have := d.instancesOf(want.Cluster)
@@ -79,6 +79,15 @@ func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Nod
 		}
 	}
 	return d.nodesOf(want.Cluster), nil
+}
+
+// admitNodeRole lets instances of a role be nodes: by an access entry where the
+// cluster's mode counts those, else in aws-auth, as EKS does.
+func (d *Daemon) admitNodeRole(ctx context.Context, k *cluster, role string) error {
+	if entry, err := d.eks.EnsureNodeEntry(ctx, k.record.Name, role); entry || err != nil {
+		return err
+	}
+	return k.plane.EnsureNodeRole(ctx, role)
 }
 
 // newInstance draws an instance's id and addresses and records it.

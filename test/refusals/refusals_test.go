@@ -47,6 +47,7 @@ func TestRefusals(t *testing.T) {
 
 	t.Run("AWS", p.frontDoor)
 	t.Run("Kubernetes", p.cluster)
+	t.Run("access entries", p.accessEntries)
 }
 
 // session is one of role guest's, an hour long, begun so long ago: STS itself

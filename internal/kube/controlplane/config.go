@@ -35,9 +35,9 @@ type Config struct {
 	// Etcd is etcd's URL, unix:///run/eksact/etcd.sock, and EtcdPrefix the
 	// cluster's own part of its keys, beginning with a slash.
 	Etcd, EtcdPrefix string
-	// TokenWebhook is where the token webhook listens inside the namespace,
+	// Webhooks is where the token webhook and the authorizer listen inside the namespace,
 	// "127.0.0.1:21362".
-	TokenWebhook string
+	Webhooks string
 	// IdentityWebhook is where the webhook that gives pods their AWS identities
 	// listens, beside it; "" if none does.
 	IdentityWebhook string
@@ -62,7 +62,7 @@ func (c Config) check() error {
 	for what, missing := range map[string]bool{
 		"name": c.Name == "", "endpoint name": c.EndpointHost == "", "issuer": c.Issuer == "",
 		"private address": len(c.Private) == 0, "service range": !c.ServiceCIDR.IsValid(),
-		"etcd URL": c.Etcd == "", "etcd prefix": c.EtcdPrefix == "", "token webhook": c.TokenWebhook == "",
+		"etcd URL": c.Etcd == "", "etcd prefix": c.EtcdPrefix == "", "address of webhooks": c.Webhooks == "",
 		"directory": c.Dir == "", "programs": c.Program == nil,
 	} {
 		if missing {

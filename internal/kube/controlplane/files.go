@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/template"
 	"time"
 
@@ -36,7 +38,9 @@ func (c Config) Prepare(now time.Time) (*pki.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, data := range files {
+	// In order: a file is there before another that names it is read anew.
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		data := files[name]
 		path := c.path("config", name)
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 			continue
@@ -56,12 +60,20 @@ func (c Config) render(bundle *pki.Bundle) (map[string][]byte, error) {
 	}
 	files := map[string][]byte{}
 	for _, t := range set.Templates() {
-		if t.Name() == "kubeconfig.yaml" || t.Name() == "" {
+		switch t.Name() {
+		case "kubeconfig.yaml", "webhook.yaml", "":
 			continue
 		}
 		if files[t.Name()], err = execute(t, map[string]any{
-			"EncryptionKey": bundle.EncryptionKey(),
-			"Webhook":       "https://" + c.TokenWebhook + "/authenticate",
+			"EncryptionKey":        bundle.EncryptionKey(),
+			"AuthorizationWebhook": c.file("authorization-webhook.yaml"),
+		}); err != nil {
+			return nil, err
+		}
+	}
+	for name, path := range map[string]string{"token-webhook.yaml": "/authenticate", "authorization-webhook.yaml": "/authorize"} {
+		if files[name], err = execute(set.Lookup("webhook.yaml"), map[string]any{
+			"Webhook":       "https://" + c.Webhooks + path,
 			"WebhookCA":     bundle.LoopbackCA,
 			"WebhookClient": bundle.WebhookClient,
 		}); err != nil {

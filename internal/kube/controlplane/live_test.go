@@ -60,6 +60,10 @@ type live struct {
 	keeper supervise.Client
 	pki    *pki.Bundle
 	plane  *Plane
+	// users are known by their token, beside user1; authorizer is asked about those
+	// that come from IAM. Set before start.
+	users      map[string]authenticationv1.UserInfo
+	authorizer http.Handler
 }
 
 // programs finds the upstream components, or says how to have them.
@@ -93,7 +97,7 @@ func newLive(t *testing.T) *live {
 		ServiceCIDR: netip.MustParsePrefix("172.20.0.0/16"),
 		NetNS:       filepath.Join(dir, "netns"),
 		Etcd:        "unix://" + filepath.Join(dir, "etcd.sock"), EtcdPrefix: "/eksact/kube/live",
-		TokenWebhook: "127.0.0.1:21362", Dir: filepath.Join(dir, "live"),
+		Webhooks: "127.0.0.1:21362", Dir: filepath.Join(dir, "live"),
 		Program: func(name string) string { return filepath.Join(bin, name) },
 		Socket:  "api-live", GC: gc.Default,
 	}
@@ -210,18 +214,26 @@ func (l *live) tail(component string) string {
 	return string(data[max(0, len(data)-4000):])
 }
 
-// serveTokens is a token webhook that knows one token.
+// serveTokens is a token webhook that knows a few tokens, with the authorizer beside.
 func (l *live) serveTokens() {
-	listener, err := netns.Listen(l.NetNS, "tcp", l.TokenWebhook)
+	listener, err := netns.Listen(l.NetNS, "tcp", l.Webhooks)
 	l.must(err)
 	server := &http.Server{TLSConfig: l.pki.WebhookTLS(true), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/authorize" && l.authorizer != nil {
+			l.authorizer.ServeHTTP(w, r)
+			return
+		}
 		var review authenticationv1.TokenReview
 		if err := json.NewDecoder(r.Body).Decode(&review); err != nil || r.URL.Path != "/authenticate" {
 			http.Error(w, "bad request", http.StatusBadRequest)
 			return
 		}
+		user, ok := l.users[review.Spec.Token]
 		if review.Spec.Token == "k8s-aws-v1.user1" {
-			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: "user1", Groups: []string{"user1:admins"}}}
+			user, ok = authenticationv1.UserInfo{Username: "user1", Groups: []string{"user1:admins"}}, true
+		}
+		if ok {
+			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: user}
 		} else {
 			w.WriteHeader(http.StatusForbidden)
 		}

@@ -1,0 +1,157 @@
+package refusals
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+)
+
+const (
+	devRole    = "arn:aws:iam::" + account + ":role/team/dev"
+	viewPolicy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+	trustAll   = `'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}'`
+	makeDev    = "aws iam create-role --path /team/ --role-name dev --query Role.RoleId --output text --assume-role-policy-document " + trustAll
+)
+
+// accessEntries moves the cluster from aws-auth to access entries, with the real aws
+// and kubectl. There is no way back, so it comes last.
+func (p *place) accessEntries(t *testing.T) {
+	host := p.host.AWS(t, "2")
+	// One kubeconfig more: role dev, by aws eks get-token.
+	host.Must(t, `kubectl config view --raw > dev && export KUBECONFIG=dev &&
+kubectl config set-credentials dev --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-command=aws \
+  --exec-arg=eks --exec-arg=get-token --exec-arg=--cluster-name --exec-arg=cluster --exec-arg=--output --exec-arg=json --exec-arg=--role-arn --exec-arg=`+devRole+` &&
+kubectl config set-context --current --user=dev`)
+	host.Must(t, "kubectl create namespace dev && kubectl create namespace prod && kubectl create configmap -n kube-system aws-auth --from-literal=mapRoles='"+
+		"[{rolearn: arn:aws:iam::"+account+":role/dev, username: dev-by-aws-auth}, {rolearn: arn:aws:iam::"+account+":role/guest, username: guest-by-aws-auth}]'")
+	host.Must(t, makeDev)
+	dev := host.With("KUBECONFIG=dev")
+	api := p.connect(t, true)
+	mode := func(to string) string {
+		return "aws eks update-cluster-config --name cluster --access-config authenticationMode=" + to
+	}
+	const whoami = "kubectl auth whoami -o jsonpath='{.status.userInfo.username}'"
+	const list = "kubectl get pods -n "
+	of := " --cluster-name cluster --principal-arn " + devRole
+
+	t.Run("mode CONFIG_MAP", func(t *testing.T) {
+		dev.Must(t, whoami, "dev-by-aws-auth")
+		host.Must(t, whoami, "kubernetes-admin")
+		host.Refused(t, "aws eks create-access-entry"+of, "(InvalidRequestException)", "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
+		host.Refused(t, mode("API"), "(InvalidParameterException)", "Unsupported authentication mode update from CONFIG_MAP to API")
+	})
+	t.Run("mode API_AND_CONFIG_MAP", func(t *testing.T) {
+		host.Must(t, mode("API_AND_CONFIG_MAP"), "AccessConfigUpdate", "AuthenticationMode")
+		host.Soon(t, 10*time.Second, "aws eks describe-cluster --name cluster --query 'cluster.[status,accessConfig.authenticationMode]' --output text", "ACTIVE", "API_AND_CONFIG_MAP")
+		host.Must(t, "aws eks list-access-entries --cluster-name cluster --associated-policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", "arn:aws:iam::"+account+":user/admin")
+		host.Must(t, whoami, "arn:aws:iam::"+account+":user/admin")
+		host.Must(t, "kubectl auth can-i '*' '*' && kubectl get nodes -v=0 && kubectl get --raw /metrics >/dev/null", "yes")
+		dev.Must(t, whoami, "dev-by-aws-auth")
+
+		host.Must(t, "aws eks create-access-entry"+of+" --kubernetes-groups devs --tags team=x", ":access-entry/cluster/role/"+account+"/dev/", "assumed-role/dev/{{SessionName}}")
+		dev.Must(t, whoami, "arn:aws:sts::"+account+":assumed-role/dev/")
+		host.Refused(t, "aws eks create-access-entry"+of, "(ResourceInUseException)", "The specified access entry resource is already in use on this cluster.")
+		host.Refused(t, "aws eks update-access-entry"+of+" --kubernetes-groups system:masters", "(InvalidParameterException)", "The kubernetes group name system:masters is invalid, it cannot start with system:")
+	})
+	t.Run("a policy for one namespace", func(t *testing.T) {
+		dev.Refused(t, list+"dev", `cannot list resource "pods" in API group "" in the namespace "dev"`)
+		host.Must(t, "aws eks associate-access-policy"+of+" --policy-arn "+viewPolicy+" --access-scope type=namespace,namespaces=dev")
+		dev.Must(t, list+"dev")
+		dev.Refused(t, list+"prod", `Error from server (Forbidden): pods is forbidden: User "arn:aws:sts::`+account+`:assumed-role/dev/`, `" cannot list resource "pods" in API group "" in the namespace "prod"`)
+		dev.Refused(t, "kubectl create configmap x -n dev", `cannot create resource "configmaps"`)
+		dev.Must(t, "kubectl auth can-i list pods -n dev", "yes")
+		dev.Refused(t, "kubectl auth can-i list pods -n prod", "no")
+		dev.Must(t, "kubectl auth can-i --list -n dev", "the list may be incomplete: webhook authorizer does not support user rule resolution", "selfsubjectreviews")
+		dev.Refused(t, list+"dev --as=arn:aws:iam::"+account+":user/admin", "cannot impersonate resource")
+		host.Refused(t, list+"dev --as=arn:aws:sts::"+account+":assumed-role/dev/x", `cannot list resource "pods"`)
+		host.Must(t, "aws eks disassociate-access-policy"+of+" --policy-arn "+viewPolicy)
+		dev.Refused(t, list+"dev", `cannot list resource "pods" in API group "" in the namespace "dev"`)
+	})
+	t.Run("changes take effect at once", func(t *testing.T) { p.entriesAtOnce(t, api) })
+	t.Run("mode API", func(t *testing.T) {
+		if got := api.who(t, bearer(t, p.fresh, "cluster", 0)); got != "guest-by-aws-auth" {
+			t.Errorf("the guest is taken for %q", got)
+		}
+		host.Must(t, mode("API"))
+		host.Soon(t, 10*time.Second, "aws eks describe-cluster --name cluster --query 'cluster.[status,accessConfig.authenticationMode]' --output text", "ACTIVE\tAPI")
+		if got := api.who(t, bearer(t, p.fresh, "cluster", time.Second)); got != "" {
+			t.Errorf("mapped in aws-auth alone, the guest is taken for %q", got)
+		}
+		dev.Must(t, whoami, "arn:aws:sts::"+account+":assumed-role/dev/")
+		host.Refused(t, mode("API_AND_CONFIG_MAP"), "(InvalidParameterException)", "Unsupported authentication mode update from API to API_AND_CONFIG_MAP")
+		host.Refused(t, mode("CONFIG_MAP"), "Unsupported authentication mode update from API to CONFIG_MAP")
+	})
+	t.Run("a role made again has no access", func(t *testing.T) {
+		host.Must(t, "aws iam delete-role --role-name dev && "+makeDev)
+		dev.Refused(t, whoami, "You must be logged in to the server")
+		host.Must(t, "aws eks describe-access-entry"+of, "STANDARD")
+		host.Must(t, "aws eks delete-access-entry"+of+" && aws eks create-access-entry"+of)
+		dev.Must(t, whoami, "arn:aws:sts::"+account+":assumed-role/dev/")
+		p.logged(t, "ARN is not mapped: arn:aws:iam::"+account+":role/dev")
+	})
+	t.Run("the creator's access can be taken away", func(t *testing.T) {
+		admin := " --cluster-name cluster --principal-arn arn:aws:iam::" + account + ":user/admin"
+		host.Must(t, "aws eks disassociate-access-policy"+admin+" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
+		host.Refused(t, "kubectl get nodes", `nodes is forbidden: User "arn:aws:iam::`+account+`:user/admin" cannot list resource "nodes"`)
+		host.Must(t, "aws eks delete-access-entry"+admin)
+		host.Refused(t, "kubectl get nodes", "You must be logged in to the server")
+		host.Must(t, "aws eks create-access-entry"+admin+" && aws eks associate-access-policy"+admin+" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy --access-scope type=cluster")
+		host.Must(t, "kubectl get namespaces", "kube-system")
+	})
+}
+
+// entriesAtOnce measures from the answer of a call to the first request that is decided
+// by it: none may be decided by what was before.
+func (p *place) entriesAtOnce(t *testing.T, a *apiServer) {
+	ctx, client := t.Context(), eks.New(eks.Options{
+		Region: region, BaseEndpoint: aws.String(p.door), Credentials: credentials.StaticCredentialsProvider{Value: p.admin},
+	})
+	name, guest := aws.String("cluster"), aws.String("arn:aws:iam::"+account+":role/guest")
+	serial := 100
+	get := func() (int, string) {
+		serial++ // a token that the API server has not seen
+		return a.call(t, http.MethodGet, "/api/v1/namespaces/dev/pods", wrap(presignFor(t, p.fresh, stsURL, 0, forCluster("cluster"), serial)), nil)
+	}
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var took []time.Duration
+	for range 21 {
+		must(client.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: guest}))
+		if status, body := get(); status != http.StatusForbidden || !strings.Contains(body, "assumed-role/guest/") {
+			t.Fatalf("with an entry alone: HTTP %d: %s", status, body)
+		}
+		must(client.AssociateAccessPolicy(ctx, &eks.AssociateAccessPolicyInput{
+			ClusterName: name, PrincipalArn: guest, PolicyArn: aws.String(viewPolicy), AccessScope: &types.AccessScope{Type: types.AccessScopeTypeNamespace, Namespaces: []string{"de*"}},
+		}))
+		began := time.Now()
+		if status, body := get(); status != http.StatusOK {
+			t.Fatalf("with a policy: HTTP %d: %s", status, body)
+		}
+		took = append(took, time.Since(began))
+		must(client.DisassociateAccessPolicy(ctx, &eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: guest, PolicyArn: aws.String(viewPolicy)}))
+		if status, body := get(); status != http.StatusForbidden {
+			t.Fatalf("after the policy: HTTP %d: %s", status, body)
+		}
+		must(client.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: guest}))
+		if status, body := get(); status != http.StatusForbidden || !strings.Contains(body, "guest-by-aws-auth") {
+			t.Fatalf("after the entry: HTTP %d: %s", status, body)
+		}
+	}
+	slices.Sort(took)
+	median := took[len(took)/2]
+	t.Logf("from the call's answer to the first request let in, which is the first made: median %s, longest %s of %d", median, took[len(took)-1], len(took))
+	if median > 100*time.Millisecond {
+		t.Errorf("the first request takes %s", median)
+	}
+}
