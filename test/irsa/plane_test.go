@@ -119,7 +119,7 @@ func (m *machine) cluster(t testing.TB, name, region string) *plane {
 		Private: []netip.Addr{netip.MustParseAddr("10.0.64.10")}, Public: []netip.Addr{netip.MustParseAddr("198.18.1.1")},
 		ServiceCIDR: netip.MustParsePrefix("172.20.0.0/16"), NetNS: filepath.Join(m.dir, "netns-"+name),
 		Etcd: "unix://" + filepath.Join(m.dir, "etcd.sock"), EtcdPrefix: "/eksact/kube/" + name,
-		TokenWebhook: "127.0.0.1:21362", IdentityWebhook: "127.0.0.1:23443", Dir: filepath.Join(m.dir, name),
+		Webhooks: "127.0.0.1:21362", IdentityWebhook: "127.0.0.1:23443", Dir: filepath.Join(m.dir, name),
 		Program: func(program string) string { return filepath.Join(m.bin, program) },
 		Socket:  "api-" + name, GC: gc.Default,
 	}}

@@ -2,6 +2,7 @@ package eks
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/mapping"
 	"github.com/eksact/eksact/internal/engine/policy"
+	"github.com/eksact/eksact/internal/store"
 )
 
 // What counts is bound to the principal's unique id, to the cluster's mode, and gone
@@ -166,5 +168,55 @@ func TestEntryTagsAndKeys(t *testing.T) {
 		other := strings.TrimSuffix(*e.AccessEntryArn, (*e.AccessEntryArn)[len(*e.AccessEntryArn)-1:]) + "_"
 		_, err = w.ListTagsForResource(ctx, &eks.ListTagsForResourceInput{ResourceArn: &other})
 		wantError(t, err, "NotFoundException", "The specified resource could not be found: "+other)
+	})
+}
+
+func TestManyEntries(t *testing.T) {
+	inMode(t, "API", func(t *testing.T, ctx context.Context, w *world) {
+		arn := func(i int) string { return fmt.Sprintf("arn:aws:iam::111122223333:role/r%d", i) }
+		if err := w.Store.Update(ctx, func(tx *store.Tx) error {
+			for i := range maxEntries - 2 { // alice has one
+				w.putEntry(tx, w.newEntry("cluster", Principal{ARN: arn(i), ID: fmt.Sprintf("AROA%d", i)}, entryTypes[0]))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.enter(t, ctx, entryOf(devRole))
+		_, err := w.CreateAccessEntry(ctx, entryOf(bob))
+		wantError(t, err, "ResourceLimitExceededException", "Access entry limit exceeded for cluster.")
+		if h, ok := w.Holder("cluster", "AROA1234"); !ok || h.ARN != arn(1234) {
+			t.Errorf("%+v", h)
+		}
+		if _, err := w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: aws.String("cluster")}); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; w.entries.Len() > 0; n++ {
+			if settle(); n > 100 {
+				t.Fatalf("%d entries outlive their cluster", w.entries.Len())
+			}
+		}
+		if _, ok := w.Holder("cluster", "AROA1234"); ok {
+			t.Error("an entry of a cluster that is gone counts")
+		}
+	})
+}
+
+// FuzzPrincipal: what is read of an ARN is in it, and a principal's username can't be
+// one that is reserved.
+func FuzzPrincipal(f *testing.F) {
+	f.Add(devRole)
+	f.Add(root)
+	f.Fuzz(func(t *testing.T, arn string) {
+		p, ok := parsePrincipal(arn)
+		if !ok {
+			return
+		}
+		if !strings.HasPrefix(arn, "arn:"+p.partition+":iam::"+p.account+":"+p.kind) || !strings.HasSuffix(arn, p.name) {
+			t.Errorf("%q: %+v", arn, p)
+		}
+		if err := checkUsername("c", Principal{ARN: arn}.username()); err != nil {
+			t.Errorf("%q: %v", arn, err)
+		}
 	})
 }

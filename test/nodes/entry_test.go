@@ -1,0 +1,45 @@
+package nodes
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// accessEntry moves the nodes from aws-auth to an access entry, and the cluster to a
+// mode in which aws-auth no longer counts: they live on.
+func (h *house) accessEntry(t *testing.T) {
+	role := h.host.Must(t, "aws iam list-roles --query \"Roles[?contains(RoleName,'NodeInstanceRole')].Arn\" --output text", ":role/")
+	mode := func(to string) {
+		t.Helper()
+		h.host.Must(t, "aws eks update-cluster-config --name cluster --access-config authenticationMode="+to)
+		h.host.Soon(t, 10*time.Second, "aws eks describe-cluster --name cluster --query 'cluster.[status,accessConfig.authenticationMode]' --output text", "ACTIVE\t"+to)
+	}
+	node := h.as(t, h.nodes[0])
+	node.Must(t, "k auth whoami", "system:bootstrappers")
+	mode("API_AND_CONFIG_MAP")
+	h.host.Must(t, "aws eks create-access-entry --cluster-name cluster --type EC2_LINUX --principal-arn "+role, "system:node:{{EC2PrivateDNSName}}", "system:nodes")
+	mode("API")
+	if out := node.Must(t, "k auth whoami", "system:node:"+h.nodes[0].Name, "system:nodes"); strings.Contains(out, "system:bootstrappers") {
+		t.Errorf("the node is still known by aws-auth:\n%s", out)
+	}
+
+	// Who a token is lasts ten seconds: a renewal after that is by the entry.
+	renewed := func() string {
+		return h.host.Must(t, "kubectl get lease -n kube-node-lease -o jsonpath='{range .items[*]}{.spec.renewTime} {end}'")
+	}
+	time.Sleep(12 * time.Second)
+	before := strings.Fields(renewed())
+	for began := time.Now(); ; time.Sleep(time.Second) {
+		after := strings.Fields(renewed())
+		if len(after) == 2 && len(before) == 2 && after[0] > before[0] && after[1] > before[1] {
+			break
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("leases renewed at %v, then at %v", before, after)
+		}
+	}
+	h.host.Must(t, "kubectl get pods", "web-0   1/1     Running   0", "web-1   1/1     Running   0")
+	h.host.Refused(t, "aws eks associate-access-policy --cluster-name cluster --principal-arn "+role+
+		" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy --access-scope type=cluster", `This operation can only be performed on Access Entries with a type of "STANDARD".`)
+}
