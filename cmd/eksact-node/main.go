@@ -8,6 +8,7 @@
 //	eksact-node init FILE     a node's pid 1
 //	eksact-node relay …       the way to an etcd elsewhere
 //	eksact-node balancer …    load balancers' proxy
+//	eksact-node podagent …    the EKS Pod Identity agent
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/node/cni"
 	"github.com/eksact/eksact/internal/node/credential"
 	"github.com/eksact/eksact/internal/node/keep"
+	"github.com/eksact/eksact/internal/node/podagent"
 	"github.com/eksact/eksact/internal/node/relay"
 	"github.com/eksact/eksact/internal/node/shim"
 )
@@ -54,6 +56,8 @@ func run(name string, args []string) error {
 		return relay.Main(args[1:])
 	case len(args) >= 1 && args[0] == "balancer":
 		return balancer.Main(args[1:])
+	case len(args) >= 1 && args[0] == "podagent":
+		return podagent.Main(args[1:])
 	}
-	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, keep, init, relay, balancer"))
+	return hint.Wrap(errors.New("not a command for people"), fmt.Sprintf("it is started by eksact; the programs it holds: %s", "containerd-shim-runc-v2, eksact-cni, eksact-credential, keep, init, relay, balancer, podagent"))
 }

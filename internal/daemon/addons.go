@@ -72,6 +72,8 @@ func (r runtime) SetAddon(ctx context.Context, c eks.Cluster, a eks.AddonWish) e
 		return nil // it runs on every node, and has nothing to set
 	case eks.CoreDNS:
 		return r.d.setCoreDNS(ctx, c, a)
+	case eks.PodIdentityAgent:
+		return r.d.switchAgents(c.Name, true)
 	}
 	return fmt.Errorf("no add-on %s is known", a.Name)
 }
@@ -96,6 +98,9 @@ func (d *Daemon) setCoreDNS(ctx context.Context, c eks.Cluster, a eks.AddonWish)
 
 // RemoveAddon implements eks.Runtime.
 func (r runtime) RemoveAddon(ctx context.Context, c eks.Cluster, name string) error {
+	if name == eks.PodIdentityAgent {
+		return r.d.switchAgents(c.Name, false)
+	}
 	if name != eks.CoreDNS {
 		return fmt.Errorf("the software of %s can't be removed", name)
 	}

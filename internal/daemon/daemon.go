@@ -19,6 +19,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/eksauth"
 	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
@@ -65,6 +66,7 @@ type Daemon struct {
 	sts     *sts.STS
 	idp     *idp.Issuers
 	eks     *eks.Service
+	eksauth *eksauth.Service
 	ec2     *ec2.Service
 	elb     *elb.Service
 	s3      *s3.S3
@@ -83,6 +85,7 @@ type Daemon struct {
 	policySwitches policySwitches
 	endpoints      publicEndpoints
 	issuers        issuers
+	agents         podAgents
 
 	open    chan struct{} // closed when the front door is open
 	failed  chan struct{} // closed when it will not open, for the reason failure

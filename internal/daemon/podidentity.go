@@ -26,7 +26,10 @@ func (d *Daemon) runPodIdentity(ctx context.Context, k *cluster) error {
 	handler := &podidentity.Handler{
 		Settings: podidentity.Settings{Region: d.config.Region, CA: true},
 		Account:  accounts.Account, Log: log,
-		Associated: func(string, string) bool { return false },
+		Associated: func(namespace, name string) bool {
+			_, ok := d.eks.AssociationOf(k.record.Name, namespace, name)
+			return ok
+		},
 	}
 	l, err := d.keeper.Listen(identitySocket(k))
 	if err != nil {

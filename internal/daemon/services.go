@@ -16,6 +16,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/eksauth"
 	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/front/wire"
@@ -69,9 +70,10 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	})
 	d.elb.UseNetwork(apiBalancers{d})
 	d.eks = eks.New(eks.Deps{
-		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, Now: time.Now, Log: slog.Default(),
+		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, PodRoles: d.iam, Now: time.Now, Log: slog.Default(),
 		PatchVersions: map[string]string{"1.37": "1.37.2"},
 	})
+	d.eksauth = eksauth.New(eksauth.Deps{Clusters: d.eks, Sessions: d.sts, Keys: d.issuerKeys, Live: d.podLives, Now: time.Now, Log: slog.Default()})
 	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	services := []*api.Service{
 		d.iam.Service(), iamtoolbox.New(d.iam).Service(), d.sts.Service(),
-		d.eks.Service(), d.ec2.Service(),
+		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
 		d.route53.Service(),

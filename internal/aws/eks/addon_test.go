@@ -169,7 +169,8 @@ func TestAddonRefuses(t *testing.T) {
 		const unsupported = "ConfigurationValue provided in request is not supported: Json schema validation failed with error: "
 		for _, test := range []struct{ name, version, values, message string }{
 			{"vpc-cni1", "", "", "Addon vpc-cni1 specified is not supported in 1.37 kubernetes version"},
-			{"eks-pod-identity-agent", "", "", "addonName eks-pod-identity-agent is not supported by eksact: there are vpc-cni, coredns and kube-proxy"},
+			{"metrics-server", "", "", "addonName metrics-server is not supported by eksact: there are vpc-cni, coredns, kube-proxy and eks-pod-identity-agent"},
+			{PodIdentityAgent, "", `{"agent":{}}`, unsupported + "[$.agent: is not defined in the schema and the schema does not allow additional properties]"},
 			{VPCCNI, "v1.0.0-eksbuild.1", "", "Addon version specified is not supported"},
 			{VPCCNI, "", `{"enableNetworkPolicy":true}`, unsupported + "[$.enableNetworkPolicy: boolean found, string expected]"},
 			{VPCCNI, "", `{"enableNetworkPolicy":"yes"}`, unsupported + "[$.enableNetworkPolicy: does not have a value in the enumeration [true, false]]"},
@@ -206,7 +207,7 @@ func TestAddonRefuses(t *testing.T) {
 func TestAddonCatalog(t *testing.T) {
 	inWorld(t, func(t *testing.T, ctx context.Context, w *world) {
 		out, err := w.DescribeAddonVersions(ctx, &eks.DescribeAddonVersionsInput{KubernetesVersion: aws.String("1.37")})
-		if err != nil || len(out.Addons) != 3 {
+		if err != nil || len(out.Addons) != 4 {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		for _, a := range out.Addons {

@@ -79,6 +79,7 @@ func (d *driver) setAddon(ctx context.Context, c Cluster, a Addon, u Update) err
 		} else {
 			a.Configuration, a.Version = u.Configuration, u.AddonVersion
 			d.noteNetworkPolicy(tx, *a)
+			d.notePodIdentityAgent(tx, *a, true)
 		}
 		a.Status = string(status)
 		if u.ID != "" {
@@ -94,6 +95,15 @@ func (d *driver) noteNetworkPolicy(tx *store.Tx, a Addon) {
 	c, ok := d.s.clusters.In(tx).Get(a.Cluster)
 	if ok && a.Name == VPCCNI && c.NetworkPolicyOff != off {
 		c.NetworkPolicyOff = off
+		d.s.clusters.In(tx).Put(c.Name, c)
+	}
+}
+
+// notePodIdentityAgent keeps with the cluster whether its nodes run the agent.
+func (d *driver) notePodIdentityAgent(tx *store.Tx, a Addon, runs bool) {
+	c, ok := d.s.clusters.In(tx).Get(a.Cluster)
+	if ok && a.Name == PodIdentityAgent && c.PodIdentityAgent != runs {
+		c.PodIdentityAgent = runs
 		d.s.clusters.In(tx).Put(c.Name, c)
 	}
 }
@@ -116,6 +126,9 @@ func (d *driver) deleteAddon(ctx context.Context, c Cluster, a Addon) error {
 			if u.Addon == a.Name {
 				d.s.updates.In(tx).Delete(key)
 			}
+		}
+		if !a.Preserve {
+			d.notePodIdentityAgent(tx, a, false)
 		}
 		d.s.addons.In(tx).Delete(addonKey(a.Cluster, a.Name))
 		return nil

@@ -15,6 +15,8 @@ const (
 	VPCCNI    = "vpc-cni"
 	CoreDNS   = "coredns"
 	KubeProxy = "kube-proxy"
+	// PodIdentityAgent gives pods their credentials on every node.
+	PodIdentityAgent = "eks-pod-identity-agent"
 )
 
 // addon is an add-on that clusters can have.
@@ -23,6 +25,7 @@ type addon struct {
 	// version is the add-on's for a cluster of that minor, or "".
 	version func(s *Service, minor string) string
 	schema  schema
+	kind    string // what the API says it is for; "" is networking
 	// fixed says why its software can't be taken away; "" when it can.
 	fixed string
 }
@@ -38,6 +41,12 @@ var catalog = []addon{
 			"corefile":     {kind: "string", description: "Entire corefile contents to use with installation"},
 			"replicaCount": {kind: "integer", atLeast: 1},
 		}},
+	},
+	{
+		name:    PodIdentityAgent,
+		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.3.8-eksbuild.2") },
+		schema:  schema{title: "EksPodIdentityAgent"},
+		kind:    "security",
 	},
 	{
 		name: KubeProxy,
@@ -67,7 +76,7 @@ var absent = []string{
 	"adot", "amazon-cloudwatch-observability", "amazon-sagemaker-hyperpod-taskgovernance", "amazon-sagemaker-hyperpod-training-operator",
 	"aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-fsx-csi-driver", "aws-guardduty-agent", "aws-mountpoint-s3-csi-driver",
 	"aws-network-flow-monitoring-agent", "aws-privateca-connector-for-kubernetes", "aws-secrets-store-csi-driver-provider", "cert-manager",
-	"eks-node-monitoring-agent", "eks-pod-identity-agent", "external-dns", "fluent-bit", "kube-state-metrics", "metrics-server",
+	"eks-node-monitoring-agent", "external-dns", "fluent-bit", "kube-state-metrics", "metrics-server",
 	"prometheus-node-exporter", "snapshot-controller",
 }
 
@@ -86,7 +95,7 @@ func (s *Service) offered(c Cluster, name, version string) (addon, string, error
 	case name == "":
 		return addon{}, "", invalidAddon(c.Name, name, "The parameter addonName is required.")
 	case i < 0 && slices.Contains(absent, name):
-		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy)
+		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy, PodIdentityAgent)
 	case i < 0 || catalog[i].version(s, c.Version) == "":
 		return addon{}, "", invalidAddon(c.Name, name, "Addon %s specified is not supported in %s kubernetes version", name, c.Version)
 	}
@@ -130,7 +139,7 @@ func wanted(list []string, value string) bool { return len(list) == 0 || slices.
 // addonInfo shows an add-on's versions for a minor, or for all if it is empty.
 func (s *Service) addonInfo(a addon, minor string) types.AddonInfo {
 	info := types.AddonInfo{
-		AddonName: aws.String(a.name), Type: aws.String("networking"), Owner: aws.String("aws"), Publisher: aws.String("eks"),
+		AddonName: aws.String(a.name), Type: aws.String(cmp.Or(a.kind, "networking")), Owner: aws.String("aws"), Publisher: aws.String("eks"),
 		DefaultNamespace: aws.String(addonNamespace),
 	}
 	for _, v := range versions {

@@ -297,6 +297,7 @@ func (d *driver) remove(ctx context.Context, c Cluster) error {
 		for key := range d.s.addons.In(tx).List(d.name + "/") {
 			d.s.addons.In(tx).Delete(key)
 		}
+		d.s.removeAssociations(tx, d.name)
 		d.s.clusters.In(tx).Delete(d.name)
 		return nil
 	})

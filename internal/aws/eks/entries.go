@@ -25,7 +25,7 @@ type AccessEntry struct {
 	Type      string    // "STANDARD", or another of entryTypes
 	Username  string    // a template
 	Groups    []string
-	Policies  []Association // in the order of their ARNs
+	Policies  []AssociatedPolicy // in the order of their ARNs
 
 	CreatedAt  time.Time
 	ModifiedAt time.Time
@@ -35,8 +35,8 @@ type AccessEntry struct {
 	UpdateToken, UpdateDigest string // of the last UpdateAccessEntry
 }
 
-// Association is an access policy of an entry.
-type Association struct {
+// AssociatedPolicy is an access policy of an entry.
+type AssociatedPolicy struct {
 	Policy       string   // its name
 	Namespaces   []string // of none, the whole cluster
 	AssociatedAt time.Time
@@ -161,7 +161,7 @@ func (s *Service) creatorEntry(c Cluster) (AccessEntry, bool) {
 		return AccessEntry{}, false
 	}
 	e := s.newEntry(c.Name, Principal{ARN: c.Creator.ARN, ID: id}, entryTypes[0])
-	e.Policies = []Association{{Policy: clusterAdmin, AssociatedAt: e.CreatedAt, ModifiedAt: e.CreatedAt}}
+	e.Policies = []AssociatedPolicy{{Policy: clusterAdmin, AssociatedAt: e.CreatedAt, ModifiedAt: e.CreatedAt}}
 	return e, true
 }
 

@@ -58,7 +58,7 @@ func (s *Service) AssociateAccessPolicy(ctx context.Context, in *eks.AssociateAc
 		return nil, err
 	}
 	now := s.Now()
-	a := Association{Policy: name, Namespaces: namespaces, AssociatedAt: now, ModifiedAt: now}
+	a := AssociatedPolicy{Policy: name, Namespaces: namespaces, AssociatedAt: now, ModifiedAt: now}
 	e, err := s.changeEntry(ctx, in.ClusterName, in.PrincipalArn, "AssociateAccessPolicy", func(e *AccessEntry) error {
 		if kind, _ := entryTypeNamed(e.Type); !kind.policies {
 			return notStandard(cluster)
@@ -68,14 +68,14 @@ func (s *Service) AssociateAccessPolicy(ctx context.Context, in *eks.AssociateAc
 			e.Policies[i] = a
 			return nil
 		}
-		i, _ := slices.BinarySearchFunc(e.Policies, name, func(a Association, name string) int { return strings.Compare(a.Policy, name) })
+		i, _ := slices.BinarySearchFunc(e.Policies, name, func(a AssociatedPolicy, name string) int { return strings.Compare(a.Policy, name) })
 		e.Policies = slices.Insert(e.Policies, i, a)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	view := s.associationView(a)
+	view := s.associatedView(a)
 	return &eks.AssociateAccessPolicyOutput{AssociatedAccessPolicy: &view, ClusterName: aws.String(e.Cluster), PrincipalArn: aws.String(e.Principal.ARN)}, nil
 }
 
@@ -141,17 +141,17 @@ func (s *Service) ListAssociatedAccessPolicies(_ context.Context, in *eks.ListAs
 		ClusterName: aws.String(e.Cluster), PrincipalArn: aws.String(e.Principal.ARN), AssociatedAccessPolicies: []types.AssociatedAccessPolicy{}, NextToken: next,
 	}
 	for _, name := range cut {
-		out.AssociatedAccessPolicies = append(out.AssociatedAccessPolicies, s.associationView(e.Policies[e.association(name)]))
+		out.AssociatedAccessPolicies = append(out.AssociatedAccessPolicies, s.associatedView(e.Policies[e.association(name)]))
 	}
 	return out, nil
 }
 
 // association is the position of a policy among the entry's; -1 if it has it not.
 func (e *AccessEntry) association(policy string) int {
-	return slices.IndexFunc(e.Policies, func(a Association) bool { return a.Policy == policy })
+	return slices.IndexFunc(e.Policies, func(a AssociatedPolicy) bool { return a.Policy == policy })
 }
 
-func (s *Service) associationView(a Association) types.AssociatedAccessPolicy {
+func (s *Service) associatedView(a AssociatedPolicy) types.AssociatedAccessPolicy {
 	scope := &types.AccessScope{Type: types.AccessScopeTypeCluster, Namespaces: list(a.Namespaces)}
 	if len(a.Namespaces) > 0 {
 		scope.Type = types.AccessScopeTypeNamespace

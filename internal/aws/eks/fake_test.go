@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -64,6 +65,7 @@ func newWorld() *world {
 		Runtime:       w.runtime,
 		Roles:         w.roles,
 		Network:       w.network,
+		PodRoles:      w.roles,
 		Now:           time.Now,
 		PatchVersions: map[string]string{"1.37": "1.37.2"},
 	})
@@ -209,6 +211,10 @@ func (r *roles) Assumable(_ context.Context, arn, service string) bool {
 	return arn == role && service == "eks.amazonaws.com"
 }
 func (r *roles) CheckPass(context.Context, string, string) error { return r.passErr }
+
+func (r *roles) NamesService(arn, _ string, _ ...string) (exists, names bool) {
+	return strings.Contains(arn, ":role/pod") || arn == role, strings.Contains(arn, ":role/pod")
+}
 
 // network has a VPC with subnets a1, a2 and b in two zones and another VPC.
 type network struct {

@@ -187,6 +187,7 @@ func TestResourcesOfOperations(t *testing.T) {
 	cluster := []string{"arn:aws:eks:us-west-2:111122223333:cluster/c"}
 	addon := []string{"arn:aws:eks:us-west-2:111122223333:addon/c/a/*"}
 	entry := []string{"arn:aws:eks:us-west-2:111122223333:access-entry/c/role/111122223333/dev/*"}
+	association := []string{"arn:aws:eks:us-west-2:111122223333:podidentityassociation/c/a-1"}
 	name, arn, principal := aws.String("c"), aws.String("arn:x"), aws.String(devRole)
 	for op, test := range map[string]struct {
 		in   any
@@ -211,15 +212,20 @@ func TestResourcesOfOperations(t *testing.T) {
 		"DescribeAddonVersions":      {&eks.DescribeAddonVersionsInput{}, nil},
 		"DescribeAddonConfiguration": {&eks.DescribeAddonConfigurationInput{}, nil},
 
-		"CreateAccessEntry":            {&eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, cluster},
-		"ListAccessEntries":            {&eks.ListAccessEntriesInput{ClusterName: name}, cluster},
-		"DescribeAccessEntry":          {&eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"UpdateAccessEntry":            {&eks.UpdateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"DeleteAccessEntry":            {&eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"AssociateAccessPolicy":        {&eks.AssociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"DisassociateAccessPolicy":     {&eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"ListAssociatedAccessPolicies": {&eks.ListAssociatedAccessPoliciesInput{ClusterName: name, PrincipalArn: principal}, entry},
-		"ListAccessPolicies":           {&eks.ListAccessPoliciesInput{}, nil},
+		"CreateAccessEntry":              {&eks.CreateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, cluster},
+		"ListAccessEntries":              {&eks.ListAccessEntriesInput{ClusterName: name}, cluster},
+		"DescribeAccessEntry":            {&eks.DescribeAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"UpdateAccessEntry":              {&eks.UpdateAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"DeleteAccessEntry":              {&eks.DeleteAccessEntryInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"AssociateAccessPolicy":          {&eks.AssociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"DisassociateAccessPolicy":       {&eks.DisassociateAccessPolicyInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"ListAssociatedAccessPolicies":   {&eks.ListAssociatedAccessPoliciesInput{ClusterName: name, PrincipalArn: principal}, entry},
+		"ListAccessPolicies":             {&eks.ListAccessPoliciesInput{}, nil},
+		"CreatePodIdentityAssociation":   {&eks.CreatePodIdentityAssociationInput{ClusterName: name}, cluster},
+		"ListPodIdentityAssociations":    {&eks.ListPodIdentityAssociationsInput{ClusterName: name}, cluster},
+		"DescribePodIdentityAssociation": {&eks.DescribePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
+		"UpdatePodIdentityAssociation":   {&eks.UpdatePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
+		"DeletePodIdentityAssociation":   {&eks.DeletePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
 	} {
 		o, ok := svc.Operations[op]
 		if !ok {
@@ -234,7 +240,7 @@ func TestResourcesOfOperations(t *testing.T) {
 			t.Errorf("%s touches %v, want %v", op, got, test.want)
 		}
 	}
-	if len(svc.Operations) != 27 {
+	if len(svc.Operations) != 32 {
 		t.Errorf("%d operations are registered", len(svc.Operations))
 	}
 }

@@ -58,6 +58,9 @@ type Cluster struct {
 	// NetworkPolicyOff is what vpc-cni was last told, if that was not to enforce
 	// NetworkPolicies.
 	NetworkPolicyOff bool `json:",omitempty"`
+	// PodIdentityAgent says that nodes run the agent: its add-on was set up, and not
+	// deleted since, unless with preserve.
+	PodIdentityAgent bool `json:",omitempty"`
 
 	// Facts are nil until the control plane has served once.
 	Facts  *Facts

@@ -72,8 +72,10 @@ type Deps struct {
 	Runtime Runtime
 	Roles   Roles
 	Network Network
-	Now     func() time.Time
-	Log     *slog.Logger
+	// PodRoles judges the roles of pods.
+	PodRoles PodRoles
+	Now      func() time.Time
+	Log      *slog.Logger
 
 	// PatchVersions are the Kubernetes versions that Runtime really runs, by
 	// minor: "1.37" → "1.37.2". DescribeClusterVersions shows them.
@@ -86,11 +88,12 @@ type Deps struct {
 // Service answers the EKS API and drives the clusters.
 type Service struct {
 	Deps
-	clusters *store.Table[Cluster]
-	updates  *store.Table[Update]
-	addons   *store.Table[Addon]
-	entries  *store.Table[AccessEntry]
-	holders  holders // of entries
+	clusters     *store.Table[Cluster]
+	updates      *store.Table[Update]
+	addons       *store.Table[Addon]
+	entries      *store.Table[AccessEntry]
+	holders      holders // of entries
+	associations *store.Table[Association]
 
 	mu      sync.Mutex
 	serving map[string]bool // by cluster ID: Start has returned in this process
@@ -104,14 +107,15 @@ func New(d Deps) *Service {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		Deps:     d,
-		clusters: store.NewTable[Cluster](d.Store, "eks/cluster"),
-		updates:  store.NewTable[Update](d.Store, "eks/update"),
-		addons:   store.NewTable[Addon](d.Store, "eks/addon"),
-		entries:  store.NewTable[AccessEntry](d.Store, "eks/access-entry"),
-		holders:  holders{all: map[holderKey]*Holder{}},
-		serving:  map[string]bool{},
-		changed:  make(chan struct{}),
+		Deps:         d,
+		clusters:     store.NewTable[Cluster](d.Store, "eks/cluster"),
+		updates:      store.NewTable[Update](d.Store, "eks/update"),
+		addons:       store.NewTable[Addon](d.Store, "eks/addon"),
+		entries:      store.NewTable[AccessEntry](d.Store, "eks/access-entry"),
+		holders:      holders{all: map[holderKey]*Holder{}},
+		associations: store.NewTable[Association](d.Store, "eks/podidentityassociation"),
+		serving:      map[string]bool{},
+		changed:      make(chan struct{}),
 	}
 	s.entries.Watch(func(_ string, old, new *AccessEntry) { s.holders.note(s, old, new) })
 	return s
@@ -137,6 +141,7 @@ func (s *Service) Service() *api.Service {
 	})
 	s.addAddons(svc)
 	s.addEntries(svc)
+	s.addPodIdentity(svc)
 	s.addKeys(svc)
 	return svc
 }

@@ -66,6 +66,14 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 	}
 	return s.Store.Update(ctx, func(tx *store.Tx) (err error) {
 		switch {
+		case r.association != "":
+			a, ok := s.associations.In(tx).Get(associationKey(r.cluster, r.association))
+			if !ok {
+				return noResource(arn)
+			}
+			a.Tags, err = changed(a.Tags)
+			s.associations.In(tx).Put(associationKey(r.cluster, r.association), a)
+			return err
 		case r.entry != "":
 			e, ok := s.entries.In(tx).Get(entryKey(r.cluster, r.entry))
 			if !ok || e.ID != r.id {
@@ -93,16 +101,21 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 	})
 }
 
-// resource is what an ARN names: a cluster, or an add-on or access entry of it.
+// resource is what an ARN names: a cluster, or an add-on, access entry or Pod Identity
+// association of it.
 type resource struct {
-	cluster string
-	addon   string // its name
-	entry   string // its principal's ARN
-	id      string
+	cluster     string
+	addon       string // its name
+	entry       string // its principal's ARN
+	id          string
+	association string
 }
 
 func (r resource) tags(s *Service) (tags map[string]string, ok bool) {
 	switch {
+	case r.association != "":
+		a, ok := s.associations.Get(associationKey(r.cluster, r.association))
+		return a.Tags, ok
 	case r.entry != "":
 		e, ok := s.entries.Get(entryKey(r.cluster, r.entry))
 		return e.Tags, ok && e.ID == r.id
@@ -135,6 +148,8 @@ func (s *Service) resourceOf(arn *string) (resource, error) {
 				return resource{cluster: e.Cluster, entry: e.Principal.ARN, id: e.ID}, nil
 			}
 		}
+	case kind == "podidentityassociation" && len(parts) == 2:
+		return resource{cluster: parts[0], association: parts[1]}, nil
 	}
 	return resource{}, noResource(arn)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/eksauth"
 	"github.com/eksact/eksact/internal/aws/elb"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/iam"
@@ -44,7 +45,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeNetwork(t, network)
 	makeGroups(t, network)
 	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
-	return a.Front(t, clusters.Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
+	return a.Front(t, clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
 }

@@ -41,6 +41,9 @@ var absent = map[string]string{
 	"iam:RegisterSecurityKey":                                        "MFA devices are virtual: there are no security keys",
 	"ec2:IpamPrefixListResolverTargetId":                             "there is no IPAM",
 	"ec2:ManagedResourceOperator":                                    "no service operates resources of the account",
+	"eks:DeletePodIdentityAssociation aws:ResourceTag/${TagKey}":     noAssociation,
+	"eks:DescribePodIdentityAssociation aws:ResourceTag/${TagKey}":   noAssociation,
+	"eks:UpdatePodIdentityAssociation aws:ResourceTag/${TagKey}":     noAssociation,
 	"iam:RoleTemplateARN":                                            "there are no role templates, so no role is made from one",
 	"ec2:CreateTags ec2:CreateAction":                                "is of tags given at creation, for which CreateTags is asked beside",
 	"eks:DisassociateAccessPolicy eks:accessScope":                   "the request names a policy, not its scope",
@@ -63,8 +66,9 @@ var absent = map[string]string{
 }
 
 const (
-	noOption     = "instances have no such option"
-	noParameters = "images named by a parameter are not resolved"
+	noOption      = "instances have no such option"
+	noAssociation = "ids of associations are drawn, so that there is none of this one: the service's own test"
+	noParameters  = "images named by a parameter are not resolved"
 )
 
 // twice are actions of two APIs, of which the reference lists the resources of one.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eksact/eksact/internal/kube/gc"
+	"github.com/eksact/eksact/internal/node/podagent"
 	"github.com/eksact/eksact/internal/supervise"
 )
 
@@ -46,6 +47,21 @@ func (c Config) kubelet() supervise.Spec {
 // Node object exists: it polls for that, up to half a minute.
 func (c Config) Proxy() supervise.Spec {
 	return c.program("kube-proxy", "--config="+c.path("kube-proxy.yaml"), "--v=1")
+}
+
+// PodAgentSocket is the socket that the agent serves, to be kept by the node's init.
+func PodAgentSocket() supervise.Socket {
+	return supervise.Socket{Name: podAgent, Network: "tcp4", Address: podagent.Address + ":80"}
+}
+
+const podAgent = "pod-identity-agent"
+
+// PodAgent is the EKS Pod Identity agent's spec, for the node's init. It trusts the
+// authorities in the file.
+func (c Config) PodAgent(authorities string) supervise.Spec {
+	s := c.program("eksact-node", append([]string{"podagent"}, podagent.Args(c.Cluster, c.Region, authorities)...)...)
+	s.Name, s.Log, s.Sockets = podAgent, "/var/log/"+podAgent+".log", []string{podAgent}
+	return s
 }
 
 // containerdConfig gives the runtime what CRI needs and no more. The plugins

@@ -21,7 +21,8 @@ import (
 	"github.com/eksact/eksact/internal/engine/token"
 )
 
-const metadata = "http://169.254.169.254/latest/"
+// Metadata is where the instance metadata service is.
+const Metadata = "http://169.254.169.254/latest/"
 
 // Main runs the plugin with the arguments of its command line.
 func Main(args []string, out io.Writer) error {
@@ -33,7 +34,7 @@ func Main(args []string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	keys, err := instanceCredentials(ctx, metadata)
+	keys, err := InstanceCredentials(ctx, Metadata)
 	if err != nil {
 		return fmt.Errorf("credentials of the instance's role: %w", err)
 	}
@@ -49,9 +50,9 @@ func Main(args []string, out io.Writer) error {
 	return err
 }
 
-// instanceCredentials asks the metadata service at base for the role of the
+// InstanceCredentials asks the metadata service at base for the role of the
 // instance and its credentials.
-func instanceCredentials(ctx context.Context, base string) (token.Credentials, error) {
+func InstanceCredentials(ctx context.Context, base string) (token.Credentials, error) {
 	session, err := fetch(ctx, http.MethodPut, base+"api/token", "X-aws-ec2-metadata-token-ttl-seconds", "60")
 	if err != nil {
 		return token.Credentials{}, err

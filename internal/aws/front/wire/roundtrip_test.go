@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eksauth"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -44,7 +45,7 @@ func sdkClients(do httpDo) map[string]any {
 		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
 	return map[string]any{
-		"iam": iam.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg), "eks": eks.NewFromConfig(cfg),
+		"iam": iam.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg), "eks": eks.NewFromConfig(cfg), "eksauth": eksauth.NewFromConfig(cfg),
 		"ec2": ec2.NewFromConfig(cfg), "elasticloadbalancingv2": elasticloadbalancingv2.NewFromConfig(cfg), "elasticloadbalancing": elasticloadbalancing.NewFromConfig(cfg),
 		"cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg), "cloudtrail": cloudtrail.NewFromConfig(cfg),
 		"s3": s3.NewFromConfig(cfg), "route53": route53.NewFromConfig(cfg),

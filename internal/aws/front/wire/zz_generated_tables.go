@@ -13,6 +13,9 @@ var stsTable string
 //go:embed tables/eks.txt
 var eksTable string
 
+//go:embed tables/eksauth.txt
+var eksauthTable string
+
 //go:embed tables/ec2.txt
 var ec2Table string
 
@@ -43,6 +46,7 @@ func tableTexts() []string {
 		iamTable,
 		stsTable,
 		eksTable,
+		eksauthTable,
 		ec2Table,
 		elasticloadbalancingv2Table,
 		elasticloadbalancingTable,

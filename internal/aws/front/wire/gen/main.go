@@ -19,6 +19,7 @@ var services = []service{
 	{"iam", "iam"},
 	{"sts", "sts"},
 	{"eks", "eks"},
+	{"eksauth", "eks-auth"},
 	{"ec2", "ec2"},
 	{"elasticloadbalancingv2", "elbv2"},
 	{"elasticloadbalancing", "elb"},

@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eksact/eksact/internal/aws/eks"
+	kubenode "github.com/eksact/eksact/internal/kube/node"
+	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/node/podagent"
+	"github.com/eksact/eksact/internal/supervise"
+)
+
+// podAgents says which clusters' nodes run the Pod Identity agent.
+type podAgents struct {
+	mu  sync.Mutex
+	all map[string]bool // by the cluster's name, once it was told here
+
+	nodes keyedLocks // one change of a node's at a time
+}
+
+// agentWanted is what the add-on was last told, or what was recorded of it.
+func (d *Daemon) agentWanted(cluster string) bool {
+	d.agents.mu.Lock()
+	defer d.agents.mu.Unlock()
+	if told, ok := d.agents.all[cluster]; ok {
+		return told
+	}
+	c, ok := d.eks.Cluster(cluster)
+	return ok && c.PodIdentityAgent
+}
+
+// switchAgents starts or stops the agent on all nodes of a cluster that run, and on
+// those that come. It returns when it is so.
+func (d *Daemon) switchAgents(cluster string, on bool) error {
+	d.agents.mu.Lock()
+	if d.agents.all == nil {
+		d.agents.all = map[string]bool{}
+	}
+	d.agents.all[cluster] = on
+	d.agents.mu.Unlock()
+	d.mu.Lock()
+	var nodes []kubenode.Config
+	for _, n := range d.nodes {
+		if n.config.Cluster == cluster {
+			nodes = append(nodes, n.config)
+		}
+	}
+	d.mu.Unlock()
+	var failed error
+	for _, c := range nodes {
+		failed = errors.Join(failed, d.setAgent(c))
+	}
+	return failed
+}
+
+// tendAgent keeps a node's agent as it is to be, also after the node's init was started
+// anew.
+func (d *Daemon) tendAgent(ctx context.Context, c kubenode.Config) {
+	for pause := 100 * time.Millisecond; ctx.Err() == nil; {
+		if d.setAgent(c) == nil {
+			pause = time.Second
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// setAgent makes one node's agent run or not.
+func (d *Daemon) setAgent(c kubenode.Config) error {
+	defer d.agents.nodes.lock(c.ID)()
+	init := supervise.Client{Path: c.ControlSocket()}
+	spec, socket := c.PodAgent(d.config.state("trust.pem")), kubenode.PodAgentSocket()
+	if !d.agentWanted(c.Cluster) {
+		states, err := init.List()
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			if s.Name == spec.Name {
+				return errors.Join(init.Stop(spec.Name), init.Close(socket.Name), linkLocal(c.NetNS, netlink.AddrDel))
+			}
+		}
+		return nil
+	}
+	if err := linkLocal(c.NetNS, netlink.AddrReplace); err != nil {
+		return fmt.Errorf("node %s: the address of the Pod Identity agent: %w", c.ID, err)
+	}
+	if err := init.Keep(socket); err != nil {
+		return err
+	}
+	return init.Ensure(spec)
+}
+
+// linkLocal adds the agent's address to a node, on its loopback device, or takes it away.
+func linkLocal(ns string, do func(netlink.Link, *netlink.Addr) error) error {
+	return netns.Do(ns, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		a := netip.MustParseAddr(podagent.Address)
+		err = do(lo, &netlink.Addr{IPNet: netlink.NewIPNet(a.AsSlice())})
+		if errors.Is(err, unix.EADDRNOTAVAIL) { // it was gone already
+			return nil
+		}
+		return err
+	})
+}
+
+// podLives implements eksauth.Deps.Live: the API server knows whether a token's pod and
+// service account are still those.
+func (d *Daemon) podLives(ctx context.Context, cluster, token string) (bool, error) {
+	d.mu.Lock()
+	k := d.clusters[cluster]
+	d.mu.Unlock()
+	if k == nil || k.client == nil {
+		return false, fmt.Errorf("cluster %s does not run", cluster)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := k.client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{eks.PodPrincipal}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	return out.Status.Authenticated, nil
+}
