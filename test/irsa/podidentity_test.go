@@ -59,14 +59,14 @@ type auth struct {
 	node  aws.Config   // a node's credentials
 }
 
-func openAuth(t *testing.T, p *plane) *auth {
+func openAuth(t testing.TB, p *plane) *auth {
 	t.Helper()
 	a := &auth{associations: &associations{p, map[string]eks.Association{}}}
-	account := doortest.New(t)
+	account, keys := doortest.New(t), keptKeys(t, p)
 	service := eksauth.New(eksauth.Deps{
 		Clusters: a.associations, Sessions: account.STS, Log: slog.New(slog.DiscardHandler),
 		Now:  func() time.Time { return time.Now().Add(time.Duration(a.later.Load()) * time.Second) },
-		Keys: func(id string) (jose.JSONWebKeySet, bool) { return keysOf(t, p), id == "ID" },
+		Keys: func(id string) (jose.JSONWebKeySet, bool) { return keys(), id == "ID" },
 		Live: func(ctx context.Context, _, token string) (bool, error) {
 			out, err := p.client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
 				Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{eks.PodPrincipal}},
@@ -80,7 +80,7 @@ func openAuth(t *testing.T, p *plane) *auth {
 }
 
 // trusted makes a role that trusts pods for the actions under a condition.
-func (a *auth) trusted(t *testing.T, name, principal, actions, condition string) string {
+func (a *auth) trusted(t testing.TB, name, principal, actions, condition string) string {
 	t.Helper()
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":[` + actions + `],"Condition":{` + condition + `}}]}`
 	out, err := awsiam.NewFromConfig(a.Admin).CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
@@ -88,7 +88,7 @@ func (a *auth) trusted(t *testing.T, name, principal, actions, condition string)
 	return *out.Role.Arn
 }
 
-func (a *auth) assume(t *testing.T, as aws.Config, cluster, token string) (*awseksauth.AssumeRoleForPodIdentityOutput, error) {
+func (a *auth) assume(t testing.TB, as aws.Config, cluster, token string) (*awseksauth.AssumeRoleForPodIdentityOutput, error) {
 	t.Helper()
 	return awseksauth.NewFromConfig(as).AssumeRoleForPodIdentity(t.Context(), &awseksauth.AssumeRoleForPodIdentityInput{ClusterName: &cluster, Token: &token})
 }
@@ -115,7 +115,7 @@ const (
 )
 
 // shell makes a pod that stays, and a token that is bound to it.
-func (p *plane) shell(t *testing.T, name, account string) (*corev1.Pod, func(audience string) string) {
+func (p *plane) shell(t testing.TB, name, account string) (*corev1.Pod, func(audience string) string) {
 	t.Helper()
 	no := false
 	pod, err := p.client.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,12 +55,15 @@ type account struct {
 	root     *x509.Certificate // that the server of another region shows
 }
 
-// open makes an account with the cluster here; the other is one of another region,
+// openAccount makes an account with the cluster here; the other is one of another region,
 // whose issuer is to be asked over the network.
-func open(t *testing.T, here, other *plane) *account {
+func openAccount(t testing.TB, here, other *plane) *account {
 	t.Helper()
 	a := &account{here: map[string]*plane{strings.TrimPrefix(here.Issuer, "https://"): here}}
-	a.serve(t, other)
+	if other != nil {
+		a.serve(t, other)
+	}
+	sets := map[*plane]func() jose.JSONWebKeySet{here: keptKeys(t, here)}
 	account := doortest.NewAt(t, time.Now, func() time.Time { return time.Now().Add(time.Duration(a.later.Load()) * time.Second) })
 	account.STS.UseIssuers(idp.New(idp.Options{
 		Here: func(url string) (idp.Local, bool) {
@@ -68,7 +72,7 @@ func open(t *testing.T, here, other *plane) *account {
 				if a.deleted.Load() {
 					return jose.JSONWebKeySet{}
 				}
-				return keysOf(t, p)
+				return sets[p]()
 			}}, ok
 		},
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -80,7 +84,22 @@ func open(t *testing.T, here, other *plane) *account {
 	return a
 }
 
-func keysOf(t *testing.T, p *plane) jose.JSONWebKeySet {
+// keptKeys reads a cluster's keys once a second, where the daemon is told of changes.
+func keptKeys(t testing.TB, p *plane) func() jose.JSONWebKeySet {
+	var mu sync.Mutex
+	var set jose.JSONWebKeySet
+	var at time.Time
+	return func() jose.JSONWebKeySet {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(at) > time.Second {
+			set, at = keysOf(t, p), time.Now()
+		}
+		return set
+	}
+}
+
+func keysOf(t testing.TB, p *plane) jose.JSONWebKeySet {
 	keys, err := p.Keys(time.Now())
 	must(t, err)
 	set, err := oidc.KeySet(keys)
@@ -89,7 +108,7 @@ func keysOf(t *testing.T, p *plane) jose.JSONWebKeySet {
 }
 
 // serve is the front door of the other's region, whose certificate nobody trusts.
-func (a *account) serve(t *testing.T, other *plane) {
+func (a *account) serve(t testing.TB, other *plane) {
 	host := strings.Split(strings.TrimPrefix(other.Issuer, "https://"), "/")[0]
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -110,7 +129,7 @@ func (a *account) serve(t *testing.T, other *plane) {
 	t.Cleanup(func() { a.abroad.Close() })
 }
 
-func (a *account) provider(t *testing.T, p *plane, thumbprint string) string {
+func (a *account) provider(t testing.TB, p *plane, thumbprint string) string {
 	t.Helper()
 	out, err := awsiam.NewFromConfig(a.Admin).CreateOpenIDConnectProvider(t.Context(), &awsiam.CreateOpenIDConnectProviderInput{
 		Url: &p.Issuer, ClientIDList: []string{forSTS}, ThumbprintList: []string{thumbprint},
@@ -120,7 +139,7 @@ func (a *account) provider(t *testing.T, p *plane, thumbprint string) string {
 }
 
 // role trusts one service account of a cluster, as eksctl writes it.
-func (a *account) role(t *testing.T, name, provider string, p *plane, subject string) string {
+func (a *account) role(t testing.TB, name, provider string, p *plane, subject string) string {
 	t.Helper()
 	url := strings.TrimPrefix(p.Issuer, "https://")
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + provider + `"},"Action":"sts:AssumeRoleWithWebIdentity",` +
@@ -176,7 +195,7 @@ func tampered(t *testing.T, token, was, is string) string {
 func TestTokens(t *testing.T) {
 	m := newMachine(t)
 	here, other := m.cluster(t, "here", "us-west-2"), m.cluster(t, "other", "eu-central-1")
-	a := open(t, here, other)
+	a := openAccount(t, here, other)
 	for _, p := range []*plane{here, other} {
 		p.account(t, "default", "reader", nil)
 	}
@@ -263,6 +282,7 @@ func rotates(t *testing.T, a *account, p *plane, role, old string) {
 	if len(keysOf(t, p).Keys) != 2 {
 		t.Fatalf("keys: %v; want the new one and the old", keysOf(t, p))
 	}
+	time.Sleep(time.Second) // until the account has read them
 	// Published, not yet used: the API server still signs with the old one.
 	a.accepted(t, "a token of before", role, p.token(t, "default", "reader", forSTS, nil))
 	p.pki = bundle

@@ -1,0 +1,136 @@
+package walkthrough
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/test/lab"
+	"github.com/eksact/eksact/test/uplink"
+)
+
+// Step 5: IAM roles for service accounts, and what came after them. What eksctl does
+// in the workshop is done by the calls that it makes.
+func TestStepFive(t *testing.T) {
+	lab.Need(t)
+	machine := uplink.New(t)
+	l := lab.New(t)
+	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/amazonlinux.yaml"))
+	l.On = machine.Here
+	l.Up(t)
+	sh := l.Shell().AWS(t, "2")
+	sh.Must(t, "aws s3 mb s3://workshop-data && echo hello | aws s3 cp - s3://workshop-data/hello.txt")
+	t.Run("the issuer", func(t *testing.T) { issuer(t, sh, l.Laptop()) })
+	t.Run("a role for a service account", func(t *testing.T) { irsa(t, sh) })
+	t.Run("Pod Identity", func(t *testing.T) { podIdentity(t, sh) })
+	machine.CheckNothingSent()
+}
+
+const issuerURL = "aws eks describe-cluster --name cluster --query cluster.identity.oidc.issuer --output text"
+
+// issuer reads what the cluster publishes, inside the VPC and outside.
+func issuer(t *testing.T, places ...lab.Terminal) {
+	for _, x := range places {
+		url := x.Must(t, issuerURL, "https://oidc.eks.us-west-2.amazonaws.com/id/")
+		x.Must(t, "curl --silent --show-error --fail "+url+"/.well-known/openid-configuration", `"issuer":"`+url+`"`, `"jwks_uri":"`+url+`/keys"`)
+		x.Must(t, "curl --silent --show-error --fail "+url+"/keys", `"kty":"RSA"`, `"alg":"RS256"`, `"use":"sig"`)
+		x.Must(t, "kubectl get --raw /.well-known/openid-configuration", `"issuer":"`+url+`"`, url+"/keys")
+	}
+}
+
+// pod runs a shell as a service account and returns how lines are typed in it.
+func pod(t *testing.T, sh lab.Terminal, namespace, name, account string) func(line string) string {
+	t.Helper()
+	sh.Must(t, "kubectl run "+name+" --namespace "+namespace+" --image amazonlinux --overrides '"+
+		`{"spec":{"serviceAccountName":"`+account+`","terminationGracePeriodSeconds":0}}' -- sleep infinity`, "created")
+	sh.Must(t, "kubectl wait --for=condition=Ready --timeout=120s --namespace "+namespace+" pod/"+name)
+	return func(line string) string {
+		return "kubectl exec --namespace " + namespace + " " + name + " -- bash -c '" + line + "'"
+	}
+}
+
+func irsa(t *testing.T, sh lab.Terminal) {
+	// eksctl utils associate-iam-oidc-provider
+	sh.Must(t, "aws iam create-open-id-connect-provider --url $("+issuerURL+") --client-id-list sts.amazonaws.com --thumbprint-list 9e99a48a9960b14926bb7f3b02e22da2b0ab7280", ":oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/")
+	// eksctl create iamserviceaccount
+	sh.Must(t, `url=$(`+issuerURL+`) && provider=${url#https://} && cat > irsa-trust.json <<EOF
+{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+  "Principal": {"Federated": "arn:aws:iam::`+account+`:oidc-provider/$provider"},
+  "Condition": {"StringEquals": {"$provider:sub": "system:serviceaccount:default:aws-s3-read", "$provider:aud": "sts.amazonaws.com"}}}]}
+EOF
+aws iam create-role --role-name aws-s3-read --assume-role-policy-document file://irsa-trust.json`, `"RoleName": "aws-s3-read"`)
+	sh.Must(t, "aws iam attach-role-policy --role-name aws-s3-read --policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+	const arn = "arn:aws:iam::" + account + ":role/aws-s3-read"
+	annotated := func(namespace, name string) {
+		sh.Must(t, "kubectl create serviceaccount "+name+" --namespace "+namespace+" && kubectl annotate serviceaccount "+name+" --namespace "+namespace+" eks.amazonaws.com/role-arn="+arn, "annotated")
+	}
+	annotated("default", "aws-s3-read")
+	sh.Must(t, "kubectl describe serviceaccount aws-s3-read", "eks.amazonaws.com/role-arn: "+arn)
+
+	in := pod(t, sh, "default", "my-shell", "aws-s3-read")
+	sh.Must(t, "kubectl describe pod my-shell",
+		"AWS_STS_REGIONAL_ENDPOINTS:   regional", "AWS_DEFAULT_REGION:           us-west-2", "AWS_REGION:                   us-west-2",
+		"AWS_ROLE_ARN:                 "+arn, "AWS_WEB_IDENTITY_TOKEN_FILE:  /var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+		"/var/run/secrets/eks.amazonaws.com/serviceaccount from aws-iam-token (ro)", "aws-iam-token:", "TokenExpirationSeconds:  86400")
+	sh.Must(t, in("aws sts get-caller-identity"), `"arn:aws:sts::`+account+`:assumed-role/aws-s3-read/botocore-session-`)
+	sh.Must(t, in("aws s3 ls"), "workshop-data")
+	sh.Must(t, in("aws s3 cp s3://workshop-data/hello.txt -"), "hello")
+	sh.Refused(t, in("echo no > /tmp/no && aws s3 cp /tmp/no s3://workshop-data/no"), "(AccessDenied) when calling the PutObject operation: User: arn:aws:sts::"+account+":assumed-role/aws-s3-read/")
+
+	// Others say that they have the role, and have it not.
+	const refused = "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation: Not authorized to perform sts:AssumeRoleWithWebIdentity"
+	sh.Must(t, "kubectl create namespace elsewhere", "created")
+	annotated("default", "someone")
+	annotated("elsewhere", "aws-s3-read")
+	sh.Refused(t, pod(t, sh, "default", "other-account", "someone")("aws s3 ls"), refused)
+	sh.Refused(t, pod(t, sh, "elsewhere", "other-namespace", "aws-s3-read")("aws s3 ls"), refused)
+	// Without an annotation a pod has its node's role, as on EKS.
+	node := pod(t, sh, "default", "no-role", "default")
+	out := sh.Must(t, "kubectl describe pod no-role")
+	for _, word := range []string{"AWS_", "aws-iam-token", "eksact-aws-ca"} {
+		if strings.Contains(out, word) {
+			t.Errorf("a pod without a role has %s:\n%s", word, out)
+		}
+	}
+	sh.Refused(t, node("AWS_DEFAULT_REGION=us-west-2 aws --no-verify-ssl s3 ls 2>&1"), "AccessDenied")
+	sh.Must(t, "kubectl get configmap eksact-aws-ca --namespace elsewhere -o jsonpath={.data}", "BEGIN CERTIFICATE")
+	sh.Must(t, "kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml", "failurePolicy: Ignore", "name: iam-for-pods.amazonaws.com", "url: https://127.0.0.1:23443/mutate")
+	sh.Must(t, "kubectl delete pod my-shell other-account no-role && kubectl delete namespace elsewhere", "deleted")
+}
+
+func podIdentity(t *testing.T, sh lab.Terminal) {
+	const ask = "curl --silent --show-error --max-time 15 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"
+	sh.Must(t, `cat > pods-trust.json <<EOF
+{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
+  "Principal": {"Service": "pods.eks.amazonaws.com"}, "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "default"}}}]}
+EOF
+aws iam create-role --role-name pods --assume-role-policy-document file://pods-trust.json && aws iam attach-role-policy --role-name pods --policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess`, `"RoleName": "pods"`)
+	sh.Must(t, "aws eks create-addon --cluster-name cluster --addon-name eks-pod-identity-agent && aws eks wait addon-active --cluster-name cluster --addon-name eks-pod-identity-agent")
+	sh.Refused(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace default --service-account reader --role-arn arn:aws:iam::"+account+":role/aws-s3-read",
+		"Trust policy of the role provided is invalid. Follow the official documentation to resolve the issue.")
+	sh.Must(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace default --service-account reader --role-arn arn:aws:iam::"+account+":role/pods",
+		`"associationId": "a-`, `:podidentityassociation/cluster/a-`)
+	sh.Must(t, "kubectl create serviceaccount reader", "created")
+	in := pod(t, sh, "default", "identified", "reader")
+	sh.Must(t, "kubectl describe pod identified", "eks.amazonaws.com/pod-identity=enabled",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI:      http://169.254.170.23/v1/credentials",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE:  /var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token",
+		"/var/run/secrets/pods.eks.amazonaws.com/serviceaccount from eks-pod-identity-token (ro)")
+	sh.Must(t, in(ask), `"AccessKeyId":"ASIA`, `"AccountId":"`+account+`"`, `"Expiration":"`)
+	// Debian's AWS CLI is older than Pod Identity: it is given what the agent gave.
+	const use = ` | python3 -c "import json,sys; c=json.load(sys.stdin); print(\"export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN=%s\" % (c[\"AccessKeyId\"],c[\"SecretAccessKey\"],c[\"Token\"]))") && `
+	as := func(line string) string { return in("eval $(" + ask + use + line) }
+	sh.Must(t, as("aws sts get-caller-identity"), "assumed-role/pods/eks-cluster-identified-")
+	sh.Must(t, as("aws s3 ls"), "workshop-data")
+	sh.Refused(t, as("echo no > /tmp/no && aws s3 cp /tmp/no s3://workshop-data/no"), "AccessDenied")
+	sh.Refused(t, in("curl --silent --fail --max-time 5 http://169.254.170.23/v1/credentials"))
+	// Under a policy that lets nothing out the agent still answers: it is on the node.
+	sh.Must(t, "kubectl apply -f default-deny.yaml --namespace default", "created")
+	sh.Must(t, in(ask), `"AccessKeyId":"ASIA`)
+	sh.Must(t, "kubectl delete networkpolicy default-deny", "deleted")
+
+	sh.Must(t, "aws eks delete-addon --cluster-name cluster --addon-name eks-pod-identity-agent && aws eks wait addon-deleted --cluster-name cluster --addon-name eks-pod-identity-agent")
+	sh.Soon(t, 10*time.Second, "! "+in("curl --silent --fail --max-time 2 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+	sh.Must(t, "kubectl delete pod identified", "deleted")
+}
