@@ -9,8 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/google/renameio/v2"
 )
 
 // File is where the machine's names are.
@@ -47,6 +45,15 @@ func Set(path string, entries []Entry) error {
 // Remove takes the block out of the file.
 func Remove(path string) error { return edit(path, "") }
 
+// Without returns what the file holds beside the block; nothing when there is none.
+func Without(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return replace(string(text), ""), nil
+}
+
 func edit(path, block string) error {
 	old, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && block == "" {
@@ -59,15 +66,15 @@ func edit(path, block string) error {
 	if text == string(old) {
 		return nil
 	}
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
+	// Never by a new file in its place: where it is a mount point, as in a container, it
+	// can't be replaced, and what others have mounted over it in namespaces of their own
+	// (shells, nodes) would be unmounted.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
 	}
-	// Where the file is a mount point, as in a container, it can't be replaced.
-	if err := renameio.WriteFile(path, []byte(text), mode); err != nil {
-		return os.WriteFile(path, []byte(text), mode)
-	}
-	return nil
+	_, err = f.WriteAt([]byte(text), 0)
+	return errors.Join(err, f.Truncate(int64(len(text))), f.Close())
 }
 
 // replace puts block where the old one was, or at the end.

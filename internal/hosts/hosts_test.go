@@ -49,3 +49,35 @@ func TestRemovingFromNoFileIsNoError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is mounted over the file elsewhere must stay: it is one file for ever.
+func TestTheFileStaysTheSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	const own = "127.0.0.1 localhost\n"
+	if err := os.WriteFile(path, []byte(own), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Set(path, []Entry{{"a.example", netip.MustParseAddr("198.18.1.1")}}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := Without(path); text != own || err != nil {
+		t.Errorf("beside the block: %q, %v", text, err)
+	}
+	if err := Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(path)
+	if err != nil || !os.SameFile(before, after) || after.Mode() != before.Mode() {
+		t.Errorf("it was replaced: %v %v, %v", before.Mode(), after.Mode(), err)
+	}
+	if text, _ := os.ReadFile(path); string(text) != own {
+		t.Errorf("it holds %q", text)
+	}
+	if text, err := Without(filepath.Join(t.TempDir(), "none")); text != "" || err != nil {
+		t.Errorf("without a file: %q, %v", text, err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/hosts"
 )
 
 // The workshop's files, as its reader finds them in ~/environment.
@@ -42,7 +43,13 @@ func Home(ctx context.Context, stateDir, runDir string, laptop bool, as Identity
 	if laptop {
 		resolver = network.PublicDNS()
 	}
+	// The machine's block of names is for those outside who have no resolver of ours.
+	names, err := hosts.Without(hosts.File)
+	if err != nil {
+		return "", err
+	}
 	always := map[string]string{
+		".hosts":       names,
 		".resolv.conf": fmt.Sprintf("nameserver %s\noptions edns0\n", resolver),
 		".bashrc":      fmt.Sprintf("PS1='%s:\\w $ '\n", name),
 	}

@@ -4,7 +4,9 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,6 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/hosts"
 )
 
 // New makes the command.
@@ -77,7 +80,7 @@ func enter(ctx context.Context, g *global.Options, at control.Attachment, laptop
 	}
 	// The namespaces entered below are this thread's; exec makes it the only one.
 	runtime.LockOSThread()
-	if err := join(at.NetNS, filepath.Join(home, ".resolv.conf")); err != nil {
+	if err := join(at.NetNS, home); err != nil {
 		return err
 	}
 	if err := os.Chdir(workdir); err != nil {
@@ -94,8 +97,8 @@ func enter(ctx context.Context, g *global.Options, at control.Attachment, laptop
 }
 
 // join moves the calling thread into the network and gives it a mount namespace
-// in which /etc/resolv.conf is ours.
-func join(netns, resolv string) error {
+// in which /etc/resolv.conf and /etc/hosts are the home's.
+func join(netns, home string) error {
 	if netns != "" {
 		f, err := os.Open(netns)
 		if err != nil {
@@ -112,15 +115,23 @@ func join(netns, resolv string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
-	if err != nil {
-		return err
-	}
 	if netns != "" {
 		// /sys/class/net is to show this network.
 		_ = unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	}
-	return unix.Mount(resolv, target, "", unix.MS_BIND, "")
+	for own, file := range map[string]string{".resolv.conf": "/etc/resolv.conf", ".hosts": hosts.File} {
+		target, err := filepath.EvalSymlinks(file)
+		if own == ".hosts" && errors.Is(err, fs.ErrNotExist) {
+			continue // there is none to be led astray by
+		}
+		if err != nil {
+			return err
+		}
+		if err := unix.Mount(filepath.Join(home, own), target, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("an %s of one's own: %w", file, err)
+		}
+	}
+	return nil
 }
 
 // merge puts ours over the caller's environment.

@@ -41,6 +41,7 @@ func (c Config) Write() error {
 	}
 	files := map[string][]byte{
 		"resolv.conf":                 []byte(c.resolvConf()),
+		"hosts":                       []byte(hosts),
 		"containerd.toml":             []byte(c.containerdConfig()),
 		"certs.d/_default/hosts.toml": []byte(c.mirrorConfig()),
 		"cni/10-eksact.conflist":      []byte(c.CNI),
@@ -91,6 +92,7 @@ func (c Config) bootConfig() boot.Config {
 	return boot.Config{
 		Hostname:   c.Name,
 		ResolvConf: c.path("resolv.conf"),
+		Hosts:      c.path("hosts"),
 		Control:    c.ControlSocket(),
 		Cgroup:     c.Cgroup(),
 		Binds: map[string]string{
@@ -105,6 +107,9 @@ func (c Config) bootConfig() boot.Config {
 		},
 	}
 }
+
+// hosts is an instance's, which has no names but its resolver's.
+const hosts = "127.0.0.1 localhost\n::1 localhost\n"
 
 func (c Config) resolvConf() string {
 	return fmt.Sprintf("search %s.compute.internal\nnameserver %s\noptions edns0\n", c.Region, c.ResolverIP)

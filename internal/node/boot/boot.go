@@ -37,8 +37,8 @@ type Config struct {
 	Hostname string
 	// Folders of the host to bind, by where they appear on the node.
 	Binds map[string]string
-	// ResolvConf is the file that appears as /etc/resolv.conf.
-	ResolvConf string
+	// ResolvConf and Hosts are the files that appear as /etc/resolv.conf and /etc/hosts.
+	ResolvConf, Hosts string
 	// Control is the path of the supervisor's socket.
 	Control string
 	// Cgroup is the control group of the node's pods.
@@ -188,6 +188,7 @@ func (c *Config) furnish() error {
 			return mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=256m")
 		},
 		func() error { return bindFile(c.ResolvConf, resolv) },
+		c.bindHosts,
 		c.bindFolders,
 		func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "") },
 		func() error { return unix.Sethostname([]byte(c.Hostname)) },
@@ -238,6 +239,19 @@ func (c *Config) bindFolders() error {
 		}
 	}
 	return nil
+}
+
+// bindHosts hides the host's own names, where it has any: its block of ours leads to
+// public addresses.
+func (c *Config) bindHosts() error {
+	target, err := filepath.EvalSymlinks("/etc/hosts")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return bindFile(c.Hosts, target)
 }
 
 func bindFile(source, target string) error {
