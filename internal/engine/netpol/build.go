@@ -22,8 +22,8 @@ type builder struct {
 	c         *Compiler
 	direction Direction
 	pod       *pod // one of those with the profile
-	chains    map[string]ruleset.Chain
-	sets      map[*set]struct{}
+	piece          // what it makes
+	pieces    map[*sharedPiece]struct{}
 	text      []byte // room that is used again for each chain
 }
 
@@ -87,20 +87,42 @@ func (s span) compare(o span) int {
 	return cmp.Or(cmp.Compare(s.proto, o.proto), cmp.Compare(s.first, o.first), cmp.Compare(s.last, o.last))
 }
 
-// ends are other ends of flows, of several rules together.
+// ends are other ends of flows: those of several rules together.
 type ends struct {
-	any    bool
-	groups map[*group]struct{}
-	blocks []netip.Prefix
+	any   bool
+	rules []*matcher
+	sum   sum // of the rules' marks
 }
 
-func newEnds() *ends { return &ends{groups: map[*group]struct{}{}} }
+func (e *ends) add(r *matcher) {
+	e.any = e.any || r.AnyPeer
+	e.rules = append(e.rules, r)
+	e.sum = e.sum.plus(r.mark, 1)
+}
 
-// join adds others. Their blocks are added as they are.
+// join adds others.
 func (e *ends) join(o *ends) {
-	e.any = e.any || o.any
-	maps.Copy(e.groups, o.groups)
-	e.blocks = append(e.blocks, o.blocks...)
+	for _, r := range o.rules {
+		e.add(r)
+	}
+}
+
+// groups are those of all rules, in the order of their digests.
+func (e *ends) groups() []*group {
+	all := map[*group]struct{}{}
+	for _, r := range e.rules {
+		for _, g := range r.groups {
+			all[g] = struct{}{}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b *group) int { return bytes.Compare(a.digest[:], b.digest[:]) })
+}
+
+func (e *ends) blocks() (all []netip.Prefix) {
+	for _, r := range e.rules {
+		all = append(all, r.blocks...)
+	}
+	return all
 }
 
 // match is what several rules match together.
@@ -138,14 +160,10 @@ func (b *builder) collectRule(into *match, r *matcher) {
 func (m *match) add(s span, r *matcher) {
 	e := m.spans[s]
 	if e == nil {
-		e = newEnds()
+		e = &ends{}
 		m.spans[s] = e
 	}
-	e.any = e.any || r.AnyPeer
-	for _, g := range r.groups {
-		e.groups[g] = struct{}{}
-	}
-	e.blocks = append(e.blocks, r.blocks...)
+	e.add(r)
 }
 
 // name adds the pods that a rule speaks of, each with its port of that name.
@@ -197,8 +215,7 @@ func (b *builder) exact(m *match, list []span, verdict ruleset.Rule, tail []rule
 	if len(list) > few {
 		ports := map[ruleset.Port]string{}
 		for _, s := range list {
-			chain := b.spanned(span{}, m.spans[s], verdict)
-			ports[ruleset.Port{Proto: s.proto, Number: s.first}] = b.chain(append(chain, b.short(tail)...))
+			ports[ruleset.Port{Proto: s.proto, Number: s.first}] = b.branch(m.spans[s], verdict, tail)
 		}
 		return append([]ruleset.Rule{{Ports: ports}}, tail...)
 	}
@@ -206,6 +223,26 @@ func (b *builder) exact(m *match, list []span, verdict ruleset.Rule, tail []rule
 		rules = append(rules, b.spanned(s, m.spans[s], verdict)...)
 	}
 	return append(rules, tail...)
+}
+
+// branch makes the chain of packets whose port was looked up. One that ends there is
+// shared with all profiles that join the same rules: of a thousand ports of a pod, a
+// policy more or less changes its own.
+func (b *builder) branch(e *ends, verdict ruleset.Rule, tail []ruleset.Rule) (id string) {
+	if len(tail) > 0 || verdict.Verdict == ruleset.Goto {
+		return b.chain(append(b.spanned(span{}, e, verdict), b.short(tail)...))
+	}
+	key := pieceKey{b.direction, verdict.Verdict, e.sum}
+	p := b.c.pieces[key]
+	if p == nil {
+		own := builder{c: b.c, direction: b.direction, pod: b.pod, piece: newPiece(), text: b.text}
+		p = &sharedPiece{key: key, piece: own.piece}
+		p.head = own.chain(own.spanned(span{}, e, verdict))
+		b.c.pieces[key] = p
+		b.c.hold(p.piece, +1)
+	}
+	b.pieces[p] = struct{}{}
+	return p.head
 }
 
 // short is the rules, or one that leads to them.
@@ -222,7 +259,7 @@ func (b *builder) spanned(s span, e *ends, verdict ruleset.Rule) (rules []rulese
 	if e.any {
 		return []ruleset.Rule{verdict}
 	}
-	groups := slices.SortedFunc(maps.Keys(e.groups), func(a, b *group) int { return bytes.Compare(a.digest[:], b.digest[:]) })
+	groups := e.groups()
 	if len(groups) > few {
 		rules = append(rules, b.over(b.c.podsOf(groups), verdict))
 	} else {
@@ -230,8 +267,8 @@ func (b *builder) spanned(s span, e *ends, verdict ruleset.Rule) (rules []rulese
 			rules = append(rules, b.over(b.c.podsOf(groups[i:i+1]), verdict))
 		}
 	}
-	if len(e.blocks) > 0 {
-		rules = append(rules, b.over(b.c.blocksOf(disjoint(e.blocks)), verdict))
+	if blocks := e.blocks(); len(blocks) > 0 {
+		rules = append(rules, b.over(b.c.blocksOf(disjoint(blocks)), verdict))
 	}
 	return rules
 }

@@ -26,12 +26,13 @@ type Compiler struct {
 	sets       map[string]*set
 	chains     map[string]*usedChain
 	profiles   map[profileKey]*profile
+	pieces     map[pieceKey]*sharedPiece
 	nodes      map[string]*node
 	claimants  map[netip.Addr][]*pod // of an address, the latest last
 	owners     map[netip.Addr]*pod
 	told       uint64
 	claims     uint64
-	serials    uint64
+	marks      uint64 // given so far
 
 	// What a flush has yet to look at.
 	dirty   []*pod
@@ -47,7 +48,7 @@ func New() *Compiler {
 		newNamespaces: map[string]*Namespace{}, newPods: map[PodName]toldPod{}, newPolicies: map[PolicyName]*Policy{},
 		namespaces: map[string]*namespace{}, pods: map[PodName]*pod{}, policies: map[PolicyName]*policy{},
 		scopes: map[string]*scope{}, selecting: map[*scope]struct{}{}, groups: map[string]*group{},
-		sets: map[string]*set{}, chains: map[string]*usedChain{}, profiles: map[profileKey]*profile{}, nodes: map[string]*node{},
+		sets: map[string]*set{}, chains: map[string]*usedChain{}, profiles: map[profileKey]*profile{}, pieces: map[pieceKey]*sharedPiece{}, nodes: map[string]*node{},
 		claimants: map[netip.Addr][]*pod{}, owners: map[netip.Addr]*pod{},
 		changed: map[*set]struct{}{}, idle: map[*group]struct{}{}, spare: map[*profile]struct{}{}, unused: map[*set]struct{}{},
 	}

@@ -19,6 +19,8 @@
 //   - All rules of a pod's policies with the same ports become one: their peers are
 //     joined into one set, exact ports are looked up in a map. A packet meets a few
 //     rules, however many policies there are.
+//   - What is joined for one port is a piece that profiles share: a policy more or less
+//     makes the ports anew that it speaks of, not a pod's thousand others.
 //   - Chains and sets are named by a hash of what they mean, so that a compiler that
 //     starts anew finds what an earlier one wrote.
 //

@@ -11,7 +11,8 @@ import (
 // node is what a node enforces.
 type node struct {
 	name     string
-	profiles map[*profile]int // by how many pods there
+	profiles map[*profile]int     // by how many pods there
+	pieces   map[*sharedPiece]int // by how many profiles there
 	chains   tally[string]
 	sets     tally[string]
 	maps     [2]map[netip.Addr]string // by direction: the dispatch maps
@@ -53,14 +54,20 @@ func (c *Compiler) settle() {
 		}
 	}
 	c.dirty = nil
+	// What is used again is not let go of meanwhile.
+	for _, m := range moves {
+		if m.to.node != nil {
+			m.to.profile.uses++
+			m.to.node.use(m.to.profile, +1)
+		}
+	}
 	for _, m := range moves {
 		c.release(m.pod, m.direction)
 	}
 	for _, m := range moves {
 		m.pod.placed[m.direction] = m.to
-		if m.to.node != nil {
-			m.to.profile.uses++
-			m.to.node.place(m.direction, &m.to)
+		for _, a := range m.to.addresses {
+			m.to.node.dispatch(m.direction, a, m.to.profile.head)
 		}
 	}
 }
@@ -77,17 +84,10 @@ func (c *Compiler) wanted(p *pod, d Direction) placement {
 	}
 	n := c.nodes[p.Node]
 	if n == nil {
-		n = &node{name: p.Node, profiles: map[*profile]int{}, maps: [2]map[netip.Addr]string{{}, {}}}
+		n = &node{name: p.Node, profiles: map[*profile]int{}, pieces: map[*sharedPiece]int{}, maps: [2]map[netip.Addr]string{{}, {}}}
 		c.nodes[p.Node] = n
 	}
 	return placement{n, p.own, pr}
-}
-
-func (n *node) place(d Direction, w *placement) {
-	n.use(w.profile, +1)
-	for _, a := range w.addresses {
-		n.dispatch(d, a, w.profile.head)
-	}
 }
 
 // release takes a pod's rules away.
@@ -130,10 +130,23 @@ func (n *node) use(pr *profile, by int) {
 	if before > 0 && n.profiles[pr] > 0 {
 		return
 	}
-	for id := range pr.chains {
+	n.usePiece(pr.piece, by)
+	for shared := range pr.pieces {
+		before := n.pieces[shared]
+		if n.pieces[shared] += by; n.pieces[shared] == 0 {
+			delete(n.pieces, shared)
+		}
+		if before == 0 || n.pieces[shared] == 0 {
+			n.usePiece(shared.piece, by)
+		}
+	}
+}
+
+func (n *node) usePiece(p piece, by int) {
+	for id := range p.chains {
 		n.chains.add(id, by)
 	}
-	for s := range pr.sets {
+	for s := range p.sets {
 		n.sets.add(s.id, by)
 		mark(s.nodes, n, n.sets.counts[s.id] > 0)
 	}
@@ -145,15 +158,21 @@ func (n *node) program() *ruleset.Program {
 		Sets: map[string]ruleset.Set{}, Chains: map[string]ruleset.Chain{},
 		Egress: maps.Clone(n.maps[Egress]), Ingress: maps.Clone(n.maps[Ingress]),
 	}
-	for pr := range n.profiles {
-		for id, chain := range pr.chains {
+	add := func(part piece) {
+		for id, chain := range part.chains {
 			p.Chains[id] = chain
 		}
-		for s := range pr.sets {
+		for s := range part.sets {
 			if _, found := p.Sets[s.id]; !found {
 				p.Sets[s.id] = s.copied()
 			}
 		}
+	}
+	for pr := range n.profiles {
+		add(pr.piece)
+	}
+	for shared := range n.pieces {
+		add(shared.piece)
 	}
 	return p
 }

@@ -9,19 +9,16 @@ import (
 	"strings"
 
 	"go4.org/netipx"
-
-	"github.com/eksact/eksact/internal/engine/ruleset"
 )
 
 // policy is a policy as the compiler uses it.
 type policy struct {
 	*Policy
-	serial  uint64 // another for each change of what it says
 	subject *group
 	rules   [2][]matcher // by direction, as Rules
 	groups  []*group     // all that it uses, the subject included
 	names   []PortMatch  // the named ports of its ingress rules
-	mark    sum          // of its serial
+	mark    sum          // another for each change of what it says
 }
 
 // matcher is a Rule with its groups found.
@@ -29,6 +26,7 @@ type matcher struct {
 	*Rule
 	groups   []*group
 	blocks   []netip.Prefix // of all peers, without what they except
+	mark     sum            // of this rule alone
 	everyone *group         // all pods, where the rule speaks of the ports of pods that it doesn't pick by labels
 }
 
@@ -40,8 +38,7 @@ func (c *Compiler) applyPolicy(name PolicyName, to *Policy) {
 		return
 	}
 	if to != nil {
-		c.serials++
-		p := &policy{Policy: to, serial: c.serials, mark: markOf(c.serials)}
+		p := &policy{Policy: to, mark: c.mark()}
 		p.subject = c.groupFor(p, &to.Subject)
 		for d := range p.rules {
 			for i := range to.Rules[d] {
@@ -99,8 +96,10 @@ func (s *selection) add(p *policy, n int) {
 // numbers that nobody chooses.
 type sum [2]uint64
 
-func markOf(serial uint64) sum {
-	h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, serial))
+// mark is one that there was not before.
+func (c *Compiler) mark() sum {
+	c.marks++
+	h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, c.marks))
 	return sum{binary.BigEndian.Uint64(h[:]), binary.BigEndian.Uint64(h[8:])}
 }
 
@@ -116,7 +115,7 @@ func (c *Compiler) groupFor(p *policy, s *Selection) *group {
 }
 
 func (c *Compiler) matcher(p *policy, d Direction, r *Rule) matcher {
-	m := matcher{Rule: r}
+	m := matcher{Rule: r, mark: c.mark()}
 	var b netipx.IPSetBuilder
 	for i := range r.Peers {
 		if s := r.Peers[i].Pods; s != nil {
@@ -152,8 +151,8 @@ func (c *Compiler) matcher(p *policy, d Direction, r *Rule) matcher {
 type profile struct {
 	key    profileKey
 	head   string // id of the first chain
-	chains map[string]ruleset.Chain
-	sets   map[*set]struct{}
+	piece         // what is its own
+	pieces map[*sharedPiece]struct{}
 	uses   int // by pods
 }
 
@@ -186,26 +185,15 @@ func (c *Compiler) profile(p *pod, d Direction) *profile {
 			}
 		}
 	}
-	b := builder{c: c, direction: d, pod: p, chains: map[string]ruleset.Chain{}, sets: map[*set]struct{}{}}
-	pr := &profile{key: key, head: b.build(list), chains: b.chains, sets: b.sets}
+	b := builder{c: c, direction: d, pod: p, piece: newPiece(), pieces: map[*sharedPiece]struct{}{}}
+	pr := &profile{key: key, head: b.build(list), piece: b.piece, pieces: b.pieces}
 	c.profiles[pr.key] = pr
 	c.spare[pr] = struct{}{}
-	for s := range pr.sets {
-		s.uses++
-	}
-	for id, chain := range pr.chains {
-		if c.chains[id] == nil {
-			c.chains[id] = &usedChain{Chain: chain}
-		}
-		c.chains[id].uses++
+	c.hold(pr.piece, +1)
+	for shared := range pr.pieces {
+		shared.uses++
 	}
 	return pr
-}
-
-// usedChain is a chain of one profile or more.
-type usedChain struct {
-	ruleset.Chain
-	uses int
 }
 
 // namedPorts tells the numbers of the pod's ports that its policies name.
@@ -221,25 +209,4 @@ func (p *pod) namedPorts() string {
 		}
 	}
 	return strings.Join(sortedKeys(named), "")
-}
-
-// forgetProfiles ends those that no pod has.
-func (c *Compiler) forgetProfiles() {
-	for pr := range c.spare {
-		if pr.uses > 0 {
-			continue
-		}
-		delete(c.profiles, pr.key)
-		for id := range pr.chains {
-			if c.chains[id].uses--; c.chains[id].uses == 0 {
-				delete(c.chains, id)
-			}
-		}
-		for s := range pr.sets {
-			if s.uses--; s.uses == 0 {
-				c.unused[s] = struct{}{}
-			}
-		}
-	}
-	empty(&c.spare)
 }

@@ -50,7 +50,7 @@ func cut(m *match, list []span) (segments []segment) {
 				continue
 			}
 			if s.ends == nil {
-				s.ends = newEnds()
+				s.ends = &ends{}
 			}
 			s.ends.join(m.spans[r])
 			if parts++; parts > overlap*len(list) {
@@ -72,13 +72,13 @@ func (b *builder) tree(proto uint8, list []segment, verdict ruleset.Rule, rest [
 		size *= fan
 	}
 	for part := range slices.Chunk(list, size) {
-		var next []ruleset.Rule
+		var next string
 		if size == 1 {
-			next = append(b.spanned(span{}, part[0].ends, verdict), b.short(rest)...)
+			next = b.branch(part[0].ends, verdict, rest)
 		} else {
-			next = b.tree(proto, part, verdict, b.short(rest))
+			next = b.chain(b.tree(proto, part, verdict, b.short(rest)))
 		}
-		rules = append(rules, ruleset.Rule{Proto: proto, First: part[0].first, Last: part[len(part)-1].last, Verdict: ruleset.Goto, Chain: b.chain(next)})
+		rules = append(rules, ruleset.Rule{Proto: proto, First: part[0].first, Last: part[len(part)-1].last, Verdict: ruleset.Goto, Chain: next})
 	}
 	return append(rules, rest...)
 }

@@ -37,7 +37,7 @@ func TestNothingStays(t *testing.T) {
 // size counts all that the compiler holds.
 func (c *Compiler) size() int {
 	return len(c.newNamespaces) + len(c.newPods) + len(c.newPolicies) + len(c.namespaces) + len(c.pods) + len(c.policies) +
-		len(c.scopes) + len(c.selecting) + len(c.groups) + len(c.sets) + len(c.chains) + len(c.profiles) + len(c.nodes) +
+		len(c.scopes) + len(c.selecting) + len(c.groups) + len(c.sets) + len(c.chains) + len(c.profiles) + len(c.pieces) + len(c.nodes) +
 		len(c.claimants) + len(c.owners) + len(c.dirty) + len(c.changed) + len(c.idle) + len(c.spare) + len(c.unused)
 }
 
