@@ -82,6 +82,7 @@ type Detail struct {
 
 // Make plans the way from one stack to another. Errors are *template.Error.
 func Make(before, after Stack) (*Plan, error) {
+	before.Tags, after.Tags = spec.NormalTags(before.Tags), spec.NormalTags(after.Tags)
 	graph, err := after.Scope.Graph()
 	if err != nil {
 		return nil, err

@@ -89,6 +89,20 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
+// NormalTags sorts tags by key; of those with the same key the last counts. Clients
+// (eksctl) give a key twice, and the order of a stack's tags says nothing.
+func NormalTags(tags []Tag) []Tag {
+	values := map[string]string{}
+	for _, t := range tags {
+		values[t.Key] = t.Value
+	}
+	var list []Tag
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, Tag{key, values[key]})
+	}
+	return list
+}
+
 // WithTags adds a stack's tags to properties that can hold tags; a resource's own
 // tag wins. The properties given are not changed.
 func (t *Type) WithTags(properties map[string]any, tags []Tag) map[string]any {

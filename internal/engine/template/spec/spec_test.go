@@ -196,6 +196,13 @@ func TestWithTags(t *testing.T) {
 	}
 }
 
+func TestNormalTags(t *testing.T) {
+	got := spec.NormalTags([]spec.Tag{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}, {Key: "b", Value: "3"}})
+	if !slices.Equal(got, []spec.Tag{{Key: "a", Value: "2"}, {Key: "b", Value: "3"}}) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"Resources: {A: {Type: 'Custom::VpcRestrictDefaultSG'}, B: {Type: 'AWS::Foo::Bar'}}", "Template format error: Unrecognized resource types: [Custom::VpcRestrictDefaultSG, AWS::Foo::Bar]"},

@@ -93,6 +93,7 @@ func (m *Machine) Create(d Deployment, start Start) (Effects, error) {
 // check reads a deployment and refuses what can be refused before anything is made.
 func (m *Machine) check(d Deployment) error {
 	was := m.state.Deployed
+	d.Tags = spec.NormalTags(d.Tags)
 	m.state.Deployed = &d
 	err := m.read()
 	if err == nil {

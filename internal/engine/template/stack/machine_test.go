@@ -40,7 +40,7 @@ Resources:
 	}
 	for _, want := range []string{
 		`"properties":{"Description":"{{resolve:ssm:/x}}","Tags":{"own":"o","t":"v"},"Type":"String","Value":"secret"}`,
-		`"Tags":[{"Key":"t","PropagateAtLaunch":true,"Value":"v"},{"Key":"own","PropagateAtLaunch":true,"Value":"stack's"}]`,
+		`"Tags":[{"Key":"own","PropagateAtLaunch":true,"Value":"stack's"},{"Key":"t","PropagateAtLaunch":true,"Value":"v"}]`,
 		`"systemTags":[{"key":"aws:cloudformation:stack-name","value":"s"},{"key":"aws:cloudformation:stack-id","value":"arn:s"},{"key":"aws:cloudformation:logical-id","value":"A"}]`,
 		`"creationPolicy":{"ResourceSignal":{"Count":"us-west-2"}}`,
 		`"updatePolicy":{"AutoScalingRollingUpdate":{"MinInstancesInService":1}}`,

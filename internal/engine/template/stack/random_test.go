@@ -59,6 +59,12 @@ func TestRandomLives(t *testing.T) {
 				if len(w.queue) == 0 {
 					break
 				}
+				if rapid.IntRange(0, 40).Draw(rt, "interrupt") == 0 {
+					interrupt(rt, w)
+				}
+				if len(w.queue) == 0 {
+					break
+				}
 				i := rapid.IntRange(0, len(w.queue)-1).Draw(rt, "next")
 				o := w.queue[i]
 				w.queue = slices.Delete(w.queue, i, i+1)
@@ -135,6 +141,27 @@ func TestRandomLives(t *testing.T) {
 			rt.Fatalf("deleted, but has %v", slices.Collect(maps.Keys(s.Resources)))
 		}
 	})
+}
+
+// interrupt changes one's mind in the middle.
+func interrupt(t *rapid.T, w *world) {
+	e, err := stack.Effects{}, error(nil)
+	switch w.m.State().Status {
+	case stack.UpdateInProgress:
+		e, err = w.m.Cancel()
+	case stack.CreateInProgress:
+		if rapid.Bool().Draw(t, "expire") {
+			e, err = w.m.Expire()
+		} else {
+			e, err = w.m.Delete(stack.Start{Seed: "x"})
+		}
+	}
+	if err := w.take(e, err); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.queue) == 0 {
+		w.queue = w.m.Resume()
+	}
 }
 
 // inspect compares what a stack at rest knows with what exists.
