@@ -152,6 +152,31 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// BenchmarkTemplate reads and evaluates a cluster's template.
+func BenchmarkTemplate(b *testing.B) {
+	text, err := os.ReadFile("testdata/templates/cluster.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("parse", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := template.Parse(string(text)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	tp := parse(b, string(text))
+	b.Run("evaluate", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := deploy(tp); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // FuzzTemplate: whatever text comes, reading and evaluating it ends, without a
 // panic and without taking more memory than is allowed. What was read reads the
 // same from its literal form.

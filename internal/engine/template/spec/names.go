@@ -1,6 +1,10 @@
 package spec
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/eksact/eksact/internal/engine/template"
+)
 
 // RandomSize is the number of characters that a made name ends in.
 const RandomSize = 12
@@ -46,6 +50,26 @@ var namings = map[string]naming{
 // NameProperty is the property that gives a resource its own name, "" where there is
 // none. A resource that has it can't be replaced under the same name.
 func (t *Type) NameProperty() string { return namings[t.Name].property }
+
+// SameName returns the name that the template gives a resource before and after a
+// change, and whether the two would be one: then a replacement can't stand beside
+// what it replaces. What else identifies a resource (an add-on's cluster) may
+// differ.
+func (t *Type) SameName(before, after map[string]any) (string, bool) {
+	own := t.NameProperty()
+	name, named := template.Text(after[own])
+	if own == "" || !named {
+		return "", false
+	}
+	parts := append([]string{own}, t.Identifier...)
+	parts = append(parts, strings.FieldsFunc(refs[t.Name], func(c rune) bool { return strings.ContainsRune("|/,", c) })...)
+	for _, p := range parts {
+		if !template.Equal(before[p], after[p]) {
+			return name, false
+		}
+	}
+	return name, true
+}
 
 // PhysicalName makes the name of a resource that the template gives none:
 // STACK-LOGICAL-RANDOM, stack and logical id cut to what the type allows. random

@@ -196,6 +196,26 @@ func TestWithTags(t *testing.T) {
 	}
 }
 
+func TestSameName(t *testing.T) {
+	for _, tc := range []struct {
+		kind, before, after string
+		want                bool
+	}{
+		{"AWS::IAM::ManagedPolicy", `{"ManagedPolicyName":"a","Description":"x"}`, `{"ManagedPolicyName":"a"}`, true},
+		{"AWS::IAM::ManagedPolicy", `{"ManagedPolicyName":"a"}`, `{"ManagedPolicyName":"b"}`, false},
+		{"AWS::IAM::ManagedPolicy", `{"Description":"x"}`, `{}`, false},
+		{"AWS::EKS::Addon", `{"AddonName":"a","ClusterName":"c"}`, `{"AddonName":"a","ClusterName":"d"}`, false},
+		{"AWS::EKS::Nodegroup", `{"NodegroupName":"a","ClusterName":"c"}`, `{"NodegroupName":"a","ClusterName":"c"}`, true},
+		{"AWS::EKS::Nodegroup", `{"NodegroupName":"a","ClusterName":"c"}`, `{"NodegroupName":"a","ClusterName":"d"}`, false},
+		{"AWS::Logs::MetricFilter", `{"FilterName":"a","LogGroupName":"c"}`, `{"FilterName":"a","LogGroupName":"d"}`, false},
+		{"AWS::EC2::VPC", `{}`, `{}`, false},
+	} {
+		if _, got := get(t, tc.kind).SameName(values(t, tc.before), values(t, tc.after)); got != tc.want {
+			t.Errorf("%s %s → %s: %v", tc.kind, tc.before, tc.after, got)
+		}
+	}
+}
+
 func TestNormalTags(t *testing.T) {
 	got := spec.NormalTags([]spec.Tag{{Key: "b", Value: "1"}, {Key: "a", Value: "2"}, {Key: "b", Value: "3"}})
 	if !slices.Equal(got, []spec.Tag{{Key: "a", Value: "2"}, {Key: "b", Value: "3"}}) {

@@ -195,13 +195,10 @@ func (m *Machine) replace(name string, kind *spec.Type, old *Resource, after Res
 		return
 	}
 	m.record(name, old, UpdateInProgress, replacing)
-	if own := kind.NameProperty(); own != "" {
-		given, named := after.Properties[own]
-		if named && template.Equal(given, old.Properties[own]) {
-			m.fail(name, "update", old, UpdateFailed, fmt.Sprintf(
-				"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", given))
-			return
-		}
+	if own, same := kind.SameName(old.Properties, after.Properties); same {
+		m.fail(name, "update", old, UpdateFailed, fmt.Sprintf(
+			"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", own))
+		return
 	}
 	after.PhysicalID, after.Attributes = "", nil
 	o.Action, o.After = ActReplace, after

@@ -142,6 +142,34 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// TestList: what is being deleted is listed as long as it is there.
+func TestList(t *testing.T) {
+	w := newWorld(t)
+	create(t, w, three, stack.Start{})
+	if err := w.take(w.m.Update(deployment(replaced, map[string]string{"P": "x"}), stack.Start{Seed: "seed"})); err != nil {
+		t.Fatal(err)
+	}
+	for w.m.State().Status != stack.UpdateCleanup {
+		o := w.queue[0]
+		w.queue = w.queue[1:]
+		w.do(o)
+	}
+	list := func() string {
+		var b strings.Builder
+		for _, l := range w.m.State().List() {
+			fmt.Fprintf(&b, "%s %s %s\n", l.Logical, l.PhysicalID, l.Status)
+		}
+		return b.String()
+	}
+	if got, want := list(), "A other UPDATE_COMPLETE\nB b-2 UPDATE_COMPLETE\nC c-3 DELETE_IN_PROGRESS\nD d-6 CREATE_COMPLETE\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	w.run()
+	if got, want := list(), "A other UPDATE_COMPLETE\nB b-2 UPDATE_COMPLETE\nD d-6 CREATE_COMPLETE\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
 // TestReportTwice: a report that comes again changes nothing.
 func TestReportTwice(t *testing.T) {
 	w := newWorld(t)

@@ -3,6 +3,8 @@ package stack
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/eksact/eksact/internal/engine/template"
@@ -131,6 +133,35 @@ func (s *State) Plan() (plan.Stack, error) {
 	scope, err := s.Deployed.scope()
 	p.Scope = scope
 	return p, err
+}
+
+// Listed is a resource as DescribeStackResources shows it.
+type Listed struct {
+	Logical string
+	Resource
+}
+
+// List lists the stack's resources by logical id: those that it has, and those that it
+// still has to delete. Of a resource that is replaced the new copy counts.
+func (s *State) List() []Listed {
+	all := map[string]Resource{}
+	doomed := s.Leftovers
+	if s.Run != nil {
+		doomed = append(slices.Clone(doomed), s.Run.Doomed...)
+	}
+	for _, d := range doomed {
+		if !d.Gone {
+			all[d.Logical] = d.Resource
+		}
+	}
+	for name, r := range s.Resources {
+		all[name] = *r
+	}
+	var list []Listed
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, Listed{name, all[name]})
+	}
+	return list
 }
 
 func (d *Deployment) scope() (*template.Scope, error) {
