@@ -27,6 +27,9 @@ type Made struct {
 	// Attributes by name: strings, numbers, booleans, lists. A name that is not there
 	// is not known yet.
 	Attributes map[string]any
+	// Properties answer for attributes that are not there: GetAtt gives most types'
+	// properties too, "Name" or "Name.Within".
+	Properties map[string]any
 	// Changing says that the attributes may be others after the change that is
 	// planned: they count as unknown.
 	Changing bool

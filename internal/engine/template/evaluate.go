@@ -209,9 +209,25 @@ func (ev *evaluator) getAtt(name, attribute string, pos Pos) (any, error) {
 	}
 	v, found := m.Attributes[attribute]
 	if !found {
+		v, found = within(m.Properties, attribute)
+	}
+	if !found {
 		return nil, plainError(pos, "Attribute '%s' does not exist", attribute)
 	}
 	return v, ev.count(v)
+}
+
+// within finds a property by its name, or one within another by both, with a dot.
+func within(properties map[string]any, name string) (any, bool) {
+	if v, found := properties[name]; found {
+		return v, true
+	}
+	first, rest, nested := strings.Cut(name, ".")
+	m, ok := properties[first].(map[string]any)
+	if !nested || !ok {
+		return nil, false
+	}
+	return within(m, rest)
 }
 
 // text evaluates an expression that must be a string; wrong is the error where it

@@ -30,7 +30,7 @@ var world = template.Environment{
 func made(name string) (template.Made, bool) {
 	switch name {
 	case "B":
-		return template.Made{PhysicalID: "b-1", Attributes: map[string]any{"Arn": "arn:b", "List": []any{"x", "y"}, "A.B": "ab"}}, true
+		return template.Made{PhysicalID: "b-1", Attributes: map[string]any{"Arn": "arn:b", "List": []any{"x", "y"}, "A.B": "ab"}, Properties: map[string]any{"P": "p1", "Q": map[string]any{"R": "r1"}}}, true
 	case "C":
 		return template.Made{PhysicalID: "c-1", Changing: true}, true
 	}
@@ -69,6 +69,9 @@ Resources:
 		{"!Ref B", `"b-1"`},
 		{"!Ref D", `"{{changeSet:KNOWN_AFTER_APPLY}}"`},
 		{"!GetAtt B.A.B", `"ab"`},
+		{"!GetAtt B.P", `"p1"`},
+		{"!GetAtt B.Q.R", `"r1"`},
+		{"!GetAtt B.Q.S", "Attribute 'Q.S' does not exist"},
 		{"!GetAtt B.List", `["x","y"]`},
 		{"!GetAtt [B, !Ref AWS::Region]", "Attribute 'us-west-2' does not exist"},
 		{"!GetAtt C.Arn", `"{{changeSet:KNOWN_AFTER_APPLY}}"`},

@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		{"ref", with("[!Ref B, !Sub '${C}', !Ref B]"), "Template format error: Unresolved resource dependencies [B, C] in the Resources block of the template"},
 		{"depends", "Resources: {A: {Type: T, DependsOn: B}}", "Template format error: Unresolved resource dependencies [B] in the Resources block of the template"},
 		{"output ref", topic + "Outputs: {O: {Value: !Ref T}}", "Unresolved resource dependencies [T] in the Outputs block of the template"},
-		{"output value", topic + "Outputs: {O: {}}", "Template format error: [/Outputs/O] Every Outputs member must contain a Value object"},
+		{"output value", topic + "Outputs: {O: {}}", "Template format error: Every Outputs member must contain a Value object"},
 		{"getatt", with("!GetAtt B.Arn"), "Template error: instance of Fn::GetAtt references undefined resource B"},
 		{"getatt form", with("!GetAtt B"), "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"},
 		{"if", with("!If [D, 1, 2]"), "Template error: unresolved condition dependency D in Fn::If"},

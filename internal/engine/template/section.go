@@ -199,7 +199,7 @@ func (t *Template) readOutputs(e *Expr) error {
 			}
 		}
 		if o.Value == nil {
-			return formatError(v.Pos, "[%s] Every Outputs member must contain a Value object", path)
+			return formatError(v.Pos, "Every Outputs member must contain a Value object")
 		}
 		t.Outputs = append(t.Outputs, o)
 		return nil

@@ -146,12 +146,12 @@ func (m *maker) lookup(name string) (template.Made, bool) {
 	if !found || m.fate[name] == replaced {
 		return template.Made{}, false
 	}
-	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes, Changing: m.fate[name] == updated}, true
+	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes, Properties: r.Properties, Changing: m.fate[name] == updated}, true
 }
 
 func (m *maker) current(name string) (template.Made, bool) {
 	r, found := m.before.Resources[name]
-	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes}, found
+	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes, Properties: r.Properties}, found
 }
 
 func (m *maker) resource(r *template.Resource) (*Change, error) {

@@ -82,16 +82,18 @@ func All() map[string]*Type { return loaded() }
 // Property returns a property by its name.
 func (t *Type) Property(name string) (*Property, bool) { return find(t.Properties, name) }
 
-// Attribute tells whether a resource of the type has an attribute. Attributes of
-// nested names ("Endpoint.Address") are listed so. Some types answer for their
-// properties too.
+// Attribute tells whether GetAtt can ask a resource of the type for a name: an
+// attribute ("Arn", "Endpoint.Address"), or a property, or one within it. Whether a
+// property within another is there is known when it is asked.
 func (t *Type) Attribute(name string) bool {
 	for _, a := range t.Attributes {
 		if a.Name == name {
 			return true
 		}
 	}
-	return false
+	first, _, nested := strings.Cut(name, ".")
+	p, found := t.Property(first)
+	return found && (!nested || p.Kind.Form == 'd' || p.Kind.Form == '{' || p.Kind.Form == 'j')
 }
 
 func find(list []Property, name string) (*Property, bool) {

@@ -228,6 +228,8 @@ func TestCheck(t *testing.T) {
 		{"Resources: {A: {Type: 'Custom::VpcRestrictDefaultSG'}, B: {Type: 'AWS::Foo::Bar'}}", "Template format error: Unrecognized resource types: [Custom::VpcRestrictDefaultSG, AWS::Foo::Bar]"},
 		{"Resources: {A: {Type: 'AWS::CDK::Metadata', Properties: {Analytics: x}}}", ""},
 		{"Resources: {A: {Type: 'AWS::SNS::Topic'}}\nOutputs: {O: {Value: !GetAtt A.Foo}}", "Template error: resource A does not support attribute type Foo in Fn::GetAtt"},
+		{"Resources: {A: {Type: 'AWS::SNS::Topic'}}\nOutputs: {O: {Value: !GetAtt A.DisplayName}}", ""},
+		{"Resources: {A: {Type: 'AWS::SNS::Topic'}}\nOutputs: {O: {Value: !GetAtt A.DisplayName.X}}", "Template error: resource A does not support attribute type DisplayName.X in Fn::GetAtt"},
 		{"Resources: {A: {Type: 'AWS::SNS::Topic'}}\nOutputs: {O: {Value: !Sub '${A.Foo}'}}", "Template error: instance of Fn::Sub references invalid resource attribute A.Foo"},
 		{"Resources: {A: {Type: 'AWS::SNS::Topic', DeletionPolicy: Snapshot}}", "Template error: resource type AWS::SNS::Topic does not support deletion policy Snapshot"},
 	} {

@@ -126,7 +126,7 @@ func (m *Machine) restore(name string) {
 		m.record(name, &old, UpdateComplete, "")
 		step.Done = true
 	case now.Dirty || !template.Equal(now.Properties, old.Properties) || !slices.Equal(now.Tags, old.Tags) && kind.Tags != "":
-		m.record(name, now, UpdateInProgress, "")
+		m.begun(name, now, &old, "")
 		now.Dirty = true
 		m.order(Order{
 			Logical: name, Type: old.Type, Action: ActUpdate, PhysicalID: old.PhysicalID,

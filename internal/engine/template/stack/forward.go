@@ -49,7 +49,7 @@ func (m *Machine) lookup(name string) (template.Made, bool) {
 	if !found {
 		return template.Made{}, false
 	}
-	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes}, true
+	return template.Made{PhysicalID: r.PhysicalID, Attributes: r.Attributes, Properties: r.Properties}, true
 }
 
 // start makes, updates, replaces or leaves one resource.
@@ -169,13 +169,13 @@ func (m *Machine) change(r *template.Resource, kind *spec.Type, old *Resource, a
 	case worst == spec.Always:
 		m.replace(r.Name, kind, old, after, o)
 	case len(differences) > 0 || tags || old.Dirty:
-		m.record(r.Name, old, UpdateInProgress, "")
+		m.begun(r.Name, old, &after, "")
 		old.Dirty = true
 		o.Action, o.PhysicalID, o.After = ActUpdate, old.PhysicalID, after
 		o.Old = kind.WithTags(old.Properties, old.Tags)
 		m.order(o)
 	case metadata:
-		m.record(r.Name, old, UpdateInProgress, "")
+		m.begun(r.Name, old, &after, "")
 		after.Status = UpdateComplete
 		m.state.Resources[r.Name] = &after
 		m.record(r.Name, &after, UpdateComplete, "")
@@ -190,11 +190,11 @@ func (m *Machine) change(r *template.Resource, kind *spec.Type, old *Resource, a
 func (m *Machine) replace(name string, kind *spec.Type, old *Resource, after Resource, o Order) {
 	m.state.Run.Steps[name].Action = ActReplace
 	if m.state.Run.Start.DisableRollback {
-		m.record(name, old, UpdateInProgress, "")
+		m.begun(name, old, &after, "")
 		m.fail(name, "update", old, UpdateFailed, noReplacement)
 		return
 	}
-	m.record(name, old, UpdateInProgress, replacing)
+	m.begun(name, old, &after, replacing)
 	if own, same := kind.SameName(old.Properties, after.Properties); same {
 		m.fail(name, "update", old, UpdateFailed, fmt.Sprintf(
 			"CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", own))

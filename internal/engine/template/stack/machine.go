@@ -272,15 +272,26 @@ func (m *Machine) stack(s Status, reason string) {
 	m.out.Records = append(m.out.Records, Record{Logical: m.state.Name, PhysicalID: m.state.ID, Type: stackType, Status: s, Reason: reason})
 }
 
+// begun records that a resource is to become another: the event shows what it is to
+// be.
+func (m *Machine) begun(name string, now, after *Resource, reason string) {
+	m.record(name, now, UpdateInProgress, reason)
+	m.out.Records[len(m.out.Records)-1].Properties = after.shown()
+}
+
+// shown are the properties as events show them.
+func (r *Resource) shown() map[string]any {
+	if r.Shown != nil {
+		return r.Shown
+	}
+	return r.Properties
+}
+
 // record gives a resource a status and records it.
 func (m *Machine) record(name string, r *Resource, s Status, reason string) {
 	r.Status, r.Reason = s, reason
-	shown := r.Properties
-	if r.Shown != nil {
-		shown = r.Shown
-	}
 	m.out.Records = append(m.out.Records, Record{
-		Logical: name, PhysicalID: r.PhysicalID, Type: r.Type, Status: s, Reason: reason, Properties: shown,
+		Logical: name, PhysicalID: r.PhysicalID, Type: r.Type, Status: s, Reason: reason, Properties: r.shown(),
 	})
 }
 

@@ -61,6 +61,30 @@ Resources:
 	}
 }
 
+// TestEventProperties: an update's events show what is to be, a deletion's nothing.
+func TestEventProperties(t *testing.T) {
+	w := newWorld(t)
+	create(t, w, three, stack.Start{})
+	e, err := w.m.Update(deployment(three, map[string]string{"P": "y"}), stack.Start{Seed: "seed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := e.Records[1]; r.Status != stack.UpdateInProgress || r.PhysicalID != "a-1" || r.Properties["DisplayName"] != "y" {
+		t.Errorf("%+v", r)
+	}
+	if err := w.take(e, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.run()
+	e, err = w.m.Delete(stack.Start{Seed: "seed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := e.Records[1]; r.Status != stack.DeleteInProgress || r.Properties != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestRefusals: what is refused leaves the stack as it is.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)

@@ -168,7 +168,8 @@ type Record struct {
 	Type       string
 	Status     Status
 	Reason     string
-	// Properties are those of a resource's event, secrets masked; nil for the stack's.
+	// Properties are those of a resource's event, secrets masked: of an update what it
+	// is to be; nil for deletions and the stack's own events.
 	Properties map[string]any
 }
 
