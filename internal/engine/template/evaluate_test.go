@@ -127,6 +127,33 @@ Resources:
 	}
 }
 
+// TestGraph: what is refused before anything is made.
+func TestGraph(t *testing.T) {
+	for _, tc := range []struct{ text, want string }{
+		{"{A: {Type: T, DependsOn: B}, B: {Type: T, Properties: {X: !GetAtt C.X}}, C: {Type: T, Properties: {X: !Sub '${A}'}}, D: {Type: T, DependsOn: A}, E: {Type: T}}", "Circular dependency between resources: [A, B, C]"},
+		{"{A: {Type: T, Properties: {X: !Ref A}}}", "Circular dependency between resources: [A]"},
+		{"{A: {Type: T, DependsOn: B}, B: {Type: T, Condition: F}}", ""},
+		{"{A: {Type: T, Properties: {X: !Ref B}}, B: {Type: T, Condition: F}}", "Template format error: Unresolved resource dependencies [B] in the Resources block of the template"},
+		{"{A: {Type: T, Properties: {X: !If [F, !Ref B, y]}}, B: {Type: T, Condition: F}}", ""},
+		{"{A: {Type: T, Properties: {X: !If [F, !Ref B, y]}}, B: {Type: T, Properties: {X: !Ref A}}}", ""},
+		{"{A: {Type: T, Properties: {X: !FindInMap [M, a, !Ref 'AWS::Region']}}}", "Template error: Unable to get mapping for M::a::us-west-2"},
+		{"{A: {Type: T, Properties: {X: !FindInMap [M, a, !Ref B]}}, B: {Type: T}}", ""},
+		{"{A: {Type: T, Properties: {X: !If [F, !FindInMap [M, a, c], y]}}}", ""},
+	} {
+		s, err := parse(t, "Mappings: {M: {a: {b: c}}}\nConditions: {F: !Equals [a, b]}\nResources: "+tc.text).In(world)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if _, err := s.Graph(); err != nil {
+			got = err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.text, got, tc.want)
+		}
+	}
+}
+
 // TestGrowth: nested functions that multiply what they are given come to an end.
 func TestGrowth(t *testing.T) {
 	expr := "a"

@@ -14,7 +14,8 @@ type Graph struct {
 
 // Graph finds the dependencies of the present resources: Ref, GetAtt and Sub that
 // evaluation reaches, DependsOn. DependsOn on a resource whose condition is false is
-// ignored, a reference to one is an error. So is a cycle.
+// ignored, a reference to one is an error. So are a cycle, and a key that a mapping
+// doesn't have.
 func (s *Scope) Graph() (*Graph, error) {
 	g := &Graph{needs: map[string][]string{}}
 	ev := evaluator{scope: s}
@@ -32,6 +33,9 @@ func (s *Scope) Graph() (*Graph, error) {
 			}
 		}
 		visit := func(x *Expr) error {
+			if err := s.mapped(x); err != nil {
+				return err
+			}
 			for _, ref := range x.own() {
 				if _, isResource := s.Template.resources[ref.Name]; !isResource {
 					continue
@@ -56,6 +60,16 @@ func (s *Scope) Graph() (*Graph, error) {
 	return g, g.checkOutputs(s)
 }
 
+// mapped looks whether a mapping has what a FindInMap asks for, as far as that is
+// known.
+func (s *Scope) mapped(e *Expr) error {
+	if e.Fn != "Fn::FindInMap" {
+		return nil
+	}
+	_, err := s.Value(e, nil)
+	return err
+}
+
 // checkOutputs refuses outputs that refer to resources that are not present.
 func (g *Graph) checkOutputs(s *Scope) error {
 	for i := range s.Template.Outputs {
@@ -65,6 +79,9 @@ func (g *Graph) checkOutputs(s *Scope) error {
 		}
 		for _, e := range []*Expr{o.Value, o.Export} {
 			err := s.taken(e, func(x *Expr) error {
+				if err := s.mapped(x); err != nil {
+					return err
+				}
 				for _, ref := range x.own() {
 					if _, isResource := s.Template.resources[ref.Name]; isResource && !s.Present(ref.Name) {
 						return plainError(x.Pos, "Unresolved resource dependencies [%s] in the Outputs block of the template", ref.Name)

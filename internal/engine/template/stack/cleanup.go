@@ -14,7 +14,9 @@ func (m *Machine) doom(name string, r *Resource, wait string) *Doomed {
 // tell records what becomes of a doomed resource.
 func (m *Machine) tell(d *Doomed, s Status, reason string) {
 	m.record(d.Logical, &d.Resource, s, reason)
-	m.out.Records[len(m.out.Records)-1].Properties = nil // deletions don't show them
+	if m.state.Run.Kind == Update {
+		m.out.Records[len(m.out.Records)-1].Properties = nil // the cleanup of an update doesn't show them
+	}
 	if now := m.state.Resources[d.Logical]; now != nil && now.PhysicalID == d.Resource.PhysicalID {
 		now.Status, now.Reason = s, reason
 	}

@@ -358,7 +358,7 @@ func (m *Machine) failWhole(err error) {
 	case run.Start.DisableRollback:
 		m.rest(UpdateFailed, err.Error())
 	case run.Kind == Create:
-		m.giveUp(strings.TrimSuffix(err.Error(), ".") + ". ")
+		m.giveUp(err.Error() + ". ") // also after a period, as AWS
 	default:
 		m.back(UpdateRollback, err.Error())
 	}

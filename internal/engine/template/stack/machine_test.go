@@ -61,7 +61,7 @@ Resources:
 	}
 }
 
-// TestEventProperties: an update's events show what is to be, a deletion's nothing.
+// TestEventProperties: an update's events show what is to be, its cleanup's nothing.
 func TestEventProperties(t *testing.T) {
 	w := newWorld(t)
 	create(t, w, three, stack.Start{})
@@ -76,11 +76,17 @@ func TestEventProperties(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run()
+	change(t, w, replaced, stack.Start{})
+	for _, r := range w.records {
+		if r.Status == stack.DeleteInProgress && r.Properties != nil {
+			t.Errorf("%+v", r)
+		}
+	}
 	e, err = w.m.Delete(stack.Start{Seed: "seed"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := e.Records[1]; r.Status != stack.DeleteInProgress || r.Properties != nil {
+	if r := e.Records[1]; r.Status != stack.DeleteInProgress || r.Properties == nil && r.Logical != "D" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -169,7 +169,8 @@ type Record struct {
 	Status     Status
 	Reason     string
 	// Properties are those of a resource's event, secrets masked: of an update what it
-	// is to be; nil for deletions and the stack's own events.
+	// is to be; nil in an update's cleanup and for the stack's own events. AWS's event ids
+	// are LOGICAL-STATUS-TIME, LOGICAL-UUID in an update's cleanup, a UUID for the stack.
 	Properties map[string]any
 }
 

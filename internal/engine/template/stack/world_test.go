@@ -20,7 +20,9 @@ type world struct {
 	fail   map[string]string // reason, by "action Logical"
 	queue  []stack.Order
 	lines  []string // the transcript
-	tokens map[string]bool
+	// records are what the transcript was made of.
+	records []stack.Record
+	tokens  map[string]bool
 	// restart stores and loads the state before each order.
 	restart bool
 	// store marshals the state before each order, as a driver would.
@@ -61,6 +63,7 @@ func (w *world) reload() {
 }
 
 func (w *world) take(e stack.Effects, err error) error {
+	w.records = append(w.records, e.Records...)
 	for _, r := range e.Records {
 		line := fmt.Sprintf("%s %s", r.Logical, r.Status)
 		if r.PhysicalID != "" && r.Logical != "s" {
