@@ -21,7 +21,8 @@
 //   - To store state and records together, before orders go out. After a restart, Load
 //     of the stored state goes on: Resume returns the orders that were not reported.
 //     They may have been carried out: creations must find what they made before,
-//     by the order's Token, Name or PhysicalID.
+//     by the order's Token (one of its kind in the stack), Name or PhysicalID; a deletion
+//     of what is not there is done.
 //   - To report every order, a cancelled one too, with the id of what exists. Reports may
 //     come in any order, and twice.
 //   - To give ids and times to the records; the machine knows no clock. Start.Seed is the
@@ -32,8 +33,11 @@
 //     missing.
 //   - To ask before it starts: parameters (template.Values), rules (Scope.CheckRules),
 //     capabilities (spec.Capabilities), exports that are imported (Scope.Imports, put
-//     into the environment), termination protection, permissions. Errors of Create,
+//     into the environment; a missing one fails the operation, not the call), termination protection, permissions. Errors of Create,
 //     Update and the others are refusals of the call, in AWS's words: nothing changed.
+//
+// Types that are nobody's service (AWS::CDK::Metadata) are orders too, done at once with
+// the order's Name as their id.
 //
 // A creation whose orders are all done at once is at rest when Handle returns the last
 // time, so a caller that carries orders out before it answers makes clients wait for
