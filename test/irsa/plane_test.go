@@ -123,22 +123,7 @@ func (m *machine) cluster(t testing.TB, name, region string) *plane {
 		Program: func(program string) string { return filepath.Join(m.bin, program) },
 		Socket:  "api-" + name, GC: gc.Default,
 	}}
-	must(t, netns.Create(p.NetNS))
-	t.Cleanup(func() { netns.Delete(p.NetNS) })
-	must(t, netns.Do(p.NetNS, func() error {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		address, err := netlink.ParseAddr(p.Private[0].String() + "/32")
-		if err != nil {
-			return err
-		}
-		if err := netlink.AddrAdd(lo, address); err != nil {
-			return err
-		}
-		return netlink.LinkSetUp(lo)
-	}))
+	place(t, p.NetNS, p.Private[0].String()+"/32")
 	var err error
 	p.pki, err = p.Prepare(time.Now())
 	must(t, err)
@@ -150,6 +135,27 @@ func (m *machine) cluster(t testing.TB, name, region string) *plane {
 	p.client = p.api.Client()
 	p.ready(t)
 	return p
+}
+
+// place makes a network namespace with an address on its loopback device.
+func place(t testing.TB, path, address string) {
+	t.Helper()
+	must(t, netns.Create(path))
+	t.Cleanup(func() { netns.Delete(path) })
+	must(t, netns.Do(path, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		a, err := netlink.ParseAddr(address)
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(lo, a); err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(lo)
+	}))
 }
 
 // run starts the API server, anew if it is to run otherwise than before.

@@ -152,3 +152,28 @@ func TestEveryNamespaceHasTheCertificate(t *testing.T) {
 	}
 	shown("new")
 }
+
+// BenchmarkHandler is the webhook's own share of what it adds to a pod's creation.
+func BenchmarkHandler(b *testing.B) {
+	account := ReadAccount(map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/r"})
+	h := &Handler{
+		Settings: Settings{Region: "us-west-2", CA: true}, Log: slog.New(slog.DiscardHandler), Associated: func(string, string) bool { return false },
+		Account: func(context.Context, string, string) (Account, error) { return account, nil },
+	}
+	pod, err := json.Marshal(&corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: metav1.ObjectMeta{Name: "my-shell", Namespace: "default", Labels: map[string]string{"run": "my-shell"}},
+		Spec: corev1.PodSpec{ServiceAccountName: "reader", Containers: []corev1.Container{{Name: "my-shell", Image: "amazonlinux", Env: []corev1.EnvVar{{Name: "A", Value: "b"}}}}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	review := `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1","namespace":"default","object":` + string(pod) + `}}`
+	for b.Loop() {
+		r := httptest.NewRequest("POST", "/mutate", strings.NewReader(review))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+}
