@@ -9,16 +9,17 @@ import (
 // accessEntry moves the nodes from aws-auth to an access entry, and the cluster to a
 // mode in which aws-auth no longer counts: they live on.
 func (h *house) accessEntry(t *testing.T) {
-	role := h.host.Must(t, "aws iam list-roles --query \"Roles[?contains(RoleName,'NodeInstanceRole')].Arn\" --output text", ":role/")
+	host := h.host.AWS(t, "1") // Debian's version 2 is older than access entries
+	role := host.Must(t, "aws iam list-roles --query \"Roles[?contains(RoleName,'NodeInstanceRole')].Arn\" --output text", ":role/")
 	mode := func(to string) {
 		t.Helper()
-		h.host.Must(t, "aws eks update-cluster-config --name cluster --access-config authenticationMode="+to)
-		h.host.Soon(t, 10*time.Second, "aws eks describe-cluster --name cluster --query 'cluster.[status,accessConfig.authenticationMode]' --output text", "ACTIVE\t"+to)
+		host.Must(t, "aws eks update-cluster-config --name cluster --access-config authenticationMode="+to)
+		host.Soon(t, 20*time.Second, "aws eks describe-cluster --name cluster --query 'join(`/`,cluster.[status,accessConfig.authenticationMode,`x`])' --output text", "ACTIVE/"+to+"/x")
 	}
 	node := h.as(t, h.nodes[0])
 	node.Must(t, "k auth whoami", "system:bootstrappers")
 	mode("API_AND_CONFIG_MAP")
-	h.host.Must(t, "aws eks create-access-entry --cluster-name cluster --type EC2_LINUX --principal-arn "+role, "system:node:{{EC2PrivateDNSName}}", "system:nodes")
+	host.Must(t, "aws eks create-access-entry --cluster-name cluster --type EC2_LINUX --principal-arn "+role, "system:node:{{EC2PrivateDNSName}}", "system:nodes")
 	mode("API")
 	if out := node.Must(t, "k auth whoami", "system:node:"+h.nodes[0].Name, "system:nodes"); strings.Contains(out, "system:bootstrappers") {
 		t.Errorf("the node is still known by aws-auth:\n%s", out)
@@ -26,7 +27,7 @@ func (h *house) accessEntry(t *testing.T) {
 
 	// Who a token is lasts ten seconds: a renewal after that is by the entry.
 	renewed := func() string {
-		return h.host.Must(t, "kubectl get lease -n kube-node-lease -o jsonpath='{range .items[*]}{.spec.renewTime} {end}'")
+		return host.Must(t, "kubectl get lease -n kube-node-lease -o jsonpath='{range .items[*]}{.spec.renewTime} {end}'")
 	}
 	time.Sleep(12 * time.Second)
 	before := strings.Fields(renewed())
@@ -39,7 +40,7 @@ func (h *house) accessEntry(t *testing.T) {
 			t.Fatalf("leases renewed at %v, then at %v", before, after)
 		}
 	}
-	h.host.Must(t, "kubectl get pods", "web-0   1/1     Running   0", "web-1   1/1     Running   0")
-	h.host.Refused(t, "aws eks associate-access-policy --cluster-name cluster --principal-arn "+role+
+	host.Must(t, "kubectl get pods", "web-0   1/1     Running   0", "web-1   1/1     Running   0")
+	host.Refused(t, "aws eks associate-access-policy --cluster-name cluster --principal-arn "+role+
 		" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy --access-scope type=cluster", `This operation can only be performed on Access Entries with a type of "STANDARD".`)
 }
