@@ -24,8 +24,14 @@ import (
 // grounded is a daemon with a network and its EC2 API, and nothing else.
 func grounded(t *testing.T) *Daemon {
 	t.Helper()
-	d := &Daemon{network: vpctest.Open(t), started: time.Now(), store: store.NewMemory()}
-	t.Cleanup(d.store.Close)
+	s := store.NewMemory()
+	t.Cleanup(s.Close)
+	return groundedOn(t, s)
+}
+
+func groundedOn(t *testing.T, s *store.Store) *Daemon {
+	t.Helper()
+	d := &Daemon{network: vpctest.Open(t), started: time.Now(), store: s}
 	d.config = Default(t.TempDir(), d.network.RunDir)
 	d.config.VPC, d.config.Public = d.network.VPC, d.network.Public
 	d.addresses = ipam.New(d.store, d.network.Ranges())

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/dns"
@@ -29,13 +31,19 @@ import (
 func waylaid(t *testing.T) (d *Daemon, ctx context.Context) {
 	t.Helper()
 	d = grounded(t)
+	return d, d.openDoorsFor(t, http.HandlerFunc(d.sayWay))
+}
+
+// openDoorsFor opens the daemon's network to a front door, until the test ends.
+func (d *Daemon) openDoorsFor(t *testing.T, handler http.Handler) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() {
 		cancel()
 		d.running.Wait()
 		d.closeGroups()
 	})
-	d.withWays()
+	d.withWays(handler)
 	if err := errors.Join(d.openGroups(ctx), d.openWays(ctx)); err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +60,24 @@ func waylaid(t *testing.T) (d *Daemon, ctx context.Context) {
 		}
 		d.running.Go(func() { d.ways.serve(ctx, l) })
 	}
-	return d, ctx
+	return ctx
 }
 
-// withWays makes ways whose front door is a plain server.
-func (d *Daemon) withWays() {
+// sayWay answers a call with the way by which it came.
+func (d *Daemon) sayWay(w http.ResponseWriter, r *http.Request) {
+	way, open := d.ways.of(r.Context().Value(http.LocalAddrContextKey).(net.Addr))
+	if !open {
+		panic(http.ErrAbortHandler)
+	}
+	id, policies := "-", 0
+	if way.Endpoint != nil {
+		id, policies = way.Endpoint.ID, len(way.Endpoint.Policy.Sources()[0].Policy.Document().Statements)
+	}
+	fmt.Fprintf(w, "%s|%s|%d", way.Only, id, policies)
+}
+
+// withWays makes ways to a front door.
+func (d *Daemon) withWays(handler http.Handler) {
 	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC)})
 	d.names.SetAddrs("*.amazonaws.com", []netip.Addr{d.network.Front()}, dns.Inside, dns.Outside)
 	d.ways = ways{network: d.network, names: d.names, vpcARN: d.config.vpcARN}
@@ -67,19 +88,7 @@ func (d *Daemon) withWays() {
 	}
 	d.ways.close = func(a netip.Addr) error { delete(open, a); return nil }
 	d.ways.serve = func(ctx context.Context, l net.Listener) {
-		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			way, open := d.ways.of(r.Context().Value(http.LocalAddrContextKey).(net.Addr))
-			if !open {
-				panic(http.ErrAbortHandler)
-			}
-			id, policies := "-", 0
-			if way.Endpoint != nil {
-				id, policies = way.Endpoint.ID, len(way.Endpoint.Policy.Sources()[0].Policy.Document().Statements)
-			}
-			fmt.Fprintf(w, "%s|%s|%d", way.Only, id, policies)
-		})}
-		go func() { <-ctx.Done(); s.Close() }()
-		_ = s.Serve(l)
+		_ = front.Serve(ctx, l, &tls.Config{}, handler, nil, 0)
 	}
 }
 
@@ -205,7 +214,7 @@ func TestWaysAfterACrash(t *testing.T) {
 	if err := d.ec2.PutVPCEndpoint(ctx, e); err != nil {
 		t.Fatal(err)
 	}
-	d.withWays()
+	d.withWays(http.HandlerFunc(d.sayWay))
 	if err := d.openWays(ctx); err != nil {
 		t.Fatal(err)
 	}
