@@ -40,7 +40,7 @@ func (s *Service) makeFamilies(st *store.Store) {
 	s.endpointFamily = &family[VPCEndpoint]{endpointKind, "vpc-endpoint", store.NewTable[VPCEndpoint](st, "ec2/vpc-endpoint"),
 		func(e *VPCEndpoint) *map[string]string { return &e.Tags }, s.endpointKey}
 	s.families = []relatives{
-		s.listFamily, s.eniFamily, s.flowFamily, s.endpointFamily,
+		s.listFamily, s.eniFamily, s.flowFamily, s.endpointFamily, ruleFamily{s},
 		s.templateFamily, s.keyFamily, s.vpcFamily, s.subnetFamily, s.groupFamily, s.instanceFamily, s.tableFamily, s.gatewayFamily, s.natFamily, s.addressFamily, s.aclFamily,
 	}
 }

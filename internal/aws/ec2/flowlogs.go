@@ -14,6 +14,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/flowlog"
+	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -103,6 +104,7 @@ func (s *Service) addFlowLogs(svc *api.Service) {
 		}
 		return needs
 	})
+	keyed(svc, "CreateFlowLogs", func(*ec2.CreateFlowLogsInput, string) policy.Values { return policy.Values{} })
 	api.Add(svc, "DescribeFlowLogs", s.DescribeFlowLogs, nil)
 	api.Add(svc, "DeleteFlowLogs", s.DeleteFlowLogs, func(_ context.Context, in *ec2.DeleteFlowLogsInput) []string {
 		return s.arns("vpc-flow-log", in.FlowLogIds...)
@@ -241,7 +243,7 @@ func (s *Service) canBeLogged(t types.FlowLogsResourceType, id string) (known bo
 // wantedFlowLog checks a request and makes a flow log of it, without id and
 // resource.
 func (s *Service) wantedFlowLog(in *ec2.CreateFlowLogsInput) (FlowLog, error) {
-	tags, err := newTags(in.TagSpecifications, types.ResourceTypeVpcFlowLog)
+	tags, err := tagsFor(types.ResourceTypeVpcFlowLog, in.TagSpecifications)
 	if err != nil {
 		return FlowLog{}, err
 	}

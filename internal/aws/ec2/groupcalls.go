@@ -27,7 +27,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 	if err := checkNewGroup(name, description); err != nil {
 		return nil, err
 	}
-	named, err := newTags(in.TagSpecifications, types.ResourceTypeSecurityGroup)
+	named, err := tagsFor(types.ResourceTypeSecurityGroup, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
@@ -162,33 +162,4 @@ func (s *Service) checkGroupNames(names []string) error {
 		}
 	}
 	return nil
-}
-
-// newTags reads the tags for what a call makes, which is of one type.
-func newTags(specifications []types.TagSpecification, of types.ResourceType) (map[string]string, error) {
-	var tags map[string]string
-	for _, spec := range specifications {
-		if spec.ResourceType != of {
-			return nil, invalid("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
-		}
-		for _, t := range spec.Tags {
-			key := aws.ToString(t.Key)
-			switch _, twice := tags[key]; {
-			case twice:
-				return nil, invalid("Duplicate tag key '%s' specified.", key)
-			case key == "" || len(key) > 128 || len(aws.ToString(t.Value)) > 256:
-				return nil, invalid("Tag key '%s' or its value is too short or too long: a key has 1 to 128 characters, a value up to 256.", key)
-			case strings.HasPrefix(strings.ToLower(key), "aws:"):
-				return nil, invalid("Tag keys starting with 'aws:' are reserved for internal use")
-			}
-			if tags == nil {
-				tags = map[string]string{}
-			}
-			tags[key] = aws.ToString(t.Value)
-		}
-	}
-	if len(tags) > 50 {
-		return nil, api.Errorf(http.StatusBadRequest, "TagLimitExceeded", "More than 50 tags specified.")
-	}
-	return tags, nil
 }

@@ -56,6 +56,7 @@ func (s *Service) addGroupCalls(svc *api.Service) {
 		}
 		return attributeKey(key, "GroupSet", in.Groups...)
 	})
+	s.addGroupLists(svc)
 	s.addTagNeeds(svc)
 }
 
@@ -85,21 +86,21 @@ func (s *Service) addListCalls(svc *api.Service) {
 	})
 }
 
-// addTagNeeds: tags at creation need the permission to tag what is made.
+// addTagNeeds: tags at creation need the permission to tag what is made, and give the
+// key by which policies let them be given only so.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
 func (s *Service) addTagNeeds(svc *api.Service) {
-	api.WithNeeds(svc, "CreateSecurityGroup", func(_ context.Context, in *ec2.CreateSecurityGroupInput) []api.Need {
-		return s.taggingOf("security-group", in.TagSpecifications)
-	})
-	api.WithNeeds(svc, "CreateManagedPrefixList", func(_ context.Context, in *ec2.CreateManagedPrefixListInput) []api.Need {
-		return s.taggingOf("prefix-list", in.TagSpecifications)
-	})
-	api.WithNeeds(svc, "AuthorizeSecurityGroupIngress", func(_ context.Context, in *ec2.AuthorizeSecurityGroupIngressInput) []api.Need {
-		return s.taggingOf("security-group-rule", in.TagSpecifications)
-	})
-	api.WithNeeds(svc, "AuthorizeSecurityGroupEgress", func(_ context.Context, in *ec2.AuthorizeSecurityGroupEgressInput) []api.Need {
-		return s.taggingOf("security-group-rule", in.TagSpecifications)
-	})
+	tagged[ec2.CreateSecurityGroupInput](s, svc, "CreateSecurityGroup", "security-group")
+	tagged[ec2.CreateManagedPrefixListInput](s, svc, "CreateManagedPrefixList", "prefix-list")
+	tagged[ec2.AuthorizeSecurityGroupIngressInput](s, svc, "AuthorizeSecurityGroupIngress", "security-group-rule")
+	tagged[ec2.AuthorizeSecurityGroupEgressInput](s, svc, "AuthorizeSecurityGroupEgress", "security-group-rule")
+}
+
+// tagged adds what tags at creation need to an operation without other needs or keys.
+func tagged[I any](s *Service, svc *api.Service, name, kind string) {
+	specified := fieldOf[I, []types.TagSpecification]("TagSpecifications")
+	api.WithNeeds(svc, name, func(_ context.Context, in *I) []api.Need { return s.taggingOf(kind, specified(in)) })
+	keyed(svc, name, func(*I, string) policy.Values { return policy.Values{} })
 }
 
 func (s *Service) taggingOf(kind string, specs []types.TagSpecification) []api.Need {
@@ -143,32 +144,22 @@ func (s *Service) listARNs(id *string) []string {
 	return s.arns("prefix-list", aws.ToString(id))
 }
 
-// ofGroups answers for the condition keys of rules and interfaces, which are not all
-// in a table of their own.
+// ofGroups answers for the condition keys of interfaces, which are not all in a table
+// of their own.
 func (s *Service) ofGroups(arn, key string) (v policy.Values, ours bool) {
 	kind, id, _ := strings.Cut(arn[strings.LastIndexByte(arn, ':')+1:], "/")
-	var tags map[string]string
-	own := map[string]string{}
-	switch kind {
-	case "security-group-rule":
-		for _, g := range s.groups.List("") {
-			for _, r := range g.Rules {
-				if r.ID == id {
-					tags = r.Tags
-				}
-			}
-		}
-	case "network-interface":
-		if n, ok := s.NetworkInterface(id); ok {
-			tags, own = n.Tags, map[string]string{
-				"ec2:networkinterfaceid": n.ID, "ec2:vpc": s.arn("vpc", n.VPC), "ec2:subnet": s.arn("subnet", n.Subnet), "ec2:availabilityzone": n.Zone,
-			}
-		}
-	default:
+	if kind != "network-interface" {
 		return policy.Values{}, false
 	}
+	n, ok := s.NetworkInterface(id)
+	if !ok {
+		return policy.Values{}, true
+	}
+	own := map[string]string{
+		"ec2:networkinterfaceid": n.ID, "ec2:vpc": s.arn("vpc", n.VPC), "ec2:subnet": s.arn("subnet", n.Subnet), "ec2:availabilityzone": n.Zone,
+	}
 	if name, isTag := strings.CutPrefix(key, "aws:resourcetag/"); isTag {
-		return api.TagValue(tags, name), true
+		return api.TagValue(n.Tags, name), true
 	}
 	if value := own[key]; value != "" {
 		return policy.One(value), true
