@@ -165,5 +165,22 @@ func Preflight(stateDir, runDir string) []preflight.Check {
 	if Running(runDir) {
 		needs.Listen = "" // the port is ours
 	}
-	return append(checks, preflight.Run(needs)...)
+	checks = append(checks, preflight.Run(needs)...)
+	if err == nil {
+		checks = append(checks, c.ranges())
+	}
+	return checks
+}
+
+// ranges checks that the machine does not use the network's addresses itself.
+func (c Config) ranges() preflight.Check {
+	check := preflight.Check{Name: "address ranges", Err: c.CheckNetwork()}
+	lines := hint.Lines(check.Err)
+	if len(lines) == 0 {
+		return check
+	}
+	if check.Mend = lines[0]; c.Kept() {
+		check.Mend = "eksact down --purge, then " + check.Mend + ": a network that was made can't be moved"
+	}
+	return check
 }

@@ -122,15 +122,14 @@ func (h *instance) ipv6(t *testing.T) {
 	for _, from := range []string{"node", "pod"} { // not enabled
 		h.host.Refused(t, on(from, second+"meta-data/instance-id"), "403")
 	}
-	h.modify(t, "--http-protocol-ipv6 enabled")
+	h.modify(t, "--http-protocol-ipv6 enabled --http-put-response-hop-limit 1")
+	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.modify(t, "--http-put-response-hop-limit 2")
 	for _, from := range []string{"node", "pod"} {
 		h.host.Must(t, on(from, second+"meta-data/instance-id"), h.node.ID+" 200")
 		h.host.Must(t, on(from, first+"meta-data/instance-id"), " 401")
 	}
-	h.modify(t, "--http-put-response-hop-limit 1")
-	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
-	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
-	h.modify(t, "--http-put-response-hop-limit 2")
 
 	const rule = "--in-interface eni+ --destination fd00:ec2::254/128 --jump DROP"
 	h.host.Must(t, on("node", "ip6tables --insert FORWARD 1 "+rule))
