@@ -111,6 +111,9 @@ func (d *Daemon) serveCluster(ctx context.Context, k *cluster) error {
 	if err := k.plane.WaitReady(ctx, nil); err != nil {
 		return err
 	}
+	if err := d.deleteGoneNodes(ctx, k.client); err != nil {
+		slog.Error("nodes that are no more are not forgotten", "cluster", k.record.Name, "error", err)
+	}
 	var dns *controlplane.CoreDNS
 	if k.record.Facts == nil { // it is new; later its DNS is the user's, or an add-on
 		dns = &controlplane.CoreDNS{Image: build.CoreDNS}

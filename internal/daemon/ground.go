@@ -16,6 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/vpc"
@@ -124,15 +125,11 @@ func (g *ground) Stop(ctx context.Context, instance string) error {
 
 // Start implements ec2.Ground.
 func (g *ground) Start(ctx context.Context, instance string) error {
-	return g.do(ctx, instance, ec2.Pending, func(ctx context.Context, k *cluster, i ec2.Instance) error {
+	return g.do(ctx, instance, ec2.Pending, func(_ context.Context, k *cluster, i ec2.Instance) error {
 		if i.State != ec2.Pending {
 			return nil
 		}
-		if err := g.d.ec2.SetState(ctx, instance, ec2.Running, ""); err != nil {
-			return err
-		}
-		i.State = ec2.Running
-		return g.d.startNode(k.live, k, i)
+		return g.d.bringUp(k.live, k, instance)
 	})
 }
 
@@ -146,12 +143,36 @@ func (g *ground) Terminate(ctx context.Context, instance string) error {
 		if err := g.d.terminate(ctx, i); err != nil {
 			return err
 		}
-		err := k.client.CoreV1().Nodes().Delete(ctx, i.PrivateDNS, metav1.DeleteOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
+		return deleteNode(ctx, k.client, i.PrivateDNS)
 	})
+}
+
+func deleteNode(ctx context.Context, client kubernetes.Interface, name string) error {
+	err := client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// deleteGoneNodes has Kubernetes forget nodes whose instances are no more: of those that
+// were terminated while nobody could tell it.
+func (d *Daemon) deleteGoneNodes(ctx context.Context, client kubernetes.Interface) error {
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes.Items {
+		path := strings.Split(n.Spec.ProviderID, "/") // aws:///us-west-2a/i-0123456789abcdef0
+		id := path[len(path)-1]
+		if i, ok := d.ec2.Instance(id); !strings.HasPrefix(id, "i-") || ok && i.State != ec2.Terminated {
+			continue
+		}
+		if err := deleteNode(ctx, client, n.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // do records an instance's next state and runs what an order asks for: one after

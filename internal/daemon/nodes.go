@@ -144,14 +144,33 @@ func (d *Daemon) allInstancesOf(cluster string) []ec2.Instance {
 	return slices.DeleteFunc(d.ec2.Instances(), func(i ec2.Instance) bool { return i.State == ec2.Terminated || clusterOf(i) != cluster })
 }
 
+// startNodesOf starts a cluster's nodes, those too whose start was cut short.
 func (d *Daemon) startNodesOf(ctx context.Context, k *cluster) {
 	for _, record := range d.instancesOf(k.record.Name) {
 		d.running.Go(func() {
-			if err := d.startNode(ctx, k, record); err != nil {
+			defer d.ground.machines.lock(record.ID)()
+			if err := d.bringUp(ctx, k, record.ID); err != nil {
 				slog.Error("a node can't be started", "node", record.ID, "error", err)
 			}
 		})
 	}
+}
+
+// bringUp starts the machine of an instance that is to run, with its lock held. One
+// that was pending runs from then on.
+func (d *Daemon) bringUp(ctx context.Context, k *cluster, id string) error {
+	i, _ := d.ec2.Instance(id)
+	switch i.State {
+	case ec2.Running:
+	case ec2.Pending:
+		if err := d.ec2.SetState(ctx, id, ec2.Running, ""); err != nil {
+			return err
+		}
+		i.State = ec2.Running
+	default: // an order has come before
+		return nil
+	}
+	return d.startNode(ctx, k, i)
 }
 
 // startNode makes the instance's machine, or adopts the one that runs.
