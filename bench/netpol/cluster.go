@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,8 +30,10 @@ type cluster struct {
 	*kubernetes.Clientset
 	image  string
 	nodes  []string
-	server string // its address
-	near   string // that of a server on the client's own node
+	server string     // its address
+	near   string     // that of a server on the client's own node
+	events chan event // what arrives at server
+	ends   []*exec.Cmd
 }
 
 func connect(ctx context.Context, image string) (*cluster, error) {
@@ -62,11 +66,18 @@ func connect(ctx context.Context, image string) (*cluster, error) {
 	if c.near, err = c.start(ctx, "near", c.nodes[1], nil); err != nil {
 		return nil, err
 	}
-	_, err = c.start(ctx, "client", c.nodes[1], map[string]string{"allowed": "no"})
-	return c, err
+	if _, err = c.start(ctx, "client", c.nodes[1], map[string]string{"allowed": "no"}); err != nil {
+		return nil, err
+	}
+	c.events = make(chan event, 1000)
+	return c, errors.Join(c.serve(ctx, "server", c.events), c.serve(ctx, "near", nil))
 }
 
 func (c *cluster) remove() {
+	for _, cmd := range c.ends {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
 	if err := c.CoreV1().Namespaces().Delete(context.Background(), namespace, metav1.DeleteOptions{}); err != nil {
 		fmt.Fprintln(os.Stderr, "netpol:", err)
 	}
@@ -110,6 +121,38 @@ func (c *cluster) agent(ctx context.Context, pod string, args ...string) *exec.C
 	cmd := exec.CommandContext(ctx, "kubectl", append([]string{"exec", "--namespace", namespace, pod, "--", "/agent"}, args...)...)
 	cmd.Stderr = os.Stderr
 	return cmd
+}
+
+// run starts the agent in a pod, until the end: killing kubectl would not end it.
+func (c *cluster) run(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	c.ends = append(c.ends, cmd)
+	return nil
+}
+
+// serve has a pod accept connections and, on events, tell what arrives.
+func (c *cluster) serve(ctx context.Context, pod string, events chan<- event) error {
+	cmd := c.agent(ctx, pod, "serve")
+	if events == nil {
+		return c.run(cmd)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer close(events)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			var kind string
+			var ns int64
+			if _, err := fmt.Sscan(lines.Text(), &kind, &ns); err == nil {
+				events <- event{kind, time.Unix(0, ns)}
+			}
+		}
+	}()
+	return c.run(cmd)
 }
 
 // label sets a label of pod client.

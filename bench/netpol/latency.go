@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"slices"
+	"strconv"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -21,38 +20,42 @@ func (o options) latency(ctx context.Context, c *cluster) error {
 	if err := c.create(ctx, from("base", map[string]string{"name": "server"}, map[string]string{"allowed": "yes"})); err != nil {
 		return err
 	}
-	w, err := c.watch(ctx)
-	if err != nil {
+	if err := c.run(c.agent(ctx, "client", "send", c.server)); err != nil {
 		return err
 	}
-	defer w.end()
 
-	fmt.Printf("\n| %s, pods | policies | policy written p50 | p99 | label changed p50 | p99 | memory |\n", o.engine)
-	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	o.table("pods | policies | changes | policy written p50 | p99 | label changed p50 | p99 | memory")
 	have := 0
 	for _, size := range o.sizes {
 		if err := c.populate(ctx, have, size); err != nil {
 			return err
 		}
 		have = size
-		if err := w.settled(); err != nil {
+		if err := c.settled(); err != nil {
 			return err
 		}
-		policy, label, err := o.changes(ctx, c, w)
+		policy, label, err := o.changes(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%d pods: %w", size, err)
 		}
-		fmt.Printf("| %d | %d | %s | %s | %s | %s | %s |\n", size, size/10+1,
+		o.row(strconv.Itoa(size), strconv.Itoa(size/10+1), strconv.Itoa(len(policy)+len(label)),
 			ms(at(policy, 50)), ms(at(policy, 99)), ms(at(label, 50)), ms(at(label, 99)), o.memory())
 	}
 	return nil
 }
 
+// A slow engine's changes are made for so long, but so many rounds at least.
+const (
+	patience = time.Minute
+	least    = 10
+)
+
 // changes opens and closes the way from client to server, by policies and by the
 // client's label, and returns how long each took.
-func (o options) changes(ctx context.Context, c *cluster, w *watcher) (policy, label []time.Duration, err error) {
+func (o options) changes(ctx context.Context, c *cluster) (policy, label []time.Duration, err error) {
 	extra := from("extra", map[string]string{"name": "server"}, map[string]string{"name": "client"})
-	for range o.rounds {
+	end := time.Now().Add(patience)
+	for round := 0; round < o.rounds && (round < least || time.Now().Before(end)); round++ {
 		for _, change := range []struct {
 			do   func() error
 			want string
@@ -68,7 +71,7 @@ func (o options) changes(ctx context.Context, c *cluster, w *watcher) (policy, l
 			if err := change.do(); err != nil {
 				return nil, nil, err
 			}
-			took, err := w.next(change.want, time.Now())
+			took, err := c.next(change.want, time.Now())
 			if err != nil {
 				return nil, nil, err
 			}
@@ -84,52 +87,14 @@ type event struct {
 	at   time.Time
 }
 
-// watcher reads from the server when datagrams begin and cease to arrive.
-type watcher struct {
-	events chan event
-	ends   []*exec.Cmd
-}
-
-func (c *cluster) watch(ctx context.Context) (*watcher, error) {
-	w := &watcher{events: make(chan event, 100)}
-	server := c.agent(ctx, "server", "serve")
-	out, err := server.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := server.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(w.events)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var kind string
-			var ns int64
-			if _, err := fmt.Sscan(lines.Text(), &kind, &ns); err == nil {
-				w.events <- event{kind, time.Unix(0, ns)}
-			}
-		}
-	}()
-	client := c.agent(ctx, "client", "send", c.server)
-	w.ends = []*exec.Cmd{server, client}
-	return w, client.Start()
-}
-
-func (w *watcher) end() {
-	for _, cmd := range w.ends {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
-}
-
 // next waits for datagrams to begin ("start") or cease ("stop") and returns when
 // that was, from began on. What was enforced before its write was acknowledged took
 // no time.
-func (w *watcher) next(kind string, began time.Time) (time.Duration, error) {
+func (c *cluster) next(kind string, began time.Time) (time.Duration, error) {
 	limit := time.After(30 * time.Second)
 	for {
 		select {
-		case e, ok := <-w.events:
+		case e, ok := <-c.events:
 			switch {
 			case !ok:
 				return 0, fmt.Errorf("the server ended")
@@ -144,11 +109,11 @@ func (w *watcher) next(kind string, began time.Time) (time.Duration, error) {
 
 // settled waits until nothing arrives, which is so where the base policy is
 // enforced, and has been so for a second.
-func (w *watcher) settled() error {
+func (c *cluster) settled() error {
 	arriving := false
 	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); {
 		select {
-		case e, ok := <-w.events:
+		case e, ok := <-c.events:
 			if !ok {
 				return fmt.Errorf("the server ended")
 			}

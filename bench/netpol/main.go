@@ -3,8 +3,12 @@
 // what a pod's start costs, what memory the enforcing programs take. It prints
 // Markdown.
 //
-//	go run ./bench/netpol -engine NAME [-pods 100,1000,10000] [-rounds 50]
-//	    [-only latency,path,start] [-processes 'eksact serve']
+//	go run ./bench/netpol -engine NAME [-pods 100,1000,10000] [-rounds 50] [-runs 5]
+//	    [-only path,start,latency] [-processes 'eksact serve']
+//
+// A measure that fails is a row that says so, and the next one is taken; the command
+// then ends with 1. Changes that take long are made less often: as many as a minute
+// has room for, ten at least.
 //
 // It talks to the cluster of the current kubeconfig and knows nothing of who
 // enforces: NAME is for the table. scripts/bench-netpol runs it on clusters of
@@ -20,6 +24,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -28,12 +33,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 type options struct {
 	engine    string
 	sizes     []int
 	rounds    int
+	runs      int
 	only      []string
 	processes []string
 	image     string
@@ -44,7 +51,8 @@ func main() {
 	flag.StringVar(&o.engine, "engine", "eksact", "who enforces, for the table")
 	sizes := flag.String("pods", "100,1000,10000", "numbers of pods among which a change is made")
 	flag.IntVar(&o.rounds, "rounds", 50, "changes of each kind")
-	only := flag.String("only", "latency,path,start", "what to measure")
+	flag.IntVar(&o.runs, "runs", 5, "times that a connection's cost is measured: the best counts")
+	only := flag.String("only", "path,start,latency", "what to measure, in this order")
 	processes := flag.String("processes", "eksact serve", "programs whose memory counts: beginnings of command lines, separated by commas")
 	flag.StringVar(&o.image, "image", "netpol-bench", "image of bench/netpol/image.yaml")
 	flag.Parse()
@@ -75,18 +83,31 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer c.remove()
-	if slices.Contains(o.only, "path") {
-		if err := o.path(ctx, c); err != nil {
-			return err
+	var failed []error
+	for _, m := range []struct {
+		name string
+		take func(context.Context, *cluster) error
+	}{{"path", o.path}, {"start", o.start}, {"latency", o.latency}} {
+		if !slices.Contains(o.only, m.name) || ctx.Err() != nil {
+			continue
+		}
+		began := time.Now()
+		err := m.take(ctx, c)
+		fmt.Fprintf(os.Stderr, "netpol: %s, %s: %.0f s\n", o.engine, m.name, time.Since(began).Seconds())
+		if err != nil {
+			o.row("failed: " + strings.ReplaceAll(err.Error(), "\n", " "))
+			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
-	if slices.Contains(o.only, "start") {
-		if err := o.start(ctx, c); err != nil {
-			return err
-		}
-	}
-	if slices.Contains(o.only, "latency") {
-		return o.latency(ctx, c)
-	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// table begins a table. Those of the same columns are joined by scripts/bench-netpol.
+func (o options) table(columns string) {
+	fmt.Printf("\n| engine | %s |\n|%s\n", columns, strings.Repeat(" --- |", 2+strings.Count(columns, "|")))
+}
+
+// row is a row of the table that was begun last.
+func (o options) row(cells ...string) {
+	fmt.Printf("| %s | %s |\n", o.engine, strings.Join(cells, " | "))
 }

@@ -6,18 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Runs of each measure, of which the best counts, and their sizes.
+// Sizes of a run.
 const (
-	runs     = 5
 	connects = "3000"
-	pushing  = "2s"
+	pushing  = "1s"
 )
 
 // figures are what a way between pods costs.
@@ -30,28 +28,20 @@ type figures struct {
 // without policies, under ten and under a thousand that all select the server and
 // of which the last lets the client through.
 func (o options) path(ctx context.Context, c *cluster) error {
-	for _, pod := range []string{"server", "near"} {
-		serving := c.agent(ctx, pod, "serve")
-		if err := serving.Start(); err != nil {
-			return err
-		}
-		defer func() { serving.Process.Kill(); serving.Wait() }()
-	}
-	fmt.Printf("\n| %s, policies on the server | connect p01 | p50 | throughput | same node: p01 | p50 | throughput |\n", o.engine)
-	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	o.table("policies | other node: connect p01 | p50 | throughput | same node: connect p01 | p50 | throughput")
 	for _, policies := range []int{0, 10, 1000, 0} {
 		if err := c.stack(ctx, policies); err != nil {
 			return err
 		}
 		var cells []string
 		for _, to := range []string{c.server, c.near} {
-			f, err := c.way(ctx, to)
+			f, err := c.way(ctx, to, o.runs)
 			if err != nil {
 				return fmt.Errorf("%d policies: %w", policies, err)
 			}
 			cells = append(cells, us(f.p01), us(f.p50), fmt.Sprintf("%.1f Gbit/s", f.bits/1e9))
 		}
-		fmt.Printf("| %d | %s |\n", policies, strings.Join(cells, " | "))
+		o.row(append([]string{strconv.Itoa(policies)}, cells...)...)
 	}
 	return nil
 }
@@ -77,7 +67,7 @@ func (c *cluster) stack(ctx context.Context, policies int) error {
 }
 
 // way measures from the client to an address, once it is let through.
-func (c *cluster) way(ctx context.Context, to string) (figures, error) {
+func (c *cluster) way(ctx context.Context, to string, runs int) (figures, error) {
 	best := figures{p01: time.Hour, p50: time.Hour}
 	if err := c.reachable(ctx, to); err != nil {
 		return best, err

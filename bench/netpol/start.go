@@ -19,7 +19,7 @@ const starts = 20
 // start measures from a pod's creation to Running, without policies, under
 // default-deny, and with a thousand policies that select it.
 func (o options) start(ctx context.Context, c *cluster) error {
-	fmt.Printf("\n| %s, policies on the pod | start p50 | p90 |\n| ---: | ---: | ---: |\n", o.engine)
+	o.table("policies on the pod | start p50 | p90 | memory")
 	for _, policies := range []int{0, 1, 1000} {
 		err := each(policies, func(i int) error {
 			p := from(fmt.Sprintf("start-%d", i), map[string]string{"kind": "started"}, map[string]string{"peer": strconv.Itoa(i)})
@@ -46,7 +46,7 @@ func (o options) start(ctx context.Context, c *cluster) error {
 				return err
 			}
 		}
-		fmt.Printf("| %d | %.0f ms | %.0f ms |\n", policies, float64(at(took, 50))/1e6, float64(at(took, 90))/1e6)
+		o.row(strconv.Itoa(policies), fmt.Sprintf("%.0f ms", float64(at(took, 50))/1e6), fmt.Sprintf("%.0f ms", float64(at(took, 90))/1e6), o.memory())
 		if err := c.clear(ctx, "start-"); err != nil {
 			return err
 		}
