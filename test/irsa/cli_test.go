@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"math/big"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -25,9 +26,11 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/node/podagent"
 )
 
 // authority is one for amazonaws.com alone, as the daemon's is, with a certificate for
@@ -60,6 +63,35 @@ func authority(t *testing.T) (ca []byte, config *tls.Config) {
 	}
 }
 
+// inside is a network namespace where AWS's names lead to a front door, by certificates
+// of an authority that nobody knows.
+type inside struct{ namespace, hosts, trust string }
+
+func (m *machine) inside(t *testing.T, door http.Handler) inside {
+	t.Helper()
+	dir := t.TempDir()
+	ca, config := authority(t)
+	x := inside{filepath.Join(m.dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
+	must(t, os.WriteFile(x.trust, ca, 0o644))
+	must(t, os.WriteFile(x.hosts, []byte("127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com workshop-data.s3.us-west-2.amazonaws.com\n"), 0o644))
+	place(t, x.namespace, "127.0.0.2/32")
+	l, err := netns.Listen(x.namespace, "tcp", "127.0.0.2:443")
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	go front.Serve(ctx, l, config, door, slog.New(slog.DiscardHandler), time.Second)
+	return x
+}
+
+// run runs a line with what the webhook gives every pod with an identity, and more.
+func (x inside) run(t *testing.T, line string, more ...string) (string, error) {
+	cmd := exec.Command("nsenter", "--net="+x.namespace, "unshare", "-m", "sh", "-c", "mount --bind "+x.hosts+" /etc/hosts && exec "+line)
+	cmd.Env = append(more, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "AWS_STS_REGIONAL_ENDPOINTS=regional", "AWS_DEFAULT_REGION=us-west-2", "AWS_REGION=us-west-2",
+		"AWS_CA_BUNDLE="+x.trust)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
 // Debian's AWS CLI, with what the webhook gives a pod and nothing else, where AWS's
 // names lead to a front door.
 func TestTheCLIInAPod(t *testing.T) {
@@ -75,15 +107,8 @@ func TestTheCLIInAPod(t *testing.T) {
 	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
 	must(t, err)
 	must(t, buckets.Open(t.Context()))
-	ca, config := authority(t)
-	namespace := filepath.Join(m.dir, "netns-pod")
-	place(t, namespace, "127.0.0.2/32")
-	l, err := netns.Listen(namespace, "tcp", "127.0.0.2:443")
-	must(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	door := a.Front(t, buckets.Service())
-	go front.Serve(ctx, l, config, door, slog.New(slog.DiscardHandler), time.Second)
+	in := m.inside(t, door)
 
 	provider := a.provider(t, p, strings.Repeat("0", 40))
 	arn := a.role(t, "reader", provider, p, "system:serviceaccount:default:reader")
@@ -98,22 +123,10 @@ func TestTheCLIInAPod(t *testing.T) {
 	})
 	must(t, err)
 
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		must(t, os.WriteFile(path, []byte(text), 0o644))
-		return path
-	}
-	hosts := file("hosts", "127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com workshop-data.s3.us-west-2.amazonaws.com\n")
-	trust := file("ca.crt", string(ca))
-	in := func(account, line string) (string, error) {
-		cmd := exec.Command("nsenter", "--net="+namespace, "unshare", "-m", "sh", "-c", "mount --bind "+hosts+" /etc/hosts && exec "+cli+" "+line)
-		cmd.Env = []string{
-			"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + filepath.Join(dir, account), "AWS_STS_REGIONAL_ENDPOINTS=regional", "AWS_DEFAULT_REGION=us-west-2", "AWS_REGION=us-west-2",
-			"AWS_ROLE_ARN=" + arn, "AWS_WEB_IDENTITY_TOKEN_FILE=" + file("token-"+account, p.token(t, "default", account, forSTS, nil)), "AWS_CA_BUNDLE=" + trust,
-		}
-		out, err := cmd.CombinedOutput()
-		return string(out), err
+	file := filepath.Join(t.TempDir(), "token")
+	as := func(account, line string) (string, error) {
+		must(t, os.WriteFile(file, []byte(p.token(t, "default", account, forSTS, nil)), 0o600))
+		return in.run(t, cli+" "+line, "AWS_ROLE_ARN="+arn, "AWS_WEB_IDENTITY_TOKEN_FILE="+file)
 	}
 	for _, c := range []struct {
 		account, line string
@@ -122,11 +135,47 @@ func TestTheCLIInAPod(t *testing.T) {
 	}{
 		{"reader", "sts get-caller-identity", true, "assumed-role/reader/botocore-session-"},
 		{"reader", "s3 ls", true, "workshop-data"},
-		{"reader", "s3 cp " + hosts + " s3://workshop-data/hosts", false, "(AccessDenied) when calling the PutObject operation: User: arn:aws:sts::111122223333:assumed-role/reader/botocore-session-"},
+		{"reader", "s3 cp /etc/hosts s3://workshop-data/hosts", false, "(AccessDenied) when calling the PutObject operation: User: arn:aws:sts::111122223333:assumed-role/reader/botocore-session-"},
 		{"someone", "s3 ls", false, "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation: " + denied},
 	} {
-		if out, err := in(c.account, c.line); (err == nil) != c.good || !strings.Contains(out, c.want) {
+		if out, err := as(c.account, c.line); (err == nil) != c.good || !strings.Contains(out, c.want) {
 			t.Errorf("as %s: aws %s: %v\n%s", c.account, c.line, err, out)
+		}
+	}
+}
+
+// SDKs of today with Pod Identity: they read the variables, ask the agent, and trust the
+// authority.
+func TestSDKsWithPodIdentity(t *testing.T) {
+	if out, err := exec.Command("python3", "-c", "import botocore.utils; print(botocore.utils.ContainerMetadataFetcher._ALLOWED_HOSTS)").CombinedOutput(); err != nil || !strings.Contains(string(out), podagent.Address) {
+		t.Skipf("needs a boto3 that knows Pod Identity (pip install boto3): %v %s", err, out)
+	}
+	m := newMachine(t)
+	p := m.cluster(t, "mine", "us-west-2")
+	p.account(t, "default", "reader", nil)
+	a := openAuth(t, p)
+	_, token := p.shell(t, "my-shell", "reader")
+	a.all["default/reader"] = eks.Association{Cluster: "mine", ID: "a-1", Namespace: "default", ServiceAccount: "reader", RoleARN: a.trusted(t, "pods", pods, both, "")}
+	x := m.inside(t, a.Handler)
+	place(t, x.namespace, podagent.Address+"/32")
+	l, err := netns.Listen(x.namespace, "tcp", podagent.Address+":80")
+	must(t, err)
+	keys, err := a.node.Credentials.Retrieve(t.Context())
+	must(t, err)
+	client := &podagent.Client{Cluster: "mine", Region: "us-west-2", URL: a.URL, HTTP: a.Client, Keys: func(context.Context) (aws.Credentials, error) { return keys, nil }}
+	server := &http.Server{Handler: &podagent.Agent{Fetch: client.Fetch, Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
+	go server.Serve(l)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "eks-pod-identity-token")
+	must(t, os.WriteFile(file, []byte(token(forPods)), 0o600))
+	variables := []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file}
+	lines := []string{`python3 -c 'import boto3; print(boto3.client("sts").get_caller_identity()["Arn"])'`}
+	if _, err := exec.LookPath("aws"); err == nil {
+		lines = append(lines, "aws sts get-caller-identity")
+	}
+	for _, line := range lines {
+		if out, err := x.run(t, line, variables...); err != nil || !strings.Contains(out, sessionRole+"pods/eks-mine-my-shell-") {
+			t.Errorf("%s: %v\n%s", line, err, out)
 		}
 	}
 }

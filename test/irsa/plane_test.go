@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -77,8 +78,17 @@ func newMachine(t testing.TB) *machine {
 	cmd.Env = append(os.Environ(), "IRSA_TEST_SUPERVISOR="+m.keeper.Path)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	must(t, cmd.Start())
+	// It dies with the thread that started it, which must not be one that goes with a
+	// network namespace.
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		started <- cmd.Start()
+		<-ended
+	}()
+	must(t, <-started)
 	t.Cleanup(func() {
+		defer close(ended)
 		m.keeper.Shutdown()
 		if cmd.Wait() != nil {
 			cmd.Process.Kill()
