@@ -103,8 +103,8 @@ func (s *Service) alter(ctx context.Context, in *ec2.ModifyVpcEndpointInput, e V
 		s.endpointFamily.put(tx, e.ID, e)
 		return nil
 	})
-	if now, _ := s.endpointFamily.table.Get(e.ID); err != nil && len(now.Interfaces) != len(interfaces) {
-		s.releaseAll(ctx, e.VPC, interfaces[kept:])
+	if now, _ := s.endpointFamily.table.Get(e.ID); err != nil {
+		s.releaseAll(ctx, e.VPC, slices.DeleteFunc(interfaces[kept:], func(i EndpointInterface) bool { return slices.Contains(now.Interfaces, i) }))
 	}
 	return err
 }

@@ -259,6 +259,15 @@ func TestInterfaceEndpoint(t *testing.T) {
 		t.Errorf("the policy is %s", p)
 	}
 
+	// A change that is refused gives back what it took.
+	back := len(l.ground.machines)
+	_, err = c.ModifyVpcEndpoint(ctx, &awsec2.ModifyVpcEndpointInput{VpcEndpointId: &id, RemoveSubnetIds: []string{l.b}, AddSubnetIds: []string{l.b}, AddSecurityGroupIds: []string{"sg-0"}})
+	doortest.Refused(t, err, "InvalidGroup.NotFound", "The security group 'sg-0' does not exist")
+	if len(l.ground.machines) != back+1 || len(l.described(t, id).SubnetIds) != 2 {
+		t.Errorf("%v; %+v", l.ground.machines[back:], l.described(t, id))
+	}
+	l.ground.machines = nil
+
 	// Addresses are answered at only while they are guarded.
 	ip := map[string]string{}
 	for _, n := range enis {
