@@ -14,6 +14,10 @@
 // the keeper holds it, so balancers of both kinds answer while the daemon is
 // down. A target group with the proxy protocol goes through that process too.
 //
+// Addresses are drawn, or chosen (Fixed). Who may connect is said by source ranges, or
+// by security groups, whose rules are asked for at each write of the listeners. What
+// is silent for too long is forgotten by conntrack, and reset when it next sends.
+//
 // Health is checked from the interface of the target's zone, by connecting (TCP,
 // SSL) or by asking for a path (HTTP, HTTPS: any 2xx or 3xx of a Network, 200 of a
 // Classic Load Balancer). A target counts with its first success and is taken off
