@@ -235,6 +235,9 @@ func TestInTree(t *testing.T) {
 		"another kind":       {service: named(annotated("type=nlb"), "a0-1.us-west-2.elb.amazonaws.com"), refused: `cannot update Load Balancer Type annotation "` + name + `type" after creation for NLB`},
 		"another kind, back": {service: named(service(nil), "a0-1.elb.us-west-2.amazonaws.com"), refused: `cannot update Load Balancer Type annotation "` + name + `type" after creation for Classic Load Balancer`},
 		"the same kind":      {service: named(service(nil), "a0-1.us-west-2.elb.amazonaws.com"), want: classic()},
+		"elastic addresses":  {service: annotated("type=nlb", "eip-allocations=eipalloc-1"), want: changed(network4(), func(b *cloud.Balancer, _ *cloud.Listener) { b.EIPs = []string{"eipalloc-1"} })},
+		"elastic, inside":    {service: annotated("type=nlb", "internal=true", "eip-allocations=eipalloc-1"), refused: "EIP allocations can only be set for internet facing load balancers"},
+		"groups of nlb":      {service: annotated("type=nlb", "security-groups=sg-1"), refused: "annotation " + name + "security-groups is not supported: a load balancer of class service.k8s.aws/nlb can have them"},
 		"security groups":    {service: annotated("extra-security-groups=sg-1"), refused: "annotation " + name + "extra-security-groups is not supported: a Classic Load Balancer's group is made for it here"},
 	} {
 		t.Run(title, r.test)

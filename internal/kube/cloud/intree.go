@@ -161,9 +161,7 @@ func (b *Balancer) network(n *notes, s *corev1.Service, l *Listener) {
 	n.refuse("proxy-protocol", "of a Network Load Balancer, proxy_protocol_v2.enabled=true among "+prefix+"target-group-attributes switches it")
 	n.refuse("security-groups", "a load balancer of class "+classController+" can have them")
 	n.refuse("private-ipv4-addresses", "a load balancer of class "+classController+" can have them")
-	if b.EIPs = n.list("eip-allocations"); b.Internal {
-		b.EIPs = nil // AWS's controller does not look at them then
-	}
+	b.elastic(n)
 	l.Check = networkCheck(n, s, Check{Protocol: "TCP", Interval: 30 * time.Second, Timeout: 10 * time.Second, Healthy: 3, Unhealthy: 3})
 }
 

@@ -152,11 +152,16 @@ func (b *Balancer) restOf(n *notes) {
 	b.chosen(n)
 }
 
-// chosen reads addresses that are not to be drawn, with the controller's words.
-func (b *Balancer) chosen(n *notes) {
+// elastic reads allocations of public addresses.
+func (b *Balancer) elastic(n *notes) {
 	if b.EIPs = n.list("eip-allocations"); len(b.EIPs) > 0 && b.Internal {
 		n.fail(fmt.Errorf("EIP allocations can only be set for internet facing load balancers"))
 	}
+}
+
+// chosen reads addresses that are not to be drawn, with the controller's words.
+func (b *Balancer) chosen(n *notes) {
+	b.elastic(n)
 	given := n.list("private-ipv4-addresses")
 	if len(given) > 0 && !b.Internal {
 		n.fail(fmt.Errorf("private IPv4 addresses can only be set for internal load balancers"))
