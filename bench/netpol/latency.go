@@ -24,7 +24,7 @@ func (o options) latency(ctx context.Context, c *cluster) error {
 		return err
 	}
 
-	o.table("pods | policies | changes | policy written p50 | p99 | label changed p50 | p99 | memory")
+	o.table("pods | policies | changes | policy: from the answer p50 | p99 | from the call p50 | p99 | label: from the answer p50 | p99 | from the call p50 | p99 | memory")
 	have := 0
 	for _, size := range o.sizes {
 		if err := c.populate(ctx, have, size); err != nil {
@@ -38,8 +38,11 @@ func (o options) latency(ctx context.Context, c *cluster) error {
 		if err != nil {
 			return fmt.Errorf("%d pods: %w", size, err)
 		}
-		o.row(strconv.Itoa(size), strconv.Itoa(size/10+1), strconv.Itoa(len(policy)+len(label)),
-			ms(at(policy, 50)), ms(at(policy, 99)), ms(at(label, 50)), ms(at(label, 99)), o.memory())
+		cells := []string{strconv.Itoa(size), strconv.Itoa(size/10 + 1), strconv.Itoa(len(policy.answered) + len(label.answered))}
+		for _, all := range [][]time.Duration{policy.answered, policy.called, label.answered, label.called} {
+			cells = append(cells, ms(at(all, 50)), ms(at(all, 99)))
+		}
+		o.row(append(cells, o.memory())...)
 	}
 	return nil
 }
@@ -50,16 +53,20 @@ const (
 	least    = 10
 )
 
+// times are how long changes took until packets obeyed: from the API server's answer
+// on, where what was enforced before it took no time, and from the call on.
+type times struct{ answered, called []time.Duration }
+
 // changes opens and closes the way from client to server, by policies and by the
-// client's label, and returns how long each took.
-func (o options) changes(ctx context.Context, c *cluster) (policy, label []time.Duration, err error) {
+// client's label.
+func (o options) changes(ctx context.Context, c *cluster) (policy, label times, err error) {
 	extra := from("extra", map[string]string{"name": "server"}, map[string]string{"name": "client"})
 	end := time.Now().Add(patience)
 	for round := 0; round < o.rounds && (round < least || time.Now().Before(end)); round++ {
 		for _, change := range []struct {
 			do   func() error
 			want string
-			to   *[]time.Duration
+			to   *times
 		}{
 			{func() error { return c.create(ctx, extra) }, "start", &policy},
 			{func() error { return c.delete(ctx, "extra") }, "stop", &policy},
@@ -68,14 +75,17 @@ func (o options) changes(ctx context.Context, c *cluster) (policy, label []time.
 		} {
 			// Not in step with anything periodic.
 			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+			called := time.Now()
 			if err := change.do(); err != nil {
-				return nil, nil, err
+				return policy, label, err
 			}
-			took, err := c.next(change.want, time.Now())
+			answered := time.Now()
+			seen, err := c.next(change.want)
 			if err != nil {
-				return nil, nil, err
+				return policy, label, err
 			}
-			*change.to = append(*change.to, took)
+			change.to.answered = append(change.to.answered, max(0, seen.Sub(answered)))
+			change.to.called = append(change.to.called, max(0, seen.Sub(called)))
 		}
 	}
 	return policy, label, nil
@@ -88,21 +98,20 @@ type event struct {
 }
 
 // next waits for datagrams to begin ("start") or cease ("stop") and returns when
-// that was, from began on. What was enforced before its write was acknowledged took
-// no time.
-func (c *cluster) next(kind string, began time.Time) (time.Duration, error) {
+// that was.
+func (c *cluster) next(kind string) (time.Time, error) {
 	limit := time.After(30 * time.Second)
 	for {
 		select {
 		case e, ok := <-c.events:
 			switch {
 			case !ok:
-				return 0, fmt.Errorf("the server ended")
+				return time.Time{}, fmt.Errorf("the server ended")
 			case e.kind == kind:
-				return max(0, e.at.Sub(began)), nil
+				return e.at, nil
 			}
 		case <-limit:
-			return 0, fmt.Errorf("30 s after a change datagrams did not %s", kind)
+			return time.Time{}, fmt.Errorf("30 s after a change datagrams did not %s", kind)
 		}
 	}
 }

@@ -16,8 +16,8 @@
 //
 // Latency is seen by packets. A pod on one node sends a datagram every half a
 // millisecond to a pod on the other, which notes the first and the last to arrive
-// after and before a change; the clock starts when the API server has acknowledged
-// the write. The pods among which the change is made are API objects with
+// after and before a change; the time is told from the API server's answer on and from
+// the call on. The pods among which the change is made are API objects with
 // addresses, on nodes that are API objects too: every one is in the sets that
 // policies select, one policy for ten of them exists beside.
 package main
