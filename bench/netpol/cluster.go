@@ -155,6 +155,26 @@ func (c *cluster) serve(ctx context.Context, pod string, events chan<- event) er
 	return c.run(cmd)
 }
 
+// enforced makes sure that somebody enforces policies, before what that costs is told.
+func (c *cluster) enforced(ctx context.Context) error {
+	if err := c.reachable(ctx, c.server); err != nil {
+		return err
+	}
+	nobody := from("nobody", map[string]string{"name": "server"}, map[string]string{"name": "nobody"})
+	if err := c.create(ctx, nobody); err != nil {
+		return err
+	}
+	for limit := time.Now().Add(time.Minute); c.connects(ctx, c.server) == nil; time.Sleep(time.Second) {
+		if time.Now().After(limit) {
+			return errors.New("nobody enforces: a minute after a policy lets only others in, the client connects")
+		}
+	}
+	if err := c.delete(ctx, "nobody"); err != nil {
+		return err
+	}
+	return c.reachable(ctx, c.server)
+}
+
 // label sets a label of pod client.
 func (c *cluster) label(ctx context.Context, key, value string) error {
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, key, value)

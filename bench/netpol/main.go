@@ -83,6 +83,9 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer c.remove()
+	if err := c.enforced(ctx); err != nil {
+		return err
+	}
 	var failed []error
 	for _, m := range []struct {
 		name string

@@ -96,16 +96,20 @@ func (c *cluster) way(ctx context.Context, to string, runs int) (figures, error)
 
 func (c *cluster) reachable(ctx context.Context, to string) (err error) {
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(time.Second) {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		cmd := c.agent(try, "client", "connect", to, "100")
-		cmd.Stderr = nil
-		_, err = cmd.Output()
-		cancel()
-		if err == nil {
+		if err = c.connects(ctx, to); err == nil {
 			return nil
 		}
 	}
 	return fmt.Errorf("the client can't reach %s: %w", to, err)
+}
+
+// connects tries for a few seconds.
+func (c *cluster) connects(ctx context.Context, to string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	cmd := c.agent(ctx, "client", "connect", to, "100")
+	cmd.Stderr = nil
+	return cmd.Run()
 }
 
 func us(d time.Duration) string { return fmt.Sprintf("%.1f µs", float64(d)/1e3) }
