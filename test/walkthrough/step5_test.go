@@ -35,8 +35,9 @@ func issuer(t *testing.T, places ...lab.Terminal) {
 		url := x.Must(t, issuerURL, "https://oidc.eks.us-west-2.amazonaws.com/id/")
 		x.Must(t, "curl --silent --show-error --fail "+url+"/.well-known/openid-configuration", `"issuer":"`+url+`"`, `"jwks_uri":"`+url+`/keys"`)
 		x.Must(t, "curl --silent --show-error --fail "+url+"/keys", `"kty":"RSA"`, `"alg":"RS256"`, `"use":"sig"`)
-		x.Must(t, "kubectl get --raw /.well-known/openid-configuration", `"issuer":"`+url+`"`, url+"/keys")
 	}
+	url := places[0].Must(t, issuerURL)
+	places[0].Must(t, "kubectl get --raw /.well-known/openid-configuration", `"issuer":"`+url+`"`, url+"/keys")
 }
 
 // pod runs a shell as a service account and returns how lines are typed in it.
