@@ -235,6 +235,7 @@ func (r runtime) Stop(ctx context.Context, c eks.Cluster) error {
 	note(os.RemoveAll(d.clusterDir(c)))
 	d.forgetCluster(c)
 	d.forgetKeys(c)
+	d.forgetAgents(c.Name)
 	d.refreshHosts()
 	if failed == nil {
 		slog.Info("cluster removed", "cluster", c.Name)

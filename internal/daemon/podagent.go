@@ -63,6 +63,13 @@ func (d *Daemon) switchAgents(cluster string, on bool) error {
 	return failed
 }
 
+// forgetAgents is for a cluster that is gone: another of its name is told anew.
+func (d *Daemon) forgetAgents(cluster string) {
+	d.agents.mu.Lock()
+	defer d.agents.mu.Unlock()
+	delete(d.agents.all, cluster)
+}
+
 // tendAgent keeps a node's agent as it is to be, also after the node's init was started
 // anew.
 func (d *Daemon) tendAgent(ctx context.Context, c kubenode.Config) {
