@@ -68,6 +68,7 @@ func TestVPC(t *testing.T) {
 	)
 	lab.InTurn(t,
 		lab.Part{Name: "flow logs", Test: logs.delivered},
+		lab.Part{Name: "VPC endpoints", Test: h.endpoints},
 		lab.Part{Name: "packets obey the route tables", Test: h.routes},
 		lab.Part{Name: "a new subnet is real", Test: h.subnet},
 		lab.Part{Name: "a rebooted instance is a node again", Test: h.reboot},
