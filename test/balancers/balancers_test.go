@@ -361,8 +361,6 @@ func (w *town) chosen(t *testing.T) {
 	w.shell.Soon(t, 15*time.Second, who(host), "saw ")
 	arn := one("aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='" + host + "'].LoadBalancerArn\"")
 	w.admin.Must(t, "aws elbv2 describe-load-balancers --load-balancer-arns "+arn, group, `"AllocationId": "`+eip+`"`)
-	listener := one("aws elbv2 describe-listeners --load-balancer-arn " + arn + " --query Listeners[0].ListenerArn")
-	w.admin.Must(t, "aws elbv2 describe-listener-attributes --listener-arn "+listener, `"60"`)
 	w.admin.Refused(t, "aws elbv2 set-security-groups --load-balancer-arn "+arn+" --security-groups "+group, "OperationNotPermitted")
 	w.admin.Refused(t, "aws ec2 release-address --allocation-id "+eip, "InvalidIPAddress.InUse")
 	w.admin.Must(t, "kubectl delete service chosen --timeout=50s")

@@ -52,7 +52,6 @@ func (h *house) terminal(t *testing.T) {
 	h.shell.Refused(t, h.kubelet(0))
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
 
-	h.host.Must(t, "aws ec2 get-security-groups-for-vpc --vpc-id "+h.vpcID+" --query 'SecurityGroupForVpcs[].GroupId' --output text", mine, h.group)
 	h.host.Must(t, "aws ec2 describe-stale-security-groups --vpc-id "+h.vpcID+" --query 'length(StaleSecurityGroupSet)'", "0")
 	tagged := h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+mine+" --protocol tcp --port 22 --cidr 192.0.2.0/24 --query 'SecurityGroupRules[0].SecurityGroupRuleId' --output text", "sgr-0")
 	h.host.Must(t, "aws ec2 create-tags --resources "+tagged+" --tags Key=Team,Value=blue")

@@ -103,6 +103,10 @@ func TestTagsOfRules(t *testing.T) {
 	if err != nil || len(tags.Tags) != 1 || tags.Tags[0].ResourceType != types.ResourceTypeSecurityGroupRule || *tags.Tags[0].Value != "blue" {
 		t.Errorf("%+v, %v", tags, err)
 	}
+	groups, err := admin.GetSecurityGroupsForVpc(t.Context(), &ec2.GetSecurityGroupsForVpcInput{VpcId: aws.String("vpc-1")})
+	if err != nil || len(groups.SecurityGroupForVpcs) != 1 || *groups.SecurityGroupForVpcs[0].PrimaryVpcId != "vpc-1" {
+		t.Errorf("%+v, %v", groups, err)
+	}
 	user := ec2.NewFromConfig(door.User(t, "blue", `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Action":"ec2:DeleteTags","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"blue"}}}]}`))
 	if _, err := user.DeleteTags(t.Context(), &ec2.DeleteTagsInput{Resources: []string{rule}, Tags: tag("Team", "blue")}); err != nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/eksact/eksact/internal/aws/doortest"
 )
 
 func mapping(subnet, allocation, private string) types.SubnetMapping {
@@ -123,4 +125,37 @@ func TestListenerAttributes(t *testing.T) {
 	wantError(t, set(udp, "tcp.idle_timeout.seconds", "60"), "ValidationError", "Listener attribute key 'tcp.idle_timeout.seconds' is not recognized")
 	_, err := s.DescribeListenerAttributes(t.Context(), &elbv2.DescribeListenerAttributesInput{ListenerArn: aws.String("arn:none")})
 	wantError(t, err, "ListenerNotFound", "One or more listeners not found")
+}
+
+// The calls as clients send them, and the condition keys that policies see of them.
+func TestSettingsThroughTheDoor(t *testing.T) {
+	s, _ := workshop(t)
+	lb := must(t, s.CreateLoadBalancer, elbv2.CreateLoadBalancerInput{Name: aws.String("own"), Type: "network", Subnets: []string{"subnet-a"}, SecurityGroups: []string{"sg-1"}}).LoadBalancers[0]
+	g := must(t, s.CreateTargetGroup, elbv2.CreateTargetGroupInput{Name: aws.String("g"), Protocol: "TCP", Port: aws.Int32(80), VpcId: aws.String("vpc-1")}).TargetGroups[0]
+	l := must(t, s.CreateListener, elbv2.CreateListenerInput{
+		LoadBalancerArn: lb.LoadBalancerArn, Protocol: "TCP", Port: aws.Int32(80), DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: g.TargetGroupArn}},
+	}).Listeners[0]
+	door := doortest.New(t).Open(t, s.Service())
+	c := elbv2.NewFromConfig(door.User(t, "keeper", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["elasticloadbalancing:DescribeListenerAttributes","elasticloadbalancing:ModifyListenerAttributes"],"Resource":"*"},
+		{"Effect":"Allow","Action":"elasticloadbalancing:SetSecurityGroups","Resource":"*","Condition":{"ForAllValues:StringEquals":{"elasticloadbalancing:SecurityGroup":"sg-2"}}},
+		{"Effect":"Allow","Action":"elasticloadbalancing:SetSubnets","Resource":"*","Condition":{"ForAllValues:StringEquals":{"elasticloadbalancing:Subnet":"subnet-b"}}}]}`))
+	ctx := t.Context()
+	modified, err := c.ModifyListenerAttributes(ctx, &elbv2.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn, Attributes: []types.ListenerAttribute{{Key: aws.String("tcp.idle_timeout.seconds"), Value: aws.String("600")}}})
+	if err != nil || *modified.Attributes[0].Value != "600" {
+		t.Errorf("%+v, %v", modified, err)
+	}
+	if shown, err := c.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: l.ListenerArn}); err != nil || *shown.Attributes[0].Value != "600" {
+		t.Errorf("%+v, %v", shown, err)
+	}
+	if out, err := c.SetSecurityGroups(ctx, &elbv2.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: []string{"sg-2"}}); err != nil || !slices.Equal(out.SecurityGroupIds, []string{"sg-2"}) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	_, err = c.SetSecurityGroups(ctx, &elbv2.SetSecurityGroupsInput{LoadBalancerArn: lb.LoadBalancerArn, SecurityGroups: []string{"sg-1"}})
+	doortest.Refused(t, err, "AccessDenied", "is not authorized to perform: elasticloadbalancing:SetSecurityGroups")
+	if out, err := c.SetSubnets(ctx, &elbv2.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, SubnetMappings: []types.SubnetMapping{mapping("subnet-b", "eipalloc-1", "")}}); err != nil || len(out.AvailabilityZones) != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	_, err = c.SetSubnets(ctx, &elbv2.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, SubnetMappings: []types.SubnetMapping{mapping("subnet-a", "", "")}})
+	doortest.Refused(t, err, "AccessDenied", "is not authorized to perform: elasticloadbalancing:SetSubnets")
 }
