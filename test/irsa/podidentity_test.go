@@ -214,6 +214,7 @@ func TestPodIdentity(t *testing.T) {
 		_, err = a.assume(t, a.node, "mine", token(forPods))
 		a.refused(t, "another external id", err, notAllowed, noRole)
 	})
+	t.Run("session policy", func(t *testing.T) { sessionPolicy(t, a, token(forPods), of) })
 	t.Run("the agent", func(t *testing.T) {
 		of(func(*eks.Association) {})
 		agent(t, a, token(forPods))
@@ -233,6 +234,34 @@ func TestPodIdentity(t *testing.T) {
 			time.Sleep(200 * time.Millisecond)
 		}
 	})
+}
+
+// sessionPolicy limits a session to what its association's policy allows too; with a
+// target role, that one's.
+func sessionPolicy(t *testing.T, a *auth, token string, of func(func(*eks.Association))) {
+	iam := awsiam.NewFromConfig(a.Admin)
+	wide := a.trusted(t, "wide", pods, both, "")
+	target := a.trusted(t, "wide-target", `{"AWS":"`+wide+`"}`, both, "")
+	for _, name := range []string{"wide", "wide-target"} {
+		_, err := iam.PutRolePolicy(t.Context(), &awsiam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("p"),
+			PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:List*","Resource":"*"}]}`)})
+		must(t, err)
+	}
+	for _, to := range []string{"", target} {
+		of(func(x *eks.Association) {
+			x.RoleARN, x.TargetRoleARN, x.NoSessionTags = wide, to, true
+			x.Policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:ListRoles","Resource":"*"}]}`
+		})
+		out, err := a.assume(t, a.node, "mine", token)
+		must(t, err)
+		c := out.Credentials
+		session := awsiam.NewFromConfig(a.Config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken))
+		if _, err := session.ListRoles(t.Context(), &awsiam.ListRolesInput{}); err != nil {
+			t.Errorf("target %q: what both allow: %v", to, err)
+		}
+		_, err = session.ListUsers(t.Context(), &awsiam.ListUsersInput{})
+		a.refused(t, "target "+to+": what the policy does not allow", err, "AccessDenied", "because no session policy allows the iam:ListUsers action")
+	}
 }
 
 func second[A, B any](_ A, b B) B { return b }
