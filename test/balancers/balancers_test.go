@@ -407,7 +407,7 @@ func (w *town) survival(t *testing.T) {
 	network := w.admin.Must(t, "kubectl get service zones -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	var all []<-chan string
 	for _, host := range []string{w.addresses(t, classic)[0], w.addresses(t, network)[0]} {
-		all = append(all, stream(w.laptop, host, 120))
+		all = append(all, stream(w.laptop, host, 200))
 		w.laptop.Must(t, who(host), "web-") // and so the other has begun too
 	}
 	killed := w.daemon(t)
@@ -422,7 +422,7 @@ func (w *town) survival(t *testing.T) {
 		if len(said) > 0 {
 			t.Errorf("connection %d ended before the daemon served again", i)
 		}
-		if out := <-said; !strings.Contains(out, "line 120") {
+		if out := <-said; !strings.Contains(out, "line 200") {
 			t.Errorf("connection %d ended: …%s", i, out[max(0, len(out)-200):])
 		}
 	}
