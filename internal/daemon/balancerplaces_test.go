@@ -8,7 +8,6 @@ import (
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/eksact/eksact/internal/kube/cloud"
-	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/lb"
 )
 
@@ -16,7 +15,6 @@ import (
 // too few, too many and misplaced addresses are refused as AWS's controllers do.
 func TestAServicesChosenAddresses(t *testing.T) {
 	d := grounded(t)
-	d.balancers = lb.New(lb.Config{Store: d.store, Network: d.network, Addresses: d.addresses, Names: dns.New(dns.Config{}), Region: "us-west-2"})
 	eip, err := d.ec2.AllocateAddress(t.Context(), &awsec2.AllocateAddressInput{})
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/store"
+	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/lb"
 	"github.com/eksact/eksact/internal/vpc/vpctest"
@@ -37,7 +38,7 @@ func groundedOn(t *testing.T, s *store.Store) *Daemon {
 	d.config.VPC, d.config.Public = d.network.VPC, d.network.Public
 	d.addresses = ipam.New(d.store, d.network.Ranges())
 	d.ec2 = ec2.New(d.store, d.config.Place(), "us-west-2a", "us-west-2b")
-	d.balancers = lb.New(lb.Config{Store: d.store, Network: d.network, Addresses: d.addresses, Region: d.config.Region})
+	d.balancers = lb.New(lb.Config{Store: d.store, Network: d.network, Addresses: d.addresses, Names: dns.New(dns.Config{}), Region: d.config.Region})
 	d.ground = &ground{d: d}
 	d.ec2.UseGround(d.ground)
 	if err := d.recordNetwork(t.Context()); err != nil {
