@@ -29,7 +29,7 @@ func crowd(n int) *ruleset.Program {
 
 func ready(b *testing.B, p *ruleset.Program) *Enforcer {
 	b.Helper()
-	e := openEnforcer(b, namespace(b, "node"), Options{IPv4: true})
+	e := openEnforcer(b, namespace(b, "node"), Options{})
 	if err := e.Load(p); err != nil {
 		b.Fatal(err)
 	}
