@@ -63,7 +63,13 @@ type Caller struct {
 	Presigned bool
 	SignedAt  time.Time
 	// Endpoint is the VPC endpoint that the call came through; nil: none.
-	Endpoint *Endpoint
+	Endpoint *Endpoint `json:",omitempty"`
+	// Service makes the call, within the process: "cloudformation.amazonaws.com"; "" of
+	// what a client sends.
+	Service string `json:",omitempty"`
+	// Via are the services that pass their caller's rights on, the first first. None where
+	// a service uses a role that it was given.
+	Via []string `json:",omitempty"`
 }
 
 // Endpoint is a VPC endpoint, as far as calls that come through it are concerned.

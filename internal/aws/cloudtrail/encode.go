@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
@@ -41,11 +42,14 @@ func (enc *encoder) event(b []byte, e *Event) []byte {
 	b = append(b, `,"awsRegion":`...)
 	b = appendString(b, e.region())
 	b = append(b, `,"sourceIPAddress":"`...)
-	if caller.SourceIP.IsValid() {
+	switch {
+	case caller.Service != "":
+		b = append(b, caller.Service...)
+	case caller.SourceIP.IsValid():
 		b = caller.SourceIP.AppendTo(b)
 	}
 	b = append(b, `","userAgent":`...)
-	b = appendString(b, caller.UserAgent)
+	b = appendString(b, cmp.Or(caller.Service, caller.UserAgent))
 	if e.ErrorCode != "" {
 		b = append(b, `,"errorCode":`...)
 		b = appendString(b, e.ErrorCode)
@@ -201,6 +205,11 @@ func (enc *encoder) identity(b []byte, e *Event, c *api.Caller) []byte {
 			b = appendString(b, s.SourceIdentity)
 		}
 		b = append(b, '}')
+	}
+	if c.Service != "" {
+		b = append(b, `,"invokedBy":"`...)
+		b = append(b, c.Service...)
+		b = append(b, '"')
 	}
 	return append(b, '}')
 }

@@ -338,12 +338,15 @@ func (p *passage) record() {
 	e := cloudtrail.Event{
 		Time: p.start, Caller: p.caller, Account: p.f.Place.AccountID,
 		Service: p.wire.Signing(), Name: p.wire.Operation(), Region: p.caller.Region,
-		Input: p.in, Output: p.out, Host: p.r.Host,
+		Input: p.in, Output: p.out,
 	}
 	if p.op != nil {
 		e.Service, e.Data = p.op.events, p.op.Data
 	}
-	if p.r.TLS != nil {
+	if p.r != nil {
+		e.Host = p.r.Host
+	}
+	if p.r != nil && p.r.TLS != nil {
 		e.TLS, e.Cipher = p.r.TLS.Version, p.r.TLS.CipherSuite
 	}
 	if p.err != nil {

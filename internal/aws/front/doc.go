@@ -33,6 +33,9 @@
 // SignatureDoesNotMatch to IAM's clients, InvalidSignatureException to EKS's,
 // AuthFailure to EC2's. Package errors here are chosen by Family.
 //
+// A service in this process makes calls with others' rights through Do, which begins at
+// the third station.
+//
 // Calls that fail authentication are logged (at debug level) but not recorded,
 // as in CloudTrail: their sender is unknown, and anyone could fill the trail.
 package front

@@ -13,6 +13,15 @@ func Wire(codec *wire.Codec) Codec { return wireCodec{codec} }
 
 type wireCodec struct{ *wire.Codec }
 
+// Validate implements validator.
+func (c wireCodec) Validate(service, operation string, in any) error {
+	s := c.Service(service)
+	if s == nil || service == "s3" {
+		return nil // as Decode does
+	}
+	return s.Validate(operation, in)
+}
+
 func (c wireCodec) Route(r *http.Request, body []byte, signed string) (Call, error) {
 	call, err := c.Codec.Route(r, body, signed)
 	return wireCall{call, r}, err
@@ -38,10 +47,12 @@ func (c wireCall) Operation() string {
 	return c.call.Operation.Name
 }
 
-// Signing differs from the ID where the SDK's folder is named otherwise than
+func (c wireCall) Signing() string { return signingName(c.Service()) }
+
+// signingName differs from the ID where the SDK's folder is named otherwise than
 // the service's endpoint.
-func (c wireCall) Signing() string {
-	switch id := c.Service(); id {
+func signingName(id string) string {
+	switch id {
 	case "elasticloadbalancingv2":
 		return "elasticloadbalancing"
 	case "cloudwatchlogs":
@@ -65,7 +76,12 @@ func (c wireCall) Family() Family {
 	if strings.HasPrefix(c.r.URL.Path, "/service/") && c.r.Header.Get("Smithy-Protocol") != "" {
 		return CBOR
 	}
-	switch c.Service() {
+	return familyOf(c.Service())
+}
+
+// familyOf is that of a service's protocol.
+func familyOf(id string) Family {
+	switch id {
 	case "ec2":
 		return EC2
 	case "eks", "eksauth", "iamtoolbox":

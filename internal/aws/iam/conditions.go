@@ -16,9 +16,8 @@ import (
 // policies tell an absent key from an empty one.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 //
-// Those that are never present: aws:CalledVia and its like, aws:SourceArn
-// and aws:SourceAccount on users' calls, for no service calls another with its
-// caller's rights; all keys of organizations.
+// Those that are never present: aws:SourceArn and aws:SourceAccount on users' calls,
+// for these are of services that act for themselves; all keys of organizations.
 type conditions struct {
 	i        *IAM
 	who      *api.Caller
@@ -61,6 +60,9 @@ func (k *conditions) Values(name string) policy.Values {
 	}
 	if v, ok := k.global(name); ok {
 		return policy.One(v)
+	}
+	if name == "aws:calledvia" {
+		return policy.Many(k.who.Via)
 	}
 	if s := k.who.Session; s != nil && s.Federated != nil {
 		if v := federated(s.Federated, name); v.Len() > 0 {
@@ -135,9 +137,17 @@ func (k *conditions) global(name string) (string, bool) {
 	case "aws:securetransport":
 		return strconv.FormatBool(c.TLS), c.Type != ""
 	case "aws:viaawsservice":
-		return "false", true
+		return strconv.FormatBool(len(c.Via) > 0), true
 	case "aws:resourceaccount":
 		return k.i.accountOf(k.resource), true
+	}
+	if n := len(c.Via); n > 0 {
+		switch name {
+		case "aws:calledviafirst":
+			return c.Via[0], true
+		case "aws:calledvialast":
+			return c.Via[n-1], true
+		}
 	}
 	if c.Endpoint != nil {
 		switch name {
