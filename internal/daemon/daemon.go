@@ -16,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
@@ -73,6 +74,7 @@ type Daemon struct {
 	logs    *logs.Service
 	trail   *cloudtrail.Trail
 	route53 *route53.Service
+	stacks  *cloudformation.Service
 	front   *front.Front
 
 	mu       sync.Mutex
@@ -219,6 +221,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	}
 	d.running.Go(func() { note(d.balancers.Run(ctx), ctx, "load balancers") })
 	d.running.Go(func() { d.eks.Run(ctx) })
+	d.running.Go(func() { note(d.stacks.Run(ctx), ctx, "stacks") })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
@@ -82,6 +83,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	history := cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now)
+	d.stacks = cloudformation.New(cloudformation.Deps{
+		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
+	})
 	codec, err := wire.New()
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
-		d.route53.Service(),
+		d.route53.Service(), d.stacks.Service(),
 		history.Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {
@@ -101,6 +105,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
 		Services: services, Ways: d.ways.of, Log: slog.Default(),
 	})
+	d.stacks.UseDoor(d.front)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awscloudformation "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -17,6 +19,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
@@ -45,9 +48,25 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeNetwork(t, network)
 	makeGroups(t, network)
 	zones := route53.New(route53.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now, VPC: func(string) bool { return true }})
-	return a.Front(t, clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
+	stacks := cloudformation.New(cloudformation.Deps{Store: a.Store, Place: doortest.Place, Roles: a.IAM, Sessions: a.STS})
+	t.Cleanup(stacks.Close)
+	makeStack(t, stacks)
+	return a.Front(t, stacks.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
+}
+
+// makeStack makes a stack called thing.
+func makeStack(t testing.TB, s *cloudformation.Service) {
+	t.Helper()
+	ctx := api.WithCaller(t.Context(), &api.Caller{Type: api.Account, AccountID: number, PrincipalARN: "arn:aws:iam::" + number + ":root", PrincipalID: number})
+	_, err := s.CreateStack(ctx, &awscloudformation.CreateStackInput{
+		StackName: aws.String(thing), TemplateBody: aws.String("Resources: {M: {Type: AWS::CDK::Metadata}}"),
+		Tags: []cfntypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func makeThings(t testing.TB, i *iam.IAM, e *eks.Service) {

@@ -38,6 +38,7 @@ var absent = map[string]string{
 	"iam:FIDO-FIPS-140-2-certification":                                                  "MFA devices are virtual: there are no security keys",
 	"iam:FIDO-FIPS-140-3-certification":                                                  "MFA devices are virtual: there are no security keys",
 	"iam:FIDO-certification":                                                             "MFA devices are virtual: there are no security keys",
+	"cloudformation:CreateChangeSet cloudformation:StackPolicyUrl":                       "a change set has no stack policy",
 	"iam:RegisterSecurityKey":                                                            "MFA devices are virtual: there are no security keys",
 	"ec2:IpamPrefixListResolverTargetId":                                                 "there is no IPAM",
 	"ec2:ManagedResourceOperator":                                                        "no service operates resources of the account",
@@ -142,6 +143,7 @@ func TestReference(t *testing.T) {
 // inside are dependent actions that a service asks for by itself, because only it
 // knows when they are needed.
 var inside = map[string]string{
+	"cloudformation:DescribeStacks cloudformation:ListStacks":  "of a call that names no stack",
 	"ec2:CreateVpcEndpoint ec2:DescribeSecurityGroups":         "of the console, which shows them",
 	"ec2:CreateVpcEndpoint ec2:DescribeSubnets":                "of the console, which shows them",
 	"ec2:CreateVpcEndpoint ec2:DescribeVpcs":                   "of the console, which shows them",

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -49,6 +50,7 @@ func sdkClients(do httpDo) map[string]any {
 		"ec2": ec2.NewFromConfig(cfg), "elasticloadbalancingv2": elasticloadbalancingv2.NewFromConfig(cfg), "elasticloadbalancing": elasticloadbalancing.NewFromConfig(cfg),
 		"cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg), "cloudtrail": cloudtrail.NewFromConfig(cfg),
 		"s3": s3.NewFromConfig(cfg), "route53": route53.NewFromConfig(cfg),
+		"cloudformation": cloudformation.NewFromConfig(cfg),
 	}
 }
 

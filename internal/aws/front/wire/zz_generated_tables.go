@@ -40,6 +40,9 @@ var s3Table string
 //go:embed tables/route53.txt
 var route53Table string
 
+//go:embed tables/cloudformation.txt
+var cloudformationTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -55,5 +58,6 @@ func tableTexts() []string {
 		iamtoolboxTable,
 		s3Table,
 		route53Table,
+		cloudformationTable,
 	}
 }

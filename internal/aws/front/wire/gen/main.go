@@ -28,6 +28,7 @@ var services = []service{
 	{"iamtoolbox", ""}, // written by hand, from its API reference: neither source has it
 	{"s3", "s3"},
 	{"route53", "route53"},
+	{"cloudformation", "cloudformation"},
 }
 
 func main() {

@@ -1,0 +1,182 @@
+package cloudformation_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/eksact/eksact/internal/aws/doortest"
+)
+
+func role(name, properties string) string {
+	return "  " + name + ": {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: " + trust + properties + "}}\n"
+}
+
+func (a *account) roles(t *testing.T) (names []string) {
+	t.Helper()
+	out, err := a.iam.ListRoles(t.Context(), &awsiam.ListRolesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range out.Roles {
+		names = append(names, *r.RoleName)
+	}
+	return names
+}
+
+func TestAReplacementGoesInTheCleanup(t *testing.T) {
+	a := open(t)
+	a.create(t, "s", "Resources:\n"+role("A", `, RoleName: one`))
+	if err := a.update(t, "s", "Resources:\n"+role("A", `, RoleName: two`)); err != nil {
+		t.Fatal(err)
+	}
+	follows(t, a.events(t, "s"),
+		"A UPDATE_IN_PROGRESS Requested update requires the creation of a new physical resource; hence creating one.",
+		"A UPDATE_IN_PROGRESS Resource creation Initiated", "A UPDATE_COMPLETE", "s UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+		"A DELETE_IN_PROGRESS", "A DELETE_COMPLETE", "s UPDATE_COMPLETE")
+	if got := a.roles(t); len(got) != 1 || got[0] != "two" {
+		t.Errorf("roles are %v", got)
+	}
+}
+
+func TestAFailedCreationIsRolledBack(t *testing.T) {
+	a := open(t)
+	a.create(t, "s", "Resources:\n"+role("A", "")+
+		"  B: {Type: AWS::IAM::ManagedPolicy, DependsOn: A, Properties: {PolicyDocument: {Version: \"2012-10-17\", Statement: [{Effect: Perhaps}]}}}\n")
+	a.is(t, "s", types.StackStatusRollbackComplete)
+	lines := a.events(t, "s")
+	follows(t, lines, "A CREATE_COMPLETE", `B CREATE_FAILED Resource handler returned message: "`, "s ROLLBACK_IN_PROGRESS The following resource(s) failed to create: [B]. Rollback requested by user.",
+		"A DELETE_COMPLETE", "s ROLLBACK_COMPLETE")
+	if !strings.Contains(strings.Join(lines, "\n"), `(Service: Iam, Status Code: 400, Request ID: `) {
+		t.Errorf("no reason among %s", strings.Join(lines, "\n"))
+	}
+	if got := a.roles(t); len(got) != 0 {
+		t.Errorf("roles are left: %v", got)
+	}
+	doortest.Refused(t, a.update(t, "s", "Resources:\n"+role("A", "")), "ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated.")
+	_, err := a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: aws.String("Resources:\n" + role("A", "")), Capabilities: iamCapability})
+	doortest.Refused(t, err, "AlreadyExistsException", "Stack [s] already exists")
+
+	// As it was, if asked.
+	a.create(t, "kept", "Resources:\n"+role("A", "")+"  B: {Type: AWS::S3::Bucket, DependsOn: A, Properties: {VersioningConfiguration: {Status: Enabled}}}\n",
+		func(in *cloudformation.CreateStackInput) { in.OnFailure = types.OnFailureDoNothing })
+	a.is(t, "kept", types.StackStatusCreateFailed)
+	follows(t, a.events(t, "kept"), "B CREATE_FAILED Encountered unsupported property VersioningConfiguration")
+	doortest.Must(t)(a.client.RollbackStack(t.Context(), &cloudformation.RollbackStackInput{StackName: aws.String("kept")}))
+	a.is(t, "kept", types.StackStatusRollbackComplete)
+}
+
+func TestAFailedUpdateIsRolledBack(t *testing.T) {
+	a := open(t)
+	a.create(t, "s", "Resources:\n"+role("A", ", RoleName: one, Description: before"))
+	err := a.update(t, "s", "Resources:\n"+role("A", ", RoleName: one, Description: after")+
+		"  B: {Type: AWS::IAM::InstanceProfile, DependsOn: A, Properties: {Roles: [nobody]}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.is(t, "s", types.StackStatusUpdateRollbackComplete)
+	follows(t, a.events(t, "s"), "s UPDATE_IN_PROGRESS", "A UPDATE_COMPLETE", "B CREATE_FAILED", "s UPDATE_ROLLBACK_IN_PROGRESS The following resource(s) failed to create: [B]. ",
+		"A UPDATE_COMPLETE", "s UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "B DELETE_COMPLETE", "s UPDATE_ROLLBACK_COMPLETE")
+	got, err := a.iam.GetRole(t.Context(), &awsiam.GetRoleInput{RoleName: aws.String("one")})
+	if err != nil || *got.Role.Description != "before" {
+		t.Errorf("the role is %+v, %v", got, err)
+	}
+	profiles, err := a.iam.ListInstanceProfiles(t.Context(), &awsiam.ListInstanceProfilesInput{})
+	if err != nil || len(profiles.InstanceProfiles) != 0 {
+		t.Errorf("profiles are left: %+v, %v", profiles, err)
+	}
+}
+
+func TestAnExportInUseStays(t *testing.T) {
+	a := open(t)
+	base := "Resources:\n  M: {Type: AWS::CDK::Metadata}\nOutputs:\n  X: {Value: hello, Export: {Name: shared}}\n"
+	a.create(t, "base", base)
+	a.create(t, "user", "Resources:\n"+role("A", ", Description: !ImportValue shared"))
+	a.is(t, "user", types.StackStatusCreateComplete)
+	exports, err := a.client.ListExports(t.Context(), &cloudformation.ListExportsInput{})
+	if err != nil || len(exports.Exports) != 1 || *exports.Exports[0].Value != "hello" {
+		t.Errorf("exports are %+v, %v", exports, err)
+	}
+	imports, err := a.client.ListImports(t.Context(), &cloudformation.ListImportsInput{ExportName: aws.String("shared")})
+	if err != nil || len(imports.Imports) != 1 || imports.Imports[0] != "user" {
+		t.Errorf("imports are %+v, %v", imports, err)
+	}
+	doortest.Must(t)(a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("base")}))
+	a.is(t, "base", types.StackStatusDeleteFailed)
+	if s := a.stack(t, "base"); !strings.Contains(aws.ToString(s.StackStatusReason), "Cannot delete export shared as it is in use by user.") {
+		t.Errorf("the reason is %s", aws.ToString(s.StackStatusReason))
+	}
+	doortest.Must(t)(a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("user")}))
+	doortest.Must(t)(a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("base")}))
+	out, err := a.client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{})
+	if err != nil || len(out.Stacks) != 0 {
+		t.Errorf("stacks are left: %+v, %v", out, err)
+	}
+	a.create(t, "alone", "Resources:\n"+role("A", ", Description: !ImportValue absent"))
+	a.is(t, "alone", types.StackStatusRollbackComplete)
+	if lines := strings.Join(a.events(t, "alone"), "\n"); !strings.Contains(lines, "No export named absent found") {
+		t.Errorf("no reason among\n%s", lines)
+	}
+}
+
+func TestRetainedAndProtected(t *testing.T) {
+	a := open(t)
+	id := a.create(t, "s", "Resources:\n  B: {Type: AWS::S3::Bucket, DeletionPolicy: Retain, Properties: {BucketName: kept-bucket}}\n"+role("A", ""),
+		func(in *cloudformation.CreateStackInput) { in.EnableTerminationProtection = aws.Bool(true) })
+	_, err := a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("s")})
+	doortest.Refused(t, err, "ValidationError", "Stack [s] cannot be deleted while TerminationProtection is enabled")
+	doortest.Must(t)(a.client.UpdateTerminationProtection(t.Context(), &cloudformation.UpdateTerminationProtectionInput{StackName: aws.String("s"), EnableTerminationProtection: aws.Bool(false)}))
+	doortest.Must(t)(a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("s")}))
+	a.is(t, id, types.StackStatusDeleteComplete)
+	follows(t, a.events(t, id), "s DELETE_IN_PROGRESS User Initiated", "B DELETE_SKIPPED", "s DELETE_COMPLETE")
+	doortest.Must(t)(a.s3.HeadBucket(t.Context(), &awss3.HeadBucketInput{Bucket: aws.String("kept-bucket")}))
+}
+
+func TestCallsRefused(t *testing.T) {
+	a := open(t)
+	template := "Resources:\n" + role("A", "")
+	for _, tc := range []struct{ template, code, text string }{
+		{"", "ValidationError", "Either Template URL or Template Body must be specified."},
+		{"Resources: {A: {Type: Custom::Thing}}", "ValidationError", "Template format error: Unrecognized resource types: [Custom::Thing]"},
+		{"Resources: {A: {Type: AWS::SQS::Queue}, B: {Type: AWS::SQS::Queue}}", "ValidationError", "Template format error: Unrecognized resource types: [AWS::SQS::Queue]"},
+		{"Transform: AWS::Serverless-2016-10-31\n" + template, "ValidationError", "AWS::Serverless-2016-10-31"},
+		{"Parameters: {P: {Type: String}}\nResources: {M: {Type: AWS::CDK::Metadata}}", "ValidationError", "Parameters: [P] must have values"},
+		{template, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]"},
+		{"Resources:\n" + role("A", ", RoleName: x"), "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"},
+	} {
+		in := &cloudformation.CreateStackInput{StackName: aws.String("s")}
+		if tc.template != "" {
+			in.TemplateBody = &tc.template
+		}
+		_, err := a.client.CreateStack(t.Context(), in)
+		doortest.Refused(t, err, tc.code, tc.text)
+	}
+	_, err := a.client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("s"), TemplateBody: &template})
+	doortest.Refused(t, err, "ValidationError", "Stack [s] does not exist")
+	_, err = a.client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: aws.String("s")})
+	doortest.Refused(t, err, "ValidationError", "Stack [s] does not exist")
+	_, err = a.client.GetTemplate(t.Context(), &cloudformation.GetTemplateInput{StackName: aws.String("s")})
+	doortest.Refused(t, err, "ValidationError", "Stack with id s does not exist")
+	_, err = a.client.DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{StackName: aws.String("s"), LogicalResourceId: aws.String("A")})
+	doortest.Refused(t, err, "ValidationError", "Stack 's' does not exist")
+	a.create(t, "s", template)
+	_, err = a.client.DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{StackName: aws.String("s"), LogicalResourceId: aws.String("R")})
+	doortest.Refused(t, err, "ValidationError", "Resource R does not exist for stack s")
+	_, err = a.client.SetStackPolicy(t.Context(), &cloudformation.SetStackPolicyInput{StackName: aws.String("s")})
+	doortest.Refused(t, err, "InvalidAction", "SetStackPolicy")
+}
+
+// TestTheSameTokenIsTheSameCall: a repeated call begins nothing.
+func TestTheSameTokenIsTheSameCall(t *testing.T) {
+	a := open(t)
+	token := func(in *cloudformation.CreateStackInput) { in.ClientRequestToken = aws.String("once") }
+	first := a.create(t, "s", "Resources:\n"+role("A", ""), token)
+	if again := a.create(t, "s", "Resources:\n"+role("A", ""), token); again != first {
+		t.Errorf("the repeated call made %s beside %s", again, first)
+	}
+}

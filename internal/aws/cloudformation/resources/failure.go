@@ -1,0 +1,61 @@
+package resources
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Failed is a refused call.
+type Failed struct {
+	Service string // ID of the wire table
+	Err     error
+}
+
+func (f *Failed) Error() string { return f.Err.Error() }
+func (f *Failed) Unwrap() error { return f.Err }
+
+// names are the services as the SDK of the handlers calls them.
+var names = map[string]string{
+	"iam": "Iam", "s3": "S3", "eks": "Eks", "ec2": "Ec2", "cloudwatchlogs": "CloudWatchLogs", "route53": "Route53", "ssm": "Ssm",
+}
+
+// Reason words a failure as a resource's event does. ID names the call that failed,
+// token the change.
+func Reason(err error, id, token string) string {
+	var f *Failed
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	text, c := f.Err.Error(), code(f.Err)
+	var said interface{ ErrorMessage() string }
+	if errors.As(f.Err, &said) {
+		text = said.ErrorMessage()
+	}
+	status, handler := classify(c)
+	return fmt.Sprintf(`Resource handler returned message: "%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)" (RequestToken: %s, HandlerErrorCode: %s)`,
+		text, names[f.Service], status, id, token, handler)
+}
+
+// classify says which status a code has and what the handlers' contract calls it.
+// https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
+func classify(code string) (status int, handler string) {
+	switch {
+	case strings.Contains(code, "AccessDenied"), code == "UnauthorizedOperation":
+		return http.StatusForbidden, "AccessDenied"
+	case strings.Contains(code, "AlreadyExists"), code == "BucketAlreadyOwnedByYou", strings.Contains(code, "Duplicate"):
+		return http.StatusConflict, "AlreadyExists"
+	case strings.Contains(code, "NotFound"), strings.HasPrefix(code, "NoSuch"):
+		return http.StatusNotFound, "NotFound"
+	case strings.Contains(code, "Conflict"), strings.Contains(code, "InUse"), code == "DependencyViolation", code == "BucketNotEmpty":
+		return http.StatusConflict, "ResourceConflict"
+	case strings.Contains(code, "Limit"):
+		return http.StatusBadRequest, "ServiceLimitExceeded"
+	case strings.Contains(code, "Internal"), strings.Contains(code, "Unavailable"):
+		return http.StatusInternalServerError, "ServiceInternalError"
+	case strings.Contains(code, "Expired"), strings.Contains(code, "InvalidClientTokenId"):
+		return http.StatusForbidden, "InvalidCredentials"
+	}
+	return http.StatusBadRequest, "InvalidRequest"
+}
