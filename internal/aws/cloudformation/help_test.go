@@ -67,6 +67,9 @@ func open(t *testing.T) *account {
 	}
 	t.Cleanup(buckets.Close)
 	network := ec2.New(at.Store, doortest.Place, "us-west-2a", "us-west-2b")
+	if err := network.PutPrefixList(t.Context(), ec2.PrefixList{ID: "pl-1", Name: "com.amazonaws.us-west-2.s3", Owner: "AWS", Family: "IPv4"}); err != nil {
+		t.Fatal(err)
+	}
 	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -2,6 +2,8 @@ package resources
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -119,6 +121,19 @@ func (j *Job) name(property string) string {
 		return s
 	}
 	return j.Name
+}
+
+// token is a client token: one for each order, of any stack.
+func (j *Job) token() *string {
+	stackID := ""
+	for _, t := range j.SystemTags {
+		if t.Key == "aws:cloudformation:stack-id" {
+			stackID = t.Value
+		}
+	}
+	sum := sha256.Sum256([]byte(stackID + "\x00" + j.Token))
+	text := hex.EncodeToString(sum[:16])
+	return &text
 }
 
 // mine says whether what a creation found in its way was made by an earlier run of

@@ -24,6 +24,27 @@ var handlers = map[string]*Handler{
 	"AWS::EKS::AccessEntry":            {create: createEntry, update: updateEntry, remove: deleteEntry},
 	"AWS::EKS::PodIdentityAssociation": {create: createAssociation, update: updateAssociation, remove: deleteAssociation},
 
+	"AWS::EC2::VPC": {supports: []string{"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy"}, create: createVPC, update: updateVPC, remove: deleteVPC},
+	"AWS::EC2::Subnet": {
+		supports: []string{"AvailabilityZone", "AvailabilityZoneId", "CidrBlock", "Ipv6CidrBlock", "MapPublicIpOnLaunch", "VpcId"},
+		create:   createSubnet, update: updateSubnet, remove: deleteSubnet,
+	},
+	"AWS::EC2::InternetGateway":             {create: createGateway, update: updateTags, remove: deleteGateway},
+	"AWS::EC2::VPCGatewayAttachment":        {supports: []string{"InternetGatewayId", "VpcId"}, create: attachGateway, update: reattachGateway, remove: detachGateway},
+	"AWS::EC2::RouteTable":                  {create: createTable, update: updateTags, remove: deleteTable},
+	"AWS::EC2::Route":                       {supports: routeParts, create: createRoute, update: replaceRoute, remove: deleteRoute},
+	"AWS::EC2::SubnetRouteTableAssociation": {create: createTableAssociation, remove: deleteTableAssociation},
+	"AWS::EC2::EIP":                         {supports: []string{"Address", "Domain", "InstanceId"}, create: createAddress, update: updateAddress, remove: deleteAddress},
+	"AWS::EC2::NatGateway":                  {supports: []string{"AllocationId", "ConnectivityType", "SubnetId"}, create: createNAT, update: updateTags, remove: deleteNAT},
+	"AWS::EC2::SecurityGroup":               {create: createGroup, update: updateGroup, remove: deleteGroup},
+	"AWS::EC2::SecurityGroupIngress":        {create: createIngress, update: describeRule("UpdateSecurityGroupRuleDescriptionsIngress"), remove: deleteIngress},
+	"AWS::EC2::SecurityGroupEgress":         {create: createEgress, update: describeRule("UpdateSecurityGroupRuleDescriptionsEgress"), remove: deleteEgress},
+	"AWS::EC2::LaunchTemplate":              {create: createTemplate, update: updateTemplate, remove: deleteTemplate},
+	"AWS::EC2::VPCEndpoint": {
+		supports: []string{"VpcId", "ServiceName", "VpcEndpointType", "PolicyDocument", "RouteTableIds", "SubnetIds", "SecurityGroupIds", "PrivateDnsEnabled", "IpAddressType", "DnsOptions"},
+		create:   createEndpoint, update: updateEndpoint, remove: deleteEndpoint,
+	},
+
 	"AWS::Logs::LogGroup": {
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
 		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,

@@ -1,10 +1,12 @@
 package resources
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/eksact/eksact/internal/engine/template"
 )
@@ -131,10 +133,15 @@ func into(in any, p map[string]any, properties ...string) error {
 		}
 	}
 	raw, err := json.Marshal(picked)
-	if err == nil {
-		err = json.Unmarshal(raw, in)
-	}
 	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields() // what would be dropped silently
+	if err := d.Decode(in); err != nil {
+		if _, name, unknown := strings.Cut(err.Error(), "unknown field "); unknown {
+			return fmt.Errorf("Encountered unsupported property %s", strings.Trim(name, `"`)) //lint:ignore ST1005 as CloudFormation writes it
+		}
 		return fmt.Errorf("the properties don't fit: %w", err)
 	}
 	return nil
