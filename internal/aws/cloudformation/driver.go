@@ -152,7 +152,10 @@ func (d *driver) commit(ctx context.Context, e stack.Effects) error {
 		}
 		slices.Sort(r.Imports)
 	}
-	if state.Status == stack.DeleteComplete {
+	switch state.Status {
+	case stack.RollbackComplete:
+		r.Imports = nil
+	case stack.DeleteComplete:
 		r.Deleted, r.Exports, r.Imports = now, nil, nil
 	}
 	first := r.Events

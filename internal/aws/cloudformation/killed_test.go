@@ -1,73 +1,97 @@
 package cloudformation_test
 
 import (
+	"slices"
+	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awss3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 var here = &awss3types.CreateBucketConfiguration{LocationConstraint: awss3types.BucketLocationConstraintUsWest2}
 
-// TestTheDaemonIsKilled: a call was made, the daemon died before it knew, and what comes
-// after the start finds what was made, and goes on.
+// TestTheDaemonIsKilled: in the middle of an operation, before a call or between the call
+// and the note of what it did. What was stored is all that is left; it goes on.
 func TestTheDaemonIsKilled(t *testing.T) {
-	a := open(t)
-	reached, release := holdAt("AttachRolePolicy", &a.door.hold)
-	template := "Resources:\n" + role("A", `, ManagedPolicyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]`) +
-		"  B: {Type: AWS::S3::Bucket, DependsOn: A}\n"
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: &template, Capabilities: iamCapability})
-	}()
-	<-reached
-	// The store as it is now is all that is left.
-	closed := make(chan struct{})
-	go func() { a.stacks.Close(); close(closed) }()
-	time.Sleep(50 * time.Millisecond)
-	close(release)
-	<-closed
-	<-done
-	a.is(t, "s", types.StackStatusCreateInProgress)
-	a.again(t)
-	a.is(t, "s", types.StackStatusCreateComplete)
-	follows(t, a.events(t, "s"), "A CREATE_IN_PROGRESS", "A CREATE_IN_PROGRESS Resource creation Initiated", "A CREATE_COMPLETE", "B CREATE_COMPLETE", "s CREATE_COMPLETE")
-	if got := a.roles(t); len(got) != 1 {
-		t.Errorf("roles are %v", got)
+	attach := `, ManagedPolicyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]`
+	one := "Resources:\n" + role("A", ", RoleName: given"+attach) + "  B: {Type: AWS::S3::Bucket, DependsOn: A}\n"
+	broken := one + "  C: {Type: AWS::IAM::InstanceProfile, DependsOn: B, Properties: {Roles: [nobody]}}\n"
+	create := func(text string) func(*account, *testing.T) error {
+		return func(a *account, t *testing.T) error {
+			_, err := a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: &text, Capabilities: iamCapability})
+			return err
+		}
 	}
-}
-
-// TestTheDaemonIsKilledBeforeItKnows: the role was made, but the order's report was not
-// stored.
-func TestTheDaemonIsKilledBeforeItKnows(t *testing.T) {
-	a := open(t)
-	reached, release := holdAt("CreateRole", &a.door.after)
-	template := "Resources:\n" + role("A", `, RoleName: given`)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: &template, Capabilities: iamCapability})
-	}()
-	<-reached
-	closed := make(chan struct{})
-	go func() { a.stacks.Close(); close(closed) }()
-	time.Sleep(50 * time.Millisecond)
-	close(release)
-	<-closed
-	<-done
-	a.again(t)
-	a.is(t, "s", types.StackStatusCreateComplete)
-	if got := a.roles(t); len(got) != 1 || got[0] != "given" {
-		t.Errorf("roles are %v", got)
+	update := func(text string) func(*account, *testing.T) error {
+		return func(a *account, t *testing.T) error { return a.update(t, "s", text) }
+	}
+	remove := func(a *account, t *testing.T) error {
+		_, err := a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("s")})
+		return err
+	}
+	for _, tc := range []struct {
+		name   string
+		before string // the stack before
+		act    func(*account, *testing.T) error
+		at     string // the call
+		after  bool   // it was made
+		status types.StackStatus
+		roles  []string
+		events []string
+	}{
+		{"a creation", "", create(one), "AttachRolePolicy", false, types.StackStatusCreateComplete, []string{"given"},
+			[]string{"A CREATE_IN_PROGRESS", "A CREATE_IN_PROGRESS Resource creation Initiated", "A CREATE_COMPLETE", "B CREATE_COMPLETE", "s CREATE_COMPLETE"}},
+		{"a role of a given name", "", create(one), "CreateRole", true, types.StackStatusCreateComplete, []string{"given"}, nil},
+		{"a bucket of a made name", "", create(one), "CreateBucket", true, types.StackStatusCreateComplete, []string{"given"}, nil},
+		{"a rollback", "", create(broken), "DeleteRole", true, types.StackStatusRollbackComplete, nil, []string{"C CREATE_FAILED", "A DELETE_COMPLETE", "s ROLLBACK_COMPLETE"}},
+		{"an update", one, update(strings.Replace(one, "given"+attach, "given, Description: other", 1)), "DetachRolePolicy", true, types.StackStatusUpdateComplete, []string{"given"}, nil},
+		{"a replacement", one, update(strings.Replace(one, "given", "other", 1)), "CreateRole", true, types.StackStatusUpdateComplete, []string{"other"}, nil},
+		{"a cleanup", one, update(strings.Replace(one, "given", "other", 1)), "DeleteRole", true, types.StackStatusUpdateComplete, []string{"other"}, nil},
+		{"an update's rollback", one, update(strings.Replace(broken, "given"+attach, "given, Description: other", 1)), "CreateInstanceProfile", true, types.StackStatusUpdateRollbackComplete, []string{"given"}, nil},
+		{"a deletion", one, remove, "DeleteRole", true, types.StackStatusDeleteComplete, nil, []string{"A DELETE_COMPLETE", "s DELETE_COMPLETE"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := open(t)
+			if tc.before != "" {
+				a.create(t, "s", tc.before)
+			}
+			at := &a.door.hold
+			if tc.after {
+				at = &a.door.after
+			}
+			reached, release := holdAt(tc.at, at)
+			done := make(chan error, 1)
+			go func() { done <- tc.act(a, t) }()
+			<-reached
+			id := *a.stack(t, "s").StackId
+			closed := make(chan struct{})
+			go func() { a.stacks.Close(); close(closed) }()
+			if err := <-done; err != nil { // the call ends with the daemon
+				t.Fatal(err)
+			}
+			close(release)
+			<-closed
+			a.again(t, id)
+			a.is(t, id, tc.status)
+			follows(t, a.events(t, id), tc.events...)
+			if got := a.roles(t); !slices.Equal(got, tc.roles) {
+				t.Errorf("roles are %v, want %v", got, tc.roles)
+			}
+			buckets, err := a.s3.ListBuckets(t.Context(), &awss3.ListBucketsInput{})
+			if err != nil || len(buckets.Buckets) != len(tc.roles) {
+				t.Errorf("buckets are %+v, %v", buckets.Buckets, err)
+			}
+		})
 	}
 }
 
 // again restarts the service, and waits for what it goes on with.
-func (a *account) again(t *testing.T) {
+func (a *account) again(t *testing.T, id string) {
 	t.Helper()
 	a.door.hold, a.door.after = nil, nil
 	next := a.stacks.Again()
@@ -75,17 +99,18 @@ func (a *account) again(t *testing.T) {
 	if err := next.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	<-next.Settled(*a.stack(t, "s").StackId)
+	<-next.Settled(id)
 }
 
 // holdAt makes the door hold a call, which is then reached, until it is released.
 func holdAt(held string, at *func(string) <-chan struct{}) (reached, release chan struct{}) {
 	reached, release = make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	*at = func(operation string) <-chan struct{} {
 		if operation != held {
 			return nil
 		}
-		close(reached)
+		once.Do(func() { close(reached) })
 		return release
 	}
 	return reached, release

@@ -91,10 +91,19 @@ func New(d Deps) *Service {
 // the services, this one too.
 func (s *Service) UseDoor(d Door) { s.door = d }
 
-// Open goes on with operations that were in progress when the service ended.
+// remembered is for how long deleted stacks are shown.
+const remembered = 90 * 24 * time.Hour
+
+// Open goes on with operations that were in progress when the service ended, and forgets
+// stacks that were deleted long ago.
 func (s *Service) Open(ctx context.Context) error {
 	for key, r := range s.stacks.List("") {
 		if !r.Deleted.IsZero() {
+			if s.Now().Sub(r.Deleted) > remembered {
+				if err := s.forget(ctx, key); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		if err := s.driver(key).resume(); err != nil {
@@ -102,6 +111,17 @@ func (s *Service) Open(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// forget removes the records of a stack.
+func (s *Service) forget(ctx context.Context, key string) error {
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		s.stacks.In(tx).Delete(key)
+		for k := range s.events.List(key + "/") {
+			s.events.In(tx).Delete(k)
+		}
+		return nil
+	})
 }
 
 // Run goes on with what was in progress, and leaves operations where they are when ctx

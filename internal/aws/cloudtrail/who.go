@@ -37,6 +37,7 @@ var named = map[string][]struct{ parameter, kind string }{
 	"sts.amazonaws.com": {{"roleArn", "AWS::IAM::Role"}},
 	"eks.amazonaws.com": {{"name", "AWS::EKS::Cluster"}, {"clusterName", "AWS::EKS::Cluster"}, {"nodegroupName", "AWS::EKS::Nodegroup"}},
 	"s3.amazonaws.com":  {{"bucketName", "AWS::S3::Bucket"}, {"bucket", "AWS::S3::Bucket"}},
+	"cloudformation.amazonaws.com": {{"stackName", "AWS::CloudFormation::Stack"}, {"changeSetName", "AWS::CloudFormation::ChangeSet"}},
 	"elasticloadbalancing.amazonaws.com": {
 		{"loadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"}, {"targetGroupArn", "AWS::ElasticLoadBalancingV2::TargetGroup"},
 	},

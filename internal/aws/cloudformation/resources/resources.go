@@ -84,7 +84,8 @@ func (h *Handler) Do(ctx context.Context, j *Job) (Made, error) {
 		}
 		return made, err
 	}
-	if ctx.Err() != nil && j.PhysicalID == "" {
+	// What may have been made before is made, so that it is known and can be deleted.
+	if ctx.Err() != nil && j.PhysicalID == "" && !j.Again {
 		return Made{}, errCancelled
 	}
 	made, err := h.create(ctx, j)
