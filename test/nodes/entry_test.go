@@ -16,6 +16,8 @@ func (h *house) accessEntry(t *testing.T) {
 		host.Must(t, "aws eks update-cluster-config --name cluster --access-config authenticationMode="+to)
 		host.Soon(t, 20*time.Second, "aws eks describe-cluster --name cluster --query 'join(`/`,cluster.[status,accessConfig.authenticationMode,`x`])' --output text", "ACTIVE/"+to+"/x")
 	}
+	const pods = "kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name} {.status.phase} {.status.containerStatuses[0].restartCount} {end}'"
+	restarts := host.Must(t, pods, "web-0 Running", "web-1 Running")
 	node := h.as(t, h.nodes[0])
 	node.Must(t, "k auth whoami", "system:bootstrappers")
 	mode("API_AND_CONFIG_MAP")
@@ -40,7 +42,7 @@ func (h *house) accessEntry(t *testing.T) {
 			t.Fatalf("leases renewed at %v, then at %v", before, after)
 		}
 	}
-	host.Must(t, "kubectl get pods", "web-0   1/1     Running   0", "web-1   1/1     Running   0")
+	host.Must(t, pods, restarts)
 	host.Refused(t, "aws eks associate-access-policy --cluster-name cluster --principal-arn "+role+
 		" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy --access-scope type=cluster", `This operation can only be performed on Access Entries with a type of "STANDARD".`)
 }
