@@ -80,7 +80,7 @@ func (s *Service) findSet(stackName, set *string) (Stack, ChangeSet, error) {
 func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.CreateChangeSetInput) (*cloudformation.CreateChangeSetOutput, error) {
 	err := unsupported(
 		when(len(in.NotificationARNs) > 0, "NotificationARNs"), when(len(in.ResourceTypes) > 0, "ResourceTypes"),
-		when(triggers(in.RollbackConfiguration), "RollbackConfiguration"), when(aws.ToBool(in.IncludeNestedStacks), "IncludeNestedStacks"),
+		when(triggers(in.RollbackConfiguration), "RollbackConfiguration"),
 		when(in.ChangeSetType == types.ChangeSetTypeImport || len(in.ResourcesToImport) > 0, "ChangeSetType IMPORT"),
 		when(aws.ToBool(in.ImportExistingResources), "ImportExistingResources"), when(in.DeploymentMode != "", "DeploymentMode "+string(in.DeploymentMode)),
 		express(in.DeploymentConfig),
@@ -166,7 +166,7 @@ func (s *Service) propose(ctx context.Context, r *Stack, in *cloudformation.Crea
 	c := &ChangeSet{
 		Name: *in.ChangeSetName, ID: s.arn("changeSet/" + *in.ChangeSetName + "/" + newID()), Description: aws.ToString(in.Description), Created: s.Now().UTC(),
 		Create: in.ChangeSetType == types.ChangeSetTypeCreate, Status: string(types.ChangeSetStatusCreateComplete), Execution: string(types.ExecutionStatusAvailable),
-		Capabilities: capabilityNames(in.Capabilities), RoleARN: aws.ToString(in.RoleARN), OnFailure: string(in.OnStackFailure), Token: aws.ToString(in.ClientToken),
+		Capabilities: capabilityNames(in.Capabilities), RoleARN: aws.ToString(in.RoleARN), OnFailure: string(in.OnStackFailure), Nested: aws.ToBool(in.IncludeNestedStacks), Token: aws.ToString(in.ClientToken),
 	}
 	if p.Empty() {
 		c.Status, c.Execution, c.Reason = string(types.ChangeSetStatusFailed), string(types.ExecutionStatusUnavailable), unchanged

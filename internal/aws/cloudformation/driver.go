@@ -160,10 +160,19 @@ func (d *driver) commit(ctx context.Context, e stack.Effects) error {
 	}
 	first := r.Events
 	r.Events += int64(len(e.Records))
+	// Each event has a time of its own: clients sort by it.
+	times := make([]time.Time, len(e.Records))
+	for i := range times {
+		times[i] = now.Truncate(time.Millisecond)
+		if !times[i].After(r.LastEvent) {
+			times[i] = r.LastEvent.Add(time.Millisecond)
+		}
+		r.LastEvent = times[i]
+	}
 	err = d.s.Store.Update(ctx, func(tx *store.Tx) error {
 		d.s.stacks.In(tx).Put(d.key, r)
 		for i, rec := range e.Records {
-			d.s.events.In(tx).Put(eventKey(d.key, first+int64(i)), newEvent(rec, &r, now))
+			d.s.events.In(tx).Put(eventKey(d.key, first+int64(i)), newEvent(rec, &r, times[i]))
 		}
 		d.executed(tx, state.Status)
 		if state.Status == stack.DeleteComplete {

@@ -41,8 +41,9 @@ type Stack struct {
 	Exports map[string]string
 	Imports []string
 
-	Events int64 // how many were recorded
-	State  packed[stack.State]
+	Events    int64 // how many were recorded
+	LastEvent time.Time
+	State     packed[stack.State]
 }
 
 // Operation is a change of a stack.
@@ -87,6 +88,7 @@ type ChangeSet struct {
 	Capabilities []string
 	RoleARN      string
 	OnFailure    string
+	Nested       bool // covers nested stacks, of which there are none
 	Token        string
 	Body         packed[Proposal]
 }

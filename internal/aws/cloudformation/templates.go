@@ -50,10 +50,9 @@ func (s *Service) GetTemplate(_ context.Context, in *cloudformation.GetTemplateI
 	if err != nil {
 		return nil, err
 	}
-	if state.Deployed == nil {
-		return nil, api.ValidationError("Template not found for stack %s", r.Name)
+	if state.Deployed != nil { // a stack that has but a change set has no template: CDK asks for it
+		out.TemplateBody = &state.Deployed.Template
 	}
-	out.TemplateBody = &state.Deployed.Template
 	return out, nil
 }
 
@@ -100,6 +99,9 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *cloudformation.Get
 		got, err := s.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: in.StackName})
 		if err != nil {
 			return nil, err
+		}
+		if got.TemplateBody == nil {
+			return nil, api.ValidationError("Stack [%s] has no template", *in.StackName)
 		}
 		return summaryOf(*got.TemplateBody)
 	}
