@@ -48,7 +48,7 @@ func parse(text string) (*template.Template, error) {
 }
 
 // deployment evaluates a wish as far as that needs nothing made.
-func (s *Service) deployment(_ context.Context, w wish) (stack.Deployment, *template.Scope, error) {
+func (s *Service) deployment(ctx context.Context, w wish) (stack.Deployment, *template.Scope, error) {
 	var none stack.Deployment
 	t, err := parse(w.text)
 	if err != nil {
@@ -65,7 +65,11 @@ func (s *Service) deployment(_ context.Context, w wish) (stack.Deployment, *temp
 		}
 		given[key] = template.Given{Value: aws.ToString(p.ParameterValue), Previous: aws.ToBool(p.UsePreviousValue)}
 	}
-	values, err := t.Values(given, w.previous, template.Lookups{})
+	var failed error
+	values, err := t.Values(given, w.previous, s.lookups(ctx, &failed))
+	if failed != nil {
+		return none, nil, failed
+	}
 	if err != nil {
 		return none, nil, refusal(err)
 	}
