@@ -46,6 +46,9 @@ func (s *Service) driver(key string) *driver {
 func (d *driver) begin(ctx context.Context, made *Stack, fn func(*stack.Machine, *Stack) (stack.Effects, error)) (<-chan struct{}, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.s.life.Err(); err != nil {
+		return nil, err
+	}
 	running := d.m != nil
 	if !running {
 		if err := d.load(made); err != nil {

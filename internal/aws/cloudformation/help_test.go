@@ -57,7 +57,7 @@ func (g *gated) Do(ctx context.Context, who api.Caller, service, operation strin
 	return out, err
 }
 
-func open(t *testing.T) *account {
+func open(t testing.TB) *account {
 	t.Helper()
 	a := &account{}
 	at := doortest.New(t)
@@ -105,7 +105,7 @@ func (idle) RemoveAddon(context.Context, eks.Cluster, string) error     { return
 var iamCapability = []types.Capability{types.CapabilityCapabilityNamedIam}
 
 // create makes a stack, which must succeed to be begun.
-func (a *account) create(t *testing.T, name, template string, change ...func(*cloudformation.CreateStackInput)) string {
+func (a *account) create(t testing.TB, name, template string, change ...func(*cloudformation.CreateStackInput)) string {
 	t.Helper()
 	in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template, Capabilities: iamCapability}
 	for _, c := range change {
@@ -125,7 +125,7 @@ func (a *account) update(t *testing.T, name, template string) error {
 }
 
 // stack describes a stack that is there.
-func (a *account) stack(t *testing.T, name string) types.Stack {
+func (a *account) stack(t testing.TB, name string) types.Stack {
 	t.Helper()
 	out, err := read(func() (*cloudformation.DescribeStacksOutput, error) {
 		return a.client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
@@ -137,7 +137,7 @@ func (a *account) stack(t *testing.T, name string) types.Stack {
 }
 
 // is checks a stack's status.
-func (a *account) is(t *testing.T, name string, want types.StackStatus) {
+func (a *account) is(t testing.TB, name string, want types.StackStatus) {
 	t.Helper()
 	if s := a.stack(t, name); s.StackStatus != want {
 		t.Errorf("%s is %s (%s), want %s:\n%s", name, s.StackStatus, aws.ToString(s.StackStatusReason), want, strings.Join(a.events(t, name), "\n"))
@@ -145,7 +145,7 @@ func (a *account) is(t *testing.T, name string, want types.StackStatus) {
 }
 
 // events are a stack's, the oldest first: "Logical STATUS reason".
-func (a *account) events(t *testing.T, name string) []string {
+func (a *account) events(t testing.TB, name string) []string {
 	t.Helper()
 	var lines []string
 	p := cloudformation.NewDescribeStackEventsPaginator(a.client, &cloudformation.DescribeStackEventsInput{StackName: &name})
