@@ -27,6 +27,9 @@ func TestLargeStacks(t *testing.T) {
 	id := a.create(t, "large", template.String())
 	t.Logf("500 resources: %.1f s", time.Since(began).Seconds())
 	a.is(t, "large", types.StackStatusCreateComplete)
+	if got := len(a.events(t, "large")); got != 1502 {
+		t.Errorf("%d events, want 1502: three of each resource, two of the stack", got)
+	}
 	began = time.Now()
 	if _, err := a.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("large")}); err != nil {
 		t.Fatal(err)

@@ -161,22 +161,13 @@ func (d *driver) commit(ctx context.Context, e stack.Effects) error {
 	case stack.DeleteComplete:
 		r.Deleted, r.Exports, r.Imports = now, nil, nil
 	}
-	first := r.Events
-	r.Events += int64(len(e.Records))
-	// Each event has a time of its own: clients sort by it.
-	times := make([]time.Time, len(e.Records))
-	for i := range times {
-		times[i] = now.Truncate(time.Millisecond)
-		if !times[i].After(r.LastEvent) {
-			times[i] = r.LastEvent.Add(time.Millisecond)
-		}
-		r.LastEvent = times[i]
+	events, err := d.record(ctx, e.Records, &r, now)
+	if err != nil {
+		return err
 	}
 	err = d.s.Store.Update(ctx, func(tx *store.Tx) error {
 		d.s.stacks.In(tx).Put(d.key, r)
-		for i, rec := range e.Records {
-			d.s.events.In(tx).Put(eventKey(d.key, first+int64(i)), newEvent(rec, &r, times[i]))
-		}
+		d.put(tx, events)
 		d.executed(tx, state.Status)
 		if state.Status == stack.DeleteComplete {
 			for key := range d.s.changes.In(tx).List(d.key + "/") {
@@ -189,6 +180,50 @@ func (d *driver) commit(ctx context.Context, e stack.Effects) error {
 		d.r = r
 	}
 	return err
+}
+
+// numbered is an event and its key.
+type numbered struct {
+	key   string
+	event Event
+}
+
+// What one transaction takes of events: etcd has limits, of operations and of bytes.
+const (
+	mostEvents = 100
+	mostBytes  = 256 << 10
+)
+
+// record makes the events of records, and counts them in r. It stores what is too much for
+// one transaction beforehand, and returns the rest: events beyond a stack's count are not
+// shown, and are overwritten when the same thing happens again.
+func (d *driver) record(ctx context.Context, records []stack.Record, r *Stack, now time.Time) (rest []numbered, err error) {
+	bytes := 0
+	for _, rec := range records {
+		// Each event has a time of its own: clients sort by it.
+		at := now.Truncate(time.Millisecond)
+		if !at.After(r.LastEvent) {
+			at = r.LastEvent.Add(time.Millisecond)
+		}
+		r.LastEvent = at
+		e := numbered{eventKey(d.key, r.Events), newEvent(rec, r, at)}
+		r.Events++
+		if bytes += len(e.event.Shown); len(rest) == mostEvents || len(rest) > 0 && bytes > mostBytes {
+			some := rest
+			if err := d.s.Store.Update(ctx, func(tx *store.Tx) error { d.put(tx, some); return nil }); err != nil {
+				return nil, err
+			}
+			rest, bytes = nil, len(e.event.Shown)
+		}
+		rest = append(rest, e)
+	}
+	return rest, nil
+}
+
+func (d *driver) put(tx *store.Tx, events []numbered) {
+	for _, e := range events {
+		d.s.events.In(tx).Put(e.key, e.event)
+	}
 }
 
 // insist commits until it succeeds or the service ends.

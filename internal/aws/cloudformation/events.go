@@ -12,12 +12,22 @@ import (
 	"github.com/eksact/eksact/internal/aws/api"
 )
 
-// newest lists a stack's events, the newest first.
-func (s *Service) newest(r *Stack) []*Event {
+// history lists a stack's events, the oldest first. What is stored beyond the stack's
+// count has not happened yet.
+func (s *Service) history(r *Stack) []*Event {
 	var list []*Event
 	for _, e := range s.events.Shared(r.key() + "/") {
+		if int64(len(list)) == r.Events {
+			break
+		}
 		list = append(list, e)
 	}
+	return list
+}
+
+// newest lists a stack's events, the newest first.
+func (s *Service) newest(r *Stack) []*Event {
+	list := s.history(r)
 	slices.Reverse(list)
 	return list
 }
@@ -98,7 +108,7 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 // lastTimes are when each of a stack's resources last changed its status.
 func (s *Service) lastTimes(r *Stack) map[string]*Event {
 	last := map[string]*Event{}
-	for _, e := range s.events.Shared(r.key() + "/") {
+	for _, e := range s.history(r) {
 		if e.Record.PhysicalID != r.ID {
 			last[e.Record.Logical] = e
 		}

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,13 +116,22 @@ func (s *Service) Open(ctx context.Context) error {
 
 // forget removes the records of a stack.
 func (s *Service) forget(ctx context.Context, key string) error {
-	return s.Store.Update(ctx, func(tx *store.Tx) error {
-		s.stacks.In(tx).Delete(key)
-		for k := range s.events.List(key + "/") {
-			s.events.In(tx).Delete(k)
+	var keys []string
+	for k := range s.events.List(key + "/") {
+		keys = append(keys, k)
+	}
+	for some := range slices.Chunk(keys, mostEvents) {
+		err := s.Store.Update(ctx, func(tx *store.Tx) error {
+			for _, k := range some {
+				s.events.In(tx).Delete(k)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return s.Store.Update(ctx, func(tx *store.Tx) error { s.stacks.In(tx).Delete(key); return nil })
 }
 
 // Run goes on with what was in progress, and leaves operations where they are when ctx
