@@ -130,7 +130,7 @@ func (m *Machine) restore(name string) {
 		now.Dirty = true
 		m.order(Order{
 			Logical: name, Type: old.Type, Action: ActUpdate, PhysicalID: old.PhysicalID,
-			Properties: kind.WithTags(old.Properties, old.Tags), Old: kind.WithTags(now.Properties, now.Tags), After: old,
+			Properties: kind.WithTags(old.Properties, old.Tags), Old: now.had(kind), After: old,
 		})
 	default:
 		m.state.Resources[name] = &old

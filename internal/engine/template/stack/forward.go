@@ -172,7 +172,7 @@ func (m *Machine) change(r *template.Resource, kind *spec.Type, old *Resource, a
 		m.begun(r.Name, old, &after, "")
 		old.Dirty = true
 		o.Action, o.PhysicalID, o.After = ActUpdate, old.PhysicalID, after
-		o.Old = kind.WithTags(old.Properties, old.Tags)
+		o.Old = old.had(kind)
 		m.order(o)
 	case metadata:
 		m.begun(r.Name, old, &after, "")

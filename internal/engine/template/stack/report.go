@@ -111,6 +111,7 @@ func (m *Machine) failed(o *Order, r Report) {
 		m.leftover(o, r)
 		m.fail(o.Logical, "update", res, UpdateFailed, r.Reason)
 	default:
+		res.Tried = o.Properties
 		m.fail(o.Logical, "update", res, UpdateFailed, r.Reason)
 	}
 }
@@ -147,12 +148,15 @@ func (m *Machine) late(o *Order, r Report) {
 		m.leftover(o, r)
 	}
 	// An update's resource is dirty: undo sets it right.
+	if now := m.state.Resources[o.Logical]; o.Action == ActUpdate && now != nil {
+		now.Tried = o.Properties
+	}
 }
 
 // turn makes a replacement of an update that the resource could not take.
 func (m *Machine) turn(o *Order) {
 	old := m.state.Resources[o.Logical]
-	old.Dirty = false
+	old.Dirty, old.Tried = false, nil
 	kind := kindOf(o.Type)
 	next := Order{Logical: o.Logical, Type: o.Type, Properties: o.Properties, CreationPolicy: o.CreationPolicy, UpdatePolicy: o.UpdatePolicy}
 	m.replace(o.Logical, kind, old, o.After, next)

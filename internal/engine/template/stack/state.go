@@ -70,6 +70,17 @@ type Resource struct {
 	Metadata any `json:"metadata,omitempty"`
 	// Dirty says that an update began that did not end well.
 	Dirty bool `json:"dirty,omitempty"`
+	// Tried are the properties that such an update was to give, the stack's tags among
+	// them: it may have given some. Nil where it was never carried out.
+	Tried map[string]any `json:"tried,omitempty"`
+}
+
+// had are the properties that a resource may have, with its tags.
+func (r *Resource) had(kind *spec.Type) map[string]any {
+	if r.Dirty && r.Tried != nil {
+		return r.Tried
+	}
+	return kind.WithTags(r.Properties, r.Tags)
 }
 
 // Status is a status of a stack or a resource, as the API spells it.
