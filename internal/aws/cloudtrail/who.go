@@ -34,9 +34,9 @@ var named = map[string][]struct{ parameter, kind string }{
 		{"instanceProfileName", "AWS::IAM::InstanceProfile"}, {"openIDConnectProviderArn", "AWS::IAM::OIDCProvider"},
 		{"policyArn", "AWS::IAM::Policy"}, {"policyName", "AWS::IAM::Policy"}, {"accessKeyId", "AWS::IAM::AccessKey"},
 	},
-	"sts.amazonaws.com": {{"roleArn", "AWS::IAM::Role"}},
-	"eks.amazonaws.com": {{"name", "AWS::EKS::Cluster"}, {"clusterName", "AWS::EKS::Cluster"}, {"nodegroupName", "AWS::EKS::Nodegroup"}},
-	"s3.amazonaws.com":  {{"bucketName", "AWS::S3::Bucket"}, {"bucket", "AWS::S3::Bucket"}},
+	"sts.amazonaws.com":            {{"roleArn", "AWS::IAM::Role"}},
+	"eks.amazonaws.com":            {{"name", "AWS::EKS::Cluster"}, {"clusterName", "AWS::EKS::Cluster"}, {"nodegroupName", "AWS::EKS::Nodegroup"}},
+	"s3.amazonaws.com":             {{"bucketName", "AWS::S3::Bucket"}, {"bucket", "AWS::S3::Bucket"}},
 	"cloudformation.amazonaws.com": {{"stackName", "AWS::CloudFormation::Stack"}, {"changeSetName", "AWS::CloudFormation::ChangeSet"}},
 	"elasticloadbalancing.amazonaws.com": {
 		{"loadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"}, {"targetGroupArn", "AWS::ElasticLoadBalancingV2::TargetGroup"},
