@@ -37,7 +37,7 @@ func putInline(ctx context.Context, j *Job) error {
 // its name is another.
 func dropInline(ctx context.Context, j *Job, keep map[string]any) error {
 	name := ptr(j.Old, "PolicyName")
-	if text(keep, "PolicyName") != *name {
+	if text(keep, "PolicyName") != aws.ToString(name) {
 		keep = nil
 	}
 	for _, kind := range holders {
@@ -166,7 +166,7 @@ const mostVersions = 5
 
 func updateManaged(ctx context.Context, j *Job) (Made, error) {
 	arn := j.PhysicalID
-	if *document(j.Old, "PolicyDocument") != *document(j.Properties, "PolicyDocument") {
+	if aws.ToString(document(j.Old, "PolicyDocument")) != *document(j.Properties, "PolicyDocument") {
 		versions, err := otherVersions(ctx, j)
 		if err != nil {
 			return Made{}, err

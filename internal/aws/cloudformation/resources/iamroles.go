@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
@@ -92,8 +93,9 @@ func policyNames(p map[string]any) (names []string) {
 
 func updateRole(ctx context.Context, j *Job) (Made, error) {
 	name, p := j.PhysicalID, j.Properties
-	steps := []step{
-		{"UpdateAssumeRolePolicy", &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: document(p, "AssumeRolePolicyDocument")}},
+	var steps []step
+	if trust := document(p, "AssumeRolePolicyDocument"); aws.ToString(document(j.Old, "AssumeRolePolicyDocument")) != *trust {
+		steps = append(steps, step{"UpdateAssumeRolePolicy", &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: trust}})
 	}
 	if text(j.Old, "Description") != text(p, "Description") || text(j.Old, "MaxSessionDuration") != text(p, "MaxSessionDuration") {
 		description := text(p, "Description")
