@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
 )
@@ -17,9 +26,17 @@ import (
 func TestStacks(t *testing.T) {
 	l := lab.Start(t, "--nodes", "0")
 	sh := l.Host(t).AWS(t, "2").After("cd " + t.TempDir())
-	t.Run("access", func(t *testing.T) { access(t, sh) })
+	var env map[string]string
+	if err := json.Unmarshal([]byte(l.Eksact(t, "env", "-o", "json")), &env); err != nil {
+		t.Fatal(err)
+	}
+	config := aws.Config{
+		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])),
+		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
+	}
+	t.Run("access", func(t *testing.T) { access(t, sh, config) })
 	t.Run("network", func(t *testing.T) { network(t, sh) })
-	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh) })
+	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh, config) })
 	t.Run("CDK", func(t *testing.T) { cdk(t, sh) })
 }
 
@@ -44,8 +61,19 @@ Outputs: {Role: {Value: !GetAtt Role.Arn}}`
 
 // access is a role with an access entry: who assumes it may read the cluster, after an
 // update may write, and after the deletion may nothing.
-func access(t *testing.T, sh lab.Terminal) {
-	sh.Must(t, "aws eks update-cluster-config --name cluster --access-config authenticationMode=API_AND_CONFIG_MAP >/dev/null; aws eks wait cluster-active --name cluster")
+func access(t *testing.T, sh lab.Terminal, config aws.Config) {
+	client := eks.NewFromConfig(config) // Debian's CLI is older than access entries
+	out, err := client.UpdateClusterConfig(t.Context(), &eks.UpdateClusterConfigInput{Name: aws.String("cluster"), AccessConfig: &ekstypes.UpdateAccessConfigRequest{AuthenticationMode: ekstypes.AuthenticationModeApiAndConfigMap}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for done := false; !done; time.Sleep(100 * time.Millisecond) {
+		u, err := client.DescribeUpdate(t.Context(), &eks.DescribeUpdateInput{Name: aws.String("cluster"), UpdateId: out.Update.Id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done = u.Update.Status != ekstypes.UpdateStatusInProgress
+	}
 	began := time.Now()
 	sh.Must(t, file("access.yaml", accessTemplate)+"aws cloudformation deploy --stack-name access --template-file access.yaml --capabilities CAPABILITY_NAMED_IAM", "Successfully created/updated stack - access")
 	t.Logf("aws cloudformation deploy: %.1f s", time.Since(began).Seconds())
@@ -76,42 +104,70 @@ Outputs: {Group: {Value: !Ref Group}}`)+
 }
 
 // killed kills the daemon while it makes a chain of roles.
-func killed(t *testing.T, l *lab.Lab, sh lab.Terminal) {
+func killed(t *testing.T, l *lab.Lab, sh lab.Terminal, config aws.Config) {
+	const many = 300
 	template := map[string]any{}
-	before := ""
-	for n := range 100 {
-		name := "R" + strings.Repeat("x", n)
-		r := map[string]any{"Type": "AWS::IAM::Role", "Properties": map[string]any{"AssumeRolePolicyDocument": map[string]any{
-			"Version": "2012-10-17", "Statement": map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}}}
-		if before != "" {
-			r["DependsOn"] = before
+	for n := range many {
+		r := map[string]any{"Type": "AWS::IAM::Role", "Properties": map[string]any{"AssumeRolePolicyDocument": map[string]any{"Ref": "P"}}}
+		if n > 0 {
+			r["DependsOn"] = fmt.Sprintf("R%03d", n-1)
 		}
-		template[name], before = r, name
+		template[fmt.Sprintf("R%03d", n)] = r
 	}
-	text, err := json.Marshal(map[string]any{"Resources": template})
+	text, err := json.Marshal(map[string]any{"Resources": template, "Parameters": map[string]any{"P": map[string]any{"Type": "String"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh.Must(t, file("chain.json", string(text)))
-	create := sh.Command("aws cloudformation create-stack --stack-name chain --template-body file://chain.json --capabilities CAPABILITY_IAM")
-	if err := create.Start(); err != nil {
-		t.Fatal(err)
+	client, roles := cloudformation.NewFromConfig(config), iam.NewFromConfig(config)
+	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}`
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+			StackName: aws.String("chain"), TemplateBody: aws.String(string(text)), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+			Parameters: []types.Parameter{{ParameterKey: aws.String("P"), ParameterValue: &trust}}, ClientRequestToken: aws.String("once"),
+		})
+		done <- err
+	}()
+	made := func() (n int) {
+		p := iam.NewListRolesPaginator(roles, &iam.ListRolesInput{})
+		for p.HasMorePages() {
+			out, err := p.NextPage(t.Context())
+			if err != nil {
+				return n
+			}
+			for _, r := range out.Roles {
+				if strings.HasPrefix(*r.RoleName, "chain-R") {
+					n++
+				}
+			}
+		}
+		return n
 	}
-	sh.Soon(t, 30*time.Second, "aws iam list-roles --query 'Roles[].RoleName'", "chain-R")
 	was := daemon(t, l)
+	for end := time.Now().Add(30 * time.Second); made() < 20; {
+		if time.Now().After(end) {
+			t.Fatal("no roles are made")
+		}
+	}
 	if err := syscall.Kill(was.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	_ = create.Wait() // it may have been answered, or not
+	killedAt := time.Now()
+	err = <-done // the SDK tries the same call again
+	t.Logf("the call: %v", err)
 	status := sh.Must(t, "until aws cloudformation describe-stacks --stack-name chain --query 'Stacks[0].StackStatus' --output text 2>/dev/null; do sleep 0.1; done")
-	t.Logf("after the start the stack is %s", status)
+	t.Logf("%.1f s after the kill the stack is %s with %d roles", time.Since(killedAt).Seconds(), status, made())
 	sh.Must(t, "aws cloudformation wait stack-create-complete --stack-name chain")
 	if now := daemon(t, l); now.Pid == was.Pid || now.Restarts != was.Restarts+1 {
 		t.Errorf("the daemon was %+v, is %+v", was, now)
 	}
-	sh.Must(t, "aws iam list-roles --query 'length(Roles[?starts_with(RoleName, `chain-R`)])'", "100")
+	if got := made(); got != many {
+		t.Errorf("%d roles are made, want %d", got, many)
+	}
 	sh.Must(t, "aws cloudformation delete-stack --stack-name chain && aws cloudformation wait stack-delete-complete --stack-name chain")
-	sh.Must(t, "aws iam list-roles --query 'length(Roles[?starts_with(RoleName, `chain-R`)])'", "0")
+	if got := made(); got != 0 {
+		t.Errorf("%d roles are left", got)
+	}
 }
 
 func daemon(t *testing.T, l *lab.Lab) control.Process {

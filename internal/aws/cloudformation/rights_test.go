@@ -1,8 +1,10 @@
 package cloudformation_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -10,6 +12,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/doortest"
 )
 
@@ -104,4 +107,30 @@ func TestTemplateURLs(t *testing.T) {
 	url := a.URL + "/templates/dir/a.yaml"
 	_, err := dan.ValidateTemplate(t.Context(), &cloudformation.ValidateTemplateInput{TemplateURL: &url})
 	doortest.Refused(t, err, "ValidationError", "S3 error: User: arn:aws:iam::"+number+":user/dan is not authorized to perform: s3:GetObject")
+}
+
+// TestTheTrailOfAStack has the calls with who made them, and no parameter's value.
+func TestTheTrailOfAStack(t *testing.T) {
+	a := open(t)
+	a.create(t, "s", "Parameters: {P: {Type: String, NoEcho: true}}\nResources:\n"+role("A", ""), func(in *cloudformation.CreateStackInput) {
+		in.Parameters = []types.Parameter{{ParameterKey: aws.String("P"), ParameterValue: aws.String("hunter2")}}
+	})
+	if err := a.Trail.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	records, err := cloudtrail.Read(a.TrailDir, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, r := range records {
+		text, err := json.Marshal(r)
+		if err != nil || strings.Contains(string(text), "hunter2") {
+			t.Errorf("%s, %v", text, err)
+		}
+		seen[r.EventName+" "+r.SourceIPAddress] = true
+	}
+	if !seen["CreateStack 127.0.0.1"] || !seen["CreateRole cloudformation.amazonaws.com"] {
+		t.Errorf("recorded are %v", seen)
+	}
 }

@@ -35,6 +35,7 @@ var leftOut = map[string]bool{
 	"SecretString": true, "SecretBinary": true, "Plaintext": true,
 	"Base32StringSeed": true, "QRCodePNG": true, "ServicePassword": true,
 	"UserData": true, "SecureString": true,
+	"ParameterValue": true, "ResolvedValue": true, // CloudFormation's, of which some are not to be echoed
 
 	"ResultMetadata": true, // the SDK's own, not of the API
 	"Body":           true, // S3's: an object's bytes
