@@ -204,6 +204,7 @@ func (d *Daemon) startNode(ctx context.Context, k *cluster, record ec2.Instance)
 		return err
 	}
 	d.running.Go(func() { d.tendProxy(live, k, c) })
+	d.running.Go(func() { d.tendRules(live, c, pods) })
 	d.running.Go(func() { d.tendAgent(live, c) })
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/eksact/eksact/internal/netns"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -27,6 +28,25 @@ func (n *Network) AttachNode(ctx context.Context, id string, addr netip.Addr, po
 		return errors.Join(s.unreachable(pods.Masked()), nft.ApplyNode(path, pods))
 	}
 	return n.attachMachine(ctx, id, addr, []netip.Prefix{pods.Masked()}, forward)
+}
+
+// MendNode writes those of a node's own packet rules anew whose tables are not among
+// those that are there, and names them. path and pods are as AttachNode has them.
+func (n *Network) MendNode(path string, pods netip.Prefix, there map[string]bool) (mended []string, err error) {
+	for _, t := range []struct {
+		name  string
+		known bool
+		write func() error
+	}{
+		{nft.NodeTable, true, func() error { return nft.ApplyNode(path, pods) }},
+		{nft.MetadataTable, ipv6.Known(), func() error { return nodeRules6(path) }},
+	} {
+		if t.known && !there[t.name] {
+			mended = append(mended, t.name)
+			err = errors.Join(err, t.write())
+		}
+	}
+	return mended, err
 }
 
 // AttachHost makes the namespace of a machine without pods, such as the

@@ -20,12 +20,16 @@ func (n *Network) router6(world *side) error {
 	return world.loopback(ipv6.Metadata)
 }
 
+func nodeRules6(path string) error {
+	return nft.ApplyNode6(path, nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, Uplink: inside})
+}
+
 // node6 leads a node's and its pods' IPv6 to the metadata service, and nowhere else.
 func (n *Network) node6(world, node *side, outer, inner link, a attachment, mac, worldMAC net.HardwareAddr, path string) error {
 	if !ipv6.Known() {
 		return nil
 	}
-	if err := nft.ApplyNode6(path, nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, Uplink: inside}); err != nil {
+	if err := nodeRules6(path); err != nil {
 		return err
 	}
 	if err := settings(path, map[string]string{"ipv6/conf/all/forwarding": "1", "ipv6/conf/all/accept_redirects": "0"}); err != nil {

@@ -136,6 +136,10 @@ func (y *yard) flushed(t *testing.T) {
 			}
 		}
 	})
+	for _, n := range y.nodes { // Services too
+		y.host.Soon(t, 20*time.Second, "nsenter --net=/run/eksact/netns/"+n.ID+" curl -sk -m 2 https://172.20.0.1/livez", "ok")
+		y.host.Soon(t, 5*time.Second, "nsenter --net=/run/eksact/netns/"+n.ID+" nft list tables", "ip eksact-node", "ip6 eksact-metadata6")
+	}
 }
 
 func (y *yard) daemonKilled(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// table6 holds, of family ip6, what may pass by IPv6 in the router and on nodes: what
+// MetadataTable holds, of family ip6, what may pass by IPv6 in the router and on nodes: what
 // instance metadata needs.
-const table6 = "eksact-metadata6"
+const MetadataTable = "eksact-metadata6"
 
 // Metadata6 is the way to the metadata service by IPv6.
 type Metadata6 struct {
@@ -24,7 +24,7 @@ type Metadata6 struct {
 // ApplyRouter6 writes the router's: clients reach the service from inside, each by
 // the link that its address is routed to. Nothing is forwarded.
 func ApplyRouter6(ns string, m Metadata6) error {
-	return replaceIn(ns, nftables.TableFamilyIPv6, table6, func(b *batch) {
+	return replaceIn(ns, nftables.TableFamilyIPv6, MetadataTable, func(b *batch) {
 		in, fwd, out := b.sealed6()
 		b.rule(in, notIif(m.HostLink), ipv6.within(ipv6.saddr, m.Clients), m.service(), accept())
 		for _, c := range []*nftables.Chain{in, fwd, out} {
@@ -36,7 +36,7 @@ func ApplyRouter6(ns string, m Metadata6) error {
 // ApplyNode6 writes a node's: itself and its pods reach the service, whose answers
 // come back. Pods reach neither each other nor the node.
 func ApplyNode6(ns string, m Metadata6) error {
-	return replaceIn(ns, nftables.TableFamilyIPv6, table6, func(b *batch) {
+	return replaceIn(ns, nftables.TableFamilyIPv6, MetadataTable, func(b *batch) {
 		in, fwd, out := b.sealed6()
 		b.rule(out, oif(m.Uplink), m.service(), accept())
 		b.rule(fwd, oif(m.Uplink), ipv6.within(ipv6.saddr, m.Clients), m.service(), accept())

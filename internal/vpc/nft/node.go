@@ -6,13 +6,14 @@ import (
 	"github.com/google/nftables"
 )
 
-const nodeTable = "eksact-node"
+// NodeTable is that of a node's own rules.
+const NodeTable = "eksact-node"
 
 // ApplyNode writes the rules of a node, in its namespace: packets to addresses
 // of its pods' block that no pod has now are refused at once (see Edge for why
 // routing alone does not).
 func ApplyNode(ns string, pods netip.Prefix) error {
-	return replace(ns, nodeTable, func(b *batch) {
+	return replace(ns, NodeTable, func(b *batch) {
 		pre := b.hook("nowhere", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest+10)
 		// The cheapest question first; routes are looked up for pods' addresses alone.
 		b.rule(pre, notDaddr(pods), accept())
