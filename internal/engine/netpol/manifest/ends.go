@@ -129,7 +129,7 @@ func (s *Set) podPlace(p *netpol.Pod) (*Place, error) {
 		return nil, fmt.Errorf("pod %s is finished: it has no traffic", p.Key())
 	}
 	place := &Place{Name: p.Key().String(), ends: s.endsOf(p)}
-	if s.Served && s.kinds[p.Key()] {
+	if s.kinds[p.Key()] {
 		if running := s.runningOf(p); running != nil {
 			place.ends, place.running = running, true
 		}
@@ -137,8 +137,8 @@ func (s *Set) podPlace(p *netpol.Pod) (*Place, error) {
 	return place, nil
 }
 
-// runningOf are the pods that an API server shows of a workload, known as its controllers
-// make them: named after it, with its template's labels and more.
+// runningOf are the pods with addresses that a workload has, known as its controllers make
+// them: named after it, with its template's labels and more.
 func (s *Set) runningOf(workload *netpol.Pod) (list []netpol.End) {
 	_, name, _ := strings.Cut(workload.Name, "/")
 	for i := range s.Cluster.Pods {
@@ -172,6 +172,9 @@ func (s *Set) findService(name netpol.PodName) (*Place, error) {
 	place := &Place{Name: "service " + name.String(), service: svc}
 	for i := range s.Cluster.Pods {
 		p := &s.Cluster.Pods[i]
+		if s.kinds[p.Key()] && s.runningOf(p) != nil {
+			continue // its pods are there themselves
+		}
 		if p.Namespace == name.Namespace && !p.Finished && contains(p.Labels, svc.Spec.Selector) {
 			place.ends = append(place.ends, s.endsOf(p)...)
 		}

@@ -151,19 +151,24 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRunning has a server's workload stand for its pods.
+// TestRunning has a workload stand for its pods, and a service lead to these, whether a
+// server shows them or files do.
 func TestRunning(t *testing.T) {
-	const workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {metadata: {labels: {app: web}}}}\n"
+	const workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {metadata: {labels: {app: web}}}}\n" +
+		"---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"
 	const pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: web-%d, labels: {app: web, x: z}}\nstatus: {phase: Running, podIPs: [{ip: 10.0.0.%[1]d}]}\n"
 	for _, tc := range []struct {
-		pods int
-		want string // flows from the workload to itself
+		from, to string
+		pods     int
+		want     string // flows
 	}{
-		{0, "default/deployment/web>default/deployment/web"},
-		{1, "of default/deployment/web one pod runs alone: it has no other to send to"},
-		{2, "default/web-1 (10.0.0.1)>default/web-2 (10.0.0.2) default/web-2 (10.0.0.2)>default/web-1 (10.0.0.1)"},
+		{"deployment/web", "web", 0, "default/deployment/web>default/deployment/web"},
+		{"deployment/web", "web", 1, "of default/deployment/web one pod runs alone: it has no other to send to"},
+		{"deployment/web", "web", 2, "default/web-1 (10.0.0.1)>default/web-2 (10.0.0.2) default/web-2 (10.0.0.2)>default/web-1 (10.0.0.1)"},
+		{"192.0.2.1", "svc/web", 0, "192.0.2.1>default/deployment/web"},
+		{"192.0.2.1", "svc/web", 2, "192.0.2.1>default/web-1 (10.0.0.1) 192.0.2.1>default/web-2 (10.0.0.2)"},
 	} {
-		s := manifest.Set{Served: true, PodCIDR: netip.MustParsePrefix("10.0.0.0/16")}
+		s := manifest.Set{Served: tc.pods != 1, PodCIDR: netip.MustParsePrefix("10.0.0.0/16")}
 		text := workload
 		for i := range tc.pods {
 			text += fmt.Sprintf(pod, i+1)
@@ -172,7 +177,7 @@ func TestRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		list, err := explain(&s, "deployment/web", "web", manifest.Port{Proto: ruleset.TCP, Number: 80})
+		list, err := explain(&s, tc.from, tc.to, manifest.Port{Proto: ruleset.TCP, Number: 80})
 		if err != nil {
 			got = append(got, err.Error())
 		}
@@ -180,7 +185,7 @@ func TestRunning(t *testing.T) {
 			got = append(got, e.From.String()+">"+e.To.String())
 		}
 		if all := strings.Join(got, " "); all != tc.want {
-			t.Errorf("%d pods: %s, want %s", tc.pods, all, tc.want)
+			t.Errorf("%d pods, %s to %s: %s, want %s", tc.pods, tc.from, tc.to, all, tc.want)
 		}
 	}
 }
