@@ -72,23 +72,29 @@ var policyKinds = []schema.GroupVersionResource{
 	{Group: enginepol.AWSGroup, Version: "v1alpha1", Resource: "clusternetworkpolicies"},
 }
 
-// policyObjects are a cluster's objects that policies are about, one list of each kind
+// PolicyObjects are a cluster's objects that policies are about, one list of each kind
 // as kubectl get -o json writes it.
-func (d *Daemon) policyObjects(ctx context.Context, cluster string) (lists []json.RawMessage, err error) {
+type PolicyObjects struct {
+	Enforced bool              `json:"enforced"`
+	Lists    []json.RawMessage `json:"lists"`
+}
+
+func (d *Daemon) policyObjects(ctx context.Context, cluster string) (all PolicyObjects, err error) {
 	k, err := d.clusterNamed(cluster)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
+	all.Enforced = k.policies.Enforcing()
 	for _, kind := range policyKinds {
 		text, err := listOf(ctx, k.plane.Objects(), kind)
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", kind.Resource, err)
+			return all, fmt.Errorf("listing %s: %w", kind.Resource, err)
 		}
 		if text != nil {
-			lists = append(lists, text)
+			all.Lists = append(all.Lists, text)
 		}
 	}
-	return lists, nil
+	return all, nil
 }
 
 // listOf is nil for a kind that the API server does not serve.

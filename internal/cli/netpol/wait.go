@@ -2,7 +2,6 @@ package netpol
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -78,12 +77,15 @@ func Live(ctx context.Context, g *global.Options) (*manifest.Set, error) {
 	if err := daemon.Reach(g.RunDir); err != nil {
 		return nil, err
 	}
-	var lists []json.RawMessage
-	if err := control.Dial(g.RunDir).Call(ctx, "/netpol/objects", "", &lists); err != nil {
+	var objects daemon.PolicyObjects
+	if err := control.Dial(g.RunDir).Call(ctx, "/netpol/objects", "", &objects); err != nil {
 		return nil, err
 	}
 	set := &manifest.Set{Served: true, PodCIDR: netip.MustParsePrefix(podCIDR)}
-	for _, list := range lists {
+	if !objects.Enforced {
+		set.Notes = append(set.Notes, "network policies are not enforced: the add-on vpc-cni has enableNetworkPolicy off; this is what they would decide")
+	}
+	for _, list := range objects.Lists {
 		if err := set.Add("the cluster", list); err != nil {
 			return nil, err
 		}

@@ -158,6 +158,13 @@ func (c *Controller) Enforce(on bool) {
 	c.reload()
 }
 
+// Enforcing reports whether enforcement is on.
+func (c *Controller) Enforcing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.on
+}
+
 // Switch is Enforce, and returns when it is so on every node.
 func (c *Controller) Switch(ctx context.Context, on bool) error {
 	c.Enforce(on)
