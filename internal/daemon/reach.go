@@ -39,6 +39,16 @@ func (c Config) Claim() error {
 	return renameio.WriteFile(c.claim(), []byte(c.StateDir+"\n"), 0o644)
 }
 
+// DataOf is the state directory of what runs behind a run directory, and stateDir if
+// nothing does.
+func DataOf(runDir, stateDir string) string {
+	text, err := os.ReadFile(Config{RunDir: runDir}.claim())
+	if owner := strings.TrimSpace(string(text)); err == nil && owner != "" && Running(runDir) {
+		return owner
+	}
+	return stateDir
+}
+
 // Ours refuses to lay hands on an eksact that runs here with other data, or behind
 // another run directory: links, addresses and control groups are the machine's.
 func (c Config) Ours() error {

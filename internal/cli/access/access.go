@@ -23,6 +23,7 @@ import (
 // Host returns the variables for a shell on the host. PATH is what to put before
 // the shell's own.
 func Host(ctx context.Context, stateDir, runDir string, as Identity) (map[string]string, error) {
+	stateDir = daemon.DataOf(runDir, stateDir)
 	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return nil, err
@@ -45,6 +46,7 @@ func Host(ctx context.Context, stateDir, runDir string, as Identity) (map[string
 // Shell returns the variables for a shell of ours, inside the VPC or beside it,
 // whose resolver knows AWS's names.
 func Shell(ctx context.Context, stateDir, runDir string, as Identity) (map[string]string, error) {
+	stateDir = daemon.DataOf(runDir, stateDir)
 	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return nil, err

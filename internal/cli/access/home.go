@@ -26,6 +26,7 @@ var environment embed.FS
 // path: the workshop's files, a kubeconfig as aws eks update-kubeconfig writes
 // it, a prompt. What its user changed stays.
 func Home(ctx context.Context, stateDir, runDir string, laptop bool, as Identity) (string, error) {
+	stateDir = daemon.DataOf(runDir, stateDir)
 	a, err := ask(ctx, stateDir, runDir, as)
 	if err != nil {
 		return "", err
