@@ -217,6 +217,8 @@ func TestIDs(t *testing.T) {
 	wantError(t, err, "InvalidInstanceID.NotFound", "The instance IDs 'i-8, i-9' do not exist")
 	_, err = s.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"node"}})
 	wantError(t, err, "InvalidInstanceID.Malformed", `Invalid id: "node" (expecting "i-...")`)
+	_, err = s.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{"i-zzz"}})
+	wantError(t, err, "InvalidInstanceID.Malformed", `Invalid id: "i-zzz"`)
 	_, err = s.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{"vpc-9"}})
 	wantError(t, err, "InvalidVpcID.NotFound", "The vpc ID 'vpc-9' does not exist")
 	_, err = s.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{"x"}})

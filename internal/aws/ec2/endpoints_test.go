@@ -241,6 +241,10 @@ func TestInterfaceEndpoint(t *testing.T) {
 	doortest.Refused(t, err, "InvalidParameter", "needs a security group")
 	_, err = c.ModifyNetworkInterfaceAttribute(ctx, &awsec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: enis[0].NetworkInterfaceId, Groups: []string{l.group}})
 	doortest.Refused(t, err, "AuthFailure", "You do not have permission to access the specified resource.")
+	_, err = c.DeleteNetworkInterface(ctx, &awsec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: enis[0].NetworkInterfaceId})
+	doortest.Refused(t, err, "InvalidParameterValue", "Network interface '"+*enis[0].NetworkInterfaceId+"' is currently in use.")
+	_, err = c.DeleteNetworkInterface(ctx, &awsec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String("eni-9")})
+	doortest.Refused(t, err, "InvalidNetworkInterfaceID.NotFound", "eni-9")
 
 	// Policies.
 	deny := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`

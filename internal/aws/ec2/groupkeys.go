@@ -56,6 +56,9 @@ func (s *Service) addGroupCalls(svc *api.Service) {
 		}
 		return attributeKey(key, "GroupSet", in.Groups...)
 	})
+	api.Add(svc, "DeleteNetworkInterface", s.DeleteNetworkInterface, func(_ context.Context, in *ec2.DeleteNetworkInterfaceInput) []string {
+		return s.arns("network-interface", aws.ToString(in.NetworkInterfaceId))
+	})
 	s.addGroupLists(svc)
 	s.addTagNeeds(svc)
 }

@@ -226,6 +226,22 @@ func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *ec2.M
 	return &ec2.ModifyNetworkInterfaceAttributeOutput{}, nil
 }
 
+// DeleteNetworkInterface refuses: all interfaces here are of instances, gateways, load
+// balancers, endpoints and clusters, which they come and go with.
+func (s *Service) DeleteNetworkInterface(_ context.Context, in *ec2.DeleteNetworkInterfaceInput) (*ec2.DeleteNetworkInterfaceOutput, error) {
+	id := aws.ToString(in.NetworkInterfaceId)
+	if id == "" {
+		return nil, absent("networkInterfaceId")
+	}
+	if aws.ToBool(in.DryRun) {
+		return nil, errDryRun()
+	}
+	if _, there := s.NetworkInterface(id); !there {
+		return nil, notThere(interfaceKind, id)
+	}
+	return nil, invalid("Network interface '%s' is currently in use.", id)
+}
+
 // SetInstanceGroups gives an instance with one interface other security groups, as
 // ModifyInstanceAttribute does.
 func (s *Service) SetInstanceGroups(ctx context.Context, id string, groups []string, dryRun *bool) error {

@@ -83,8 +83,10 @@ func named[T any](table *store.Table[T], k kind, ids []string) (iter.Seq2[string
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	var missing []string
 	for _, id := range ids {
-		if k.malformed != "" && !strings.HasPrefix(id, k.prefix) {
+		if rest, ok := strings.CutPrefix(id, k.prefix); k.malformed != "" && !ok {
 			return nil, malformedID(k, id)
+		} else if k == instanceKind && strings.Trim(rest, "0123456789abcdef") != "" {
+			return nil, api.Errorf(http.StatusBadRequest, k.malformed, "Invalid id: %q", id)
 		}
 		if _, ok := table.Get(id); !ok {
 			missing = append(missing, id)

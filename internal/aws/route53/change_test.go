@@ -82,6 +82,7 @@ func TestChangesAreRefused(t *testing.T) {
 		{create(set("d.example.com", "A", 60, "1.2.3")), invalid("ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) encountered with '1.2.3'")},
 		{create(set("d.example.com", "AAAA", 60, "1.2.3.4")), invalid("AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address) encountered with '1.2.3.4'")},
 		{create(set("d.example.com", "TXT", 60, "two words")), invalid("InvalidCharacterString (Value should be enclosed in quotation marks) encountered with 'two words'")},
+		{create(set("d.example.com", "TXT", 60, "word")), invalid("InvalidCharacterString (Value should be enclosed in quotation marks) encountered with 'word'")},
 		{create(set("d.example.com", "TXT", 60, `"`+strings.Repeat("x", 256)+`"`)), invalid(`CharacterStringTooLong (Value is too long) encountered with '"` + strings.Repeat("x", 256) + `"'`)},
 		{create(set("d.example.com", "A", 60, "1.2.3.4", "1.2.3.4")), "[Duplicate Resource Record: '1.2.3.4']"},
 		{create(alias("d.example.com", "A", id, "none.example.com")), "[Tried to create an alias that targets none.example.com., type A in zone " + id + ", but that target was not found]"},

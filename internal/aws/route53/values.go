@@ -46,16 +46,10 @@ func valueFault(kind, value string) string {
 // strings255 matches a value of character strings: quoted, each with its escapes.
 var strings255 = regexp.MustCompile(`^("(?:[^"\\]|\\.)*")(?:[ \t]+"(?:[^"\\]|\\.)*")*$`)
 
-// word matches a value that needs no quotation marks.
-var word = regexp.MustCompile(`^(?:[^"\\\s]|\\.){1,255}$`)
-
 var quoted = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 func textFault(value string) string {
 	if !strings255.MatchString(value) {
-		if word.MatchString(value) {
-			return ""
-		}
 		return problem("InvalidCharacterString", "Value should be enclosed in quotation marks", value)
 	}
 	for _, m := range quoted.FindAllStringSubmatch(value, -1) {
@@ -76,9 +70,6 @@ var octal = regexp.MustCompile(`\\[0-3][0-7]{2}`)
 // record makes a resource record of a value.
 func record(name, kind string, ttl int64, value string) (dns.RR, error) {
 	if kind == "TXT" || kind == "SPF" {
-		if word.MatchString(value) {
-			value = `"` + value + `"`
-		}
 		value = octal.ReplaceAllStringFunc(value, func(s string) string {
 			n, _ := strconv.ParseUint(s[1:], 8, 8) // the pattern's digits
 			return fmt.Sprintf(`\%03d`, n)
