@@ -59,46 +59,42 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 	if err != nil {
 		return err
 	}
-	changed := func(have map[string]string) (map[string]string, error) {
-		tags := map[string]string{}
-		maps.Copy(tags, have)
-		return tags, change(tags)
-	}
-	return s.Store.Update(ctx, func(tx *store.Tx) (err error) {
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		found, err := false, error(nil)
 		switch {
 		case r.association != "":
-			a, ok := s.associations.In(tx).Get(associationKey(r.cluster, r.association))
-			if !ok {
-				return noResource(arn)
-			}
-			a.Tags, err = changed(a.Tags)
-			s.associations.In(tx).Put(associationKey(r.cluster, r.association), a)
-			return err
+			found, err = retagIn(tx, s.associations, associationKey(r.cluster, r.association), func(a *Association) (*map[string]string, string) { return &a.Tags, "" }, r, change)
 		case r.entry != "":
-			e, ok := s.entries.In(tx).Get(entryKey(r.cluster, r.entry))
-			if !ok || e.ID != r.id {
-				return noResource(arn)
-			}
-			e.Tags, err = changed(e.Tags)
-			s.entries.In(tx).Put(entryKey(r.cluster, r.entry), e)
-			return err
+			found, err = retagIn(tx, s.entries, entryKey(r.cluster, r.entry), func(e *AccessEntry) (*map[string]string, string) { return &e.Tags, e.ID }, r, change)
 		case r.addon != "":
-			a, ok := s.addons.In(tx).Get(addonKey(r.cluster, r.addon))
-			if !ok || a.ID != r.id {
-				return noResource(arn)
-			}
-			a.Tags, err = changed(a.Tags)
-			s.addons.In(tx).Put(addonKey(r.cluster, r.addon), a)
-			return err
+			found, err = retagIn(tx, s.addons, addonKey(r.cluster, r.addon), func(a *Addon) (*map[string]string, string) { return &a.Tags, a.ID }, r, change)
+		default:
+			found, err = retagIn(tx, s.clusters, r.cluster, func(c *Cluster) (*map[string]string, string) { return &c.Tags, "" }, r, change)
 		}
-		c, ok := s.clusters.In(tx).Get(r.cluster)
-		if !ok {
+		if !found {
 			return noResource(arn)
 		}
-		c.Tags, err = changed(c.Tags)
-		s.clusters.In(tx).Put(r.cluster, c)
 		return err
 	})
+}
+
+// retagIn changes the tags of a table's record, if it is there and has the resource's
+// id. of gives its tags, and its id where ARNs have one.
+func retagIn[T any](tx *store.Tx, table *store.Table[T], key string, of func(*T) (*map[string]string, string), r resource, change func(map[string]string) error) (found bool, err error) {
+	records := table.In(tx)
+	record, found := records.Get(key)
+	have, id := of(&record)
+	if !found || id != r.id {
+		return false, nil
+	}
+	tags := map[string]string{}
+	maps.Copy(tags, *have)
+	*have = tags
+	if err := change(tags); err != nil {
+		return true, err
+	}
+	records.Put(key, record)
+	return true, nil
 }
 
 // resource is what an ARN names: a cluster, or an add-on, access entry or Pod Identity
