@@ -196,7 +196,7 @@ func (s *Service) forgetTable(tx *store.Tx, table string) {
 // endpoint can be.
 func (s *Service) errEndpointRoute(table, list string) error {
 	for _, e := range s.gatewaysOf(table) {
-		if s.listOf(e.Service).ID == list {
+		if list != "" && s.listOf(e.Service).ID == list {
 			return invalid("cannot remove VPC endpoint route %s in route table %s", list, table)
 		}
 	}
