@@ -49,7 +49,8 @@ func (h *house) names(t *testing.T) {
 	pod := func(name string) string { return "kubectl exec names -- nslookup " + name }
 	shell.Soon(t, 30*time.Second, pod("kubernetes.default.svc.cluster.local"), "172.20.0.1")
 	shell.Must(t, pod("www.example.com"), "10.0.64.99")
-	shell.Must(t, pod("s3.us-west-2.amazonaws.com"), "198.18.0.2")
+	shell.Must(t, pod("ec2.us-west-2.amazonaws.com"), "198.18.0.2")
+	shell.Must(t, pod("s3.us-west-2.amazonaws.com"), "198.18.0.5")
 	shell.Refused(t, pod("only.example.com"))
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
 	shell.Must(t, pod(host), "198.18.1.")
