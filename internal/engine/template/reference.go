@@ -129,7 +129,7 @@ func (t *Template) check() error {
 
 // checkConditional checks an expression that may use parameters only.
 func (t *Template) checkConditional(e *Expr, section string) error {
-	var unresolved []string
+	var unresolved missing
 	var failed error
 	e.walk(func(x *Expr) {
 		if failed != nil || x.Kind != Call {
@@ -152,8 +152,8 @@ func (t *Template) checkConditional(e *Expr, section string) error {
 			}
 		}
 		for _, r := range x.own() {
-			if _, found := t.parameters[r.Name]; !found && !isPseudo(r.Name) && !slices.Contains(unresolved, r.Name) {
-				unresolved = append(unresolved, r.Name)
+			if _, found := t.parameters[r.Name]; !found && !isPseudo(r.Name) {
+				unresolved.add(r.Name)
 			}
 		}
 	})
@@ -218,13 +218,17 @@ func conditionName(e *Expr) string {
 	return ""
 }
 
-func (t *Template) checkResources() error {
-	var unresolved []string
-	miss := func(name string) {
-		if !slices.Contains(unresolved, name) {
-			unresolved = append(unresolved, name)
-		}
+// missing is a list of names without repetition.
+type missing []string
+
+func (n *missing) add(name string) {
+	if !slices.Contains(*n, name) {
+		*n = append(*n, name)
 	}
+}
+
+func (t *Template) checkResources() error {
+	var unresolved missing
 	for i := range t.Resources {
 		r := &t.Resources[i]
 		if r.Condition != "" && !t.hasCondition(r.Condition) {
@@ -232,11 +236,11 @@ func (t *Template) checkResources() error {
 		}
 		for _, d := range r.DependsOn {
 			if _, found := t.resources[d]; !found {
-				miss(d)
+				unresolved.add(d)
 			}
 		}
 		for _, e := range []*Expr{r.Properties, r.CreationPolicy, r.UpdatePolicy, r.Metadata} {
-			if err := t.checkExpr(e, miss); err != nil {
+			if err := t.checkExpr(e, unresolved.add); err != nil {
 				return err
 			}
 		}
@@ -248,19 +252,14 @@ func (t *Template) checkResources() error {
 }
 
 func (t *Template) checkOutputs() error {
-	var unresolved []string
-	miss := func(name string) {
-		if !slices.Contains(unresolved, name) {
-			unresolved = append(unresolved, name)
-		}
-	}
+	var unresolved missing
 	for i := range t.Outputs {
 		o := &t.Outputs[i]
 		if o.Condition != "" && !t.hasCondition(o.Condition) {
 			return formatError(o.Value.Pos, "Unresolved condition dependency %s in the Outputs block of the template", o.Condition)
 		}
 		for _, e := range []*Expr{o.Value, o.Export} {
-			if err := t.checkExpr(e, miss); err != nil {
+			if err := t.checkExpr(e, unresolved.add); err != nil {
 				return err
 			}
 		}
