@@ -422,6 +422,8 @@ func (w *town) survival(t *testing.T) {
 		if len(said) > 0 {
 			t.Errorf("connection %d ended before the daemon served again", i)
 		}
+	}
+	for i, said := range all {
 		if out := <-said; !strings.Contains(out, "line 200") {
 			t.Errorf("connection %d ended: …%s", i, out[max(0, len(out)-200):])
 		}

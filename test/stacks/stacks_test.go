@@ -93,6 +93,7 @@ func access(t *testing.T, sh lab.Terminal, config aws.Config) {
 	}
 	may("AmazonEKSViewPolicy")
 	sh.Must(t, file("access.yaml", accessTemplate)+"aws cloudformation deploy --stack-name access --template-file access.yaml --capabilities CAPABILITY_NAMED_IAM", "No changes to deploy. Stack access is up to date")
+	time.Sleep(time.Second) // the CLI names its change sets by the second, and the failed one stays
 	sh.Must(t, "aws cloudformation deploy --stack-name access --template-file access.yaml --capabilities CAPABILITY_NAMED_IAM --parameter-overrides Policy=AmazonEKSEditPolicy", "Successfully created/updated")
 	may("AmazonEKSEditPolicy")
 	sh.Must(t, "aws cloudformation describe-stack-events --stack-name access --query 'StackEvents[].[LogicalResourceId,ResourceStatus]' --output text", "access\tUPDATE_COMPLETE", "Entry\tUPDATE_COMPLETE")
