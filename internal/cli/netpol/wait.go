@@ -28,7 +28,8 @@ func newWait(g *global.Options) *cobra.Command {
 		Long: `Wait until a NetworkPolicy is enforced on every node as it is now, and tell since when.
 
 Without a name it waits for all that the API server had acknowledged: policies and the
-labels and addresses that they depend on, as they were made, changed and deleted.`,
+labels and addresses that they depend on, as they were made, changed and deleted; with
+--namespace it tells only of those there.`,
 		Example: "  kubectl apply -f deny.yaml && eksact netpol wait deny\n  kubectl label pod web-0 role=db && eksact netpol wait",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,6 +45,9 @@ labels and addresses that they depend on, as they were made, changed and deleted
 			var receipts []netpol.Receipt
 			if err := control.Dial(g.RunDir).Call(cmd.Context(), "/netpol/wait", want, &receipts); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("namespace") {
+				receipts = slices.DeleteFunc(receipts, func(r netpol.Receipt) bool { return r.Policy.Namespace != want.Namespace })
 			}
 			if g.JSON() {
 				return global.Print(cmd.OutOrStdout(), slices.Concat([]netpol.Receipt{}, receipts))
@@ -61,7 +65,7 @@ labels and addresses that they depend on, as they were made, changed and deleted
 
 func showReceipts(w io.Writer, all []netpol.Receipt) error {
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(w, "no policies are there; nothing is restricted on any node")
+		_, err := fmt.Fprintln(w, "no policies are there; none restricts anything on any node")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
