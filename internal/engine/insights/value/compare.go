@@ -1,0 +1,132 @@
+package value
+
+import "strings"
+
+// Compare orders two values for =, <, > and their like: as numbers if both count as
+// numbers, as texts if both are texts. Others, null among them, do not compare: ok is
+// false, and each comparison too (see Unequal for !=).
+func Compare(a, b Value) (order int, ok bool) {
+	if a.kind == Null || b.kind == Null || a.kind >= List || b.kind >= List {
+		return 0, false
+	}
+	if x, isNumber := a.Number(); isNumber {
+		if y, isNumber := b.Number(); isNumber {
+			return compareFloats(x, y), true
+		}
+	}
+	if a.kind != Text || b.kind != Text {
+		return 0, false
+	}
+	return strings.Compare(a.text, b.text), true
+}
+
+// Equal reports whether a = b.
+func Equal(a, b Value) bool {
+	if a.kind == Text && b.kind == Text && a.text == b.text {
+		return true
+	}
+	order, ok := Compare(a, b)
+	return ok && order == 0
+}
+
+// Unequal reports whether a != b: false if one is null, a list or a map; true for a
+// number and a text that isn't one.
+func Unequal(a, b Value) bool {
+	if a.kind == Null || b.kind == Null || a.kind >= List || b.kind >= List {
+		return false
+	}
+	return !Equal(a, b)
+}
+
+// Same reports whether two values belong to one group: they print the same. Null is
+// only the same as null.
+func Same(a, b Value) bool {
+	return (a.kind == Null) == (b.kind == Null) && a.String() == b.String()
+}
+
+// Order is the order of sort, ascending, in which any two values have one: null first,
+// then what is no number, in natural order, then numbers by their size. Numbers of the
+// same size go by how they are printed.
+func Order(a, b Value) int {
+	ca, x := class(a)
+	cb, y := class(b)
+	if ca != cb {
+		return int(ca) - int(cb)
+	}
+	switch ca {
+	case classNumber:
+		if o := compareFloats(x, y); o != 0 {
+			return o
+		}
+		if a.text == b.text { // both computed, mostly: no need to print them
+			return 0
+		}
+		return strings.Compare(a.String(), b.String())
+	case classText:
+		return compareNatural(a.String(), b.String())
+	}
+	return 0
+}
+
+type orderClass int
+
+const (
+	classNull orderClass = iota
+	classText
+	classNumber
+)
+
+func class(v Value) (orderClass, float64) {
+	if v.kind == Null {
+		return classNull, 0
+	}
+	if f, ok := v.Number(); ok {
+		return classNumber, f
+	}
+	return classText, 0
+}
+
+func compareFloats(x, y float64) int {
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
+
+// compareNatural compares texts piece by piece, a piece being a run of digits or one of
+// other characters: runs of digits by their length, then by their digits, all else by
+// code points.
+func compareNatural(a, b string) int {
+	for a != "" && b != "" {
+		if isDigit(a[0]) && isDigit(b[0]) {
+			x, y := digits(a), digits(b)
+			if x != y {
+				return compareFloats(float64(x), float64(y))
+			}
+			if o := strings.Compare(a[:x], b[:x]); o != 0 {
+				return o
+			}
+			a, b = a[x:], b[x:]
+			continue
+		}
+		if a[0] != b[0] { // UTF-8 keeps the order of code points
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+func digits(s string) int {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
