@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eksauth"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
@@ -27,6 +28,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +54,7 @@ func sdkClients(do httpDo) map[string]any {
 		"cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg), "cloudtrail": cloudtrail.NewFromConfig(cfg),
 		"s3": s3.NewFromConfig(cfg), "route53": route53.NewFromConfig(cfg),
 		"cloudformation": cloudformation.NewFromConfig(cfg),
+		"ssm":            ssm.NewFromConfig(cfg), "sns": sns.NewFromConfig(cfg), "ecr": ecr.NewFromConfig(cfg),
 	}
 }
 

@@ -43,6 +43,15 @@ var route53Table string
 //go:embed tables/cloudformation.txt
 var cloudformationTable string
 
+//go:embed tables/ssm.txt
+var ssmTable string
+
+//go:embed tables/sns.txt
+var snsTable string
+
+//go:embed tables/ecr.txt
+var ecrTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -59,5 +68,8 @@ func tableTexts() []string {
 		s3Table,
 		route53Table,
 		cloudformationTable,
+		ssmTable,
+		snsTable,
+		ecrTable,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	cloudwatchlogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	iam "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	s3 "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	ssm "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 // unionMembers lists the structs that implement a union's interface; reflection
@@ -26,6 +27,16 @@ func unionMembers(t reflect.Type) []reflect.Type {
 		return []reflect.Type{reflect.TypeFor[s3.MetricsFilterMemberAccessPointArn](), reflect.TypeFor[s3.MetricsFilterMemberAnd](), reflect.TypeFor[s3.MetricsFilterMemberPrefix](), reflect.TypeFor[s3.MetricsFilterMemberTag]()}
 	case reflect.TypeFor[s3.ObjectEncryption]():
 		return []reflect.Type{reflect.TypeFor[s3.ObjectEncryptionMemberSSEKMS]()}
+	case reflect.TypeFor[ssm.CloudConnectorConfiguration]():
+		return []reflect.Type{reflect.TypeFor[ssm.CloudConnectorConfigurationMemberAzureConfiguration]()}
+	case reflect.TypeFor[ssm.ConfigurationTargets]():
+		return []reflect.Type{reflect.TypeFor[ssm.ConfigurationTargetsMemberSubscriptions]()}
+	case reflect.TypeFor[ssm.ExecutionInputs]():
+		return []reflect.Type{reflect.TypeFor[ssm.ExecutionInputsMemberAutomation]()}
+	case reflect.TypeFor[ssm.ExecutionPreview]():
+		return []reflect.Type{reflect.TypeFor[ssm.ExecutionPreviewMemberAutomation]()}
+	case reflect.TypeFor[ssm.NodeType]():
+		return []reflect.Type{reflect.TypeFor[ssm.NodeTypeMemberInstance]()}
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (c *completion) member(shapeName, goName string, f goField) (*c2j.Ref, erro
 }
 
 func (c *completion) schemaOf(shapeName, goName string) *schema {
-	for _, n := range []string{shapeName, strings.TrimPrefix(goName, "types."), strings.TrimSuffix(goName, "Input") + "Request", strings.TrimSuffix(goName, "Output") + "Response"} {
+	for _, n := range []string{shapeName, strings.TrimPrefix(goName, "types."), strings.TrimSuffix(goName, "Input") + "Request", strings.TrimSuffix(goName, "Output") + "Response", strings.TrimSuffix(goName, "Output") + "Result"} {
 		if sc := c.sdk.schemas[n]; sc != nil && len(sc.members) > 0 {
 			return sc
 		}
@@ -309,7 +309,7 @@ func (c *completion) shapeFor(typ string) (string, error) {
 					return "", err
 				}
 				name := strings.TrimPrefix(m, typ+"Member")
-				if !c.query() {
+				if sc := c.sdk.schemas[short]; !c.query() && (sc == nil || sc.members[name] == nil) {
 					name = uncapitalize(name)
 				}
 				sh.Members.Add(name, &c2j.Ref{Shape: value})

@@ -29,6 +29,9 @@ var services = []service{
 	{"s3", "s3"},
 	{"route53", "route53"},
 	{"cloudformation", "cloudformation"},
+	{"ssm", "ssm"},
+	{"sns", "sns"},
+	{"ecr", "ecr"},
 }
 
 func main() {
