@@ -21,12 +21,18 @@ type Service struct {
 	// own. Keys are given in lower case; a service's spelling of the tags' key
 	// ("ec2:resourcetag/team") is asked for as the global one. Nil: none.
 	Resource func(arn, key string) policy.Values
+	// Policy is the policy that one of the service's resources has, by its ARN; nil of
+	// what has none. Nil: none has.
+	Policy func(arn string) *policy.Program
 }
 
 // Keys answers for the condition keys that a call has beside those of its
-// caller: for each of its resources, by the key's name in lower case.
+// caller, for each of its resources, by the key's name in lower case; and for the
+// policies that the resources have.
 type Keys interface {
 	Values(resource, key string) policy.Values
+	// Policy is the resource's own policy; nil: it has none.
+	Policy(resource string) *policy.Program
 }
 
 // Need is an action that a call needs beside its own.

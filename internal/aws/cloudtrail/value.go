@@ -25,8 +25,8 @@ type planField struct {
 	key   string // with quotes and colon: `"roleName":`
 }
 
-// left out are fields that hold secrets, under whatever type: CloudTrail shows
-// neither them nor a trace of their length.
+// leftOut are fields that hold secrets, under whatever type or (TYPE.FIELD) of one:
+// CloudTrail shows neither them nor a trace of their length.
 var leftOut = map[string]bool{
 	"Password": true, "OldPassword": true, "NewPassword": true, "MasterUserPassword": true,
 	"SecretAccessKey": true, "PrivateKey": true, "KeyMaterial": true,
@@ -36,6 +36,10 @@ var leftOut = map[string]bool{
 	"Base32StringSeed": true, "QRCodePNG": true, "ServicePassword": true,
 	"UserData": true, "SecureString": true,
 	"ParameterValue": true, "ResolvedValue": true, // CloudFormation's, of which some are not to be echoed
+
+	"PutParameterInput.Value": true,                                           // SSM's
+	"PublishInput.Message":    true, "PublishBatchRequestEntry.Message": true, // SNS's
+	"UploadLayerPartInput.LayerPartBlob": true, // ECR's
 
 	"ResultMetadata": true, // the SDK's own, not of the API
 	"Body":           true, // S3's: an object's bytes
@@ -49,7 +53,7 @@ func (enc *encoder) plan(t reflect.Type) *plan {
 	p := &plan{}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() || f.Anonymous || leftOut[f.Name] {
+		if !f.IsExported() || f.Anonymous || leftOut[f.Name] || leftOut[t.Name()+"."+f.Name] {
 			continue
 		}
 		key := append(appendString(nil, keyOf(t, f.Name)), ':')

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/engine/sigv4"
 )
 
@@ -32,7 +33,7 @@ type Authorizer interface {
 	// every one of resources; otherwise an error whose text is AWS's sentence:
 	// "User: … is not authorized to perform: … on resource: … because …".
 	// The global condition keys follow from who; keys answers for those that
-	// follow from the call and its resources.
+	// follow from the call and its resources, and for the resources' own policies.
 	AuthorizeCall(ctx context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error
 }
 
@@ -91,7 +92,8 @@ type operation struct {
 	api.Operation
 	action string // "iam:CreateRole"
 	tags   tagFields
-	events string // prefix of IAM actions, which names the event's source
+	own    func(arn string) *policy.Program // a resource's own policy; nil: none has
+	events string                           // prefix of IAM actions, which names the event's source
 }
 
 // New checks the configuration and makes a Front. A service or operation
@@ -125,7 +127,7 @@ func New(c Config) (*Front, error) {
 			if op.Input == nil || op.Handle == nil {
 				return nil, fmt.Errorf("front: %s.%s has no handler", s.ID, name)
 			}
-			ready.ops[name] = &operation{Operation: op, action: actionOf(s, name), tags: findTags(reflect.TypeOf(op.Input())), events: s.Action}
+			ready.ops[name] = &operation{Operation: op, action: actionOf(s, name), tags: findTags(reflect.TypeOf(op.Input())), own: s.Policy, events: s.Action}
 		}
 		if s.Resource != nil {
 			f.owners[s.Action] = s

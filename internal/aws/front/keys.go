@@ -36,6 +36,14 @@ func (k *callKeys) Values(resource, key string) policy.Values {
 	return k.f.ofResource(resource, key)
 }
 
+// Policy implements api.Keys.
+func (k *callKeys) Policy(resource string) *policy.Program {
+	if k.op.own == nil {
+		return nil
+	}
+	return k.op.own(resource)
+}
+
 const requestTag = "aws:requesttag/"
 
 // ofResource asks the service that has the resource.

@@ -27,7 +27,8 @@ var everything = []string{"*"}
 
 // AuthorizeCall implements the front door's Authorizer: nil when the caller may do
 // the action on every resource, otherwise a *Denied. Keys answers for the
-// condition keys that follow from the call; those of the caller are known here.
+// condition keys that follow from the call and for the resources' own policies; the
+// keys of the caller are known here.
 func (i *IAM) AuthorizeCall(_ context.Context, who *api.Caller, action string, resources []string, keys api.Keys) error {
 	return i.authorize(who, action, resources, nil, nil, keys)
 }
@@ -57,6 +58,9 @@ func (i *IAM) authorize(who *api.Caller, action string, resources []string, own 
 	k.request = policy.Request{Caller: callerOf(who), Action: action, Keys: k}
 	for _, resource := range resources {
 		k.request.Resource, k.resource = resource, resource
+		if keys != nil {
+			k.applied.Resource = keys.Policy(resource)
+		}
 		if !ok {
 			return i.denied(k, policy.Decision{})
 		}

@@ -189,6 +189,7 @@ func conditioned(t testing.TB) (*IAM, *api.Caller) {
 type nothing struct{}
 
 func (nothing) Values(string, string) policy.Values { return policy.Values{} }
+func (nothing) Policy(string) *policy.Program       { return nil }
 
 // BenchmarkAuthorizeCall is one call of a user with one policy with conditions.
 func BenchmarkAuthorizeCall(b *testing.B) {
