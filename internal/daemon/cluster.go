@@ -19,6 +19,7 @@ import (
 	"github.com/eksact/eksact/internal/kube/netpol"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/kube/podgroups"
+	"github.com/eksact/eksact/internal/kube/podidentity"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
 )
@@ -38,9 +39,11 @@ type cluster struct {
 	plane    *controlplane.Plane
 	client   kubernetes.Interface
 	policies *netpol.Controller
-	private  []netip.Addr
-	public   []netip.Addr
-	outside  []netip.Addr // what the endpoint's name is outside the VPC
+	// identities follows the pods and service accounts.
+	identities *podidentity.Objects
+	private    []netip.Addr
+	public     []netip.Addr
+	outside    []netip.Addr // what the endpoint's name is outside the VPC
 	// podGroups gives pods security groups of their own.
 	podGroups *podgroups.Controller
 	// live ends with the cluster; what serves it runs as long, whoever asked.
@@ -171,6 +174,9 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 	k.client = k.plane.Client()
 	// Here, for others find the cluster before its controllers run.
 	k.policies, k.podGroups = newPolicies(k), newPodGroups(d, k)
+	if k.identities, err = podidentity.NewObjects(k.plane.Metadata(), time.Now); err != nil {
+		return nil, err
+	}
 	d.nameEndpoint(k, c.Access())
 	return k, nil
 }

@@ -10,10 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/engine/oidc"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/node/podagent"
@@ -126,22 +124,13 @@ func linkLocal(ns string, do func(netlink.Link, *netlink.Addr) error) error {
 	})
 }
 
-// podLives implements eksauth.Deps.Live: the API server knows whether a token's pod and
-// service account are still those.
-func (d *Daemon) podLives(ctx context.Context, cluster, token string) (bool, error) {
+// podLives implements eksauth.Deps.Live.
+func (d *Daemon) podLives(ctx context.Context, cluster string, b oidc.Bound) (bool, error) {
 	d.mu.Lock()
 	k := d.clusters[cluster]
 	d.mu.Unlock()
-	if k == nil || k.client == nil {
+	if k == nil || k.identities == nil {
 		return false, fmt.Errorf("cluster %s does not run", cluster)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	out, err := k.client.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
-		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{eks.PodPrincipal}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return false, err
-	}
-	return out.Status.Authenticated, nil
+	return k.identities.Live(ctx, b)
 }

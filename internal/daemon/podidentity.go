@@ -19,13 +19,9 @@ func identitySocket(k *cluster) supervise.Socket {
 // runPodIdentity gives a cluster's pods their AWS identities until ctx ends.
 func (d *Daemon) runPodIdentity(ctx context.Context, k *cluster) error {
 	log := slog.With("cluster", k.record.Name)
-	accounts, err := podidentity.NewAccounts(k.client)
-	if err != nil {
-		return err
-	}
 	handler := &podidentity.Handler{
 		Settings: podidentity.Settings{Region: d.config.Region, CA: true},
-		Account:  accounts.Account, Log: log,
+		Account:  k.identities.Account, Log: log,
 		Associated: func(namespace, name string) bool {
 			_, ok := d.eks.AssociationOf(k.record.Name, namespace, name)
 			return ok
@@ -35,7 +31,7 @@ func (d *Daemon) runPodIdentity(ctx context.Context, k *cluster) error {
 	if err != nil {
 		return err
 	}
-	d.running.Go(func() { accounts.Run(ctx) })
+	d.running.Go(func() { k.identities.Run(ctx) })
 	d.running.Go(func() {
 		note(handler.Serve(ctx, l, k.bundle.WebhookTLS(false)), ctx, "pod identity webhook of "+k.record.Name)
 	})

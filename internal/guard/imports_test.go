@@ -147,7 +147,7 @@ func TestImportsPointDown(t *testing.T) {
 			if isOurs && !allowed(p.path(), to) {
 				t.Errorf("%s must not import %s", p.path(), to)
 			}
-			if isOurs && to == "internal/aws/doortest" {
+			if isOurs && (to == "internal/aws/doortest" || to == "internal/kube/controlplane/planetest") {
 				t.Errorf("%s imports %s, which is for tests", p.path(), to)
 			}
 		}

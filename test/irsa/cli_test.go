@@ -29,6 +29,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/front"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/kube/controlplane/planetest"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/node/podagent"
 )
@@ -71,10 +72,10 @@ func (m *machine) inside(t *testing.T, door http.Handler) inside {
 	t.Helper()
 	dir := t.TempDir()
 	ca, config := authority(t)
-	x := inside{filepath.Join(m.dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
+	x := inside{filepath.Join(m.Dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
 	must(t, os.WriteFile(x.trust, ca, 0o644))
 	must(t, os.WriteFile(x.hosts, []byte("127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com workshop-data.s3.us-west-2.amazonaws.com\n"), 0o644))
-	place(t, x.namespace, "127.0.0.2/32")
+	planetest.Place(t, x.namespace, "127.0.0.2/32")
 	l, err := netns.Listen(x.namespace, "tcp", "127.0.0.2:443")
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -157,7 +158,7 @@ func TestSDKsWithPodIdentity(t *testing.T) {
 	_, token := p.shell(t, "my-shell", "reader")
 	a.all["default/reader"] = eks.Association{Cluster: "mine", ID: "a-1", Namespace: "default", ServiceAccount: "reader", RoleARN: a.trusted(t, "pods", pods, both, "")}
 	x := m.inside(t, a.Handler)
-	place(t, x.namespace, podagent.Address+"/32")
+	planetest.Address(t, x.namespace, podagent.Address+"/32")
 	l, err := netns.Listen(x.namespace, "tcp", podagent.Address+":80")
 	must(t, err)
 	keys, err := a.node.Credentials.Retrieve(t.Context())

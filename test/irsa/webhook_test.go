@@ -21,18 +21,28 @@ const role = "arn:aws:iam::111122223333:role/reader"
 // webhook serves a cluster's webhook, as the daemon does.
 func (p *plane) webhook(t testing.TB, associated func(namespace, name string) bool) (stop func()) {
 	t.Helper()
-	accounts, err := podidentity.NewAccounts(p.client)
-	must(t, err)
+	objects := p.objects(t)
 	h := &podidentity.Handler{
-		Settings: podidentity.Settings{Region: "us-west-2", CA: true}, Account: accounts.Account, Associated: associated, Log: slog.New(slog.DiscardHandler),
+		Settings: podidentity.Settings{Region: "us-west-2", CA: true}, Account: objects.Account, Associated: associated, Log: slog.New(slog.DiscardHandler),
 	}
 	l, err := netns.Listen(p.NetNS, "tcp", p.IdentityWebhook)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{}, 2)
-	go func() { accounts.Run(ctx); ended <- struct{}{} }()
-	go func() { h.Serve(ctx, l, p.pki.WebhookTLS(false)); ended <- struct{}{} }()
-	return func() { cancel(); <-ended; <-ended }
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.Serve(ctx, l, p.pki.WebhookTLS(false)) }()
+	return func() { cancel(); <-ended }
+}
+
+// objects follows a cluster's service accounts and pods until the test ends.
+func (p *plane) objects(t testing.TB) *podidentity.Objects {
+	t.Helper()
+	objects, err := podidentity.NewObjects(p.api.Metadata(), time.Now)
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); objects.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return objects
 }
 
 // pod asks for a pod that is not kept.

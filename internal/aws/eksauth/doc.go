@@ -4,7 +4,7 @@
 //	agent on a node ── token, signed by the node's role ──► AssumeRoleForPodIdentity
 //	    made by the cluster, for pods.eks.amazonaws.com, in its time?   engine/oidc
 //	    which role has the service account?                            eks associations
-//	    are pod and service account still those?                       the cluster's API server
+//	    are pod and service account still those?                       the cluster's objects, followed
 //	    does the role trust EKS, with these tags?                      sts
 //
 // What needs no keys is checked first, and nothing is told of associations without a

@@ -40,9 +40,9 @@ type Deps struct {
 	Sessions Sessions
 	// Keys are the public keys of a cluster's tokens, by its id.
 	Keys func(id string) (jose.JSONWebKeySet, bool)
-	// Live asks a cluster whether a token is good now: its pod and its service account
-	// are there and those it was made for. An error is an outage.
-	Live func(ctx context.Context, cluster, token string) (bool, error)
+	// Live says whether a token's pod and service account are there in a cluster, and
+	// those it was made for. An error is an outage.
+	Live func(ctx context.Context, cluster string, b oidc.Bound) (bool, error)
 	Now  func() time.Time
 	Log  *slog.Logger
 }
@@ -78,8 +78,7 @@ func (s *Service) AssumeRoleForPodIdentity(ctx context.Context, in *eksauth.Assu
 	if !ok {
 		return nil, notFound("No cluster found for name: %s.", aws.ToString(in.ClusterName))
 	}
-	token := aws.ToString(in.Token)
-	bound, err := s.verified(cluster, token)
+	bound, err := s.verified(cluster, aws.ToString(in.Token))
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +86,9 @@ func (s *Service) AssumeRoleForPodIdentity(ctx context.Context, in *eksauth.Assu
 	if !ok {
 		return nil, notFound("No association found for namespace: %s, serviceAccount: %s in cluster %s", bound.Namespace, bound.ServiceAccount, cluster.Name)
 	}
-	switch live, err := s.Live(ctx, cluster.Name, token); {
+	switch live, err := s.Live(ctx, cluster.Name, bound); {
 	case err != nil:
-		s.Log.Warn("eks-auth: a cluster can't be asked for a token", "cluster", cluster.Name, "error", err)
+		s.Log.Warn("eks-auth: a cluster can't be asked for a pod", "cluster", cluster.Name, "error", err)
 		return nil, &types.ServiceUnavailableException{Message: aws.String("The cluster can't be asked now. Try again.")}
 	case !live:
 		return nil, invalidToken("The token's pod or service account is gone, or another by now")

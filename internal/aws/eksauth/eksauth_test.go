@@ -70,7 +70,12 @@ func play(t *testing.T) *world {
 	w.Service = New(Deps{
 		Clusters: w, Sessions: w, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		Keys: func(id string) (jose.JSONWebKeySet, bool) { return set, id == "ABC" },
-		Live: func(context.Context, string, string) (bool, error) { return w.live, w.outage },
+		Live: func(_ context.Context, cluster string, b oidc.Bound) (bool, error) {
+			if b != (oidc.Bound{Namespace: "default", ServiceAccount: "reader", ServiceAccountUID: "s-1", Pod: "shell", PodUID: "p-1"}) {
+				t.Errorf("asked of %s about %+v", cluster, b)
+			}
+			return w.live, w.outage
+		},
 	})
 	return w
 }

@@ -3,10 +3,11 @@ package oidc
 // Bound is what a service account's token says of whose it is.
 // https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
 type Bound struct {
-	Namespace      string
-	ServiceAccount string
-	Pod            string // "" of a token that is bound to no pod
-	PodUID         string
+	Namespace         string
+	ServiceAccount    string
+	ServiceAccountUID string
+	Pod               string // "" of a token that is bound to no pod
+	PodUID            string
 }
 
 // Kubernetes reads the claim kubernetes.io.
@@ -21,7 +22,7 @@ func (t *Token) Kubernetes() (b Bound, err error) {
 		return s
 	}
 	b = Bound{
-		Namespace: text(claim, "namespace"), ServiceAccount: text(claim["serviceaccount"], "name"),
+		Namespace: text(claim, "namespace"), ServiceAccount: text(claim["serviceaccount"], "name"), ServiceAccountUID: text(claim["serviceaccount"], "uid"),
 		Pod: text(claim["pod"], "name"), PodUID: text(claim["pod"], "uid"),
 	}
 	if b.Namespace == "" || b.ServiceAccount == "" || t.Subject != "system:serviceaccount:"+b.Namespace+":"+b.ServiceAccount {

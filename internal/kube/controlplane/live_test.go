@@ -1,23 +1,17 @@
-package controlplane
+package controlplane_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -27,128 +21,35 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/eksact/eksact/internal/kube/gc"
+	"github.com/eksact/eksact/internal/kube/controlplane"
+	"github.com/eksact/eksact/internal/kube/controlplane/planetest"
 	"github.com/eksact/eksact/internal/kube/pki"
 	"github.com/eksact/eksact/internal/netns"
-	"github.com/eksact/eksact/internal/supervise"
 )
 
-// A supervisor reaps every child of its process, so it gets a process of its
-// own: this test binary, run again.
-func TestMain(m *testing.M) {
-	socket := os.Getenv("CONTROLPLANE_TEST_SUPERVISOR")
-	if socket == "" {
-		os.Exit(m.Run())
-	}
-	s, err := supervise.New()
-	if err != nil {
-		panic(err)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
-	if err != nil {
-		panic(err)
-	}
-	if err := s.Serve(l); err != nil {
-		panic(err)
-	}
-}
+func TestMain(m *testing.M) { planetest.Main(m) }
 
 // live is a control plane with an etcd of its own, in a namespace of its own.
 type live struct {
-	Config
+	controlplane.Config
 	t      *testing.T
-	keeper supervise.Client
+	ground *planetest.Ground
 	pki    *pki.Bundle
-	plane  *Plane
+	plane  *controlplane.Plane
 	// users are known by their token, beside user1; authorizer is asked about those
 	// that come from IAM. Set before start.
 	users      map[string]authenticationv1.UserInfo
 	authorizer http.Handler
 }
 
-// programs finds the upstream components, or says how to have them.
-func programs(t testing.TB) string {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to make a network namespace: run the tests as root")
-	}
-	dir := os.Getenv("EKSACT_PROGRAMS")
-	if dir == "" {
-		dir, _ = filepath.Abs("../../../bin")
-	}
-	if _, err := os.Stat(filepath.Join(dir, APIServer)); err != nil {
-		t.Skipf("needs the Kubernetes components in bin/ or $EKSACT_PROGRAMS: run make (%v)", err)
-	}
-	return dir
-}
-
 func newLive(t *testing.T) *live {
 	t.Helper()
-	bin := programs(t)
-	dir, err := os.MkdirTemp("", "cp") // short: the path of a unix socket is
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	l := &live{t: t, keeper: supervise.Client{Path: filepath.Join(dir, "keeper")}}
-	l.Config = Config{
-		Name: "live", EndpointHost: "ABC.gr7.us-west-2.eks.amazonaws.com",
-		Issuer: "https://oidc.eks.us-west-2.amazonaws.com/id/ABC", Version: "1.37",
-		Private: []netip.Addr{netip.MustParseAddr("10.0.64.10")}, Public: []netip.Addr{netip.MustParseAddr("198.18.1.1")},
-		ServiceCIDR: netip.MustParsePrefix("172.20.0.0/16"),
-		NetNS:       filepath.Join(dir, "netns"),
-		Etcd:        "unix://" + filepath.Join(dir, "etcd.sock"), EtcdPrefix: "/eksact/kube/live",
-		Webhooks: "127.0.0.1:21362", Dir: filepath.Join(dir, "live"),
-		Program: func(name string) string { return filepath.Join(bin, name) },
-		Socket:  "api-live", GC: gc.Default,
-	}
+	g := planetest.New(t)
+	l := &live{t: t, ground: g, Config: g.Config(t, "live", "ABC", "us-west-2")}
 	if setting, ok := os.LookupEnv("CONTROLPLANE_TEST_GC"); ok {
 		l.GC = setting
 	}
-	l.network()
-	l.startKeeper()
 	return l
-}
-
-// network makes the namespace, with the ENI's address on the loopback device:
-// there is nobody outside to reach.
-func (l *live) network() {
-	l.must(netns.Create(l.NetNS))
-	l.t.Cleanup(func() { netns.Delete(l.NetNS) })
-	l.must(netns.Do(l.NetNS, func() error {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		if err := netlink.LinkSetUp(lo); err != nil {
-			return err
-		}
-		address, err := netlink.ParseAddr(l.Private[0].String() + "/32")
-		if err != nil {
-			return err
-		}
-		return netlink.AddrAdd(lo, address)
-	}))
-}
-
-func (l *live) startKeeper() {
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "CONTROLPLANE_TEST_SUPERVISOR="+l.keeper.Path)
-	cmd.Stderr = os.Stderr
-	// Whatever ends the test ends the keeper, and with it all it started.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	l.must(cmd.Start())
-	l.t.Cleanup(func() {
-		l.keeper.Shutdown()
-		if cmd.Wait() != nil {
-			cmd.Process.Kill()
-		}
-	})
-	for _, err := l.keeper.List(); err != nil; _, err = l.keeper.List() {
-		if cmd.ProcessState != nil {
-			l.t.Fatal("the supervisor ended")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 func (l *live) must(err error) {
@@ -158,42 +59,23 @@ func (l *live) must(err error) {
 	}
 }
 
-func (l *live) etcdSpec() supervise.Spec {
-	peers := strings.Replace(l.Etcd, "etcd.sock", "peer.sock", 1)
-	return supervise.Spec{
-		Name: "etcd", Path: l.Program("etcd"), Log: filepath.Join(filepath.Dir(l.Dir), "etcd.log"), StopAfter: 5 * time.Second,
-		Argv: []string{"etcd", "--data-dir=" + filepath.Join(filepath.Dir(l.Dir), "etcd"),
-			"--listen-client-urls=" + l.Etcd, "--advertise-client-urls=" + l.Etcd,
-			"--listen-peer-urls=" + peers, "--initial-advertise-peer-urls=" + peers, "--initial-cluster=default=" + peers},
-	}
-}
-
 // start runs everything at once, as the daemon does, and waits until it serves.
 func (l *live) start() {
 	l.t.Helper()
 	var err error
 	l.pki, err = l.Prepare(time.Now())
 	l.must(err)
-	l.must(l.keeper.Keep(l.ListenSocket()))
-	began := time.Now()
-	l.must(l.keeper.Ensure(l.etcdSpec()))
+	l.must(l.ground.Keeper.Keep(l.ListenSocket()))
+	l.must(l.ground.Keeper.Ensure(l.ground.Etcd))
 	for _, spec := range l.Specs(l.pki) {
-		l.must(l.keeper.Ensure(spec))
+		l.must(l.ground.Keeper.Ensure(spec))
 	}
 	if l.plane == nil {
 		l.serveTokens()
 		l.plane, err = l.Open(l.pki)
 		l.must(err)
 	}
-	ctx, cancel := context.WithTimeout(l.t.Context(), 90*time.Second)
-	defer cancel()
-	err = l.plane.WaitReady(ctx, func(waiting string) {
-		l.t.Logf("%5.2f s  waiting for %s", time.Since(began).Seconds(), waiting)
-	})
-	if err != nil {
-		l.t.Fatalf("%v\n%s", err, l.tail(APIServer))
-	}
-	l.t.Logf("%5.2f s  ready", time.Since(began).Seconds())
+	planetest.Await(l.t, l.Config, l.plane)
 }
 
 // stop ends everything in the order that ends cleanly: etcd last.
@@ -201,17 +83,12 @@ func (l *live) stop() {
 	began := time.Now()
 	specs := l.Specs(l.pki)
 	slices.Reverse(specs)
-	for _, spec := range append(specs, l.etcdSpec()) {
+	for _, spec := range append(specs, l.ground.Etcd) {
 		at := time.Now()
-		l.must(l.keeper.Stop(spec.Name))
+		l.must(l.ground.Keeper.Stop(spec.Name))
 		l.t.Logf("%s stopped in %.2f s", spec.Name, time.Since(at).Seconds())
 	}
 	l.t.Logf("all stopped in %.2f s", time.Since(began).Seconds())
-}
-
-func (l *live) tail(component string) string {
-	data, _ := os.ReadFile(l.Log(component))
-	return string(data[max(0, len(data)-4000):])
 }
 
 // serveTokens is a token webhook that knows a few tokens, with the authorizer beside.
@@ -260,7 +137,7 @@ func TestAControlPlaneLives(t *testing.T) {
 	admin := l.plane.Client()
 
 	began := time.Now()
-	l.must(l.plane.Bootstrap(ctx, &CoreDNS{Image: "example.com/eks/coredns:v1"}))
+	l.must(l.plane.Bootstrap(ctx, &controlplane.CoreDNS{Image: "example.com/eks/coredns:v1"}))
 	t.Logf("bootstrap objects in %v", time.Since(began).Round(time.Millisecond))
 	l.must(l.plane.EnsureNodeRole(ctx, "arn:aws:iam::111122223333:role/ng"))
 
@@ -348,7 +225,7 @@ func TestAControlPlaneLives(t *testing.T) {
 		if _, err = deployments.Update(ctx, d, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.plane.Bootstrap(ctx, &CoreDNS{Image: "example.com/eks/coredns:v2"}); err != nil {
+		if err := l.plane.Bootstrap(ctx, &controlplane.CoreDNS{Image: "example.com/eks/coredns:v2"}); err != nil {
 			t.Fatal(err)
 		}
 		d, err = deployments.Get(ctx, "coredns", metav1.GetOptions{})

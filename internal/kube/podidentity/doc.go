@@ -31,6 +31,9 @@
 // namespace, as Kubernetes keeps kube-root-ca.crt; pods without an identity mount it
 // themselves.
 //
-// A changed annotation is known when its watch event has come, milliseconds later; a
-// service account that is not known yet is asked for.
+// # Objects
+//
+// Objects follows service accounts and pods: a changed annotation, and a pod that is
+// gone, are known when their watch event has come, milliseconds later. What is not known
+// yet is asked for, and everything is while no watch is open.
 package podidentity

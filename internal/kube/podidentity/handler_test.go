@@ -75,43 +75,6 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-func TestAccountsAreFollowed(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	account := func(role string) *corev1.ServiceAccount {
-		return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "reader", Annotations: map[string]string{"eks.amazonaws.com/role-arn": role}}}
-	}
-	client := fake.NewClientset(account("one"))
-	a, err := NewAccounts(client)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Before all are known it is asked for.
-	if got, err := a.Account(ctx, "default", "reader"); err != nil || got.RoleARN != "one" {
-		t.Errorf("%+v, %v", got, err)
-	}
-	go a.Run(ctx)
-	for !a.informer.HasSynced() {
-		time.Sleep(time.Millisecond)
-	}
-	if _, err := client.CoreV1().ServiceAccounts("default").Update(ctx, account("two"), metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	for {
-		got, err := a.Account(ctx, "default", "reader")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.RoleARN == "two" {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if got, err := a.Account(ctx, "default", "nobody"); err != nil || got.RoleARN != "" {
-		t.Errorf("nobody: %+v, %v", got, err)
-	}
-}
-
 func TestEveryNamespaceHasTheCertificate(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
