@@ -1,10 +1,8 @@
 package crash
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/engine/token"
 	"github.com/eksact/eksact/test/lab"
 )
@@ -35,7 +34,7 @@ func newCallers(m *machine, mark string) *callers {
 		Region:       vars["AWS_REGION"],
 		BaseEndpoint: aws.String(lab.Plain(vars["AWS_ENDPOINT_URL"])),
 		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
-		HTTPClient:   &http.Client{Transport: observed{c, awsAPI, wholeBody{http.DefaultTransport.(*http.Transport).Clone()}}},
+		HTTPClient:   &http.Client{Transport: observed{c, awsAPI, client.New(nil).Transport}},
 	}
 	c.config = cfg
 	c.iam, c.sts = iam.NewFromConfig(cfg), sts.NewFromConfig(cfg)
@@ -125,24 +124,6 @@ func (t tokens) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+text.Value)
 	return t.next.RoundTrip(r)
-}
-
-// wholeBody keeps a request's body from the SDK's hands. The SDK closes it when
-// an answer begins; net/http, when it is still looking for the body's end then,
-// takes that for a failure and cuts the answer off.
-type wholeBody struct{ next http.RoundTripper }
-
-func (w wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		return w.next.RoundTrip(r)
-	}
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(data))
-	return w.next.RoundTrip(r)
 }
 
 // observed writes down every HTTP exchange.

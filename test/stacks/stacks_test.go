@@ -19,6 +19,7 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
 )
@@ -31,7 +32,7 @@ func TestStacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := aws.Config{
-		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])),
+		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])), HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
 	}
 	t.Run("access", func(t *testing.T) { access(t, sh, config) })

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
 )
@@ -95,7 +96,7 @@ func (h *house) config(t *testing.T) aws.Config {
 	}
 	endpoint := lab.Plain(env["AWS_ENDPOINT_URL"])
 	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &endpoint,
+		Region: "us-west-2", BaseEndpoint: &endpoint, HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
 	}
 }

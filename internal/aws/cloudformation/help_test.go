@@ -127,9 +127,7 @@ func (a *account) update(t *testing.T, name, template string) error {
 // stack describes a stack that is there.
 func (a *account) stack(t testing.TB, name string) types.Stack {
 	t.Helper()
-	out, err := read(func() (*cloudformation.DescribeStacksOutput, error) {
-		return a.client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
-	})
+	out, err := a.client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +148,7 @@ func (a *account) events(t testing.TB, name string) []string {
 	var lines []string
 	p := cloudformation.NewDescribeStackEventsPaginator(a.client, &cloudformation.DescribeStackEventsInput{StackName: &name})
 	for p.HasMorePages() {
-		out, err := read(func() (*cloudformation.DescribeStackEventsOutput, error) { return p.NextPage(t.Context()) })
+		out, err := p.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,17 +162,6 @@ func (a *account) events(t testing.TB, name string) []string {
 	}
 	slices.Reverse(lines)
 	return lines
-}
-
-// read makes a reading call again whose answer the client's transport cut off, which it
-// does where a server answers before the transport has noted the end of what it sent.
-func read[O any](call func() (O, error)) (out O, err error) {
-	for range 3 {
-		if out, err = call(); err == nil || !strings.Contains(err.Error(), "use of closed network connection") {
-			break
-		}
-	}
-	return out, err
 }
 
 // follows checks that lines come in this order among others.

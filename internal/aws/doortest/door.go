@@ -12,6 +12,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/client"
 )
 
 // Door is an account behind its front door, on loopback.
@@ -26,10 +27,7 @@ type Door struct {
 // Open serves IAM, STS and more services.
 func (a *Account) Open(t testing.TB, more ...*api.Service) *Door {
 	t.Helper()
-	// A large buffer, for the SDK gives up a connection whose server answers before
-	// it has looked for the end of what it sent: what has not been read by then is
-	// lost.
-	d := &Door{Account: a, Handler: a.Front(t, more...), Client: &http.Client{Transport: &http.Transport{ReadBufferSize: 1 << 20}}}
+	d := &Door{Account: a, Handler: a.Front(t, more...), Client: client.New(&http.Transport{})}
 	server := httptest.NewServer(d.Handler)
 	t.Cleanup(func() {
 		d.Client.CloseIdleConnections()

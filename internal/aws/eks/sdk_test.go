@@ -22,6 +22,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/elb"
@@ -57,7 +58,7 @@ func newAccount(t *testing.T) *account {
 	server := httptest.NewServer(serve(codec, clusters.Service(), a.ec2.Service(), a.elb.Service()))
 	t.Cleanup(server.Close)
 	a.aws = aws.Config{
-		Region: "us-west-2", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1,
+		Region: "us-west-2", BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1, HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 	}
 	return a

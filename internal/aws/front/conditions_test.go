@@ -13,6 +13,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/aws/iam"
 )
 
@@ -120,7 +121,7 @@ func user(t *testing.T, i *iam.IAM, url, statements string) aws.Config {
 		}
 	})
 	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &url, RetryMaxAttempts: 1,
+		Region: "us-west-2", BaseEndpoint: &url, RetryMaxAttempts: 1, HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(*k.AccessKey.AccessKeyId, *k.AccessKey.SecretAccessKey, ""),
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/front/wire"
 )
@@ -198,7 +199,7 @@ func open(t testing.TB) *door {
 // config is an SDK configuration that tries once.
 func (d *door) config(creds aws.Credentials) aws.Config {
 	return aws.Config{
-		Region: "us-west-2", BaseEndpoint: &d.url, RetryMaxAttempts: 1, HTTPClient: http.DefaultClient,
+		Region: "us-west-2", BaseEndpoint: &d.url, RetryMaxAttempts: 1, HTTPClient: client.New(nil),
 		Credentials: credentials.StaticCredentialsProvider{Value: creds},
 	}
 }
@@ -684,7 +685,7 @@ func TestBothOnOnePort(t *testing.T) {
 		h2           bool
 	}{{"http", "HTTP/1.1", false}, {"https", "HTTP/1.1", false}, {"https", "HTTP/2.0", true}} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "example.com"}, ForceAttemptHTTP2: c.h2}
-		client := &http.Client{Transport: transport}
+		client := client.New(transport)
 		config := d.config(admin)
 		url := c.scheme + "://" + listener.Addr().String()
 		config.BaseEndpoint = &url

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
@@ -56,7 +57,7 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 		return nil, unreached(err)
 	}
 	config := aws.Config{
-		Region: c.Region, BaseEndpoint: aws.String(c.URL()),
+		Region: c.Region, BaseEndpoint: aws.String(c.URL()), HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
 	}
 	var status control.Status

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/spf13/cobra"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/cli/ui"
 	"github.com/eksact/eksact/internal/daemon"
@@ -84,9 +85,9 @@ func here(ctx context.Context, g *global.Options, name string) (verify.Target, e
 	if err != nil {
 		return verify.Target{}, err
 	}
-	client := control.Dial(g.RunDir)
+	local := control.Dial(g.RunDir)
 	var all []daemon.Connection
-	if err := client.Call(ctx, "/connections", nil, &all); err != nil {
+	if err := local.Call(ctx, "/connections", nil, &all); err != nil {
 		return verify.Target{}, err
 	}
 	cluster, err := choose(all, name)
@@ -98,13 +99,13 @@ func here(ctx context.Context, g *global.Options, name string) (verify.Target, e
 		return verify.Target{}, err
 	}
 	var keys control.Credentials
-	if err := client.Call(ctx, "/credentials", nil, &keys); err != nil {
+	if err := local.Call(ctx, "/credentials", nil, &keys); err != nil {
 		return verify.Target{}, err
 	}
 	return verify.Target{
 		Cluster: cluster.Name, Region: c.Region, Server: "https://" + cluster.Address, ServerName: cluster.ServerName, CA: ca,
 		AWS: aws.Config{
-			Region: c.Region, BaseEndpoint: aws.String(c.URL()),
+			Region: c.Region, BaseEndpoint: aws.String(c.URL()), HTTPClient: client.New(nil),
 			Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
 		},
 		Dial: outside(c.Network().PublicDNS()),
