@@ -40,6 +40,11 @@ type Request struct {
 	Workers int
 	// Progress, if not nil, is kept by the source while it scans.
 	Progress *Progress
+	// Damaged, if not nil, is told of what can't be read, once for each part of the
+	// store; the scan goes on without those rows, and late values of them are null. It
+	// may be called by several goroutines, also after the scan, by Late vectors. If it is
+	// nil, such damage ends the scan with an error.
+	Damaged func(error)
 }
 
 // An Order is an order of time.

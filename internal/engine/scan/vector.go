@@ -1,6 +1,9 @@
 package scan
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // A Kind is what JSON said that a value is. In comparisons most of it does not matter:
 // a discovered value is text that counts as a number where it reads as one.
@@ -30,6 +33,7 @@ const (
 	Times              // 64-bit integers: @timestamp, @ingestionTime
 	Plain              // each row its own
 	Late               // read when asked for
+	Instants           // points in time that were written as text, in RFC 3339 and UTC
 )
 
 // None is the id of null in a coded vector.
@@ -46,17 +50,21 @@ type Dictionary struct {
 type Vector struct {
 	Form Form
 	Dict *Dictionary         // Coded
-	IDs  []uint32            // Coded: one for each row; nil when all rows have the value 0
-	Ints []int64             // Times
+	IDs  []uint32            // Coded: one for each row; nil when all rows have Same
+	Same uint32              // Coded without IDs: the id of all rows
+	Ints []int64             // Times; Instants: microseconds since 1970
 	All  []Value             // Plain
 	Read func(row int) Value // Late: safe for use by several goroutines
+	// Digits is how many digits Instants have after their seconds, 0 to 6: with 3,
+	// 2026-11-22T14:05:00.000Z.
+	Digits int
 }
 
 // At is the value of a row.
 func (v *Vector) At(row int) Value {
 	switch v.Form {
 	case Coded:
-		id := uint32(0)
+		id := v.Same
 		if v.IDs != nil {
 			id = v.IDs[row]
 		}
@@ -70,6 +78,19 @@ func (v *Vector) At(row int) Value {
 		return v.All[row]
 	case Late:
 		return v.Read(row)
+	case Instants:
+		return Value{Kind: Text, Text: FormatInstant(v.Ints[row], v.Digits)}
 	}
 	return Value{}
+}
+
+// FormatInstant writes a point in time, in microseconds since 1970, in RFC 3339 and UTC
+// with so many digits, 0 to 6, after the seconds.
+func FormatInstant(micros int64, digits int) string {
+	const form = "2006-01-02T15:04:05.000000"
+	n := len(form)
+	if n -= 6 - digits; digits == 0 {
+		n--
+	}
+	return time.UnixMicro(micros).UTC().Format(form[:n]) + "Z"
 }
