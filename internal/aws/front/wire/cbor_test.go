@@ -16,8 +16,8 @@ import (
 	"github.com/eksact/eksact/internal/aws/api"
 )
 
-// No service with a table speaks RPC v2 CBOR yet (CloudWatch will), so the
-// codec is shown on a small one.
+// CloudWatch alone speaks RPC v2 CBOR; what its shapes don't show is shown on a small
+// service.
 const metricsTable = "service\tmetrics\tmonitoring\t2010-08-01\tsmithy-rpc-v2-cbor,json,query\t1.0\tGraniteServiceVersion20100801\thttp://monitoring.amazonaws.com/doc/2010-08-01/\tCloudWatch\n" +
 	"O\tPutMetricData\tPOST\t/\t\tPutInput\tPutOutput\tPutMetricDataResult\t\tInvalidFault\n" +
 	"S\tPutInput\t\tNamespace Text !\tData Data\tLimits Limits\tRaw Blob\n" +

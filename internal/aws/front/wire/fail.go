@@ -31,7 +31,7 @@ func (c *Call) Fail(w http.ResponseWriter, err error, requestID string) {
 			b = c.failJSON(e, b)
 		case cborRPC:
 			contentType = "application/cbor"
-			b = append(b, cbor.Encode(cbor.Map{"__type": cbor.String(e.code), "message": cbor.String(e.message)})...)
+			b = append(b, cbor.Encode(c.failCBOR(e))...)
 			if c.Service != nil {
 				fault := "Sender"
 				if e.fault {
@@ -65,6 +65,28 @@ func (c *Call) failJSON(e said, b []byte) []byte {
 		}
 	})
 	return append(b, '}')
+}
+
+// failCBOR is the error's document: a modelled error is named by its shape there, and
+// by its code in a header, for the services that spoke query before.
+// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait
+func (c *Call) failCBOR(e said) cbor.Map {
+	m := cbor.Map{"__type": cbor.String(e.code), "message": cbor.String(e.message)}
+	if e.shape == nil {
+		return m
+	}
+	m["__type"] = cbor.String(e.shape.name)
+	for _, member := range e.shape.members {
+		if member.name == "Message" {
+			m["Message"] = cbor.String(e.message)
+		}
+	}
+	c.errorMembers(e, func(_ *node, f *field, v reflect.Value) {
+		if value, err := cborOf(f.node, v); err == nil {
+			m[f.out] = value
+		}
+	})
+	return m
 }
 
 // errorMembers visits what a modelled error carries besides its message.

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -55,6 +56,7 @@ func sdkClients(do httpDo) map[string]any {
 		"s3": s3.NewFromConfig(cfg), "route53": route53.NewFromConfig(cfg),
 		"cloudformation": cloudformation.NewFromConfig(cfg),
 		"ssm":            ssm.NewFromConfig(cfg), "sns": sns.NewFromConfig(cfg), "ecr": ecr.NewFromConfig(cfg),
+		"cloudwatch": cloudwatch.NewFromConfig(cfg),
 	}
 }
 

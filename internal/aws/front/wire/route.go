@@ -16,6 +16,13 @@ import (
 func (c *Codec) Route(r *http.Request, body []byte, signingService string) (*Call, error) {
 	call := &Call{r: r, body: body}
 	candidates := c.signing[signingService]
+	if compressed(r) && restService(candidates) == nil { // of REST services it may be an object's
+		var err error
+		if call.body, err = inflate(body); err != nil {
+			call.guess(candidates)
+			return call, err
+		}
+	}
 	target := r.Header.Get("X-Amz-Target")
 	prefix, name, targeted := cutLast(target, ".")
 

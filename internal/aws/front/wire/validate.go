@@ -74,6 +74,7 @@ var dialects = map[string]dialect{
 	"iam":            {code: "ValidationError", report: reportIAM},
 	"eks":            {code: "InvalidParameterException", values: true, report: reportEKS},
 	"cloudwatchlogs": {code: "InvalidParameterException", values: true, report: reportAll},
+	"cloudwatch":     {code: "ValidationError", values: true, report: reportAll},
 	"ec2":            {code: "InvalidParameterValue", values: true, report: reportEC2},
 	"sns":            {code: "InvalidParameter", values: true, report: reportAll},
 	"route53":        {code: "InvalidInput", values: true, report: reportAll},

@@ -52,6 +52,9 @@ var snsTable string
 //go:embed tables/ecr.txt
 var ecrTable string
 
+//go:embed tables/cloudwatch.txt
+var cloudwatchTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -71,5 +74,6 @@ func tableTexts() []string {
 		ssmTable,
 		snsTable,
 		ecrTable,
+		cloudwatchTable,
 	}
 }

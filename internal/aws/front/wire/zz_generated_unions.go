@@ -5,6 +5,7 @@ package wire
 import (
 	"reflect"
 
+	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	cloudwatchlogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	iam "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	s3 "github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -37,6 +38,10 @@ func unionMembers(t reflect.Type) []reflect.Type {
 		return []reflect.Type{reflect.TypeFor[ssm.ExecutionPreviewMemberAutomation]()}
 	case reflect.TypeFor[ssm.NodeType]():
 		return []reflect.Type{reflect.TypeFor[ssm.NodeTypeMemberInstance]()}
+	case reflect.TypeFor[cloudwatch.EvaluationCriteria]():
+		return []reflect.Type{reflect.TypeFor[cloudwatch.EvaluationCriteriaMemberPromQLCriteria]()}
+	case reflect.TypeFor[cloudwatch.EvaluationWindow]():
+		return []reflect.Type{reflect.TypeFor[cloudwatch.EvaluationWindowMemberSlidingWindow](), reflect.TypeFor[cloudwatch.EvaluationWindowMemberWallClockWindow]()}
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ var services = []service{
 	{"ssm", "ssm"},
 	{"sns", "sns"},
 	{"ecr", "ecr"},
+	{"cloudwatch", "cloudwatch"},
 }
 
 func main() {
