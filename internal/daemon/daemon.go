@@ -28,6 +28,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/ssm"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/drain"
@@ -75,6 +76,7 @@ type Daemon struct {
 	trail   *cloudtrail.Trail
 	route53 *route53.Service
 	stacks  *cloudformation.Service
+	ssm     *ssm.Service
 	front   *front.Front
 
 	mu       sync.Mutex

@@ -27,6 +27,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/ssm"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc/dns"
@@ -72,12 +73,13 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.elb.UseNetwork(apiBalancers{d})
 	d.eks = eks.New(eks.Deps{
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, PodRoles: d.iam, Now: time.Now, Log: slog.Default(),
-		PatchVersions: map[string]string{"1.37": "1.37.2"},
+		PatchVersions: patchVersions,
 	})
 	d.eksauth = eksauth.New(eksauth.Deps{Clusters: d.eks, Sessions: d.sts, Keys: d.issuerKeys, Live: d.podLives, Now: time.Now, Log: slog.Default()})
 	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
 		return err
 	}
+	d.ssm = ssm.New(ssm.Deps{Store: d.store, Place: place, Now: time.Now, Images: d.nodeImages, Exists: d.isImage})
 	d.logs = logs.New(d.store, place, d.config.state("log-events"), time.Now)
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
@@ -95,7 +97,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
-		d.route53.Service(), d.stacks.Service(),
+		d.route53.Service(), d.stacks.Service(), d.ssm.Service(),
 		history.Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {
@@ -108,6 +110,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.stacks.UseDoor(d.front)
 	return err
 }
+
+// patchVersions are the releases of Kubernetes, by minor version.
+var patchVersions = map[string]string{"1.37": "1.37.2"}
 
 // doorKeys shows STS's keys to the front door, in its terms.
 type doorKeys struct{ sts *sts.STS }

@@ -6,22 +6,61 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/template"
 )
 
-// lookups say whether the values of AWS-specific parameters name something, by calls of
-// EC2 as the caller. A call that fails otherwise than by not finding it is kept in err:
+// lookups say whether the values of AWS-specific parameters name something, and what SSM
+// parameters hold, by calls as the caller. A call that fails otherwise than by not finding it is kept in err:
 // what may not be asked is not known.
 func (s *Service) lookups(ctx context.Context, err *error) template.Lookups {
-	return template.Lookups{Exists: func(t template.Type, value string) bool {
-		found, failed := s.exists(ctx, t, value)
+	keep := func(failed error) bool {
 		if failed != nil && *err == nil {
 			*err = failed
 		}
-		return found || failed != nil
-	}}
+		return failed != nil
+	}
+	return template.Lookups{
+		Exists: func(t template.Type, value string) bool {
+			found, failed := s.exists(ctx, t, value)
+			return keep(failed) || found
+		},
+		SSM: func(name string) (value, kind string, found bool) {
+			p, failed := s.parameter(ctx, name)
+			if keep(failed) || p == nil {
+				return "", "", failed != nil
+			}
+			return *p.Value, string(p.Type), true
+		},
+	}
+}
+
+// parameter reads a parameter of Parameter Store as the caller; nil: there is none.
+func (s *Service) parameter(ctx context.Context, name string) (*ssmtypes.Parameter, error) {
+	who, err := s.actor(ctx, "", kept(api.CallerFrom(ctx)))
+	if err != nil {
+		return nil, err
+	}
+	p, err := readParameter(func(operation string, in any) (any, error) { return s.door.Do(ctx, who, "ssm", operation, in) }, name)
+	if err != nil {
+		return nil, denied(err)
+	}
+	return p, nil
+}
+
+// readParameter reads NAME or NAME:VERSION; nil: there is none.
+func readParameter(call func(operation string, in any) (any, error), name string) (*ssmtypes.Parameter, error) {
+	out, err := call("GetParameters", &ssm.GetParametersInput{Names: []string{name}})
+	if err != nil {
+		return nil, err
+	}
+	if list := out.(*ssm.GetParametersOutput).Parameters; len(list) > 0 {
+		return &list[0], nil
+	}
+	return nil, nil
 }
 
 // exists asks for one value. Types that nothing here can be asked about exist.
@@ -44,6 +83,9 @@ func (s *Service) exists(ctx context.Context, t template.Type, value string) (bo
 		operation, in = "DescribeInstances", &ec2.DescribeInstancesInput{InstanceIds: one}
 	case "AWS::EC2::AvailabilityZone::Name":
 		operation, in = "DescribeAvailabilityZones", &ec2.DescribeAvailabilityZonesInput{ZoneNames: one}
+	case "AWS::SSM::Parameter::Name":
+		p, err := s.parameter(ctx, value)
+		return p != nil, err
 	default:
 		return true, nil
 	}

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/eksact/eksact/internal/aws/cloudformation/resources"
 	"github.com/eksact/eksact/internal/engine/template"
@@ -17,20 +18,21 @@ func (s *Service) perform(ctx context.Context, r *Stack, o stack.Order, again bo
 		report.Reason = "Unrecognized resource type: " + o.Type
 		return report
 	}
+	call := func(ctx context.Context, service, operation string, in any) (any, error) {
+		who, err := s.actor(ctx, r.RoleARN, r.Operation.Actor)
+		if err != nil {
+			return nil, err
+		}
+		return s.door.Do(ctx, who, service, operation, in)
+	}
 	var err error
-	if o.Properties, err = resolved(o.Properties); err != nil {
-		report.Reason = err.Error()
+	if o.Properties, err = resolved(o.Properties, func(operation string, in any) (any, error) { return call(ctx, "ssm", operation, in) }); err != nil {
+		report.Reason = message(err)
 		return report
 	}
 	made, err := handler.Do(ctx, &resources.Job{
 		Order: o, Place: s.Place, Again: again, Since: r.Operation.Began,
-		Call: func(ctx context.Context, service, operation string, in any) (any, error) {
-			who, err := s.actor(ctx, r.RoleARN, r.Operation.Actor)
-			if err != nil {
-				return nil, err
-			}
-			return s.door.Do(ctx, who, service, operation, in)
-		},
+		Call: call,
 		Initiated: func(id string) {
 			tell(stack.Report{Token: o.Token, What: stack.Initiated, PhysicalID: id})
 		},
@@ -47,14 +49,28 @@ func (s *Service) perform(ctx context.Context, r *Stack, o stack.Order, again bo
 	return report
 }
 
-// resolved are properties without dynamic references, of which none can be resolved:
-// there is neither a parameter store nor a store of secrets.
-func resolved(properties map[string]any) (map[string]any, error) {
+// resolved are properties with the values of their dynamic references, which are read of
+// Parameter Store by call. There is no store of secrets.
+func resolved(properties map[string]any, call func(operation string, in any) (any, error)) (map[string]any, error) {
 	if properties == nil {
 		return nil, nil
 	}
 	v, err := template.ResolveDynamic(properties, func(d template.Dynamic) (string, error) {
-		return "", errors.New("Dynamic references of " + d.Service + " are not supported here: " + d.Text)
+		if d.Service != "ssm" {
+			return "", errors.New("Dynamic references of " + d.Service + " are not supported here: " + d.Text)
+		}
+		name := d.Name
+		if d.Version != "" {
+			name += ":" + d.Version
+		}
+		p, err := readParameter(call, name)
+		if err != nil {
+			return "", err
+		}
+		if p == nil {
+			return "", errors.New("Parameters: [ssm:" + strings.TrimPrefix(strings.Trim(d.Text, "{}"), "resolve:ssm:") + "] cannot be found.")
+		}
+		return *p.Value, nil
 	})
 	if err != nil {
 		return nil, err

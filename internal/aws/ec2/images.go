@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -47,6 +48,24 @@ func (s *Service) images() []image {
 		}
 		return 1
 	})
+	return all
+}
+
+// NodeImage is an image for nodes, as others are told of it.
+type NodeImage struct {
+	ID, Name      string
+	Version, Arch string // of Kubernetes, "1.37"; as EC2 names it
+	Date          string // of the release: "20260801"
+	Created       time.Time
+}
+
+// NodeImages are all images.
+func (s *Service) NodeImages() []NodeImage {
+	created, _ := time.Parse(time.RFC3339, imageCreated) // a constant
+	var all []NodeImage
+	for _, i := range s.images() {
+		all = append(all, NodeImage{ID: i.id, Name: i.name, Version: i.version, Arch: i.arch, Date: imageDate[1:], Created: created})
+	}
 	return all
 }
 

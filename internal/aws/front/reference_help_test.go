@@ -17,6 +17,8 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
@@ -32,6 +34,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/ssm"
 )
 
 // everyService is a front door with all the services that the daemon has, and one
@@ -51,9 +54,12 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	stacks := cloudformation.New(cloudformation.Deps{Store: a.Store, Place: doortest.Place, Roles: a.IAM, Sessions: a.STS})
 	t.Cleanup(stacks.Close)
 	makeStack(t, stacks)
+	parameters := ssm.New(ssm.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now})
+	makeParameter(t, parameters)
 	return a.Front(t, stacks.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
-		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service()), a.IAM
+		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service(),
+		parameters.Service()), a.IAM
 }
 
 // makeStack makes a stack called thing.
@@ -63,6 +69,17 @@ func makeStack(t testing.TB, s *cloudformation.Service) {
 	_, err := s.CreateStack(ctx, &awscloudformation.CreateStackInput{
 		StackName: aws.String(thing), TemplateBody: aws.String("Resources: {M: {Type: AWS::CDK::Metadata}}"),
 		Tags: []cfntypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeParameter makes a parameter called thing.
+func makeParameter(t testing.TB, s *ssm.Service) {
+	t.Helper()
+	_, err := s.PutParameter(t.Context(), &awsssm.PutParameterInput{
+		Name: aws.String(thing), Value: aws.String("v"), Type: ssmtypes.ParameterTypeString, Tags: []ssmtypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -249,7 +249,7 @@ func has(asked front.Asked, resources []string, key string) bool {
 	if v := asked.Keys.Values(resources[0], "ec2:attribute"); v.Len() > 0 {
 		attribute = strings.ToLower(v.At(0))
 	}
-	for _, r := range [][2]string{{"${tagkey}", "team"}, {"${type}", "api"}, {"${attributename}", attribute}} {
+	for _, r := range [][2]string{{"${tagkey}", "team"}, {"resourcetag/tag-key", "resourcetag/team"}, {"${type}", "api"}, {"${attributename}", attribute}} {
 		key = strings.ReplaceAll(key, r[0], r[1])
 	}
 	return slices.ContainsFunc(resources, func(arn string) bool { return asked.Keys.Values(arn, key).Len() > 0 })

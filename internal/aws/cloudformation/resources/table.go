@@ -45,6 +45,11 @@ var handlers = map[string]*Handler{
 		create:   createEndpoint, update: updateEndpoint, remove: deleteEndpoint,
 	},
 
+	"AWS::SSM::Parameter": {
+		supports: []string{"AllowedPattern", "DataType", "Description", "Name", "Tier", "Type", "Value"},
+		create:   createParameter, update: updateParameter, remove: deleteParameter,
+	},
+
 	"AWS::Logs::LogGroup": {
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
 		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,
