@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math/bits"
 	"net/netip"
 	"os"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/vpc"
+	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
@@ -80,6 +82,53 @@ func (g *ground) Take(ctx context.Context, subnet, owner string) (netip.Addr, er
 func (g *ground) Release(ctx context.Context, owner string) error {
 	return g.d.addresses.Release(ctx, owner)
 }
+
+// Reserve implements ec2.Ground.
+func (g *ground) Reserve(ctx context.Context, subnet, instance string, pods int) (ec2.Spot, error) {
+	name, owner := g.d.config.subnetName(subnet), "instance/"+instance
+	address, err := g.d.addresses.Address(ctx, name, owner)
+	if err != nil {
+		return ec2.Spot{}, full(err)
+	}
+	block, err := g.d.addresses.Block(ctx, name, owner+"/pods", podBlock(pods))
+	if err != nil {
+		return ec2.Spot{}, errors.Join(full(err), g.Unreserve(ctx, instance))
+	}
+	return ec2.Spot{Address: address, Pods: block, MAC: vpc.MAC(instance).String()}, nil
+}
+
+func full(err error) error {
+	if errors.Is(err, ipam.ErrFull) {
+		return fmt.Errorf("%w: %w", ec2.ErrFull, err)
+	}
+	return err
+}
+
+// notForPods are the addresses of a node's block that no pod has.
+const notForPods = 3
+
+// podBlock is the size, in bits of its prefix, of the block of a node's pods.
+func podBlock(pods int) int { return min(32-bits.Len(uint(pods+notForPods-1)), 28) }
+
+// podsIn is how many pods a block has addresses for.
+func podsIn(block netip.Prefix) int { return 1<<(32-block.Bits()) - notForPods }
+
+// Unreserve implements ec2.Ground.
+func (g *ground) Unreserve(ctx context.Context, instance string) error {
+	return g.d.releaseAddresses(ctx, "instance/"+instance)
+}
+
+// Joinable implements ec2.Ground.
+func (g *ground) Joinable(cluster string) error {
+	if cluster == "" {
+		return errors.New("the user data names no cluster")
+	}
+	_, err := g.d.clusterNamed(cluster)
+	return err
+}
+
+// Arch implements ec2.Ground.
+func (g *ground) Arch() string { return arch() }
 
 // Console implements ec2.Ground: the log of the node's init.
 func (g *ground) Console(instance string) ([]byte, error) {
@@ -216,7 +265,10 @@ func (d *Daemon) stopNode(ctx context.Context, i ec2.Instance) error {
 		return err
 	}
 	d.forgetNode(i)
-	return d.ec2.SetState(ctx, i.ID, ec2.Stopped, i.Reason)
+	if err := d.ec2.SetState(ctx, i.ID, ec2.Stopped, i.Reason); err != nil {
+		return err
+	}
+	return d.ground.Settle(ctx) // it may have had a public address
 }
 
 // reason is why an instance's state changes, as EC2 tells it.

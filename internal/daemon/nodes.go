@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,6 +25,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/cgroup"
 	"github.com/eksact/eksact/internal/daemon/control"
+	"github.com/eksact/eksact/internal/engine/nodeconfig"
 	"github.com/eksact/eksact/internal/images/build"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/node/cni"
@@ -40,10 +43,6 @@ type node struct {
 const (
 	clusterTag = "kubernetes.io/cluster/" // + the cluster's name: "owned"
 	groupTag   = "alpha.eksctl.io/nodegroup-name"
-	// podBits is the size of a node's block of pod addresses: 32, of which an
-	// m5.large may use 29.
-	podBits = 27
-	maxPods = 29
 	// mirrorAddress is where the image registry listens on every node.
 	mirrorAddress = "127.0.0.1:5005"
 )
@@ -104,7 +103,7 @@ func (d *Daemon) newInstance(ctx context.Context, k *cluster, want control.Launc
 	if err != nil {
 		return ec2.Instance{}, err
 	}
-	pods, err := d.addresses.Block(ctx, subnet.Name, "instance/"+id+"/pods", podBits)
+	pods, err := d.addresses.Block(ctx, subnet.Name, "instance/"+id+"/pods", podBlock(29))
 	if err != nil {
 		return ec2.Instance{}, err
 	}
@@ -166,7 +165,11 @@ func (d *Daemon) bringUp(ctx context.Context, k *cluster, id string) error {
 		if err := d.ec2.SetState(ctx, id, ec2.Running, ""); err != nil {
 			return err
 		}
-		i.State = ec2.Running
+		if i.State = ec2.Running; i.AutoPublic {
+			if err := d.ground.Settle(ctx); err != nil {
+				return err
+			}
+		}
 	default: // an order has come before
 		return nil
 	}
@@ -231,24 +234,52 @@ func (d *Daemon) endNode(id string) {
 	}
 }
 
+// nodeConfig is what an instance's user data says, and for the rest what its cluster
+// is.
 func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods netip.Prefix) (kubenode.Config, error) {
 	tree, err := cgroup.Open()
 	if err != nil {
 		return kubenode.Config{}, err
 	}
+	said, err := userData(record)
+	if err != nil {
+		return kubenode.Config{}, err
+	}
 	c := kubenode.Config{
 		ID: record.ID, Name: record.PrivateDNS, Address: record.PrivateIP, Zone: record.Zone, Region: d.config.Region,
-		InstanceType: record.Type, MaxPods: maxPods,
-		Labels: map[string]string{
-			groupTag: record.Tags[groupTag], "alpha.eksctl.io/cluster-name": k.record.Name, "alpha.eksctl.io/instance-id": record.ID,
-		},
-		Cluster: k.record.Name, Endpoint: "https://" + k.record.Host, CA: k.bundle.CAPEM,
-		ClusterDNS: k.config.DNSAddress(), ResolverIP: d.network.Resolver(), ServiceCIDR: k.record.ServiceCIDR,
+		InstanceType: record.Type, MaxPods: podsOf(record, said, pods), Labels: said.Labels,
+		Cluster: k.record.Name, Endpoint: cmp.Or(said.Endpoint, "https://"+k.record.Host), CA: said.CA,
+		ClusterDNS: said.ClusterDNS, ResolverIP: d.network.Resolver(), ServiceCIDR: k.record.ServiceCIDR,
 		SandboxImage: build.Pause, Mirror: "http://" + mirrorAddress,
 		NetNS: ns, Dir: d.nodeDir(record.ID), Programs: d.programs.Dir(), CgroupV2: tree.V2(),
 	}
+	for _, t := range said.Taints {
+		c.Taints = append(c.Taints, t.String())
+	}
+	if len(c.CA) == 0 {
+		c.CA = k.bundle.CAPEM
+	}
+	if !c.ClusterDNS.IsValid() {
+		c.ClusterDNS = k.config.DNSAddress()
+	}
 	c.CNI = cni.Config(cni.Node{Pods: []netip.Prefix{pods}, Gate: c.Gate()})
 	return c, nil
+}
+
+// userData is what an instance was launched with, checked then.
+func userData(record ec2.Instance) (nodeconfig.Config, error) {
+	data, err := base64.StdEncoding.DecodeString(record.UserData)
+	if err != nil || len(data) == 0 {
+		return nodeconfig.Config{}, err
+	}
+	return nodeconfig.Parse(data)
+}
+
+// podsOf is how many pods a node takes: as many as it is told to, or as its type does,
+// if it has addresses for them.
+func podsOf(record ec2.Instance, said nodeconfig.Config, block netip.Prefix) int {
+	pods, _ := ec2.MaxPods(record.Type)
+	return min(cmp.Or(said.MaxPods, pods), podsIn(block))
 }
 
 // serveMirror gives the node its image registry.

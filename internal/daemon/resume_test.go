@@ -70,7 +70,7 @@ func TestPendingInstancesAreTakenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pods, err := d.addresses.Block(t.Context(), subnet.Name, "instance/"+id+"/pods", podBits)
+		pods, err := d.addresses.Block(t.Context(), subnet.Name, "instance/"+id+"/pods", podBlock(29))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,6 +54,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.ec2.Deliveries = deliveries{d}
 	d.ground = &ground{d: d}
 	d.ec2.UseGround(d.ground)
+	d.ec2.UseProfiles(d.iam)
 	d.elb = elb.New(d.store, place)
 	d.addresses = ipam.New(d.store, d.network.Ranges())
 	d.names = dns.New(dns.Config{Zones: dns.Zones(d.config.Region, d.config.VPC), Private: d.privateZone, Public: d.publicZone})

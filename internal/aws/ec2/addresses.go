@@ -73,19 +73,12 @@ func (s *Service) AllocateAddress(ctx context.Context, in *ec2.AllocateAddressIn
 	}
 	a := Address{ID: newID("eipalloc-"), Tags: tags}
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		taken := map[netip.Addr]bool{}
-		for _, other := range s.addressFamily.list(tx) {
-			taken[other.PublicIP] = true
-		}
-		if len(taken) >= maxAddresses {
+		if len(s.addressFamily.list(tx)) >= maxAddresses {
 			return refuse("AddressLimitExceeded", "The maximum number of addresses has been reached.")
 		}
-		pool := s.publicPool()
-		for a.PublicIP = pool.Addr().Next(); taken[a.PublicIP]; {
-			a.PublicIP = a.PublicIP.Next()
-		}
-		if !pool.Contains(a.PublicIP) {
-			return api.Errorf(http.StatusBadRequest, "InsufficientAddressCapacity", "There are not enough addresses in the pool.")
+		var err error
+		if a.PublicIP, err = s.freePublic(tx); err != nil {
+			return err
 		}
 		s.addressFamily.put(tx, a.ID, a)
 		return nil
@@ -97,6 +90,26 @@ func (s *Service) AllocateAddress(ctx context.Context, in *ec2.AllocateAddressIn
 		AllocationId: aws.String(a.ID), PublicIp: aws.String(a.PublicIP.String()), Domain: types.DomainTypeVpc,
 		NetworkBorderGroup: aws.String(s.place.Region), PublicIpv4Pool: aws.String("amazon"),
 	}, nil
+}
+
+// freePublic finds a public address that nothing has.
+func (s *Service) freePublic(tx *store.Tx) (netip.Addr, error) {
+	taken := map[netip.Addr]bool{}
+	for _, a := range s.addressFamily.list(tx) {
+		taken[a.PublicIP] = true
+	}
+	for _, i := range s.instances.In(tx).List("") {
+		taken[i.PublicIP] = true
+	}
+	pool := s.publicPool()
+	a := pool.Addr().Next()
+	for taken[a] {
+		a = a.Next()
+	}
+	if !pool.Contains(a) {
+		return a, api.Errorf(http.StatusBadRequest, "InsufficientAddressCapacity", "There are not enough addresses in the pool.")
+	}
+	return a, nil
 }
 
 // publicPool is where public addresses are of; without a network, a range that is

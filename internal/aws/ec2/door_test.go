@@ -24,6 +24,7 @@ type ground struct {
 	used     map[string]int
 	fail     error
 	machines []string // "reboot i-1"
+	pods     []int    // of instances
 }
 
 func (g *ground) VPC() string { return g.vpc }
@@ -42,7 +43,23 @@ func (g *ground) Take(_ context.Context, subnet, owner string) (netip.Addr, erro
 	return netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + g.used[subnet])}), nil
 }
 func (g *ground) Release(context.Context, string) error { return nil }
-func (g *ground) PublicPool() netip.Prefix              { return netip.MustParsePrefix("198.18.4.0/24") }
+func (g *ground) Reserve(ctx context.Context, subnet, _ string, pods int) (ec2.Spot, error) {
+	a, err := g.Take(ctx, subnet, "")
+	if err != nil {
+		return ec2.Spot{}, ec2.ErrFull
+	}
+	g.pods = append(g.pods, pods)
+	return ec2.Spot{Address: a, Pods: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(32 * g.used[subnet])}), 27), MAC: "02:00:00:00:00:01"}, nil
+}
+func (g *ground) Unreserve(_ context.Context, id string) error { return g.note("unreserve", id) }
+func (g *ground) Arch() string                                 { return "x86_64" }
+func (g *ground) Joinable(cluster string) error {
+	if cluster != "cluster" {
+		return errors.New("there is none")
+	}
+	return nil
+}
+func (g *ground) PublicPool() netip.Prefix { return netip.MustParsePrefix("198.18.4.0/24") }
 func (g *ground) note(what, id string) error {
 	g.machines = append(g.machines, what+" "+id)
 	return g.fail

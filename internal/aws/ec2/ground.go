@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -24,6 +25,15 @@ type Ground interface {
 	// PublicPool are the addresses that Elastic IP addresses are of.
 	PublicPool() netip.Prefix
 
+	// Reserve draws what an instance needs of a subnet: an address, and those of so many
+	// pods. ErrFull says that there are not enough. Unreserve gives them back.
+	Reserve(ctx context.Context, subnet, instance string, pods int) (Spot, error)
+	Unreserve(ctx context.Context, instance string) error
+	// Joinable is why no node can join a cluster, or nil.
+	Joinable(cluster string) error
+	// Arch is what machines here are, "x86_64" or "arm64".
+	Arch() string
+
 	// Stop, Start, Reboot and Terminate do it to an instance's machine. They return
 	// when the change has begun and is recorded; it ends by itself.
 	Stop(ctx context.Context, instance string) error
@@ -33,6 +43,16 @@ type Ground interface {
 	// Console is what the machine has said at its start.
 	Console(instance string) ([]byte, error)
 }
+
+// Spot is an instance's place in a subnet.
+type Spot struct {
+	Address netip.Addr
+	Pods    netip.Prefix
+	MAC     string
+}
+
+// ErrFull says that a subnet has not enough free addresses.
+var ErrFull = errors.New("not enough free addresses")
 
 // UseGround puts the records on real ground, before the first call.
 func (s *Service) UseGround(g Ground) { s.ground = g }
@@ -104,6 +124,11 @@ func (s *Service) Layout(vpc string) Layout {
 	for _, a := range s.addressFamily.all() {
 		if i, ok := s.instances.Get(a.Instance); ok && i.VPC == vpc {
 			l.Public[a.PrivateIP] = a.PublicIP
+		}
+	}
+	for _, i := range s.Instances() {
+		if i.VPC == vpc && i.PublicIP.IsValid() {
+			l.Public[i.PrivateIP] = i.PublicIP
 		}
 	}
 	return l

@@ -39,7 +39,7 @@ func (s *Service) DescribeInstanceAttribute(_ context.Context, in *ec2.DescribeI
 	case types.InstanceAttributeNameSriovNetSupport:
 		out.SriovNetSupport = &types.AttributeValue{}
 	case types.InstanceAttributeNameUserData:
-		out.UserData = &types.AttributeValue{}
+		out.UserData = &types.AttributeValue{Value: pointer(i.UserData)}
 	case types.InstanceAttributeNameGroupSet:
 		out.Groups = s.identify(i.Groups)
 	case types.InstanceAttributeNameRootDeviceName:

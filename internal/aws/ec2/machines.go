@@ -17,6 +17,7 @@ import (
 
 func (s *Service) addMachines(svc *api.Service) {
 	add(s, svc, "DescribeInstances", s.DescribeInstances, nil)
+	s.addLaunch(svc)
 	add(s, svc, "DescribeInstanceStatus", s.DescribeInstanceStatus, nil)
 	add(s, svc, "DescribeInstanceAttribute", s.DescribeInstanceAttribute, func(in *ec2.DescribeInstanceAttributeInput) []string { return s.on("instance", in.InstanceId) })
 	add(s, svc, "ModifyInstanceAttribute", s.ModifyInstanceAttribute, func(in *ec2.ModifyInstanceAttributeInput) []string {
@@ -205,6 +206,13 @@ func (s *Service) SetState(ctx context.Context, id string, state State, reason s
 		switch state {
 		case Pending:
 			i.LaunchTime, i.Reason = now, ""
+			if err := s.autoPublic(tx, &i); err != nil {
+				return err
+			}
+		case Stopped:
+			if !s.elastic(tx, i.ID) {
+				i.PublicIP, i.PublicDNS = noAddress, ""
+			}
 		case Terminated:
 			i.Ended = now
 			s.release(tx, i.ID)
@@ -219,6 +227,11 @@ func (s *Service) SetState(ctx context.Context, id string, state State, reason s
 		}
 		return nil
 	})
+}
+
+// elastic says whether an instance has an Elastic IP address.
+func (s *Service) elastic(tx *store.Tx, instance string) bool {
+	return slices.ContainsFunc(s.addressFamily.list(tx), func(a Address) bool { return a.Instance == instance })
 }
 
 // release frees the Elastic IP addresses of an instance.

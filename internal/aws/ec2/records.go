@@ -69,10 +69,14 @@ type Instance struct {
 
 	Tags map[string]string
 
-	Cluster   string    `json:",omitempty"` // whose node it is, whatever its tags say
-	Protected bool      `json:",omitempty"` // disableApiTermination
-	Ended     time.Time `json:",omitzero"`  // when it was terminated
-	Reason    string    `json:",omitempty"` // of its last change of state: "User initiated (…)"
+	Cluster  string `json:",omitempty"` // whose node it is, whatever its tags say
+	UserData string `json:",omitempty"` // in base64
+	// AutoPublic says that it has a public address of its own while it runs, unless it
+	// has an Elastic one.
+	AutoPublic bool      `json:",omitempty"`
+	Protected  bool      `json:",omitempty"` // disableApiTermination
+	Ended      time.Time `json:",omitzero"`  // when it was terminated
+	Reason     string    `json:",omitempty"` // of its last change of state: "User initiated (…)"
 }
 
 // Interface is an elastic network interface of an instance.

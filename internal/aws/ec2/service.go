@@ -21,7 +21,8 @@ type Service struct {
 	// Now is the clock.
 	Now func() time.Time
 
-	ground Ground // nil: all VPCs are records
+	ground   Ground   // nil: all VPCs are records
+	profiles Profiles // nil: there are none
 
 	vpcs      *store.Table[VPC]
 	subnets   *store.Table[Subnet]

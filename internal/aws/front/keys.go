@@ -19,16 +19,16 @@ type callKeys struct {
 
 // Values implements api.Keys.
 func (k *callKeys) Values(resource, key string) policy.Values {
+	if k.op.Keys != nil {
+		if v := k.op.Keys(k.ctx, k.in, key); v.Len() > 0 {
+			return v // its tags too, of an operation that has some elsewhere than in its input
+		}
+	}
 	switch {
 	case key == "aws:tagkeys":
 		return k.op.tags.keys(k.in)
 	case strings.HasPrefix(key, requestTag):
 		return k.op.tags.value(k.in, key[len(requestTag):])
-	}
-	if k.op.Keys != nil {
-		if v := k.op.Keys(k.ctx, k.in, key); v.Len() > 0 {
-			return v
-		}
 	}
 	if key == "ec2:region" && strings.HasPrefix(k.op.action, "ec2:") {
 		return policy.One(k.f.Place.Region)

@@ -91,6 +91,19 @@ func (i *IAM) ProfileRole(profile string) (Role, bool) {
 	return i.roles.Get(p.Roles[0])
 }
 
+// InstanceProfile finds an instance profile by its name or ARN, and the ARN of its role;
+// "" without one.
+func (i *IAM) InstanceProfile(nameOrARN string) (arn, id, roleARN string, ok bool) {
+	p, ok := i.profiles.Get(key(lastOf(nameOrARN)))
+	if !ok || p.Name != nameOrARN && i.profileARN(&p) != nameOrARN {
+		return "", "", "", false
+	}
+	if role, has := i.ProfileRole(nameOrARN); has {
+		roleARN = i.roleARN(&role)
+	}
+	return i.profileARN(&p), p.ID, roleARN, true
+}
+
 // ManagedPolicy says whether there is a managed policy of that ARN, the
 // customer's or AWS's.
 func (i *IAM) ManagedPolicy(arn string) bool {

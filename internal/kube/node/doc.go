@@ -23,6 +23,7 @@ type Config struct {
 	InstanceType string
 	MaxPods      int
 	Labels       map[string]string
+	Taints       []string // that it is registered with: "key=value:NoSchedule"
 
 	Cluster     string
 	Endpoint    string // https://….eks.amazonaws.com

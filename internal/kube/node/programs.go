@@ -33,14 +33,18 @@ func (c Config) containerd() supervise.Spec {
 }
 
 func (c Config) kubelet() supervise.Spec {
-	return c.program("kubelet",
-		"--config="+c.path("kubelet.yaml"),
-		"--kubeconfig="+c.path("kubeconfig"),
-		"--hostname-override="+c.Name,
-		"--node-ip="+c.Address.String(),
-		"--node-labels="+c.labels(),
+	args := []string{
+		"--config=" + c.path("kubelet.yaml"),
+		"--kubeconfig=" + c.path("kubeconfig"),
+		"--hostname-override=" + c.Name,
+		"--node-ip=" + c.Address.String(),
+		"--node-labels=" + c.labels(),
 		"--v=1",
-	)
+	}
+	if len(c.Taints) > 0 {
+		args = append(args, "--register-with-taints="+strings.Join(c.Taints, ","))
+	}
+	return c.program("kubelet", args...)
 }
 
 // Proxy is kube-proxy's spec, for the node's init. It is best started once the

@@ -2,6 +2,7 @@ package ipam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,6 +18,9 @@ type Lease struct {
 	Owner  string
 	Prefix netip.Prefix // a /32, or a block
 }
+
+// ErrFull says that a range has no free address, or block of the size.
+var ErrFull = errors.New("InsufficientFreeAddresses")
 
 // Cursor is the record of what was given last: next-fit goes on from there.
 type Cursor struct{ Last netip.Addr }
@@ -86,7 +90,7 @@ func (a *Allocator) take(ctx context.Context, rangeName, owner string, bits int)
 		cursor, _ := cursors.Get(r.Name + "|" + kind)
 		var free bool
 		if got, free = fitLow(r, bits, used, cursor.Last); !free {
-			return fmt.Errorf("InsufficientFreeAddresses: no free %s in %s (%s)", kind, r.Name, r.Prefix)
+			return fmt.Errorf("%w: no free %s in %s (%s)", ErrFull, kind, r.Name, r.Prefix)
 		}
 		leases.Put(key, Lease{Range: r.Name, Owner: owner, Prefix: got})
 		cursors.Put(r.Name+"|"+kind, Cursor{Last: got.Addr()})
