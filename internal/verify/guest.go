@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
@@ -32,9 +33,29 @@ type Guest struct {
 	Role      string // name, and that of the namespace, user and group
 	ARN       string
 	keys      aws.CredentialsProvider
-	mapped    bool
+	mapped    map[Way]bool
 	madeMap   bool // there was no aws-auth
 	lastToken time.Time
+}
+
+// Way is how a role is mapped to a user of a cluster.
+type Way string
+
+const (
+	AWSAuth Way = "aws-auth"
+	Entry   Way = "an access entry"
+)
+
+// Ways are those that count in a cluster.
+func (s *Session) Ways(ctx context.Context) (all []Way, err error) {
+	mode, err := s.Mode(ctx)
+	if mode.ConfigMap() {
+		all = append(all, AWSAuth)
+	}
+	if mode.AccessEntries() {
+		all = append(all, Entry)
+	}
+	return all, err
 }
 
 // Guest makes the guest at the first call, and returns it.
@@ -46,11 +67,12 @@ func (s *Session) Guest(ctx context.Context) (*Guest, error) {
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, err
 	}
-	g := &Guest{s: s, Role: "eksact-verify-" + hex.EncodeToString(random[:])}
-	s.guest = g // also when half-made: Close removes what is there
+	g := &Guest{s: s, Role: "eksact-verify-" + hex.EncodeToString(random[:]), mapped: map[Way]bool{}}
+	s.guest = g
 	if err := g.makeRole(ctx); err != nil {
 		return nil, err
 	}
+	s.OnClose(g.remove)
 	return g, g.makeNamespace(ctx)
 }
 
@@ -60,31 +82,49 @@ func (s *Session) MappedGuest(ctx context.Context) (*Guest, kubernetes.Interface
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := g.Map(ctx); err != nil {
+	ways, err := s.Ways(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	way := ways[len(ways)-1]
+	if err := g.Map(ctx, way); err != nil {
 		return nil, nil, err
 	}
 	if _, err := g.Await(ctx, func(err error) bool { return err == nil }); err != nil {
-		return nil, nil, fmt.Errorf("mapped in aws-auth, the role is still refused: %w", err)
+		return nil, nil, fmt.Errorf("mapped by %s, the role is still refused: %w", way, err)
 	}
 	client, err := g.Client(ctx)
 	return g, client, err
 }
 
 func (g *Guest) makeRole(ctx context.Context) error {
-	trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole"}]}`, g.s.Account)
-	made, err := g.s.IAM.CreateRole(ctx, &iam.CreateRoleInput{
-		RoleName: &g.Role, AssumeRolePolicyDocument: &trust, Description: aws.String("made by eksact verify, which removes it"),
-	})
+	var err error
+	g.ARN, err = g.s.Role(ctx, g.Role, fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:%s:iam::%s:root"},"Action":"sts:AssumeRole"}]}`,
+		g.s.Partition, g.s.Account))
 	if err != nil {
 		return err
 	}
-	g.ARN = aws.ToString(made.Role.Arn)
 	session, err := g.assume(ctx)
 	if err != nil {
 		return err
 	}
 	g.keys = credentials.NewStaticCredentialsProvider(aws.ToString(session.AccessKeyId), aws.ToString(session.SecretAccessKey), aws.ToString(session.SessionToken))
 	return nil
+}
+
+// Role makes an IAM role, which is removed at the end, and returns its ARN.
+func (s *Session) Role(ctx context.Context, name, trust string) (arn string, err error) {
+	made, err := s.IAM.CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName: &name, AssumeRolePolicyDocument: &trust, Description: aws.String("made by eksact verify, which removes it"),
+	})
+	if err != nil {
+		return "", err
+	}
+	s.OnClose(func(ctx context.Context) error {
+		_, err := s.IAM.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
+		return err
+	})
+	return aws.ToString(made.Role.Arn), nil
 }
 
 // assume takes the role on. AWS knows a new role everywhere only after seconds.
@@ -124,20 +164,33 @@ func (g *Guest) entry() mapping.Role {
 	return mapping.Role{ARN: g.ARN, Username: g.Role, Groups: []string{g.Role}}
 }
 
-// Map maps the guest in aws-auth.
-func (g *Guest) Map(ctx context.Context) error {
-	if g.mapped {
+// Map maps the guest in one way.
+func (g *Guest) Map(ctx context.Context, way Way) (err error) {
+	switch {
+	case g.mapped[way]:
 		return nil
+	case way == Entry:
+		_, err = g.s.EKS.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{
+			ClusterName: &g.s.Cluster, PrincipalArn: &g.ARN, Username: &g.Role, KubernetesGroups: []string{g.Role},
+		})
+	default:
+		err = g.editMap(ctx, func(text string) (string, error) { return mapping.AddRole(text, g.entry()) })
 	}
-	err := g.editMap(ctx, func(text string) (string, error) { return mapping.AddRole(text, g.entry()) })
-	g.mapped = err == nil
+	g.mapped[way] = err == nil
 	return err
 }
 
 // Unmap takes it out again.
-func (g *Guest) Unmap(ctx context.Context) error {
-	err := g.editMap(ctx, func(text string) (string, error) { return mapping.RemoveRole(text, g.entry()), nil })
-	g.mapped = g.mapped && err != nil
+func (g *Guest) Unmap(ctx context.Context, way Way) (err error) {
+	switch {
+	case !g.mapped[way]:
+		return nil
+	case way == Entry:
+		_, err = g.s.EKS.DeleteAccessEntry(ctx, &eks.DeleteAccessEntryInput{ClusterName: &g.s.Cluster, PrincipalArn: &g.ARN})
+	default:
+		err = g.editMap(ctx, func(text string) (string, error) { return mapping.RemoveRole(text, g.entry()), nil })
+	}
+	g.mapped[way] = err != nil
 	return err
 }
 
@@ -218,18 +271,11 @@ func (g *Guest) Identity(ctx context.Context) (string, error) {
 	return aws.ToString(out.Arn), nil
 }
 
-// remove takes away what was made, all that can be.
+// remove takes away what was made beside the role, all that can be.
 func (g *Guest) remove(ctx context.Context) error {
-	var failed []error
-	if g.mapped {
-		failed = append(failed, g.Unmap(ctx))
-	}
+	failed := []error{g.Unmap(ctx, AWSAuth), g.Unmap(ctx, Entry)}
 	err := g.s.Admin.CoreV1().Namespaces().Delete(ctx, g.Role, metav1.DeleteOptions{})
 	if !apierrors.IsNotFound(err) {
-		failed = append(failed, err)
-	}
-	if g.ARN != "" {
-		_, err := g.s.IAM.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &g.Role})
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)

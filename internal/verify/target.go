@@ -2,18 +2,23 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/eksact/eksact/internal/engine/mapping"
 	"github.com/eksact/eksact/internal/engine/token"
 )
 
@@ -34,33 +39,69 @@ type Target struct {
 // Session is one run against a target.
 type Session struct {
 	Target
-	Account string // its number
-	IAM     *iam.Client
-	STS     *sts.Client
-	Admin   kubernetes.Interface
+	Account   string // its number
+	Partition string // "aws"
+	IAM       *iam.Client
+	STS       *sts.Client
+	EKS       *eks.Client
+	Admin     kubernetes.Interface
 
 	guest    *Guest
+	removals []func(context.Context) error
 	evidence []Exchange
 }
 
 // Open begins a run. Close it.
 func Open(ctx context.Context, t Target) (*Session, error) {
-	s := &Session{Target: t, IAM: iam.NewFromConfig(t.AWS), STS: sts.NewFromConfig(t.AWS)}
+	s := &Session{Target: t, IAM: iam.NewFromConfig(t.AWS), STS: sts.NewFromConfig(t.AWS), EKS: eks.NewFromConfig(t.AWS)}
 	who, err := s.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return nil, err
 	}
 	s.Account = aws.ToString(who.Account)
+	_, arn, _ := strings.Cut(aws.ToString(who.Arn), ":")
+	s.Partition, _, _ = strings.Cut(arn, ":")
 	s.Admin, err = s.client(ctx, t.AWS.Credentials)
 	return s, err
 }
 
-// Close removes what the run made.
+// OnClose has something that was made removed at the end of the run, before what was
+// made earlier.
+func (s *Session) OnClose(remove func(context.Context) error) {
+	s.removals = append(s.removals, remove)
+}
+
+// Close removes what the run made, all that can be.
 func (s *Session) Close(ctx context.Context) error {
-	if s.guest == nil {
-		return nil
+	var failed error
+	for _, remove := range slices.Backward(s.removals) {
+		failed = errors.Join(failed, remove(ctx))
 	}
-	return s.guest.remove(ctx)
+	s.removals = nil
+	return failed
+}
+
+// Described is the cluster as EKS describes it now.
+func (s *Session) Described(ctx context.Context) (*types.Cluster, error) {
+	out, err := s.EKS.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &s.Cluster})
+	if err != nil {
+		return nil, err
+	}
+	return out.Cluster, nil
+}
+
+// Mode says who is mapped in the cluster.
+func (s *Session) Mode(ctx context.Context) (mapping.Mode, error) {
+	c, err := s.Described(ctx)
+	if err != nil {
+		return "", err
+	}
+	mode := mapping.ModeConfigMap // what a cluster of before access entries doesn't say
+	if c.AccessConfig != nil && c.AccessConfig.AuthenticationMode != "" {
+		mode = mapping.Mode(c.AccessConfig.AuthenticationMode)
+	}
+	s.Note("eks DescribeCluster "+s.Cluster, "authentication mode %s", mode)
+	return mode, nil
 }
 
 // Note keeps an exchange as evidence; one that only repeats the last is not kept.
@@ -88,6 +129,7 @@ func (s *Session) client(ctx context.Context, provider aws.CredentialsProvider) 
 		TLSClientConfig: rest.TLSClientConfig{ServerName: s.ServerName, CAData: s.CA},
 		WrapTransport:   func(next http.RoundTripper) http.RoundTripper { return recorder{s, next} },
 		Timeout:         30 * time.Second,
+		QPS:             50, Burst: 100,
 	})
 }
 

@@ -158,6 +158,14 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 			"node-role", "which aws-auth does not map",
 		},
 		{
+			"kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml >hook.yaml && kubectl delete -f hook.yaml", "kubectl replace --force -f hook.yaml",
+			"irsa", `was made with AWS_ROLE_ARN=""`,
+		},
+		{
+			"kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml >hook.yaml && kubectl delete -f hook.yaml", "kubectl replace --force -f hook.yaml",
+			"pod-identity", `was made with AWS_CONTAINER_CREDENTIALS_FULL_URI=""`,
+		},
+		{
 			"aws eks update-addon" + addon + `'{"enableNetworkPolicy":"false"}'` + active, "aws eks update-addon" + addon + `'{"enableNetworkPolicy":"true"}'` + active,
 			"network-policy", "fix: aws eks update-addon" + addon + `'{"enableNetworkPolicy":"true"}'`,
 		},
@@ -171,7 +179,7 @@ func verified(t *testing.T, l *lab.Lab, sh lab.Terminal) {
 		lab.Has(t, "eksact verify "+test.control, string(out), "REFUTED", test.finding, "fix: ")
 		sh.Must(t, test.redo)
 	}
-	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "6 proven")
+	lab.Has(t, "eksact verify", l.Eksact(t, "verify"), "8 proven")
 
 	// Interrupted, it removes what it made too.
 	cut := l.Command("verify")

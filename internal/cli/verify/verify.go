@@ -37,8 +37,8 @@ func New(g *global.Options) *cobra.Command {
 		Use:   "verify [CONTROL…]",
 		Short: "Prove the cluster's controls by trying them",
 		Long: `Try the claims about who may do what in a cluster, with live probes: a positive
-one beside each refusal. A role, a namespace, an entry of aws-auth, Services, pods
-and their policies are made under names of their own, and removed.
+one beside each refusal. Roles, mappings, a namespace, Services, pods, their
+identities and policies are made under names of their own, and removed.
 
 It ends with 0 when everything is proven, 1 when something is refuted, 2 when
 something could not be tried, 3 on an error. -o json has the evidence.`,

@@ -9,17 +9,19 @@ import (
 
 	"github.com/eksact/eksact/internal/hint"
 	"github.com/eksact/eksact/internal/verify"
+	"github.com/eksact/eksact/internal/verify/controls/irsa"
 	"github.com/eksact/eksact/internal/verify/controls/loadbalancer"
 	"github.com/eksact/eksact/internal/verify/controls/namespace"
 	"github.com/eksact/eksact/internal/verify/controls/networkpolicy"
 	"github.com/eksact/eksact/internal/verify/controls/noderole"
+	"github.com/eksact/eksact/internal/verify/controls/podidentity"
 	"github.com/eksact/eksact/internal/verify/controls/rolemapping"
 	"github.com/eksact/eksact/internal/verify/controls/secret"
 )
 
 // All returns every control.
 func All() []verify.Control {
-	return []verify.Control{noderole.Control, rolemapping.Control, namespace.Control, loadbalancer.Control, secret.Control, networkpolicy.Control}
+	return []verify.Control{noderole.Control, rolemapping.Control, namespace.Control, loadbalancer.Control, secret.Control, irsa.Control, podidentity.Control, networkpolicy.Control}
 }
 
 // Named returns the controls of these ids, or all.

@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/eksact/eksact/internal/verify"
 )
@@ -23,7 +22,8 @@ import (
 // Control is the claim.
 var Control = verify.Control{ID: "node-role", Claim: "every node is in by the IAM role of its own instance", Check: check}
 
-const fix = "kubectl edit configmap -n kube-system aws-auth   # map the node role to system:node:{{EC2PrivateDNSName}}, groups system:bootstrappers and system:nodes"
+// fix is for what no mapping mends.
+const fix = "aws ec2 describe-instances --query 'Reservations[].Instances[].[InstanceId,PrivateDnsName,IamInstanceProfile.Arn]'"
 
 // lease is how old a lease may be: kubelets renew it every ten seconds.
 const lease = time.Minute
@@ -36,7 +36,7 @@ func check(ctx context.Context, s *verify.Session) (string, error) {
 	if len(nodes.Items) == 0 {
 		return "", verify.Skip("the cluster has no nodes")
 	}
-	roles, err := mappedRoles(ctx, s)
+	m, err := newMappings(ctx, s)
 	if err != nil {
 		return "", err
 	}
@@ -46,8 +46,8 @@ func check(ctx context.Context, s *verify.Session) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if !slices.ContainsFunc(roles, func(arn string) bool { return strings.EqualFold(arn, role) }) {
-			return "", verify.Refute(fix, "node %s runs as %s, which aws-auth does not map", n.Name, role)
+		if err := m.check(ctx, n.Name, role); err != nil {
+			return "", err
 		}
 		if err := alive(ctx, s, &n); err != nil {
 			return "", err
@@ -55,37 +55,6 @@ func check(ctx context.Context, s *verify.Session) (string, error) {
 		proof = append(proof, fmt.Sprintf("%s is Ready as %s", n.Name, path.Base(role)))
 	}
 	return strings.Join(proof, "; "), nil
-}
-
-// mappedRoles are the roles that aws-auth lets be nodes.
-func mappedRoles(ctx context.Context, s *verify.Session) ([]string, error) {
-	found, err := s.Admin.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "aws-auth", metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, verify.Refute("eksctl create iamidentitymapping, or kubectl apply an aws-auth that maps the node role", "there is no aws-auth, so no role is mapped to be a node")
-	}
-	if err != nil {
-		return nil, err
-	}
-	var entries []struct {
-		ARN      string   `json:"rolearn"`
-		Username string   `json:"username"`
-		Groups   []string `json:"groups"`
-	}
-	if err := yaml.Unmarshal([]byte(found.Data["mapRoles"]), &entries); err != nil {
-		return nil, verify.Refute(fix, "mapRoles of aws-auth can't be read: %v", err)
-	}
-	s.Note("mapRoles of aws-auth", "%s", found.Data["mapRoles"])
-	var roles []string
-	for _, e := range entries {
-		if !slices.Contains(e.Groups, "system:nodes") {
-			continue
-		}
-		if e.Username != "system:node:{{EC2PrivateDNSName}}" {
-			return nil, verify.Refute(fix, "%s is mapped to the fixed node %s", e.ARN, e.Username)
-		}
-		roles = append(roles, e.ARN)
-	}
-	return roles, nil
 }
 
 // instanceRole is the role of the instance behind a node.
