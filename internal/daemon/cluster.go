@@ -46,6 +46,7 @@ type cluster struct {
 	outside    []netip.Addr // what the endpoint's name is outside the VPC
 	// podGroups gives pods security groups of their own.
 	podGroups *podgroups.Controller
+	logs      *logExports
 	// live ends with the cluster; what serves it runs as long, whoever asked.
 	live context.Context
 	stop context.CancelFunc
@@ -94,6 +95,8 @@ func (d *Daemon) startCluster(ctx context.Context, c eks.Cluster) (*cluster, err
 	// nodes and controllers start beside it.
 	live, stop := context.WithCancel(ctx)
 	k.live, k.stop = live, stop
+	k.logs = newLogExports(d, k)
+	k.logs.resume(c.Logging)
 	d.mu.Lock()
 	d.clusters[c.Name] = k
 	d.mu.Unlock()
@@ -257,7 +260,3 @@ func (d *Daemon) releaseAddresses(ctx context.Context, prefix string) error {
 	}
 	return nil
 }
-
-// SetLogging implements eks.Runtime. All logs are written at all times; which
-// of them CloudWatch shows is read from the cluster's record.
-func (r runtime) SetLogging(ctx context.Context, c eks.Cluster, types []string) error { return nil }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"gopkg.in/natefinch/lumberjack.v2"
+
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/engine/mapping"
@@ -59,10 +61,7 @@ func (d *Daemon) runAuthenticator(ctx context.Context, k *cluster) error {
 	if err := os.MkdirAll(d.clusterDir(k.record)+"/logs", 0o750); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(k.config.Log("authenticator"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
+	file := &lumberjack.Logger{Filename: k.config.Log("authenticator"), MaxSize: 32, MaxBackups: 3} // MB
 	log := authn.NewLog(file, time.Now)
 	hosts, err := token.AllowHosts(d.config.Place().Partition, d.config.URL(), "https://"+d.config.Listen, "http://"+d.network.Front().String(), "https://"+d.network.Front().String())
 	if err != nil {

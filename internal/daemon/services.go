@@ -25,6 +25,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/ssm"
@@ -81,7 +82,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.ssm = ssm.New(ssm.Deps{Store: d.store, Place: place, Now: time.Now, Images: d.nodeImages, Exists: d.isImage})
-	d.logs = logs.New(d.store, place, d.config.state("log-events"), time.Now)
+	d.logs = logs.New(logs.Deps{
+		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Now: time.Now, Log: slog.Default(),
+	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cloudformation_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/ssm"
 )
@@ -79,7 +81,7 @@ func open(t testing.TB) *account {
 	deps := a.deps(at)
 	a.stacks = service.New(deps)
 	t.Cleanup(func() { a.stacks.Close() })
-	a.Door = at.Open(t, buckets.Service(), network.Service(), clusters.Service(), logs.New(at.Store, doortest.Place, t.TempDir(), time.Now).Service(),
+	a.Door = at.Open(t, buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler.(service.Door)}
 	a.stacks.UseDoor(a.door)

@@ -3,6 +3,7 @@ package front_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/ssm"
@@ -58,7 +60,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeParameter(t, parameters)
 	return a.Front(t, stacks.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
-		logs.New(a.Store, doortest.Place, t.TempDir(), time.Now).Service(), iamtoolbox.New(a.IAM).Service(),
+		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(), iamtoolbox.New(a.IAM).Service(),
 		parameters.Service()), a.IAM
 }
 

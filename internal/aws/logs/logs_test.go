@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/doortest"
 	ours "github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 )
 
 // account is the service behind a real front door, with a clock that the test
@@ -29,10 +31,12 @@ type account struct {
 	now  time.Time
 }
 
+func (a *account) clock() time.Time { return a.now }
+
 func open(t *testing.T) *account {
 	t.Helper()
 	a := &account{Account: doortest.New(t), dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Millisecond)}
-	service := ours.New(a.Store, doortest.Place, a.dir, func() time.Time { return a.now })
+	service := ours.New(ours.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(a.dir, slog.Default(), a.clock), Now: a.clock})
 	a.door = a.Open(t, service.Service())
 	a.Client = cloudwatchlogs.NewFromConfig(a.door.Admin)
 	return a
@@ -154,18 +158,18 @@ func TestFiltering(t *testing.T) {
 	if first != "alpha alphabet" || second != "beta gamma alpha" {
 		t.Errorf("pages %q, %q", first, second)
 	}
-	for _, pattern := range []string{"?a", "-a", "{ $.a = 1 }", "[a, b]", "%a%", `"a`, "a.b"} {
+	for _, pattern := range []string{`"a`, "a.b", "{ $.a }", "[a, b"} {
 		_, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), FilterPattern: &pattern})
 		doortest.Refused(t, err, "InvalidParameterException", "filter pattern")
 	}
 }
 
-// What was taken is there after a restart, and half an event is not.
+// A batch that was cut short is not there after a restart.
 func TestEventsLast(t *testing.T) {
 	a := open(t)
 	a.group(t, "g", "s")
 	doortest.Must(t)(a.put("g", "s", "-9 a", "-8 b"))
-	files, err := filepath.Glob(filepath.Join(a.dir, "*", "*.events"))
+	files, err := filepath.Glob(filepath.Join(a.dir, "*", "*.rows"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%q, %v", files, err)
 	}
@@ -179,12 +183,12 @@ func TestEventsLast(t *testing.T) {
 		}
 		fresh := &account{now: a.now}
 		base := doortest.New(t)
-		service := ours.New(base.Store, doortest.Place, a.dir, func() time.Time { return a.now })
+		service := ours.New(ours.Deps{Store: base.Store, Place: doortest.Place, Events: storage.NewFiles(a.dir, slog.Default(), a.clock), Now: a.clock})
 		fresh.Client = cloudwatchlogs.NewFromConfig(base.Open(t, service.Service()).Admin)
 		fresh.group(t, "g", "s")
 		doortest.Must(t)(fresh.put("g", "s", "-7 c"))
 		out, err := fresh.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")})
-		if err != nil || texts(out.Events, ofGet) != "a c" {
+		if err != nil || texts(out.Events, ofGet) != "c" {
 			t.Errorf("cut to %d bytes: %q, %v", cut, texts(out.Events, ofGet), err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 )
 
 // Limits of PutLogEvents.
@@ -26,7 +28,7 @@ const sequenceToken = "49640000000000000000000000000000000000000000000000000000"
 
 // PutLogEvents adds a batch of events to a stream. Those too old or too new are
 // left out and told of.
-func (s *Service) PutLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEventsInput) (*cloudwatchlogs.PutLogEventsOutput, error) {
+func (s *Service) PutLogEvents(ctx context.Context, in *cloudwatchlogs.PutLogEventsInput) (*cloudwatchlogs.PutLogEventsOutput, error) {
 	group, name := aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName)
 	if err := checkBatch(in.LogEvents); err != nil {
 		return nil, err
@@ -44,8 +46,21 @@ func (s *Service) PutLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEvent
 	if len(taken) == 0 {
 		return out, nil
 	}
+	return out, s.take(ctx, storage.Stream{Group: group, Name: name}, taken, "")
+}
+
+// take keeps events and tells of them those who wait for some.
+func (s *Service) take(ctx context.Context, id storage.Stream, events []storage.Event, mark string) error {
 	now := s.ms()
-	return out, s.shelf.stream(group, name).put(taken, now, s.shelf.next(now, len(taken)), oldest)
+	for i := range events {
+		events[i].Stream, events[i].Taken = id.Name, now
+	}
+	if err := s.Events.Append(id, events, mark); err != nil {
+		// A full disk, most likely: clients try again.
+		s.Log.Error("log events can't be kept", "group", id.Group, "stream", id.Name, "error", err)
+		return &types.ServiceUnavailableException{Message: aws.String("The log events can't be stored at the moment. Please try again.")}
+	}
+	return nil
 }
 
 func checkBatch(events []types.InputLogEvent) error {
@@ -76,7 +91,7 @@ func checkBatch(events []types.InputLogEvent) error {
 
 // choose takes the events of a batch whose time is acceptable. As they are in order,
 // the others are at its ends.
-func (s *Service) choose(events []types.InputLogEvent, oldest int64) (taken []message, rejected *types.RejectedLogEventsInfo) {
+func (s *Service) choose(events []types.InputLogEvent, oldest int64) (taken []storage.Event, rejected *types.RejectedLogEventsInfo) {
 	now := s.ms()
 	note := func() *types.RejectedLogEventsInfo {
 		if rejected == nil {
@@ -95,7 +110,7 @@ func (s *Service) choose(events []types.InputLogEvent, oldest int64) (taken []me
 				rejected.TooNewLogEventStartIndex = aws.Int32(int32(i))
 			}
 		default:
-			taken = append(taken, message{at, *e.Message})
+			taken = append(taken, storage.Event{Place: storage.Place{At: at}, Message: *e.Message})
 		}
 	}
 	return taken, rejected

@@ -2,38 +2,16 @@ package logs
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/aws/logs/storage"
+	"github.com/eksact/eksact/internal/engine/filter"
 )
-
-// id is an event's, or a place's in a token: 56 digits, as AWS's.
-func (p place) id() string { return fmt.Sprintf("%028d%028d", p.at, p.serial) }
-
-func placeOf(id string) (place, bool) {
-	if len(id) != 56 {
-		return place{}, false
-	}
-	at, err1 := strconv.ParseInt(id[:28], 10, 64)
-	serial, err2 := strconv.ParseInt(id[28:], 10, 64)
-	return place{at, serial}, err1 == nil && err2 == nil
-}
-
-// since are the entries from a time on.
-func since(entries []entry, at int64) []entry {
-	return entries[search(entries, place{at, math.MinInt64}):]
-}
-
-func search(entries []entry, p place) int {
-	at, _ := slices.BinarySearchFunc(entries, p, func(e entry, p place) int { return e.place.compare(p) })
-	return at
-}
 
 func checkLimit(limit *int32) (int, error) {
 	if limit == nil {
@@ -44,6 +22,11 @@ func checkLimit(limit *int32) (int, error) {
 	}
 	return int(*limit), nil
 }
+
+var errToken = invalid("The specified nextToken is invalid.")
+
+// after is the first place behind another.
+func after(p storage.Place) storage.Place { return storage.Place{At: p.At, Serial: p.Serial + 1} }
 
 // GetLogEvents reads a page of a stream, forwards or backwards. The end of the
 // stream is where a token is answered by itself.
@@ -57,73 +40,79 @@ func (s *Service) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEvent
 	if err != nil {
 		return nil, err
 	}
-	t := s.shelf.stream(group, name)
-	entries, err := t.list()
-	if err != nil {
-		return nil, err
-	}
-	entries = since(entries, max(s.oldest(&g), aws.ToInt64(in.StartTime)))
+	q := storage.Query{Group: group, Streams: []string{name}, From: storage.From(max(s.oldest(&g), aws.ToInt64(in.StartTime))), To: storage.Last}
 	if in.EndTime != nil {
-		entries = entries[:search(entries, place{*in.EndTime, math.MinInt64})]
+		q.To = storage.From(*in.EndTime)
 	}
-	forward, at := aws.ToBool(in.StartFromHead), place{math.MaxInt64, math.MaxInt64}
-	if forward {
-		at = place{}
+	at := storage.Last
+	if q.Backward = !aws.ToBool(in.StartFromHead); !q.Backward {
+		at = storage.First
 	}
 	if in.NextToken != nil {
 		way, id, _ := strings.Cut(strings.TrimSuffix(*in.NextToken, "/s"), "/")
 		var ok bool
-		if at, ok = placeOf(id); !ok || way != "f" && way != "b" {
-			return nil, invalid("The specified nextToken is invalid.")
+		if at, ok = storage.ParseID(id); !ok || way != "f" && way != "b" {
+			return nil, errToken
 		}
-		forward = way == "f"
+		q.Backward = way == "b"
+		if q.Backward {
+			q.To = lesser(q.To, at)
+		} else if next := after(at); q.From.Compare(next) < 0 {
+			q.From = next
+		}
 	}
-	page := cut(entries, at, forward, most)
-	texts, err := t.read(page)
+	page, err := s.page(q, most)
 	if err != nil {
 		return nil, err
 	}
+	if q.Backward {
+		slices.Reverse(page)
+	}
 	first, last := at, at
-	out := &cloudwatchlogs.GetLogEventsOutput{Events: []types.OutputLogEvent{}}
-	for i, e := range page {
-		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.at), IngestionTime: aws.Int64(e.taken), Message: aws.String(texts[i])})
-	}
 	if len(page) > 0 {
-		first, last = page[0].place, page[len(page)-1].place
+		first, last = page[0].Place, page[len(page)-1].Place
 	}
-	out.NextForwardToken, out.NextBackwardToken = aws.String("f/"+last.id()+"/s"), aws.String("b/"+first.id()+"/s")
+	out := &cloudwatchlogs.GetLogEventsOutput{
+		Events: []types.OutputLogEvent{}, NextForwardToken: aws.String("f/" + last.ID() + "/s"), NextBackwardToken: aws.String("b/" + first.ID() + "/s"),
+	}
+	for _, e := range page {
+		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.At), IngestionTime: aws.Int64(e.Taken), Message: aws.String(shown(e.Message))})
+	}
 	return out, nil
 }
 
-// cut takes a page that begins behind a place, or ends before it.
-func cut(entries []entry, at place, forward bool, most int) []entry {
-	size := 0
-	fits := func(e entry) bool {
-		size += int(e.size) + eventOverhead
-		return size <= mostBytes
+func lesser(a, b storage.Place) storage.Place {
+	if a.Compare(b) < 0 {
+		return a
 	}
-	if forward {
-		from := search(entries, place{at.at, at.serial})
-		if from < len(entries) && entries[from].place == at {
-			from++
-		}
-		to := from
-		for to < len(entries) && to-from < most && fits(entries[to]) {
-			to++
-		}
-		return entries[from:to]
-	}
-	to := search(entries, at)
-	from := to
-	for from > 0 && to-from < most && fits(entries[from-1]) {
-		from--
-	}
-	return entries[from:to]
+	return b
 }
+
+// shown is a message as JSON can hold it.
+func shown(message string) string { return strings.ToValidUTF8(message, "\uFFFD") }
+
+// page takes as many events as one answer holds.
+func (s *Service) page(q storage.Query, most int) (page []storage.Event, err error) {
+	size := 0
+	for e, err := range s.Events.Read(q) {
+		if err != nil {
+			return nil, err
+		}
+		if size += len(e.Message) + eventOverhead; len(page) == most || size > mostBytes {
+			break
+		}
+		page = append(page, e)
+	}
+	return page, nil
+}
+
+// mostSearched bounds, in bytes of messages, what one call of FilterLogEvents reads: a
+// page may be empty and yet not the last.
+const mostSearched = 64 << 20
 
 // FilterLogEvents reads a page of several streams' events, by time, that a pattern
 // matches.
-func (s *Service) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+func (s *Service) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
 	group := s.named(in.LogGroupName, in.LogGroupIdentifier)
 	g, ok := s.groups.Get(group)
 	if !ok {
@@ -133,106 +122,84 @@ func (s *Service) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLo
 	if err != nil {
 		return nil, err
 	}
-	match, err := parsePattern(aws.ToString(in.FilterPattern))
+	pattern, err := readPattern(aws.ToString(in.FilterPattern))
 	if err != nil {
 		return nil, err
 	}
-	if in.LogStreamNamePrefix != nil && len(in.LogStreamNames) > 0 {
-		return nil, invalid("Only one of logStreamNamePrefix and logStreamNames can be specified.")
+	q := storage.Query{Group: group, From: storage.From(max(s.oldest(&g), aws.ToInt64(in.StartTime))), To: storage.Last}
+	q.Backward = in.StartFromHead != nil && !*in.StartFromHead
+	if in.EndTime != nil {
+		q.To = storage.From(*in.EndTime + 1)
 	}
-	if in.StartFromHead != nil && !*in.StartFromHead {
-		return nil, invalid("Reading from the tail is not supported.")
+	if q.Streams, err = s.chosen(group, in.LogStreamNames, in.LogStreamNamePrefix); err != nil {
+		return nil, err
 	}
-	after := place{}
 	if in.NextToken != nil {
-		if after, ok = placeOf(*in.NextToken); !ok {
-			return nil, invalid("The specified nextToken is invalid.")
+		at, ok := storage.ParseID(*in.NextToken)
+		switch {
+		case !ok:
+			return nil, errToken
+		case q.Backward:
+			q.To = lesser(q.To, at)
+		case q.From.Compare(after(at)) < 0:
+			q.From = after(at)
 		}
 	}
-	merged, err := s.merge(group, in, max(s.oldest(&g), aws.ToInt64(in.StartTime)), after)
-	if err != nil {
-		return nil, err
-	}
 	out := &cloudwatchlogs.FilterLogEventsOutput{Events: []types.FilteredLogEvent{}, SearchedLogStreams: []types.SearchedLogStream{}}
-	size := 0
-	for i, e := range merged {
-		texts, err := s.shelf.stream(group, e.stream).read([]entry{e.entry})
+	size, searched, last := 0, 0, storage.Place{}
+	for e, err := range s.Events.Read(q) {
 		if err != nil {
 			return nil, err
 		}
-		if !match(texts[0]) {
-			continue
-		}
-		if size += len(texts[0]) + eventOverhead; len(out.Events) == most || size > mostBytes {
-			out.NextToken = aws.String(merged[i-1].id())
+		if searched > mostSearched || ctx.Err() != nil {
+			out.NextToken = aws.String(last.ID())
 			break
 		}
-		out.Events = append(out.Events, types.FilteredLogEvent{
-			EventId: aws.String(e.id()), LogStreamName: aws.String(e.stream), Timestamp: aws.Int64(e.at), IngestionTime: aws.Int64(e.taken), Message: aws.String(texts[0]),
-		})
+		if pattern.Match(e.Message) {
+			if size += len(e.Message) + eventOverhead; len(out.Events) == most || size > mostBytes {
+				out.NextToken = aws.String(last.ID())
+				break
+			}
+			out.Events = append(out.Events, filtered(e))
+		}
+		searched, last = searched+len(e.Message), e.Place
 	}
 	return out, nil
 }
 
-// streamEntry is an entry with its stream.
-type streamEntry struct {
-	entry
-	stream string
+func filtered(e storage.Event) types.FilteredLogEvent {
+	return types.FilteredLogEvent{
+		EventId: aws.String(e.ID()), LogStreamName: aws.String(e.Stream), Timestamp: aws.Int64(e.At), IngestionTime: aws.Int64(e.Taken), Message: aws.String(shown(e.Message)),
+	}
 }
 
-// merge lists the entries of the streams asked for, from a time on and behind a
-// place, in order.
-func (s *Service) merge(group string, in *cloudwatchlogs.FilterLogEventsInput, from int64, after place) (all []streamEntry, err error) {
-	for _, name := range in.LogStreamNames {
+// chosen are a group's streams: those named, those whose names begin so, or all.
+func (s *Service) chosen(group string, names []string, prefix *string) (all []string, err error) {
+	if prefix != nil && len(names) > 0 {
+		return nil, invalid("Only one of logStreamNamePrefix and logStreamNames can be specified.")
+	}
+	if len(names) > 100 {
+		return nil, invalid("1 validation error detected: Value at 'logStreamNames' failed to satisfy constraint: Member must have length less than or equal to 100")
+	}
+	for _, name := range names {
 		if _, err := s.found(group, name); err != nil {
 			return nil, err
 		}
 	}
-	for _, t := range s.streams.List(streamKey(group, aws.ToString(in.LogStreamNamePrefix))) {
-		if len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, t.Name) {
-			continue
-		}
-		entries, err := s.shelf.stream(group, t.Name).list()
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range since(entries, from) {
-			if (in.EndTime == nil || e.at <= *in.EndTime) && e.place.compare(after) > 0 {
-				all = append(all, streamEntry{e, t.Name})
-			}
-		}
+	if len(names) > 0 {
+		return slices.Compact(slices.Sorted(slices.Values(names))), nil
 	}
-	slices.SortFunc(all, func(a, b streamEntry) int { return a.place.compare(b.place) })
+	for _, t := range s.streams.List(streamKey(group, aws.ToString(prefix))) {
+		all = append(all, t.Name)
+	}
 	return all, nil
 }
 
-// parsePattern reads a filter pattern of plain terms, all of which a message must
-// hold. Other forms are refused.
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-func parsePattern(pattern string) (func(string) bool, error) {
-	var terms []string
-	for rest := strings.TrimSpace(pattern); rest != ""; rest = strings.TrimSpace(rest) {
-		var term string
-		if quoted, ok := strings.CutPrefix(rest, `"`); ok {
-			if term, rest, ok = strings.Cut(quoted, `"`); !ok {
-				return nil, invalid("Invalid filter pattern")
-			}
-		} else {
-			term, rest, _ = strings.Cut(rest, " ")
-			if strings.ContainsFunc(term, func(r rune) bool {
-				return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-			}) {
-				return nil, invalid("The filter pattern " + pattern + " is not supported: only terms and quoted phrases are.")
-			}
-		}
-		terms = append(terms, term)
+// readPattern reads a filter pattern of a search.
+func readPattern(text string) (*filter.Pattern, error) {
+	p, err := filter.Parse(text)
+	if err != nil {
+		return nil, invalid("Invalid filter pattern: " + err.Error())
 	}
-	return func(text string) bool {
-		for _, t := range terms {
-			if !strings.Contains(text, t) {
-				return false
-			}
-		}
-		return true
-	}, nil
+	return p, nil
 }

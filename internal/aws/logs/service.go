@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -30,22 +32,31 @@ type Stream struct {
 	Created     int64 // ms since 1970
 }
 
-// Service is CloudWatch Logs of one account.
-type Service struct {
-	store   *store.Store
-	place   api.Place
-	now     func() time.Time
-	groups  *store.Table[Group]
-	streams *store.Table[Stream]
-	shelf   *shelf
+// Deps is what a Service is made of.
+type Deps struct {
+	Store  *store.Store
+	Place  api.Place
+	Events storage.Storage
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
-// New makes the service, whose events are files below dir. Its tables are
-// registered in st, which is loaded afterwards.
-func New(st *store.Store, place api.Place, dir string, now func() time.Time) *Service {
+// Service is CloudWatch Logs of one account.
+type Service struct {
+	Deps
+	groups  *store.Table[Group]
+	streams *store.Table[Stream]
+}
+
+// New makes the service. Its tables are registered in d.Store, which is loaded
+// afterwards.
+func New(d Deps) *Service {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Service{
-		store: st, place: place, now: now, shelf: newShelf(dir),
-		groups: store.NewTable[Group](st, "logs/group"), streams: store.NewTable[Stream](st, "logs/stream"),
+		Deps:   d,
+		groups: store.NewTable[Group](d.Store, "logs/group"), streams: store.NewTable[Stream](d.Store, "logs/stream"),
 	}
 }
 
@@ -95,7 +106,7 @@ func (s *Service) Service() *api.Service {
 }
 
 func (s *Service) groupARN(name string) string {
-	return "arn:" + s.place.Partition + ":logs:" + s.place.Region + ":" + s.place.AccountID + ":log-group:" + name
+	return "arn:" + s.Place.Partition + ":logs:" + s.Place.Region + ":" + s.Place.AccountID + ":log-group:" + name
 }
 
 // ofGroup and ofStream are the ARNs that policies match. A group's is that of a
@@ -149,7 +160,7 @@ func unmatched(value, member, pattern string) error {
 	return invalid("1 validation error detected: Value '" + value + "' at '" + member + "' failed to satisfy constraint: Member must satisfy regular expression pattern: " + pattern)
 }
 
-func (s *Service) ms() int64 { return s.now().UnixMilli() }
+func (s *Service) ms() int64 { return s.Now().UnixMilli() }
 
 // CreateLogGroup makes a group of the standard class.
 func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateLogGroupInput) (*cloudwatchlogs.CreateLogGroupOutput, error) {
@@ -168,7 +179,7 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateL
 	case len(in.Tags) > 50:
 		return nil, invalid("A log group can have up to 50 tags.")
 	}
-	return &cloudwatchlogs.CreateLogGroupOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
+	return &cloudwatchlogs.CreateLogGroupOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.groups.In(tx).Get(g.Name); ok {
 			return exists("group")
 		}
@@ -181,7 +192,7 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateL
 func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteLogGroupInput) (*cloudwatchlogs.DeleteLogGroupOutput, error) {
 	name := aws.ToString(in.LogGroupName)
 	var gone []string
-	err := s.store.Update(ctx, func(tx *store.Tx) error {
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
 		gone = nil
 		if _, ok := s.groups.In(tx).Get(name); !ok {
 			return notFound("group")
@@ -197,7 +208,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteL
 		return nil, err
 	}
 	for _, t := range gone {
-		if err := s.shelf.forget(name, t); err != nil {
+		if err := s.Events.Delete(storage.Stream{Group: name, Name: t}); err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +232,7 @@ func (s *Service) DeleteRetentionPolicy(ctx context.Context, in *cloudwatchlogs.
 }
 
 func (s *Service) retain(ctx context.Context, name *string, days int32) error {
-	return s.store.Update(ctx, func(tx *store.Tx) error {
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
 		g, ok := s.groups.In(tx).Get(aws.ToString(name))
 		if !ok {
 			return notFound("group")
@@ -237,5 +248,5 @@ func (s *Service) oldest(g *Group) int64 {
 	if g.Retention == 0 {
 		return 0
 	}
-	return s.now().AddDate(0, 0, -int(g.Retention)).UnixMilli()
+	return s.Now().AddDate(0, 0, -int(g.Retention)).UnixMilli()
 }

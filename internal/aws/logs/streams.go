@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -23,7 +24,7 @@ func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.Create
 	if !streamName.MatchString(t.Name) {
 		return nil, unmatched(t.Name, "logStreamName", "[^:*]*")
 	}
-	return &cloudwatchlogs.CreateLogStreamOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
+	return &cloudwatchlogs.CreateLogStreamOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.groups.In(tx).Get(t.Group); !ok {
 			return notFound("group")
 		}
@@ -38,7 +39,7 @@ func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.Create
 // DeleteLogStream deletes a stream with its events.
 func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.DeleteLogStreamInput) (*cloudwatchlogs.DeleteLogStreamOutput, error) {
 	group, name := aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName)
-	err := s.store.Update(ctx, func(tx *store.Tx) error {
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.streams.In(tx).Get(streamKey(group, name)); !ok {
 			return notFound("stream")
 		}
@@ -48,8 +49,11 @@ func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.Delete
 	if err != nil {
 		return nil, err
 	}
-	return &cloudwatchlogs.DeleteLogStreamOutput{}, s.shelf.forget(group, name)
+	return &cloudwatchlogs.DeleteLogStreamOutput{}, s.Events.Delete(storage.Stream{Group: group, Name: name})
 }
+
+// id is the stream's in the storage.
+func (t *Stream) id() storage.Stream { return storage.Stream{Group: t.Group, Name: t.Name} }
 
 // found are a group and one of its streams.
 func (s *Service) found(group, name string) (Group, error) {
@@ -94,13 +98,11 @@ func (s *Service) DescribeLogGroups(_ context.Context, in *cloudwatchlogs.Descri
 			view.RetentionInDays = aws.Int32(g.Retention)
 		}
 		for _, t := range s.streams.List(streamKey(g.Name, "")) {
-			entries, err := s.shelf.stream(t.Group, t.Name).list()
+			st, err := s.Events.Stats(t.id(), s.oldest(&g))
 			if err != nil {
 				return nil, err
 			}
-			for _, e := range entries {
-				*view.StoredBytes += int64(e.size) + eventOverhead
-			}
+			*view.StoredBytes += st.Bytes + eventOverhead*int64(st.Events)
 		}
 		out.LogGroups = append(out.LogGroups, view)
 	}
@@ -123,13 +125,12 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 			Arn: aws.String(s.groupARN(group) + ":log-stream:" + t.Name), LogStreamName: aws.String(t.Name), CreationTime: aws.Int64(t.Created),
 			UploadSequenceToken: aws.String(sequenceToken),
 		}
-		entries, err := s.shelf.stream(t.Group, t.Name).list()
+		st, err := s.Events.Stats(t.id(), s.oldest(&g))
 		if err != nil {
 			return nil, err
 		}
-		if entries = since(entries, s.oldest(&g)); len(entries) > 0 {
-			last := entries[len(entries)-1]
-			view.FirstEventTimestamp, view.LastEventTimestamp, view.LastIngestionTime = aws.Int64(entries[0].at), aws.Int64(last.at), aws.Int64(last.taken)
+		if st.Events > 0 {
+			view.FirstEventTimestamp, view.LastEventTimestamp, view.LastIngestionTime = &st.First, &st.Last, &st.LastTaken
 		}
 		all = append(all, view)
 	}
