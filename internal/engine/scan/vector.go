@@ -28,12 +28,12 @@ type Form uint8
 
 // Forms of vectors.
 const (
-	Absent Form = iota // null in all rows
-	Coded              // by ids into a dictionary
-	Times              // 64-bit integers: @timestamp, @ingestionTime
-	Plain              // each row its own
-	Late               // read when asked for
-	Instants           // points in time that were written as text, in RFC 3339 and UTC
+	Absent   Form = iota // null in all rows
+	Coded                // by ids into a dictionary
+	Times                // 64-bit integers: @timestamp, @ingestionTime
+	Plain                // each row its own
+	Late                 // read when asked for
+	Instants             // points in time that were written as text, in RFC 3339 and UTC
 )
 
 // None is the id of null in a coded vector.

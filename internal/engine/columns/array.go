@@ -1,0 +1,261 @@
+package columns
+
+import (
+	"sort"
+	"strconv"
+	"sync/atomic"
+)
+
+// Forms in which values lie one after the other.
+const (
+	asText     byte = iota // in pages
+	asInstants             // relative to times that the reader has, if any
+	asInts
+	asUUIDs
+)
+
+// pageBytes is how much text makes a page.
+const pageBytes = 32 << 10
+
+// values are texts to be written.
+type values struct {
+	text []byte
+	ends []uint32
+	rows []uint32 // which of them, in which order; nil for all
+}
+
+func (v *values) len() int {
+	if v.rows != nil {
+		return len(v.rows)
+	}
+	return len(v.ends)
+}
+
+func (v *values) at(i int) []byte {
+	if v.rows != nil {
+		i = int(v.rows[i])
+	}
+	from := uint32(0)
+	if i > 0 {
+		from = v.ends[i-1]
+	}
+	return v.text[from:v.ends[i]]
+}
+
+// appendArray writes values in the form that fits them. Times, if given, are of the
+// events that have them, in milliseconds.
+func (z compressor) appendArray(out []byte, v *values, times []int64) []byte {
+	if v.len() > 0 {
+		if _, digits, ok := parseInstant(v.at(0)); ok {
+			if b, ok := appendInstants(append(out, asInstants), v, digits, times); ok {
+				return b
+			}
+		}
+		if b, ok := appendIntegers(append(out, asInts), v); ok {
+			return b
+		}
+		if b, ok := appendUUIDs(append(out, asUUIDs), v); ok {
+			return b
+		}
+	}
+	return z.appendPages(append(out, asText), v)
+}
+
+func appendInstants(out []byte, v *values, digits int, times []int64) ([]byte, bool) {
+	ints := make([]int64, v.len())
+	for i := range ints {
+		micros, d, ok := parseInstant(v.at(i))
+		if !ok || d != digits {
+			return nil, false
+		}
+		ints[i] = micros / tens[digits]
+		if times != nil {
+			ints[i] -= times[i] * 1000 / tens[digits]
+		}
+	}
+	return appendInts(append(out, byte(digits)), ints), true
+}
+
+func appendIntegers(out []byte, v *values) ([]byte, bool) {
+	ints := make([]int64, v.len())
+	for i := range ints {
+		n, ok := parseInt(v.at(i))
+		if !ok {
+			return nil, false
+		}
+		ints[i] = n
+	}
+	return appendInts(out, ints), true
+}
+
+func appendUUIDs(out []byte, v *values) ([]byte, bool) {
+	for i := range v.len() {
+		var ok bool
+		if out, ok = appendUUID(out, v.at(i)); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+func (z compressor) appendPages(out []byte, v *values) []byte {
+	var head, body, page, packed []byte
+	pages := 0
+	for i := 0; i < v.len(); {
+		first, size := i, 0
+		page = page[:0]
+		for ; i < v.len() && size < pageBytes; i++ {
+			n := len(v.at(i))
+			page = appendUint(page, n)
+			size += n
+		}
+		for j := first; j < i; j++ {
+			page = append(page, v.at(j)...)
+		}
+		packed = z.pack(packed[:0], page)
+		head = appendUint(appendUint(appendUint(head, i-first), len(packed)), size)
+		body = append(body, packed...)
+		pages++
+	}
+	return append(append(appendUint(out, pages), head...), body...)
+}
+
+// An array is values in memory.
+type array interface {
+	// appendTo writes a value as it was in its message.
+	appendTo(out []byte, i int) []byte
+	// text is that as a string.
+	text(i int) string
+	// bytes is how much memory it may take.
+	bytes() int
+}
+
+// readArray reads n values. What it gives may refer to the cursor's bytes.
+func (c *cursor) readArray(n int, times []int64) array {
+	switch c.byte() {
+	case asText:
+		return c.readPages(n)
+	case asInstants:
+		digits := int(c.byte())
+		if digits > 6 {
+			c.fail()
+			return nil
+		}
+		ints := c.ints(n)
+		for i := range ints {
+			if times != nil {
+				ints[i] += times[i] * 1000 / tens[digits]
+			}
+			ints[i] *= tens[digits]
+		}
+		return &instants{ints, digits}
+	case asInts:
+		return integers(c.ints(n))
+	case asUUIDs:
+		return uuids(c.take(n * 16))
+	}
+	c.fail()
+	return nil
+}
+
+type instants struct {
+	micros []int64
+	digits int
+}
+
+func (a *instants) appendTo(out []byte, i int) []byte {
+	return appendInstant(out, a.micros[i], a.digits)
+}
+func (a *instants) text(i int) string { return string(a.appendTo(nil, i)) }
+func (a *instants) bytes() int        { return 8 * len(a.micros) }
+
+type integers []int64
+
+func (a integers) appendTo(out []byte, i int) []byte { return strconv.AppendInt(out, a[i], 10) }
+func (a integers) text(i int) string                 { return strconv.FormatInt(a[i], 10) }
+func (a integers) bytes() int                        { return 8 * len(a) }
+
+type uuids []byte
+
+func (a uuids) appendTo(out []byte, i int) []byte { return appendUUIDText(out, a[i*16:]) }
+func (a uuids) text(i int) string                 { return string(appendUUIDText(make([]byte, 0, uuidText), a[i*16:])) }
+func (a uuids) bytes() int                        { return len(a) }
+
+// pages are texts that are decompressed page by page when they are asked for.
+type pages struct {
+	firsts []int // value of each page, and one behind the last
+	packed [][]byte
+	opened []atomic.Pointer[page]
+	size   int
+	broken atomic.Bool // a page was not what its checksum promised
+}
+
+type page struct {
+	all  string
+	ends []uint32
+}
+
+func (c *cursor) readPages(n int) array {
+	count := c.count(len(c.b))
+	a := &pages{firsts: make([]int, count+1), packed: make([][]byte, count), opened: make([]atomic.Pointer[page], count)}
+	lengths := make([]int, count)
+	for i := range count {
+		a.firsts[i+1] = a.firsts[i] + c.count(n)
+		lengths[i] = c.count(len(c.b))
+		a.size += lengths[i] + c.count(maxBlock)
+	}
+	for i := range count {
+		a.packed[i] = c.take(lengths[i])
+	}
+	if a.firsts[count] != n {
+		c.fail()
+	}
+	a.size += 4 * n
+	return a
+}
+
+// page opens a page.
+func (a *pages) page(i int) *page {
+	if p := a.opened[i].Load(); p != nil {
+		return p
+	}
+	n := a.firsts[i+1] - a.firsts[i]
+	p := &page{ends: make([]uint32, n)}
+	raw, err := unpack(a.packed[i])
+	c := cursor{b: raw, err: err}
+	end := 0
+	for j := range p.ends {
+		end += c.count(maxBlock)
+		p.ends[j] = uint32(end)
+	}
+	if p.all = string(c.b); c.err != nil || len(p.all) != end {
+		a.broken.Store(true)
+		*p = page{ends: make([]uint32, n)}
+	}
+	a.opened[i].Store(p)
+	return p
+}
+
+func (p *page) text(i int) string {
+	from := uint32(0)
+	if i > 0 {
+		from = p.ends[i-1]
+	}
+	return p.all[from:p.ends[i]]
+}
+
+func (a *pages) find(i int) (*page, int) {
+	at := 0
+	if len(a.packed) > 1 {
+		at = sort.SearchInts(a.firsts, i+1) - 1
+	}
+	return a.page(at), i - a.firsts[at]
+}
+
+func (a *pages) text(i int) string {
+	p, i := a.find(i)
+	return p.text(i)
+}
+
+func (a *pages) appendTo(out []byte, i int) []byte { return append(out, a.text(i)...) }
+func (a *pages) bytes() int                        { return a.size }

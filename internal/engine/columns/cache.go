@@ -1,0 +1,111 @@
+package columns
+
+import (
+	"container/list"
+	"sync"
+)
+
+// A Cache holds what was opened of segments, the most recently used, within a bound.
+// Segments may share it. It is safe for use by several goroutines.
+type Cache struct {
+	bound int64
+
+	mu      sync.Mutex
+	size    int64
+	entries map[cacheKey]*cached
+	recent  *list.List // of *cached, the latest used in front
+}
+
+// cacheKey names a part of a segment.
+type cacheKey struct {
+	segment *Segment
+	part    part8
+	chunk   int32
+	number  int32
+}
+
+// part8 is a kind of part.
+type part8 uint8
+
+const (
+	partDirectory part8 = iota
+	partColumn
+	partDictionary
+	partValues
+	partTimes
+	partIngested
+	partStreams
+	partArrivals
+)
+
+type cached struct {
+	key   cacheKey
+	ready sync.Once
+	value any
+	size  int64
+	err   error
+	place *list.Element
+}
+
+// NewCache makes a cache of so many bytes.
+func NewCache(bytes int64) *Cache {
+	return &Cache{bound: bytes, entries: map[cacheKey]*cached{}, recent: list.New()}
+}
+
+// get gives a part, which load opens if it isn't there. Callers of the same part wait for
+// one another.
+func get[T any](c *Cache, key cacheKey, load func() (T, int, error)) (T, error) {
+	c.mu.Lock()
+	e := c.entries[key]
+	if e == nil {
+		e = &cached{key: key}
+		e.place = c.recent.PushFront(e)
+		c.entries[key] = e
+	} else if e.place != nil {
+		c.recent.MoveToFront(e.place)
+	}
+	c.mu.Unlock()
+	e.ready.Do(func() {
+		var size int
+		e.value, size, e.err = load()
+		e.size = int64(size) + 200
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if e.place == nil {
+			return // forgotten meanwhile
+		}
+		if c.size += e.size; e.err != nil {
+			c.remove(e)
+		}
+		for c.size > c.bound && c.recent.Len() > 1 {
+			c.remove(c.recent.Back().Value.(*cached))
+		}
+	})
+	value, _ := e.value.(T)
+	return value, e.err
+}
+
+func (c *Cache) remove(e *cached) {
+	c.recent.Remove(e.place)
+	e.place = nil
+	delete(c.entries, e.key)
+	c.size -= e.size
+}
+
+// Forget drops what is there of a segment.
+func (c *Cache) Forget(s *Segment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if key.segment == s {
+			c.remove(e)
+		}
+	}
+}
+
+// Bytes is how much the cache holds, as far as that can be told.
+func (c *Cache) Bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
+}

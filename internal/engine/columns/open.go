@@ -1,0 +1,244 @@
+package columns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// A Segment is one that was written and can be read. It is safe for use by several
+// goroutines.
+type Segment struct {
+	r       io.ReaderAt
+	cache   *Cache
+	shapes  *shapes
+	dicts   []dictionaryInfo
+	streams []StreamStats
+	chunks  []chunkInfo
+	stream  map[string]int
+}
+
+// Open reads the contents of a segment of so many bytes.
+func Open(r io.ReaderAt, size int64, cache *Cache) (*Segment, error) {
+	s := &Segment{r: r, cache: cache, shapes: newShapes()}
+	if err := s.open(size); err != nil {
+		return nil, fmt.Errorf("reading the contents of a segment: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Segment) open(size int64) error {
+	if size < int64(len(magic)+tailLength) {
+		return errCorrupt
+	}
+	tail := make([]byte, tailLength)
+	if _, err := s.r.ReadAt(tail, size-int64(tailLength)); err != nil {
+		return err
+	}
+	at, n := binary.LittleEndian.Uint64(tail), binary.LittleEndian.Uint64(tail[8:])
+	if string(tail[20:]) != magic || n > maxBlock || at != uint64(size)-uint64(tailLength)-n {
+		return errCorrupt
+	}
+	packed, err := s.read(&block{offset: int64(at), length: int(n), sum: binary.LittleEndian.Uint32(tail[16:])})
+	if err != nil {
+		return err
+	}
+	data, err := unpack(packed)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: data}
+	for range c.count(len(c.b)) {
+		if err := s.shapes.read(string(c.bytes())); err != nil {
+			return err
+		}
+	}
+	s.dicts = make([]dictionaryInfo, c.count(len(c.b)))
+	for i := range s.dicts {
+		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock)}
+	}
+	s.streams = make([]StreamStats, c.count(len(c.b)))
+	s.stream = make(map[string]int, len(s.streams))
+	for i := range s.streams {
+		s.streams[i] = c.streamStats()
+		s.stream[s.streams[i].Name] = i
+	}
+	s.chunks = make([]chunkInfo, c.count(len(c.b)))
+	for i := range s.chunks {
+		s.chunks[i] = c.chunkInfo()
+	}
+	return c.err
+}
+
+// read gives the bytes of a block.
+func (s *Segment) read(b *block) ([]byte, error) {
+	if b.here != nil {
+		return b.here, nil
+	}
+	data := make([]byte, b.length)
+	if _, err := s.r.ReadAt(data, b.offset); err != nil {
+		return nil, err
+	}
+	if checksum(data) != b.sum {
+		return nil, fmt.Errorf("%w: the checksum of %d bytes at %d is another", errCorrupt, b.length, b.offset)
+	}
+	return data, nil
+}
+
+// Streams says what the segment has of each stream.
+func (s *Segment) Streams() []StreamStats { return s.streams }
+
+// Events is how many events the segment has, Bytes how long their messages are in all.
+func (s *Segment) Events() (n int64) {
+	for i := range s.chunks {
+		n += int64(s.chunks[i].rows)
+	}
+	return n
+}
+
+// Bytes is how long all messages are.
+func (s *Segment) Bytes() (n int64) {
+	for i := range s.chunks {
+		n += s.chunks[i].bytes
+	}
+	return n
+}
+
+// Sequence is the numbers of the first event and of the one behind the last.
+func (s *Segment) Sequence() (first, behind int64) {
+	if len(s.chunks) == 0 {
+		return 0, 0
+	}
+	return s.chunks[0].sequence, s.chunks[0].sequence + s.Events()
+}
+
+// Times are the earliest and the latest time of an event.
+func (s *Segment) Times() (first, last int64) {
+	for i := range s.chunks {
+		if c := &s.chunks[i]; i == 0 {
+			first, last = c.first, c.end
+		} else {
+			first, last = min(first, c.first), max(last, c.end)
+		}
+	}
+	return first, last
+}
+
+// chunk is a chunk's directory.
+type chunk struct {
+	*chunkInfo
+	s         *Segment
+	number    int
+	templates []chunkRows
+	counts    []int
+	order     block
+	times     block
+	ingested  block
+	streams   block
+	entries   []entry
+}
+
+// chunkRows are those of a template.
+type chunkRows struct {
+	*template
+	number int
+	count  int
+	slots  []place
+}
+
+// place is where the values of a slot are: behind how many others of which entry.
+type place struct{ entry, from int32 }
+
+// entry is a column of a chunk.
+type entry struct {
+	column int
+	rows   int
+	form   byte
+	dict   int
+	parts  []part // by place among the chunk's templates
+	block
+}
+
+// chunk opens a chunk's directory.
+func (s *Segment) chunk(number int) (*chunk, error) {
+	return get(s.cache, cacheKey{s, partDirectory, int32(number), 0}, func() (*chunk, int, error) {
+		c, size, err := s.openChunk(number)
+		if err != nil {
+			err = fmt.Errorf("reading the directory of chunk %d: %w", number, err)
+		}
+		return c, size, err
+	})
+}
+
+func (s *Segment) openChunk(number int) (*chunk, int, error) {
+	k := &chunk{chunkInfo: &s.chunks[number], s: s, number: number}
+	packed, err := s.read(&k.directory)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err := unpack(packed)
+	if err != nil {
+		return nil, 0, err
+	}
+	c := cursor{b: data}
+	entryOf := make(map[int]int32)
+	total, size := 0, len(data)
+	for place := range c.count(len(c.b)) {
+		t, n := c.count(len(s.shapes.templates)-1), c.count(k.rows)
+		r := chunkRows{template: s.shapes.templates[t], number: t, count: n}
+		total += n
+		size += len(r.template.slots) * 40
+		for _, slot := range r.template.slots {
+			i, seen := entryOf[slot.column]
+			if !seen {
+				i = int32(len(k.entries))
+				entryOf[slot.column] = i
+				k.entries = append(k.entries, entry{column: slot.column, form: 0xff})
+			}
+			e := &k.entries[i]
+			r.slots = append(r.slots, placeOf(i, e.rows))
+			e.parts = append(e.parts, part{place, e.rows, e.rows + n})
+			e.rows += n
+		}
+		k.templates = append(k.templates, r)
+		k.counts = append(k.counts, n)
+	}
+	k.order, k.times, k.ingested, k.streams = c.block(k.base), c.block(k.base), c.block(k.base), c.block(k.base)
+	column := 0
+	for range c.count(len(c.b)) {
+		column += c.count(len(s.shapes.columns))
+		i, known := entryOf[column]
+		if !known {
+			return nil, 0, errCorrupt
+		}
+		e := &k.entries[i]
+		if e.form = c.byte(); e.form != formArray {
+			if e.dict = c.count(len(s.dicts)); e.dict == len(s.dicts) {
+				return nil, 0, errCorrupt
+			}
+		}
+		e.block = c.block(k.base)
+		size += 120
+	}
+	for i := range k.entries {
+		if k.entries[i].form > formArray {
+			return nil, 0, errCorrupt
+		}
+	}
+	if c.err != nil || total != k.rows {
+		return nil, 0, errCorrupt
+	}
+	return k, size, nil
+}
+
+func placeOf(entry int32, from int) place { return place{entry, int32(from)} }
+
+// find is the entry of a column, or none.
+func (k *chunk) find(column int) int {
+	for i := range k.entries {
+		if k.entries[i].column == column {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,268 @@
+package columns
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// sealer has room for what sealing a chunk needs, from chunk to chunk.
+type sealer struct {
+	out, block []byte
+	rank       []uint32
+	coded      []*codedColumn
+}
+
+// codedColumn is a column of a chunk as numbers into the values that it uses.
+type codedColumn struct {
+	column int
+	used   []uint32 // numbers in the dictionary, ascending
+	ids    []uint32 // into used, in the order of the column
+	parts  []part
+	by     bool // follows from another
+}
+
+// part is the rows of a template in a column.
+type part struct{ place, from, to int }
+
+// sealChunk writes the events gathered.
+func (w *Writer) sealChunk() {
+	b, s := w.b, &w.seal
+	info := chunkInfo{
+		base: w.at, rows: len(b.order), bytes: b.bytes, sequence: w.next,
+		first: slices.Min(b.times), end: slices.Max(b.times),
+	}
+	shapes := b.split.shapes
+	out := appendUint(s.out[:0], len(b.used))
+	counts := make([]int, len(b.used))
+	parts := map[int][]part{}
+	ends := map[int]int{}
+	for place, t := range b.used {
+		r := &b.templates[t]
+		counts[place] = r.count
+		out = appendUint(appendUint(out, t), r.count)
+		for _, slot := range shapes.templates[t].slots {
+			from := ends[slot.column]
+			ends[slot.column] = from + r.count
+			parts[slot.column] = append(parts[slot.column], part{place, from, from + r.count})
+		}
+	}
+	arrived := arrivals(b.order, counts)
+	for _, data := range [][]byte{
+		w.appendNumbers(nil, widen(b.order), len(b.used)),
+		appendInts(nil, b.times),
+		appendInts(nil, b.ingested),
+		w.appendStreams(nil),
+	} {
+		at := w.block(data, info.base)
+		out = at.appendTo(out)
+	}
+	slices.Sort(b.touched)
+	out = appendUint(out, len(b.touched))
+	s.coded = s.coded[:0]
+	last := 0
+	for _, c := range b.touched {
+		form, dict, data := w.sealColumn(c, parts[c], ends[c], arrived)
+		out = append(appendUint(out, c-last), form)
+		last = c
+		if form != formArray {
+			out = appendUint(out, dict)
+		}
+		at := w.block(data, info.base)
+		out = at.appendTo(out)
+	}
+	s.out = out
+	packed := w.z.pack(nil, out)
+	at := block{offset: w.at, length: len(packed), sum: checksum(packed)}
+	w.write(packed)
+	info.directory = at
+	w.chunks = append(w.chunks, info)
+	w.next += int64(len(b.order))
+	b.reset(len(w.chunks)%16 == 0)
+}
+
+func widen(in []uint16) []uint32 {
+	out := make([]uint32, len(in))
+	for i, v := range in {
+		out[i] = uint32(v)
+	}
+	return out
+}
+
+// appendStreams writes which streams there are and which each event has.
+func (w *Writer) appendStreams(out []byte) []byte {
+	used, ids := w.seal.compact(w.b.stream, len(w.streams))
+	out = appendUint(out, len(used))
+	for _, u := range used {
+		out = appendUint(out, int(u))
+	}
+	if len(used) > 1 {
+		out = w.appendNumbers(out, ids, len(used))
+	}
+	return out
+}
+
+// compact numbers the numbers that occur, in their order.
+func (s *sealer) compact(in []uint32, most int) (used, ids []uint32) {
+	if cap(s.rank) < most {
+		s.rank = make([]uint32, most)
+	}
+	rank := s.rank[:most]
+	clear(rank)
+	for _, v := range in {
+		rank[v] = 1
+	}
+	for v, seen := range rank {
+		if seen != 0 {
+			rank[v] = uint32(len(used))
+			used = append(used, uint32(v))
+		}
+	}
+	ids = make([]uint32, len(in))
+	for i, v := range in {
+		ids[i] = rank[v]
+	}
+	return used, ids
+}
+
+// sealColumn gives the form of a column, its dictionary and what else is to be written.
+func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) (form byte, dict int, data []byte) {
+	b := w.b
+	col := b.columns[c]
+	numbers := make([]uint32, 0, n)
+	for _, p := range parts {
+		r := &b.templates[b.used[p.place]]
+		t := b.split.shapes.templates[b.used[p.place]]
+		s := slices.IndexFunc(t.slots, func(s slot) bool { return s.column == c })
+		for i := s; i < len(r.ids); i += len(t.slots) {
+			numbers = append(numbers, r.ids[i])
+		}
+	}
+	if d := len(col.ends); col.every || n >= 32 && d > n*3/4 || c == 0 {
+		times := make([]int64, 0, n)
+		for _, p := range parts {
+			for _, at := range arrived[p.place] {
+				times = append(times, b.times[at])
+			}
+		}
+		col.values.rows = numbers
+		data = w.z.appendArray(nil, &col.values, times)
+		col.values.rows = nil
+		return formArray, 0, data
+	}
+	into := w.dictionary(c)
+	global := make([]uint32, len(col.ends))
+	for i := range global {
+		global[i] = into.intern(col.at(i))
+	}
+	if len(global) == 1 {
+		return formOne, into.number, appendUint(nil, int(global[0]))
+	}
+	for i, v := range numbers {
+		numbers[i] = global[v]
+	}
+	col2 := &codedColumn{column: c, parts: parts}
+	col2.used, col2.ids = w.seal.compact(numbers, len(into.ends))
+	data = w.appendCoded(nil, col2)
+	w.seal.coded = append(w.seal.coded, col2)
+	return formCoded, into.number, data
+}
+
+// appendCoded writes which values a column uses and which each row has.
+func (w *Writer) appendCoded(out []byte, c *codedColumn) []byte {
+	out = appendUint(out, len(c.used))
+	used := make([]int64, len(c.used))
+	for i, u := range c.used {
+		used[i] = int64(u)
+	}
+	out = appendBytes(out, appendInts(nil, used))
+	numbers := w.appendNumbers(nil, c.ids, len(c.used))
+	if len(numbers) > inline/2 {
+		if by := w.appendBy(nil, c); by != nil && len(by) < len(numbers) {
+			c.by = true
+			return append(out, by...)
+		}
+	}
+	return append(out, numbers...)
+}
+
+// appendNumbers writes numbers below a bound.
+func (w *Writer) appendNumbers(out []byte, ids []uint32, bound int) []byte {
+	width := bits.Len(uint(bound - 1))
+	if width == 0 {
+		return append(out, packedBits, 0)
+	}
+	plain := make([]byte, 0, 2*len(ids))
+	for _, v := range ids {
+		plain = append(plain, byte(v))
+	}
+	if width > 8 {
+		for _, v := range ids {
+			plain = append(plain, byte(v>>8))
+		}
+	}
+	w.seal.block = w.z.pack(w.seal.block[:0], plain)
+	if len(w.seal.block) < (len(ids)*width+7)/8*9/10 {
+		return append(append(out, packedBytes, byte(width)), w.seal.block...)
+	}
+	wide := make([]uint64, len(ids))
+	for i, v := range ids {
+		wide[i] = uint64(v)
+	}
+	return appendBits(append(out, packedBits, byte(width)), wide, width)
+}
+
+// mostTried is how many columns are tried as the one that another follows from.
+const mostTried = 32
+
+// appendBy looks for a column of which each value goes with one value of c.
+func (w *Writer) appendBy(out []byte, c *codedColumn) []byte {
+	tried := 0
+	for i := len(w.seal.coded) - 1; i >= 0 && tried < mostTried; i-- {
+		from := w.seal.coded[i]
+		if from.by || len(from.used) < len(c.used) {
+			continue
+		}
+		tried++
+		if to := follows(from, c); to != nil {
+			return appendInts(appendUint(append(out, packedBy), from.column), to)
+		}
+	}
+	return nil
+}
+
+// follows gives the value of c for each of from, if that is all it depends on.
+func follows(from, c *codedColumn) []int64 {
+	to := make([]int64, len(from.used))
+	for i := range to {
+		to[i] = -1
+	}
+	i := 0
+	for _, p := range c.parts {
+		for from.parts[i].place < p.place {
+			if i++; i == len(from.parts) {
+				return nil
+			}
+		}
+		if from.parts[i].place != p.place {
+			return nil
+		}
+		at := from.parts[i].from - p.from
+		for row := p.from; row < p.to; row++ {
+			switch v := int64(c.ids[row]); to[from.ids[row+at]] {
+			case v:
+			case -1:
+				to[from.ids[row+at]] = v
+			default:
+				return nil
+			}
+		}
+	}
+	last := int64(0)
+	for i, v := range to { // values that don't occur in these rows cost nothing
+		if v < 0 {
+			to[i] = last
+		}
+		last = to[i]
+	}
+	return to
+}

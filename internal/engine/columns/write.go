@@ -1,0 +1,164 @@
+package columns
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// A Writer writes a segment. It is not safe for use by several goroutines.
+type Writer struct {
+	out  io.Writer
+	at   int64
+	err  error
+	next int64 // number of the next event
+
+	z       compressor
+	b       *builder
+	chunks  []chunkInfo
+	dicts   []dictionaryInfo
+	open    map[int]*dictionary // by column
+	streams []StreamStats
+	seal    sealer
+}
+
+// A dictionary grows with the chunks until it is written.
+type dictionary struct {
+	interner
+	number int
+}
+
+// Bounds of dictionaries: one that passes them is written, and another begun.
+const (
+	dictionaryValues = 1 << 16
+	dictionaryBytes  = 2 << 20
+)
+
+// NewWriter begins a segment whose first event has a number in its log; those that follow
+// count on. The caller makes the output durable.
+func NewWriter(out io.Writer, first int64) *Writer {
+	w := &Writer{out: out, next: first, z: newCompressor(), b: newBuilder(), open: map[int]*dictionary{}}
+	w.write([]byte(magic))
+	return w
+}
+
+// Append adds an event. It keeps nothing of it.
+func (w *Writer) Append(e *Event) error {
+	if w.err != nil {
+		return w.err
+	}
+	if len(e.Message) > maxMessage {
+		return fmt.Errorf("an event of %d bytes is longer than %d", len(e.Message), maxMessage)
+	}
+	w.b.add(e)
+	w.count(e)
+	if w.b.full() {
+		w.sealChunk()
+	}
+	return w.err
+}
+
+// maxMessage is more than any event may have.
+const maxMessage = 16 << 20
+
+func (w *Writer) count(e *Event) {
+	id := int(w.b.stream[len(w.b.stream)-1])
+	if id == len(w.streams) {
+		w.streams = append(w.streams, StreamStats{Name: e.Stream, First: e.Time, Last: e.Time})
+	}
+	s := &w.streams[id]
+	s.Events++
+	s.Bytes += int64(len(e.Message))
+	s.First, s.Last, s.Ingested = min(s.First, e.Time), max(s.Last, e.Time), max(s.Ingested, e.Ingested)
+}
+
+// Flush ends a chunk early.
+func (w *Writer) Flush() error {
+	if w.err == nil && len(w.b.order) > 0 {
+		w.sealChunk()
+	}
+	return w.err
+}
+
+// Close ends the segment. It doesn't close the output.
+func (w *Writer) Close() error {
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for c := range w.b.split.shapes.columns {
+		if d := w.open[c]; d != nil {
+			w.writeDictionary(d)
+		}
+	}
+	var out []byte
+	shapes := w.b.split.shapes
+	out = appendUint(out, len(shapes.templates)-1)
+	for _, t := range shapes.templates[1:] {
+		out = appendBytes(out, t.text)
+	}
+	out = appendUint(out, len(w.dicts))
+	for _, d := range w.dicts {
+		out = appendUint(d.appendTo(out), d.count)
+	}
+	out = appendUint(out, len(w.streams))
+	for i := range w.streams {
+		out = w.streams[i].appendTo(out)
+	}
+	out = appendUint(out, len(w.chunks))
+	for i := range w.chunks {
+		out = w.chunks[i].appendTo(out)
+	}
+	at := w.at
+	packed := w.z.pack(nil, out)
+	w.write(packed)
+	var tail []byte
+	tail = binary.LittleEndian.AppendUint64(tail, uint64(at))
+	tail = binary.LittleEndian.AppendUint64(tail, uint64(len(packed)))
+	tail = binary.LittleEndian.AppendUint32(tail, checksum(packed))
+	w.write(append(tail, magic...))
+	if w.err != nil {
+		return w.err
+	}
+	w.err = io.ErrClosedPipe
+	return nil
+}
+
+func (w *Writer) write(b []byte) {
+	if w.err != nil {
+		return
+	}
+	n, err := w.out.Write(b)
+	w.at += int64(n)
+	if w.err = err; err != nil {
+		w.err = fmt.Errorf("writing a segment: %w", err)
+	}
+}
+
+// block writes bytes, or keeps them where they are few.
+func (w *Writer) block(b []byte, base int64) block {
+	if len(b) <= inline {
+		return block{here: append([]byte{}, b...)}
+	}
+	at := block{offset: w.at - base, length: len(b), sum: checksum(b)}
+	w.write(b)
+	return at
+}
+
+func (w *Writer) writeDictionary(d *dictionary) {
+	w.dicts[d.number] = dictionaryInfo{w.block(w.z.appendArray(nil, &d.values, nil), 0), len(d.ends)}
+}
+
+// dictionary gives a column's. It fills up with values of no more than a chunk.
+func (w *Writer) dictionary(column int) *dictionary {
+	d := w.open[column]
+	if d != nil && (len(d.ends) > dictionaryValues || len(d.text) > dictionaryBytes) {
+		w.writeDictionary(d)
+		d = nil
+	}
+	if d == nil {
+		d = &dictionary{number: len(w.dicts)}
+		w.dicts = append(w.dicts, dictionaryInfo{})
+		w.open[column] = d
+	}
+	return d
+}
