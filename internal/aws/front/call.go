@@ -36,8 +36,9 @@ type passage struct {
 	keys   callKeys
 
 	// For the record and the log.
-	in, out any
-	err     error
+	in, out  any
+	err      error
+	recorded bool // already, for the answer goes on
 }
 
 func (f *Front) begin(w http.ResponseWriter, r *http.Request) *passage {
@@ -64,7 +65,12 @@ func (p *passage) run() error {
 	if err != nil {
 		return err
 	}
-	p.out = out
+	if _, lasts := out.(*api.Events); lasts {
+		p.record() // for it may be hours until it ends
+		p.recorded = true
+	} else {
+		p.out = out
+	}
 	if err := p.wire.Encode(p.w, out, p.id); err != nil {
 		// The codec has answered with an internal failure.
 		p.f.Log.Error("an answer cannot be encoded", "call", p.name(), "request", p.id, "error", err)
@@ -332,7 +338,7 @@ func (p *passage) end() {
 
 // record keeps the event of a call that got past authentication.
 func (p *passage) record() {
-	if p.caller == nil || p.wire.Operation() == "" {
+	if p.caller == nil || p.wire.Operation() == "" || p.recorded {
 		return
 	}
 	e := cloudtrail.Event{

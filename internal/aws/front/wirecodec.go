@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/front/wire"
 )
 
@@ -116,6 +117,9 @@ func (c wireCall) Decode(in any) error {
 }
 
 func (c wireCall) Encode(w http.ResponseWriter, out any, requestID string) error {
+	if events, ok := out.(*api.Events); ok {
+		return c.call.Events(c.r.Context(), w, events, requestID)
+	}
 	return c.call.Encode(w, out, requestID)
 }
 
