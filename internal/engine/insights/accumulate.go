@@ -1,0 +1,305 @@
+package insights
+
+import (
+	"math"
+	"slices"
+
+	"github.com/eksact/eksact/internal/engine/insights/value"
+)
+
+// An accumulator is an aggregate of all groups, as one worker sees it.
+type accumulator interface {
+	// grow makes room for groups.
+	grow(groups int)
+	// add takes a value that is not null, of an event's time, into a group.
+	add(group int, v value.Value, at int64)
+	// merge takes what another of the same kind has of a group.
+	merge(group int, from accumulator, other int)
+	result(group int) value.Value
+	// size is roughly how many bytes it keeps.
+	size() int64
+}
+
+// A numeric accumulator wants numbers alone, and no times.
+type numeric interface {
+	accumulator
+	number(group int, x float64)
+}
+
+// numbersOnly is what numeric accumulators do with values.
+func numbersOnly(n numeric, group int, v value.Value) {
+	if x, ok := v.Number(); ok {
+		n.number(group, x)
+	}
+}
+
+// counting is count.
+type counting struct{ n []int64 }
+
+func (c *counting) grow(groups int)                   { c.n = grown(c.n, groups) }
+func (c *counting) add(g int, _ value.Value, _ int64) { c.n[g]++ }
+func (c *counting) merge(g int, from accumulator, o int) {
+	c.n[g] += from.(*counting).n[o]
+}
+func (c *counting) result(g int) value.Value { return value.OfNumber(float64(c.n[g])) }
+func (c *counting) size() int64              { return int64(len(c.n)) * 8 }
+
+func grown[T any](list []T, n int) []T {
+	if n <= len(list) {
+		return list
+	}
+	return append(list, make([]T, n-len(list))...)
+}
+
+// An exact sum keeps what rounding would lose, so that its order does not matter.
+type exact struct{ high, low float64 }
+
+func (s *exact) add(x float64) {
+	sum := s.high + x
+	part := sum - s.high
+	s.low += (s.high - (sum - part)) + (x - part)
+	s.high = sum
+}
+
+func (s *exact) merge(o exact)  { s.add(o.high); s.add(o.low) }
+func (s *exact) value() float64 { return s.high + s.low }
+
+// summing is sum and avg.
+type summing struct {
+	sums []exact
+	n    []int64
+	avg  bool
+}
+
+func (s *summing) grow(groups int)                   { s.sums, s.n = grown(s.sums, groups), grown(s.n, groups) }
+func (s *summing) add(g int, v value.Value, _ int64) { numbersOnly(s, g, v) }
+func (s *summing) number(g int, x float64)           { s.sums[g].add(x); s.n[g]++ }
+func (s *summing) merge(g int, from accumulator, o int) {
+	f := from.(*summing)
+	s.sums[g].merge(f.sums[o])
+	s.n[g] += f.n[o]
+}
+func (s *summing) result(g int) value.Value {
+	switch {
+	case s.n[g] == 0:
+		return value.Value{}
+	case s.avg:
+		return value.OfNumber(s.sums[g].value() / float64(s.n[g]))
+	}
+	return value.OfNumber(s.sums[g].value())
+}
+func (s *summing) size() int64 { return int64(len(s.n)) * 24 }
+
+// deviating is stddev, of the population.
+type deviating struct {
+	sums, squares []exact
+	n             []int64
+}
+
+func (d *deviating) grow(groups int) {
+	d.sums, d.squares, d.n = grown(d.sums, groups), grown(d.squares, groups), grown(d.n, groups)
+}
+func (d *deviating) add(g int, v value.Value, _ int64) { numbersOnly(d, g, v) }
+func (d *deviating) number(g int, x float64) {
+	d.sums[g].add(x)
+	square := x * x
+	d.squares[g].add(square)
+	d.squares[g].add(math.FMA(x, x, -square))
+	d.n[g]++
+}
+func (d *deviating) merge(g int, from accumulator, o int) {
+	f := from.(*deviating)
+	d.sums[g].merge(f.sums[o])
+	d.squares[g].merge(f.squares[o])
+	d.n[g] += f.n[o]
+}
+func (d *deviating) result(g int) value.Value {
+	if d.n[g] == 0 {
+		return value.Value{}
+	}
+	n := float64(d.n[g])
+	mean := d.sums[g].value() / n
+	// The squares minus n*mean², with what the product's rounding loses.
+	product := mean * d.sums[g].value()
+	variance := (d.squares[g].high - product + d.squares[g].low - math.FMA(mean, d.sums[g].value(), -product)) / n
+	return value.OfNumber(math.Sqrt(max(0, variance)))
+}
+func (d *deviating) size() int64 { return int64(len(d.n)) * 40 }
+
+// listing keeps all numbers: pct and histogram.
+type listing struct {
+	lists  [][]float64
+	kept   int64
+	finish func(sorted []float64) value.Value
+}
+
+func (l *listing) grow(groups int)                   { l.lists = grown(l.lists, groups) }
+func (l *listing) add(g int, v value.Value, _ int64) { numbersOnly(l, g, v) }
+func (l *listing) number(g int, x float64)           { l.lists[g] = append(l.lists[g], x); l.kept++ }
+func (l *listing) merge(g int, from accumulator, o int) {
+	l.lists[g] = append(l.lists[g], from.(*listing).lists[o]...)
+}
+func (l *listing) result(g int) value.Value {
+	if len(l.lists[g]) == 0 {
+		return value.Value{}
+	}
+	slices.Sort(l.lists[g])
+	return l.finish(l.lists[g])
+}
+func (l *listing) size() int64 { return int64(len(l.lists))*24 + l.kept*16 }
+
+// percentile is the value that p percent are at or below, by nearest rank.
+func percentile(p float64) func([]float64) value.Value {
+	return func(sorted []float64) value.Value {
+		rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+		return value.OfNumber(sorted[min(max(rank, 1), len(sorted))-1])
+	}
+}
+
+// histogram counts values in n ranges of the same width: a map by the ranges' borders.
+func histogram(n int) func([]float64) value.Value {
+	return func(sorted []float64) value.Value {
+		low, high := sorted[0], sorted[len(sorted)-1]
+		buckets, width := n, (high-low)/float64(n)
+		if width == 0 {
+			buckets = 1
+		}
+		counts := make([]int, buckets)
+		for _, x := range sorted {
+			i := 0
+			if buckets > 1 {
+				i = min(int((x-low)/width), buckets-1)
+			}
+			counts[i]++
+		}
+		keys, items := make([]string, buckets), make([]value.Value, buckets)
+		for i := range counts {
+			from, to := low+width*float64(i), low+width*float64(i+1)
+			if i == buckets-1 {
+				to = high
+			}
+			keys[i] = value.FormatNumber(from) + "-" + value.FormatNumber(to)
+			items[i] = value.OfNumber(float64(counts[i]))
+		}
+		return value.OfMap(keys, items)
+	}
+}
+
+// distinct is count_distinct.
+type distinct struct {
+	sets []map[string]bool
+	kept int64
+}
+
+func (d *distinct) grow(groups int) { d.sets = grown(d.sets, groups) }
+func (d *distinct) add(g int, v value.Value, _ int64) {
+	if !v.IsComposite() {
+		d.put(g, v.String())
+	}
+}
+func (d *distinct) put(g int, text string) {
+	if d.sets[g] == nil {
+		d.sets[g] = map[string]bool{}
+	}
+	if !d.sets[g][text] {
+		d.sets[g][text] = true
+		d.kept += int64(len(text)) + 48
+	}
+}
+func (d *distinct) merge(g int, from accumulator, o int) {
+	for text := range from.(*distinct).sets[o] {
+		d.put(g, text)
+	}
+}
+func (d *distinct) result(g int) value.Value { return value.OfNumber(float64(len(d.sets[g]))) }
+func (d *distinct) size() int64              { return int64(len(d.sets))*8 + d.kept }
+
+// best keeps one value of each group, the one that better prefers, and its time.
+type best struct {
+	values []value.Value
+	times  []int64
+	kept   int64
+	better func(v value.Value, at int64, than value.Value, thanAt int64) bool
+}
+
+func (b *best) grow(groups int) {
+	b.values, b.times = grown(b.values, groups), grown(b.times, groups)
+}
+func (b *best) add(g int, v value.Value, at int64) {
+	if !v.IsNull() && !v.IsComposite() && (b.values[g].IsNull() || b.better(v, at, b.values[g], b.times[g])) {
+		b.kept += weight(v) - weight(b.values[g])
+		b.values[g], b.times[g] = v, at
+	}
+}
+func (b *best) merge(g int, from accumulator, o int) {
+	f := from.(*best)
+	b.add(g, f.values[o], f.times[o])
+}
+func (b *best) result(g int) value.Value { return b.values[g] }
+func (b *best) size() int64              { return int64(len(b.values))*48 + b.kept }
+
+// extreme prefers the largest value, or the smallest: of numbers, if there are any, else
+// of texts.
+func extreme(largest bool) func(value.Value, int64, value.Value, int64) bool {
+	return func(v value.Value, _ int64, than value.Value, _ int64) bool {
+		_, a := v.Number()
+		_, b := than.Number()
+		if a != b {
+			return a
+		}
+		if largest {
+			return value.Order(v, than) > 0
+		}
+		return value.Order(v, than) < 0
+	}
+}
+
+// inTime prefers the latest value, or the earliest; of those at one time, the one that
+// sorts first.
+func inTime(latest bool) func(value.Value, int64, value.Value, int64) bool {
+	return func(v value.Value, at int64, than value.Value, thanAt int64) bool {
+		if at != thanAt {
+			return (at > thanAt) == latest
+		}
+		return value.Order(v, than) < 0
+	}
+}
+
+// inOrder prefers the value that sorts first, or last.
+func inOrder(last bool) func(value.Value, int64, value.Value, int64) bool {
+	return func(v value.Value, _ int64, than value.Value, _ int64) bool {
+		return value.Order(v, than) < 0 != last && value.Order(v, than) != 0
+	}
+}
+
+// rating is rate: how much a number changes in an interval, from the first value of the
+// group to the last.
+type rating struct {
+	first, last best
+	interval    float64 // milliseconds
+}
+
+func newRating(interval int64) *rating {
+	return &rating{best{better: inTime(false)}, best{better: inTime(true)}, float64(interval)}
+}
+
+func (r *rating) grow(groups int) { r.first.grow(groups); r.last.grow(groups) }
+func (r *rating) add(g int, v value.Value, at int64) {
+	if _, ok := v.Number(); ok {
+		r.first.add(g, v, at)
+		r.last.add(g, v, at)
+	}
+}
+func (r *rating) merge(g int, from accumulator, o int) {
+	r.first.merge(g, &from.(*rating).first, o)
+	r.last.merge(g, &from.(*rating).last, o)
+}
+func (r *rating) result(g int) value.Value {
+	from, ok := r.first.values[g].Number()
+	to, _ := r.last.values[g].Number()
+	if !ok || r.first.times[g] == r.last.times[g] {
+		return value.Value{}
+	}
+	return value.OfNumber((to - from) / (float64(r.last.times[g]-r.first.times[g]) / r.interval))
+}
+func (r *rating) size() int64 { return r.first.size() + r.last.size() }

@@ -1,0 +1,115 @@
+package insights
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
+	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// deduping keeps the first row, in the order that rows are wanted in, of each key; all
+// rows of which a key is null.
+type deduping struct {
+	order  *rowOrder
+	keys   []*node
+	memory *budget
+	first  map[string]*orderedRow
+	others []orderedRow
+}
+
+func (d *deduping) add(f *frame) error {
+	read := d.order.read(f)
+	keys := make([]*vector, len(d.keys))
+	for i, k := range d.keys {
+		keys[i] = f.vector(k)
+	}
+	values := make([]value.Value, len(keys))
+	var buffer []byte
+	size := int64(0)
+	for row := range f.n {
+		r := orderedRow{time: read.timeAt(row), keys: read.keysAt(row), frame: f, row: int32(row)}
+		isNull := false
+		buffer = buffer[:0]
+		for i, k := range keys {
+			values[i] = k.at(row)
+			isNull = isNull || values[i].IsNull()
+			text := values[i].String()
+			buffer = append(append(strconv.AppendInt(buffer, int64(len(text)), 10), ':'), text...)
+		}
+		if isNull {
+			d.others = append(d.others, r)
+			size += perRow
+			continue
+		}
+		old := d.first[string(buffer)]
+		if old == nil {
+			d.first[string(buffer)] = &r
+			size += perRow + int64(len(buffer)) + 48
+		} else if d.order.compare(&r, old) < 0 {
+			*old = r
+		}
+	}
+	return d.memory.take(size)
+}
+
+// dedup runs a plan and gives the rows that dedup leaves.
+func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table {
+	view := x.view(s, nil)
+	var keys []*node
+	for _, k := range e.Fields {
+		keys = append(keys, s.expr(k))
+	}
+	var all []*deduping
+	nodes := append(append(view.order.nodes(), view.nodes...), keys...)
+	order := scan.Newest
+	if view.order.oldest {
+		order = scan.Oldest
+	}
+	must(x.scan(ctx, s.c.plan, x.window, nodes, order, nil, func(*worker) sink {
+		d := &deduping{order: view.order, keys: keys, memory: x.memory, first: map[string]*orderedRow{}}
+		all = append(all, d)
+		return d
+	}))
+	merged := all[0]
+	for _, d := range all[1:] {
+		merged.others = append(merged.others, d.others...)
+		for key, r := range d.first {
+			if old := merged.first[key]; old == nil || view.order.compare(r, old) < 0 {
+				merged.first[key] = r
+			}
+		}
+	}
+	rows := merged.others
+	for _, r := range merged.first {
+		rows = append(rows, *r)
+	}
+	view.order.sort(rows)
+	for i := range rows {
+		must(x.readCells(&rows[i], view.nodes))
+	}
+	return view.table(s, rows)
+}
+
+// dedup leaves the first row of each key, and all rows of which a key is null.
+func (t *table) dedup(e *syntax.Dedup) {
+	var columns [][]value.Value
+	for _, k := range e.Fields {
+		columns = append(columns, t.column(t.scope.expr(k)))
+	}
+	seen := map[string]bool{}
+	var out [][]value.Value
+	for row, r := range t.rows {
+		values := make([]value.Value, len(columns))
+		for i, c := range columns {
+			values[i] = c[row]
+		}
+		key, ok := joinKey(values)
+		if !ok || !seen[key] {
+			out = append(out, r)
+		}
+		seen[key] = true
+	}
+	t.rows = out
+}

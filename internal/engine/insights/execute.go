@@ -1,0 +1,218 @@
+package insights
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// A worker is one goroutine of a scan, with what it remembers of dictionaries.
+type worker struct {
+	scratch
+	single single
+	plan   *plan
+	dicts  map[*scan.Dictionary]*dict
+	sink   sink
+	err    error
+}
+
+// A sink takes the rows that passed a plan's steps, those of one worker.
+type sink interface{ add(f *frame) error }
+
+// mostDicts is how many dictionaries a worker remembers at a time.
+const mostDicts = 512
+
+func (w *worker) dictOf(d *scan.Dictionary) *dict {
+	if got := w.dicts[d]; got != nil {
+		return got
+	}
+	if len(w.dicts) >= mostDicts || w.dicts == nil {
+		w.dicts = map[*scan.Dictionary]*dict{}
+	}
+	got := scannedDict(d)
+	w.dicts[d] = got
+	return got
+}
+
+// A window is the time that a query looks at, in milliseconds, both ends inclusive.
+type window struct{ from, to int64 }
+
+// An execution is one run of one query or subquery.
+type execution struct {
+	*runner
+	source scan.Source
+	window window
+}
+
+// errEnough ends a scan of which no more rows are wanted.
+var errEnough = errors.New("no more rows are wanted")
+
+// scan runs a plan over the source's events. Nodes are what sinks ask for; newSink makes
+// one for each worker.
+func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node, order scan.Order, cutoff *atomic.Int64, newSink func(w *worker) sink) error {
+	r := p.request(nodes)
+	r.From, r.To, r.Order, r.Cutoff = at.from, at.to, order, cutoff
+	r.Workers = max(1, x.env.Workers)
+	r.Progress = &x.env.Progress.Progress
+	workers := make([]*worker, r.Workers)
+	for i := range workers {
+		w := &worker{plan: p}
+		w.sink = newSink(w)
+		workers[i] = w
+	}
+	if r.From > r.To {
+		return nil
+	}
+	err := x.source.Scan(ctx, r, func(i int, b *scan.Batch) bool {
+		w := workers[i]
+		w.err = w.batch(b, x.env.Progress)
+		return w.err == nil && ctx.Err() == nil
+	})
+	for _, w := range workers {
+		if w.err != nil && !errors.Is(w.err, errEnough) {
+			return w.err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// batch takes a batch through the plan's steps to the sink.
+func (w *worker) batch(b *scan.Batch, progress *Progress) error {
+	if b.Rows == 0 {
+		return nil
+	}
+	f := &frame{w: w, n: b.Rows, batch: b}
+	for _, s := range w.plan.steps {
+		if f = s.apply(f); f == nil {
+			return nil
+		}
+	}
+	progress.Rows.Add(int64(f.n))
+	return w.sink.add(f)
+}
+
+// An orderedRow is a row with what it is sorted by.
+type orderedRow struct {
+	time  int64
+	keys  []value.Value
+	frame *frame
+	row   int32
+	ptr   string // read when it is needed
+	cells []value.Value
+}
+
+// A rowOrder is the order of events: by keys, if there are any, then by time, then by
+// @ptr, which goes the same way as time.
+type rowOrder struct {
+	keys   []orderKey
+	oldest bool // oldest first
+	time   *node
+	ptr    *node
+}
+
+// newOrder is the order that a plan's rows are wanted in.
+func newOrder(p *plan, time, ptr *node) *rowOrder {
+	o := &rowOrder{keys: p.order, time: time, ptr: ptr}
+	if len(o.keys) > 0 && o.keys[0].node.kind == leaf && o.keys[0].node.leaf == time.leaf {
+		o.oldest = !o.keys[0].desc
+		o.keys = nil // ties of time go by @ptr: no key can change that order for better
+	}
+	return o
+}
+
+// scan's order for the source.
+func (o *rowOrder) scan() scan.Order {
+	switch {
+	case len(o.keys) > 0:
+		return scan.Any
+	case o.oldest:
+		return scan.Oldest
+	}
+	return scan.Newest
+}
+
+func (o *rowOrder) nodes() []*node {
+	list := []*node{o.time, o.ptr}
+	for _, k := range o.keys {
+		list = append(list, k.node)
+	}
+	return list
+}
+
+// compare orders two rows.
+func (o *rowOrder) compare(a, b *orderedRow) int {
+	for i, k := range o.keys {
+		c := value.Order(a.keys[i], b.keys[i])
+		if k.desc {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	if a.time != b.time {
+		if (a.time < b.time) == o.oldest {
+			return -1
+		}
+		return 1
+	}
+	o.readPtr(a)
+	o.readPtr(b)
+	switch {
+	case a.ptr == b.ptr:
+		return 0
+	case (a.ptr < b.ptr) == o.oldest:
+		return -1
+	}
+	return 1
+}
+
+func (o *rowOrder) readPtr(r *orderedRow) {
+	if r.ptr == "" && r.frame != nil {
+		r.ptr = r.frame.w.of(o.ptr, &frameRow{r.frame, int(r.row)}).String()
+	}
+}
+
+func (o *rowOrder) sort(rows []orderedRow) {
+	slices.SortStableFunc(rows, func(a, b orderedRow) int { return o.compare(&a, &b) })
+}
+
+// A keyReader reads what rows of a frame are sorted by.
+type keyReader struct {
+	time *vector
+	keys []*vector
+}
+
+func (o *rowOrder) read(f *frame) keyReader {
+	r := keyReader{time: f.vector(o.time)}
+	for _, k := range o.keys {
+		r.keys = append(r.keys, f.vector(k.node))
+	}
+	return r
+}
+
+func (r *keyReader) timeAt(row int) int64 {
+	if r.time.form == times {
+		return r.time.ints[row]
+	}
+	ms, _ := r.time.at(row).Milliseconds()
+	return ms
+}
+
+func (r *keyReader) keysAt(row int) []value.Value {
+	if len(r.keys) == 0 {
+		return nil
+	}
+	keys := make([]value.Value, len(r.keys))
+	for i, k := range r.keys {
+		keys[i] = k.at(row)
+	}
+	return keys
+}

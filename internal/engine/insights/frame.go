@@ -1,0 +1,204 @@
+package insights
+
+import (
+	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// A frame is rows on their way: a batch of the source, or rows of another frame, left
+// out or multiplied. Columns are brought along when they are asked for. A frame belongs
+// to one worker.
+type frame struct {
+	w      *worker
+	n      int
+	batch  *scan.Batch // of the first frame
+	parent *frame
+	rows   []int32         // row i is the parent's rows[i]
+	own    map[int]*vector // leaves that begin here
+	leafs  map[int]*vector
+	memo   map[int]*vector // of calls, by node
+}
+
+// leafVector is a leaf's column.
+func (f *frame) leafVector(i int) *vector {
+	if v := f.own[i]; v != nil {
+		return v
+	}
+	if v := f.leafs[i]; v != nil {
+		return v
+	}
+	var v *vector
+	if f.parent == nil {
+		v = f.w.scanned(f.w.plan.leaves[i].column, f.batch)
+	} else {
+		v = f.parent.leafVector(i).gather(f.rows)
+	}
+	if f.leafs == nil {
+		f.leafs = map[int]*vector{}
+	}
+	f.leafs[i] = v
+	return v
+}
+
+// at is one value of a leaf, without bringing the whole column along.
+func (f *frame) at(i, row int) value.Value {
+	for {
+		if v := f.own[i]; v != nil {
+			return v.at(row)
+		}
+		if v := f.leafs[i]; v != nil {
+			return v.at(row)
+		}
+		if f.parent == nil {
+			return scannedAt(&f.batch.Columns[f.w.plan.leaves[i].column], row)
+		}
+		f, row = f.parent, int(f.rows[row])
+	}
+}
+
+// A frameRow is one row of a frame.
+type frameRow struct {
+	f   *frame
+	row int
+}
+
+func (r *frameRow) leaf(i int) value.Value { return r.f.at(i, r.row) }
+
+// vector computes a node for all rows.
+func (f *frame) vector(n *node) *vector {
+	switch n.kind {
+	case constant:
+		return &vector{form: same, one: n.value}
+	case leaf:
+		return f.leafVector(n.leaf)
+	}
+	if v := f.memo[n.id]; v != nil {
+		return v
+	}
+	v := f.compute(n)
+	if f.memo == nil {
+		f.memo = map[int]*vector{}
+	}
+	f.memo[n.id] = v
+	return v
+}
+
+func (f *frame) compute(n *node) *vector {
+	w := f.w
+	if n.only >= 0 {
+		in := f.leafVector(n.only)
+		switch in.form {
+		case coded:
+			apply := func(v value.Value) value.Value {
+				w.single.v = v
+				return w.of(n, &w.single)
+			}
+			d := in.dict.derived[n.id]
+			if d == nil {
+				d = in.dict.derive(n.id, apply(in.dict.null), apply)
+			}
+			return &vector{form: coded, dict: d, ids: in.ids, id: in.id}
+		case same:
+			w.single.v = in.one
+			return &vector{form: same, one: w.of(n, &w.single)}
+		case times:
+			if n.bin != nil {
+				return binned(n.bin, in.ints)
+			}
+		}
+	}
+	args := make([]*vector, len(n.args))
+	for i, a := range n.args {
+		args[i] = f.vector(a)
+	}
+	out := make([]value.Value, f.n)
+	values := make([]value.Value, len(args))
+	for row := range out {
+		for i, a := range args {
+			values[i] = a.at(row)
+		}
+		out[row] = n.eval(values)
+	}
+	return &vector{form: plain, all: out}
+}
+
+// mostBins is how many bins a batch may span to be worth a dictionary of them.
+const mostBins = 1 << 16
+
+// binned rounds times down to a period's borders. Periods of one length make ids into
+// the dictionary of all borders from the first to the last.
+func binned(b *binning, ints []int64) *vector {
+	if len(ints) == 0 {
+		return &vector{form: times}
+	}
+	low, high := ints[0], ints[0]
+	for _, t := range ints {
+		low, high = min(low, t), max(high, t)
+	}
+	var borders []int64
+	for at := b.floor(low); at <= high && len(borders) <= mostBins; at = b.period.Next(at-b.offset) + b.offset {
+		borders = append(borders, at)
+	}
+	if len(borders) > mostBins {
+		out := make([]int64, len(ints))
+		for i, t := range ints {
+			out[i] = b.floor(t)
+		}
+		return &vector{form: times, ints: out}
+	}
+	d := newDict(len(borders), value.Value{}, func(id uint32) value.Value { return value.OfTime(borders[id]) })
+	if len(borders) == 1 {
+		return &vector{form: coded, dict: d}
+	}
+	ids := make([]uint32, len(ints))
+	length := borders[1] - borders[0]
+	for i, t := range ints {
+		id := (t - borders[0]) / length // exact, or near for months
+		for id > 0 && (id >= int64(len(borders)) || borders[id] > t) {
+			id--
+		}
+		for int(id)+1 < len(borders) && borders[id+1] <= t {
+			id++
+		}
+		ids[i] = uint32(id)
+	}
+	return &vector{form: coded, dict: d, ids: ids}
+}
+
+// where keeps the rows for which a node holds; nil when none does.
+func (f *frame) where(n *node) *frame {
+	v := f.vector(n)
+	rows := make([]int32, 0, f.n)
+	switch v.form {
+	case same:
+		if v.one.True() {
+			return f
+		}
+		return nil
+	case coded:
+		if v.ids == nil {
+			if v.dict.isTrue(v.id) {
+				return f
+			}
+			return nil
+		}
+		for i, id := range v.ids {
+			if v.dict.isTrue(id) {
+				rows = append(rows, int32(i))
+			}
+		}
+	default:
+		for i := range f.n {
+			if v.at(i).True() {
+				rows = append(rows, int32(i))
+			}
+		}
+	}
+	switch len(rows) {
+	case 0:
+		return nil
+	case f.n:
+		return f
+	}
+	return &frame{w: f.w, n: len(rows), parent: f, rows: rows}
+}

@@ -1,0 +1,184 @@
+package insights
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/eksact/eksact/internal/engine/insights/value"
+)
+
+// top is the first rows of an order: limit. Columns are read for those that are left at
+// the end alone.
+type top struct {
+	order  *rowOrder
+	limit  int
+	any    bool // any rows do
+	cutoff *atomic.Int64
+	memory *budget
+	rows   []orderedRow
+	bound  *orderedRow // what isn't before it needs not be kept
+	taken  int64
+}
+
+// perRow is roughly what a row costs that is kept, without its values.
+const perRow = 160
+
+func (t *top) add(f *frame) error {
+	keys := t.order.read(f)
+	for row := range f.n {
+		r := orderedRow{time: keys.timeAt(row), frame: f, row: int32(row)}
+		if t.bound != nil && len(t.order.keys) == 0 && r.time != t.bound.time && (r.time < t.bound.time) != t.order.oldest {
+			continue
+		}
+		r.keys = keys.keysAt(row)
+		if t.bound != nil && t.order.compare(&r, t.bound) > 0 {
+			continue
+		}
+		t.rows = append(t.rows, r)
+		if len(t.rows) >= 2*t.limit && len(t.rows) >= 1024 {
+			t.prune()
+			if t.any {
+				return errEnough
+			}
+		}
+	}
+	if t.any && len(t.rows) >= t.limit {
+		return errEnough
+	}
+	kept := int64(len(t.rows)) * perRow
+	if err := t.memory.take(kept - t.taken); err != nil {
+		return err
+	}
+	t.taken = kept
+	return nil
+}
+
+// prune leaves the first rows, and lets the source know from which time on none is
+// wanted any more.
+func (t *top) prune() {
+	t.order.sort(t.rows)
+	clear(t.rows[t.limit:])
+	t.rows = t.rows[:t.limit]
+	if t.limit == 0 {
+		return
+	}
+	last := t.rows[t.limit-1]
+	t.bound = &last
+	if len(t.order.keys) > 0 {
+		return
+	}
+	for {
+		old := t.cutoff.Load()
+		better := last.time > old
+		if t.order.oldest {
+			better = last.time < old
+		}
+		if !better || t.cutoff.CompareAndSwap(old, last.time) {
+			return
+		}
+	}
+}
+
+// first runs a plan and gives its first rows, with the values of nodes.
+func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes []*node, limit int, any bool) ([]orderedRow, error) {
+	cutoff := new(atomic.Int64)
+	cutoff.Store(x.window.from)
+	if order.oldest {
+		cutoff.Store(x.window.to)
+	}
+	var tops []*top
+	err := x.scan(ctx, p, x.window, append(order.nodes(), nodes...), order.scan(), cutoff, func(*worker) sink {
+		t := &top{order: order, limit: limit, any: any, cutoff: cutoff, memory: x.memory}
+		tops = append(tops, t)
+		return t
+	})
+	if err != nil {
+		return nil, err
+	}
+	var rows []orderedRow
+	for _, t := range tops {
+		rows = append(rows, t.rows...)
+	}
+	order.sort(rows)
+	rows = rows[:min(limit, len(rows))]
+	for i := range rows {
+		if err := x.readCells(&rows[i], nodes); err != nil {
+			return nil, err
+		}
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return rows, nil
+}
+
+// readCells reads the values of nodes for a row, and lets its frame go.
+func (x *execution) readCells(r *orderedRow, nodes []*node) error {
+	r.cells = make([]value.Value, len(nodes))
+	at := frameRow{r.frame, int(r.row)}
+	size := int64(40 * len(nodes))
+	for i, n := range nodes {
+		r.cells[i] = r.frame.w.of(n, &at)
+		size += weight(r.cells[i])
+	}
+	return x.memory.take(size)
+}
+
+// weight is roughly how much memory a value takes besides itself.
+func weight(v value.Value) int64 {
+	if v.Kind() == value.Text {
+		return int64(len(v.String()))
+	}
+	size := int64(0)
+	for _, k := range v.Keys() {
+		size += int64(len(k)) + 16
+	}
+	for _, item := range v.Items() {
+		size += 40 + weight(item)
+	}
+	return size
+}
+
+// all runs a plan and gives all its rows in order, with the values of nodes.
+func (x *execution) all(ctx context.Context, p *plan, order *rowOrder, nodes []*node) ([]orderedRow, error) {
+	var sinks []*gathering
+	err := x.scan(ctx, p, x.window, append(order.nodes(), nodes...), order.scan(), nil, func(w *worker) sink {
+		g := &gathering{x: x, order: order, nodes: nodes}
+		sinks = append(sinks, g)
+		return g
+	})
+	if err != nil {
+		return nil, err
+	}
+	var rows []orderedRow
+	for _, g := range sinks {
+		rows = append(rows, g.rows...)
+	}
+	order.sort(rows)
+	return rows, nil
+}
+
+// gathering keeps all rows.
+type gathering struct {
+	x     *execution
+	order *rowOrder
+	nodes []*node
+	rows  []orderedRow
+}
+
+func (g *gathering) add(f *frame) error {
+	keys := g.order.read(f)
+	for row := range f.n {
+		r := orderedRow{time: keys.timeAt(row), keys: keys.keysAt(row), frame: f, row: int32(row)}
+		g.order.readPtr(&r)
+		if err := g.x.readCells(&r, g.nodes); err != nil {
+			return err
+		}
+		if err := g.x.memory.take(perRow); err != nil {
+			return err
+		}
+		r.frame = nil
+		g.rows = append(g.rows, r)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package insights
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
+	"github.com/eksact/eksact/internal/engine/insights/value"
+)
+
+// A view is what a table of events is made with: the columns that are shown, and those
+// that the commands to come ask for.
+type view struct {
+	order *rowOrder
+	names []string
+	nodes []*node
+	shown []shownColumn
+}
+
+func (x *execution) view(s *scope, rest []syntax.Command) *view {
+	v := &view{order: newOrder(s.c.plan, s.resolve(timestamp), s.field(pointer)), shown: s.columns()}
+	v.add(timestamp, s.resolve(timestamp))
+	v.add(pointer, s.field(pointer))
+	for _, col := range v.shown {
+		v.add(col.name, col.node)
+	}
+	for _, name := range fieldsOf(rest) {
+		v.add(name, s.resolve(name))
+	}
+	return v
+}
+
+func (v *view) add(name string, n *node) {
+	if !slices.Contains(v.names, name) {
+		v.names, v.nodes = append(v.names, name), append(v.nodes, n)
+	}
+}
+
+// table makes a table of rows that have the view's nodes as cells.
+func (v *view) table(s *scope, rows []orderedRow) *table {
+	list := make([][]value.Value, len(rows))
+	for i := range rows {
+		list[i] = rows[i].cells
+	}
+	t := s.c.newTable(v.names, list)
+	t.scope.shown, t.scope.display = nil, s.display
+	for _, col := range v.shown {
+		t.scope.shown = append(t.scope.shown, shownColumn{col.name, t.scope.names[col.name]})
+	}
+	t.time, t.ptr = t.scope.names[timestamp], t.scope.names[pointer]
+	return t
+}
+
+// gather makes a table of all events.
+func (x *execution) gather(ctx context.Context, s *scope, rest []syntax.Command) *table {
+	v, p := x.view(s, rest), s.c.plan
+	rows, err := x.all(ctx, p, v.order, v.nodes)
+	must(err)
+	return v.table(s, rows)
+}
