@@ -42,23 +42,23 @@ func (v *values) at(i int) []byte {
 	return v.text[from:v.ends[i]]
 }
 
-// appendArray writes values in the form that fits them. Times, if given, are of the
-// events that have them, in milliseconds.
-func (z compressor) appendArray(out []byte, v *values, times []int64) []byte {
+// array writes values in the form that fits them. Times, if given, are of the events
+// that have them, in milliseconds.
+func (z compressor) array(v *values, times []int64) (form byte, out []byte) {
 	if v.len() > 0 {
 		if _, digits, ok := parseInstant(v.at(0)); ok {
-			if b, ok := appendInstants(append(out, asInstants), v, digits, times); ok {
-				return b
+			if b, ok := appendInstants(nil, v, digits, times); ok {
+				return asInstants, b
 			}
 		}
-		if b, ok := appendIntegers(append(out, asInts), v); ok {
-			return b
+		if b, ok := appendIntegers(nil, v); ok {
+			return asInts, b
 		}
-		if b, ok := appendUUIDs(append(out, asUUIDs), v); ok {
-			return b
+		if b, ok := appendUUIDs(nil, v); ok {
+			return asUUIDs, b
 		}
 	}
-	return z.appendPages(append(out, asText), v)
+	return asText, z.appendPages(nil, v)
 }
 
 func appendInstants(out []byte, v *values, digits int, times []int64) ([]byte, bool) {
@@ -130,9 +130,9 @@ type array interface {
 	bytes() int
 }
 
-// readArray reads n values. What it gives may refer to the cursor's bytes.
-func (c *cursor) readArray(n int, times []int64) array {
-	switch c.byte() {
+// readArray reads n values in a form. What it gives may refer to the cursor's bytes.
+func (c *cursor) readArray(form byte, n int, times []int64) array {
+	switch form {
 	case asText:
 		return c.readPages(n)
 	case asInstants:

@@ -10,12 +10,12 @@ import (
 type column struct {
 	form  byte
 	rows  int
-	dict  *dictionaryData // not formArray
+	dict  *dictionaryData // below formArray
 	one   uint32          // formOne: its number in the dictionary
 	used  []uint32        // formCoded: the numbers in the dictionary
 	ids   []uint8         // formCoded: into used, one of the two
 	wide  []uint16
-	array array // formArray
+	array array // formArray and above
 }
 
 // id is a row's number in the dictionary.
@@ -35,14 +35,14 @@ func (c *column) local(row int) int {
 
 // appendTo writes a row's value as it was in its message.
 func (c *column) appendTo(out []byte, row int) []byte {
-	if c.form == formArray {
+	if c.array != nil {
 		return c.array.appendTo(out, row)
 	}
 	return c.dict.array.appendTo(out, int(c.id(row)))
 }
 
 func (c *column) text(row int) string {
-	if c.form == formArray {
+	if c.array != nil {
 		return c.array.text(row)
 	}
 	return c.dict.array.text(int(c.id(row)))
@@ -66,12 +66,14 @@ func (k *chunk) openColumn(e *entry) (*column, int, error) {
 	}
 	in := cursor{b: data}
 	c := &column{form: e.form, rows: e.rows}
-	if e.form == formArray {
-		times, err := k.timesOf(e)
-		if err != nil {
-			return nil, 0, err
+	if e.form >= formArray {
+		var times []int64
+		if e.form == formArray+asInstants {
+			if times, err = k.timesOf(e); err != nil {
+				return nil, 0, err
+			}
 		}
-		if c.array = in.readArray(e.rows, times); in.err != nil {
+		if c.array = in.readArray(e.form-formArray, e.rows, times); in.err != nil {
 			return nil, 0, in.err
 		}
 		return c, c.array.bytes() + len(data), nil
@@ -215,7 +217,7 @@ func (s *Segment) dictionary(number int) (*dictionaryData, error) {
 			return nil, 0, fmt.Errorf("reading dictionary %d: %w", number, err)
 		}
 		in := cursor{b: data}
-		d := &dictionaryData{s: s, number: number, count: info.count, array: in.readArray(info.count, nil)}
+		d := &dictionaryData{s: s, number: number, count: info.count, array: in.readArray(info.form, info.count, nil)}
 		if in.err != nil || d.count == 0 {
 			return nil, 0, fmt.Errorf("reading dictionary %d: %w", number, errCorrupt)
 		}
@@ -267,9 +269,6 @@ func (d *dictionaryData) values(kind byte) (*fieldValues, error) {
 			}
 			f.Values = append(f.Values, v)
 		}
-		if p, ok := d.array.(*pages); ok && p.broken.Load() {
-			return nil, 0, fmt.Errorf("reading dictionary %d: %w", d.number, errCorrupt)
-		}
-		return f, size, nil
+		return f, size, broken(d.array)
 	})
 }

@@ -16,7 +16,7 @@ const inline = 160
 const (
 	formOne   byte = iota // one value of a dictionary
 	formCoded             // values of a dictionary
-	formArray             // the values themselves
+	formArray             // the values themselves, and above it the other forms of arrays
 )
 
 // Forms of numbers.
@@ -66,6 +66,7 @@ type chunkInfo struct {
 type dictionaryInfo struct {
 	block
 	count int
+	form  byte // of the array
 }
 
 // A StreamStats says what a stream has in a segment.

@@ -55,7 +55,7 @@ func (s *Segment) open(size int64) error {
 	}
 	s.dicts = make([]dictionaryInfo, c.count(len(c.b)))
 	for i := range s.dicts {
-		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock)}
+		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock), c.byte()}
 	}
 	s.streams = make([]StreamStats, c.count(len(c.b)))
 	s.stream = make(map[string]int, len(s.streams))
@@ -212,7 +212,7 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 			return nil, 0, errCorrupt
 		}
 		e := &k.entries[i]
-		if e.form = c.byte(); e.form != formArray {
+		if e.form = c.byte(); e.form < formArray {
 			if e.dict = c.count(len(s.dicts)); e.dict == len(s.dicts) {
 				return nil, 0, errCorrupt
 			}
@@ -221,7 +221,7 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 		size += 120
 	}
 	for i := range k.entries {
-		if k.entries[i].form > formArray {
+		if k.entries[i].form > formArray+asUUIDs {
 			return nil, 0, errCorrupt
 		}
 	}

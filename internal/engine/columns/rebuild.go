@@ -29,6 +29,9 @@ func (m *messages) appendTo(out []byte, row int) []byte {
 	return append(out, m.rows.literals[len(m.columns)]...)
 }
 
+// size is about how long a message is.
+func (r *chunkRows) size() int { return len(r.text) + 16*len(r.template.slots) }
+
 // broken tells whether a page was found to be damaged while messages were rebuilt.
 func (m *messages) broken() error {
 	for _, c := range m.columns {
@@ -36,9 +39,17 @@ func (m *messages) broken() error {
 		if c.dict != nil {
 			a = c.dict.array
 		}
-		if p, ok := a.(*pages); ok && p.broken.Load() {
-			return fmt.Errorf("rebuilding messages: %w", errCorrupt)
+		if err := broken(a); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// broken tells whether a page of an array was found to be damaged.
+func broken(a array) error {
+	if p, ok := a.(*pages); ok && p.broken.Load() {
+		return fmt.Errorf("decompressing values: %w", errCorrupt)
 	}
 	return nil
 }

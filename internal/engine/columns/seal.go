@@ -64,7 +64,7 @@ func (w *Writer) sealChunk() {
 		form, dict, data := w.sealColumn(c, parts[c], ends[c], arrived)
 		out = append(appendUint(out, c-last), form)
 		last = c
-		if form != formArray {
+		if form < formArray {
 			out = appendUint(out, dict)
 		}
 		at := w.block(data, info.base)
@@ -145,9 +145,9 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) (for
 			}
 		}
 		col.values.rows = numbers
-		data = w.z.appendArray(nil, &col.values, times)
+		form, data = w.z.array(&col.values, times)
 		col.values.rows = nil
-		return formArray, 0, data
+		return formArray + form, 0, data
 	}
 	into := w.dictionary(c)
 	global := make([]uint32, len(col.ends))

@@ -98,7 +98,7 @@ func (w *Writer) Close() error {
 	}
 	out = appendUint(out, len(w.dicts))
 	for _, d := range w.dicts {
-		out = appendUint(d.appendTo(out), d.count)
+		out = append(appendUint(d.appendTo(out), d.count), d.form)
 	}
 	out = appendUint(out, len(w.streams))
 	for i := range w.streams {
@@ -145,7 +145,8 @@ func (w *Writer) block(b []byte, base int64) block {
 }
 
 func (w *Writer) writeDictionary(d *dictionary) {
-	w.dicts[d.number] = dictionaryInfo{w.block(w.z.appendArray(nil, &d.values, nil), 0), len(d.ends)}
+	form, data := w.z.array(&d.values, nil)
+	w.dicts[d.number] = dictionaryInfo{w.block(data, 0), len(d.ends), form}
 }
 
 // dictionary gives a column's. It fills up with values of no more than a chunk.

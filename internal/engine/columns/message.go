@@ -1,0 +1,182 @@
+package columns
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// planKey names what was found out of a template for a text or an extract.
+type planKey struct {
+	t      *template
+	text   string
+	number int
+}
+
+func (q *query) textPlan(t *template, text string) *textPlan {
+	key := planKey{t: t, text: text}
+	if p, ok := q.plans.Load(key); ok {
+		return p.(*textPlan)
+	}
+	p := planText(t.literals, t.slots, text)
+	stored, _ := q.plans.LoadOrStore(key, &p)
+	return stored.(*textPlan)
+}
+
+// onMessage applies a predicate on @message.
+func (w *worker) onMessage(g *group, c *condition) error {
+	sure := c.Enough
+	for _, text := range c.Contains {
+		if text == "" {
+			continue
+		}
+		exact, err := w.containing(g, text)
+		if err != nil {
+			return err
+		}
+		sure = sure && exact
+		if g.rows.len() == 0 {
+			return nil
+		}
+	}
+	if sure {
+		return nil
+	}
+	g.opened = true
+	m, err := w.messages(g)
+	if err != nil {
+		return err
+	}
+	g.rows.keep(func(row int) bool {
+		w.buffer = m.appendTo(w.buffer[:0], row)
+		if c.Enough { // what is left to decide is whether it has all of the texts
+			for _, text := range c.Contains {
+				if !bytes.Contains(w.buffer, []byte(text)) {
+					return false
+				}
+			}
+			return true
+		}
+		return c.Match(scan.Value{Kind: scan.Text, Text: string(w.buffer)})
+	})
+	return m.broken()
+}
+
+// messages opens what the group's messages are rebuilt from.
+func (w *worker) messages(g *group) (*messages, error) {
+	if g.whole == nil {
+		var err error
+		if g.whole, err = g.k.messages(g.place); err != nil {
+			return nil, err
+		}
+	}
+	return g.whole, nil
+}
+
+// containing leaves the rows whose messages may contain a text. It tells whether all that
+// are left do.
+func (w *worker) containing(g *group, text string) (exact bool, err error) {
+	p := w.textPlan(g.template, text)
+	if p.always {
+		return true, nil
+	}
+	if p.rebuild {
+		return false, nil
+	}
+	if cap(w.hits) < g.count {
+		w.hits = make([]bool, ChunkEvents)
+	}
+	hits := w.hits[:g.count]
+	clear(hits)
+	any := false
+	for i := range p.tests {
+		all, some, err := w.test(g, &p.tests[i], hits)
+		if err != nil || all {
+			return true, err
+		}
+		any = any || some
+	}
+	if !any {
+		g.rows.none()
+		return true, nil
+	}
+	g.rows.keep(func(row int) bool { return hits[row] })
+	return true, nil
+}
+
+// test marks the rows whose value in a slot passes a test. It tells whether all do, and
+// whether any.
+func (w *worker) test(g *group, t *textTest, hits []bool) (all, some bool, err error) {
+	p := g.slots[t.slot]
+	e := &g.k.entries[p.entry]
+	if e.form >= formArray {
+		if !t.fits(e.form - formArray) {
+			return false, false, nil
+		}
+		col, err := g.k.column(int(p.entry))
+		if err != nil {
+			return false, false, err
+		}
+		g.opened = true
+		return false, t.mark(col.array, int(p.from), &g.rows, hits), broken(col.array)
+	}
+	if !t.fits(g.k.s.dicts[e.dict].form) {
+		return false, false, nil
+	}
+	v := w.verdict(g.k.s, e.dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []bool) error {
+		rows := selection{n: d.count}
+		t.mark(d.array, 0, &rows, yes)
+		return broken(d.array)
+	})
+	if v.err != nil || !v.any {
+		return false, false, v.err
+	}
+	col, err := g.k.column(int(p.entry))
+	if err != nil {
+		return false, false, err
+	}
+	if col.form == formOne {
+		return v.yes[col.one], v.yes[col.one], nil
+	}
+	local, any, all := v.local(col)
+	if !any || all {
+		return all, all, nil
+	}
+	g.opened = true
+	for i := range g.rows.len() {
+		row := g.rows.at(i)
+		if local[col.local(int(p.from)+row)] {
+			hits[row], some = true, true
+		}
+	}
+	return false, some, nil
+}
+
+// mark marks the rows whose values, from a place in an array on, pass the test.
+func (t *textTest) mark(a array, from int, rows *selection, hits []bool) (some bool) {
+	texts, paged := a.(*pages)
+	var p *page
+	first, behind := 0, 0 // of the page
+	lacking := false      // nothing in the page passes
+	for i := range rows.len() {
+		row := rows.at(i)
+		at := from + row
+		if !paged {
+			if t.takes(a.text(at)) {
+				hits[row], some = true, true
+			}
+			continue
+		}
+		if p == nil || at >= behind {
+			var in int
+			p, in = texts.find(at)
+			first, behind = at-in, at-in+len(p.ends)
+			lacking = t.only() && !strings.Contains(p.all, t.within)
+		}
+		if !lacking && t.takes(p.text(at-first)) {
+			hits[row], some = true, true
+		}
+	}
+	return some
+}

@@ -1,0 +1,274 @@
+package columns
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// condition is a predicate of a request.
+type condition struct {
+	*scan.Predicate
+	want
+	number int
+	null   bool // it takes events without the field
+}
+
+// choose leaves the rows that meet the request.
+func (w *worker) choose(g *group, from, to int64) error {
+	if g.number == 0 && w.parse && len(w.where) > 0 && w.where[0].kind == discovered {
+		if err := w.inTime(g, from, to); err != nil {
+			return err
+		}
+		if err := w.discover(g); err != nil {
+			return err
+		}
+	}
+	timed := false
+	for i := range w.where {
+		c := &w.where[i]
+		if c.kind != discovered && !timed {
+			timed = true
+			if err := w.inTime(g, from, to); err != nil {
+				return err
+			}
+		}
+		if g.rows.len() == 0 {
+			return nil
+		}
+		if err := w.apply(g, c); err != nil {
+			return err
+		}
+	}
+	if !timed && g.rows.len() > 0 {
+		return w.inTime(g, from, to)
+	}
+	return nil
+}
+
+func (w *worker) apply(g *group, c *condition) error {
+	switch c.kind {
+	case discovered:
+		if g.number == 0 {
+			g.rows.keep(func(row int) bool { return c.Match(valueIn(g.fields[row], c.name)) })
+			return nil
+		}
+		return w.onField(g, c)
+	case message:
+		return w.onMessage(g, c)
+	}
+	v, err := w.vector(g, c.want)
+	if err != nil {
+		return err
+	}
+	i := 0
+	memory := map[uint32]bool{}
+	g.rows.keep(func(int) bool {
+		i++
+		if v.Form != scan.Coded {
+			return c.Match(v.At(i - 1))
+		}
+		id := v.Same
+		if v.IDs != nil {
+			id = v.IDs[i-1]
+		}
+		yes, known := memory[id]
+		if !known {
+			yes = c.Match(v.At(i - 1))
+			memory[id] = yes
+		}
+		return yes
+	})
+	return nil
+}
+
+// inTime leaves the rows within bounds and of streams that are there.
+func (w *worker) inTime(g *group, from, to int64) error {
+	within := g.k.first >= from && g.k.end <= to
+	if within && len(g.log.Hidden) == 0 {
+		return nil
+	}
+	arrived, err := g.k.arrivals()
+	if err != nil {
+		return err
+	}
+	at := arrived[g.place]
+	if !within {
+		times, err := g.k.timesIn()
+		if err != nil {
+			return err
+		}
+		g.opened = true
+		g.rows.keep(func(row int) bool { t := times[at[row]]; return t >= from && t <= to })
+	}
+	if len(g.log.Hidden) == 0 {
+		return nil
+	}
+	streams, err := g.k.streamsIn()
+	if err != nil {
+		return err
+	}
+	before := make(map[uint32]int64)
+	for _, u := range streams.used {
+		if n, hidden := g.log.Hidden[g.k.s.streams[u].Name]; hidden {
+			before[u] = n
+		}
+	}
+	if len(before) > 0 {
+		g.rows.keep(func(row int) bool {
+			n, hidden := before[streams.at(int(at[row]))]
+			return !hidden || g.k.sequence+int64(at[row]) >= n
+		})
+	}
+	return nil
+}
+
+// onField applies a predicate on a discovered field.
+func (w *worker) onField(g *group, c *condition) error {
+	s, has := g.template.fields[c.name]
+	if !has {
+		if !c.null {
+			g.rows.none()
+		}
+		return nil
+	}
+	e, from := &g.k.entries[g.slots[s].entry], int(g.slots[s].from)
+	kind := g.template.slots[s].kind
+	if e.form >= formArray {
+		col, err := g.k.column(int(g.slots[s].entry))
+		if err != nil {
+			return err
+		}
+		g.opened = true
+		g.rows.keep(func(row int) bool { return c.takes(kind, col.array.text(from+row)) })
+		return nil
+	}
+	v := w.verdict(g.k.s, e.dict, verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error {
+		values, err := d.values(kind)
+		if err != nil {
+			return err
+		}
+		all := make([]bool, len(values.Values))
+		for i, value := range values.Values {
+			all[i] = c.Match(value)
+		}
+		for i := range yes {
+			if id := values.id(uint32(i)); id == scan.None {
+				yes[i] = c.null
+			} else {
+				yes[i] = all[id]
+			}
+		}
+		return nil
+	})
+	return v.keep(g, int(g.slots[s].entry), from)
+}
+
+// takes asks the predicate of a value as it lies in its message, after looking for what
+// it must contain.
+func (c *condition) takes(kind byte, raw string) bool {
+	if kind != quoted || strings.IndexByte(raw, '\\') < 0 {
+		for _, s := range c.Contains {
+			if !strings.Contains(raw, s) {
+				// A value that isn't there contains nothing and may be taken all the same.
+				return kind == bare && raw == "null" && c.null
+			}
+		}
+	}
+	v := leafValue(kind, raw)
+	if v.Kind == scan.Null {
+		return c.null
+	}
+	return c.Match(v)
+}
+
+// verdictKey names what was decided for the values of a dictionary.
+type verdictKey struct {
+	s      *Segment
+	dict   int
+	number int    // of a predicate
+	test   string // or of a text test
+}
+
+// verdict says which values of a dictionary are taken.
+type verdict struct {
+	once     sync.Once
+	yes      []bool
+	any, all bool
+	err      error
+}
+
+// verdict decides for all values of a dictionary, once in a scan.
+func (q *query) verdict(s *Segment, dict int, key verdictKey, decide func(d *dictionaryData, yes []bool) error) *verdict {
+	key.s, key.dict = s, dict
+	stored, ok := q.verdicts.Load(key)
+	if !ok {
+		stored, _ = q.verdicts.LoadOrStore(key, &verdict{})
+	}
+	v := stored.(*verdict)
+	v.once.Do(func() {
+		d, err := s.dictionary(dict)
+		if err != nil {
+			v.err = err
+			return
+		}
+		v.yes = make([]bool, d.count)
+		v.err = decide(d, v.yes)
+		v.all = true
+		for _, y := range v.yes {
+			v.any = v.any || y
+			v.all = v.all && y
+		}
+	})
+	return v
+}
+
+// keep leaves the rows whose values are taken.
+func (v *verdict) keep(g *group, entry, from int) error {
+	switch {
+	case v.err != nil:
+		return v.err
+	case !v.any:
+		g.rows.none()
+		return nil
+	case v.all:
+		return nil
+	}
+	col, err := g.k.column(entry)
+	if err != nil {
+		return err
+	}
+	if col.form == formOne {
+		if !v.yes[col.one] {
+			g.rows.none()
+		}
+		return nil
+	}
+	local, any, all := v.local(col)
+	switch {
+	case !any:
+		g.rows.none()
+	case all:
+	case col.ids != nil:
+		g.opened = true
+		ids := col.ids[from:]
+		g.rows.keep(func(row int) bool { return local[ids[row]] })
+	default:
+		g.opened = true
+		ids := col.wide[from:]
+		g.rows.keep(func(row int) bool { return local[ids[row]] })
+	}
+	return nil
+}
+
+// local are the verdicts on the values that a column uses.
+func (v *verdict) local(col *column) (local []bool, any, all bool) {
+	local, all = make([]bool, len(col.used)), true
+	for i, u := range col.used {
+		local[i] = v.yes[u]
+		any = any || local[i]
+		all = all && local[i]
+	}
+	return local, any, all
+}
