@@ -108,21 +108,22 @@ type orderedRow struct {
 	cells []value.Value
 }
 
-// A rowOrder is the order of events: by keys, if there are any, then by time, then by
-// @ptr, which goes the same way as time.
+// A rowOrder is the order of events: by keys, then newest first, then by @ptr, those that
+// came last first. If the first key is the time, it goes by that before other keys, and
+// oldest first turns @ptr's order, too.
 type rowOrder struct {
 	keys   []orderKey
-	oldest bool // oldest first
+	byTime bool
+	oldest bool
 	time   *node
 	ptr    *node
 }
 
 // newOrder is the order that a plan's rows are wanted in.
 func newOrder(p *plan, time, ptr *node) *rowOrder {
-	o := &rowOrder{keys: p.order, time: time, ptr: ptr}
+	o := &rowOrder{keys: p.order, time: time, ptr: ptr, byTime: len(p.order) == 0}
 	if len(o.keys) > 0 && o.keys[0].node.kind == leaf && o.keys[0].node.leaf == time.leaf {
-		o.oldest = !o.keys[0].desc
-		o.keys = nil // ties of time go by @ptr: no key can change that order for better
+		o.byTime, o.oldest, o.keys = true, !o.keys[0].desc, o.keys[1:]
 	}
 	return o
 }
@@ -130,7 +131,7 @@ func newOrder(p *plan, time, ptr *node) *rowOrder {
 // scan's order for the source.
 func (o *rowOrder) scan() scan.Order {
 	switch {
-	case len(o.keys) > 0:
+	case !o.byTime:
 		return scan.Any
 	case o.oldest:
 		return scan.Oldest
@@ -148,6 +149,9 @@ func (o *rowOrder) nodes() []*node {
 
 // compare orders two rows.
 func (o *rowOrder) compare(a, b *orderedRow) int {
+	if o.byTime && a.time != b.time {
+		return o.direction(a.time < b.time)
+	}
 	for i, k := range o.keys {
 		c := value.Order(a.keys[i], b.keys[i])
 		if k.desc {
@@ -158,17 +162,19 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 		}
 	}
 	if a.time != b.time {
-		if (a.time < b.time) == o.oldest {
-			return -1
-		}
-		return 1
+		return o.direction(a.time < b.time)
 	}
 	o.readPtr(a)
 	o.readPtr(b)
-	switch {
-	case a.ptr == b.ptr:
-		return 0
-	case (a.ptr < b.ptr) == o.oldest:
+	if a.ptr == b.ptr { // rows of one event, which are in one frame
+		return int(a.row - b.row)
+	}
+	return o.direction(a.ptr < b.ptr)
+}
+
+// direction is the order of two rows of which the first is less, by time or @ptr.
+func (o *rowOrder) direction(less bool) int {
+	if less == o.oldest {
 		return -1
 	}
 	return 1

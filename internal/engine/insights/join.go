@@ -62,12 +62,12 @@ func (x *execution) rightSide(ctx context.Context, e *syntax.Join, fields, names
 	must(err)
 	right := &execution{runner: x.runner, source: source, window: windowOf(e.Source, x.window, x.env.Now)}
 	c := &compiler{plan: &plan{}, x: right, ctx: ctx, context: &function.Context{}}
-	s := &scope{c: c, field: c.fieldLeaf}
+	s := c.newScope()
 	var nodes []*node
 	for _, name := range append(fields, names...) {
 		nodes = append(nodes, s.resolve(name))
 	}
-	rows, err := right.all(ctx, c.plan, newOrder(c.plan, s.resolve(timestamp), s.field(pointer)), nodes)
+	rows, err := right.all(ctx, c.plan, newOrder(c.plan, s.field(timestamp), s.field(pointer)), nodes)
 	must(err)
 	byKey := map[string][][]value.Value{}
 	for _, r := range rows {

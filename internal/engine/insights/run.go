@@ -77,12 +77,12 @@ func (r *runner) prepare(ctx context.Context, q *syntax.Query, at window) (*exec
 		text: q.Text, plan: &plan{}, x: x, ctx: ctx,
 		context: &function.Context{Now: r.env.Now, QueryStart: at.from, QueryEnd: at.to, Zone: r.env.Zone},
 	}
-	return x, c, &scope{c: c, field: c.fieldLeaf}
+	return x, c, c.newScope()
 }
 
 // top is the result of a query of which no command looks at all rows.
 func (x *execution) top(ctx context.Context, s *scope, limit int, any bool) *Result {
-	order := newOrder(s.c.plan, s.resolve(timestamp), s.field(pointer))
+	order := newOrder(s.c.plan, s.field(timestamp), s.field(pointer))
 	columns := s.columns()
 	nodes := make([]*node, len(columns))
 	result := &Result{}
@@ -91,7 +91,7 @@ func (x *execution) top(ctx context.Context, s *scope, limit int, any bool) *Res
 		result.Columns = append(result.Columns, col.name)
 	}
 	if any {
-		any = len(order.keys) == 0
+		any = len(s.c.plan.order) == 0
 	}
 	rows, err := x.first(ctx, s.c.plan, order, nodes, limit, any)
 	must(err)

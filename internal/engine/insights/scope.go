@@ -25,6 +25,7 @@ type scope struct {
 	aliases map[string]func(rest string) *node
 
 	shown   []shownColumn // by fields or display
+	usual   []shownColumn // if there are none of those
 	made    []shownColumn // by other commands, shown after those of fields
 	display bool          // what is shown is said for good
 
@@ -37,6 +38,13 @@ type scope struct {
 type shownColumn struct {
 	name string
 	node *node
+}
+
+// newScope is the scope of events.
+func (c *compiler) newScope() *scope {
+	s := &scope{c: c, field: c.fieldLeaf}
+	s.usual = []shownColumn{{timestamp, s.field(timestamp)}, {message, s.field(message)}}
+	return s
 }
 
 // resolve is what a name means: a column that was made, an item of one that is a map, or
@@ -91,8 +99,8 @@ func (s *scope) columns() []shownColumn {
 		return s.shown
 	}
 	list := append([]shownColumn(nil), s.shown...)
-	if len(list) == 0 && s.field != nil {
-		list = append(list, shownColumn{timestamp, s.resolve(timestamp)}, shownColumn{message, s.resolve(message)})
+	if len(list) == 0 {
+		list = append(list, s.usual...)
 	}
 	for _, m := range s.made {
 		list = put(list, m.name, m.node)

@@ -27,7 +27,7 @@ func (t *top) add(f *frame) error {
 	keys := t.order.read(f)
 	for row := range f.n {
 		r := orderedRow{time: keys.timeAt(row), frame: f, row: int32(row)}
-		if t.bound != nil && len(t.order.keys) == 0 && r.time != t.bound.time && (r.time < t.bound.time) != t.order.oldest {
+		if t.bound != nil && t.order.byTime && r.time != t.bound.time && (r.time < t.bound.time) != t.order.oldest {
 			continue
 		}
 		r.keys = keys.keysAt(row)
@@ -64,7 +64,7 @@ func (t *top) prune() {
 	}
 	last := t.rows[t.limit-1]
 	t.bound = &last
-	if len(t.order.keys) > 0 {
+	if !t.order.byTime {
 		return
 	}
 	for {

@@ -14,21 +14,25 @@ type view struct {
 	order *rowOrder
 	names []string
 	nodes []*node
-	shown []shownColumn
 }
 
 func (x *execution) view(s *scope, rest []syntax.Command) *view {
-	v := &view{order: newOrder(s.c.plan, s.resolve(timestamp), s.field(pointer)), shown: s.columns()}
+	v := &view{order: newOrder(s.c.plan, s.field(timestamp), s.field(pointer))}
 	v.add(timestamp, s.resolve(timestamp))
 	v.add(pointer, s.field(pointer))
-	for _, col := range v.shown {
-		v.add(col.name, col.node)
+	for _, list := range s.lists() {
+		for _, col := range *list {
+			v.add(col.name, col.node)
+		}
 	}
 	for _, name := range fieldsOf(rest) {
 		v.add(name, s.resolve(name))
 	}
 	return v
 }
+
+// lists are the lists of columns that may be shown.
+func (s *scope) lists() []*[]shownColumn { return []*[]shownColumn{&s.shown, &s.usual, &s.made} }
 
 func (v *view) add(name string, n *node) {
 	if !slices.Contains(v.names, name) {
@@ -44,8 +48,11 @@ func (v *view) table(s *scope, rows []orderedRow) *table {
 	}
 	t := s.c.newTable(v.names, list)
 	t.scope.shown, t.scope.display = nil, s.display
-	for _, col := range v.shown {
-		t.scope.shown = append(t.scope.shown, shownColumn{col.name, t.scope.names[col.name]})
+	to := t.scope.lists()
+	for i, list := range s.lists() {
+		for _, col := range *list {
+			*to[i] = append(*to[i], shownColumn{col.name, t.scope.names[col.name]})
+		}
 	}
 	t.time, t.ptr = t.scope.names[timestamp], t.scope.names[pointer]
 	return t
