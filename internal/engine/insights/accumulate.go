@@ -11,7 +11,8 @@ import (
 type accumulator interface {
 	// grow makes room for groups.
 	grow(groups int)
-	// add takes a value that is not null, of an event's time, into a group.
+	// add takes a value, which is neither null nor a list or map, of an event's time into
+	// a group.
 	add(group int, v value.Value, at int64)
 	// merge takes what another of the same kind has of a group.
 	merge(group int, from accumulator, other int)
@@ -193,9 +194,7 @@ type distinct struct {
 
 func (d *distinct) grow(groups int) { d.sets = grown(d.sets, groups) }
 func (d *distinct) add(g int, v value.Value, _ int64) {
-	if !v.IsComposite() {
-		d.put(g, v.String())
-	}
+	d.put(g, v.String())
 }
 func (d *distinct) put(g int, text string) {
 	if d.sets[g] == nil {
@@ -226,7 +225,7 @@ func (b *best) grow(groups int) {
 	b.values, b.times = grown(b.values, groups), grown(b.times, groups)
 }
 func (b *best) add(g int, v value.Value, at int64) {
-	if !v.IsNull() && !v.IsComposite() && (b.values[g].IsNull() || b.better(v, at, b.values[g], b.times[g])) {
+	if !v.IsNull() && (b.values[g].IsNull() || b.better(v, at, b.values[g], b.times[g])) {
 		b.kept += weight(v) - weight(b.values[g])
 		b.values[g], b.times[g] = v, at
 	}

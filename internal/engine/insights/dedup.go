@@ -34,7 +34,7 @@ func (d *deduping) add(f *frame) error {
 		buffer = buffer[:0]
 		for i, k := range keys {
 			values[i] = k.at(row)
-			isNull = isNull || values[i].IsNull()
+			isNull = isNull || values[i].IsNull() || values[i].IsComposite()
 			text := values[i].String()
 			buffer = append(append(strconv.AppendInt(buffer, int64(len(text)), 10), ':'), text...)
 		}

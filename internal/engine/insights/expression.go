@@ -191,23 +191,32 @@ func (s *scope) access(e *syntax.Access) *node {
 
 // pathOf is the name of a field of the event that an access means, if it means one.
 func (s *scope) pathOf(e syntax.Expr) (string, bool) {
+	base, name, ok := path(e)
+	if _, defined := s.names[base]; !ok || defined {
+		return "", false
+	}
+	return name, s.field != nil || s.names[name] != nil
+}
+
+// path is the name that a field and what accesses its items make together: l[1].a is
+// l.1.a; and the name of the field alone.
+func path(e syntax.Expr) (base, name string, ok bool) {
 	switch e := e.(type) {
 	case *syntax.Field:
-		_, defined := s.names[e.Name]
-		return e.Name, s.field != nil && !defined
+		return e.Name, e.Name, true
 	case *syntax.Access:
-		name, ok := s.pathOf(e.X)
-		if !ok || e.Index == nil {
-			return name + "." + e.Key, ok
+		base, name, ok = path(e.X)
+		if e.Index == nil {
+			return base, name + "." + e.Key, ok
 		}
 		n, isNumber := e.Index.(*syntax.Number)
-		if !isNumber {
-			return "", false
+		if !ok || !isNumber {
+			return "", "", false
 		}
 		i, err := strconv.Atoi(n.Text)
-		return name + "." + n.Text, err == nil && i >= 0
+		return base, name + "." + n.Text, err == nil && i >= 0
 	}
-	return "", false
+	return "", "", false
 }
 
 // call compiles a call of a scalar function. A text that names a column of the stage

@@ -6,6 +6,7 @@ import (
 )
 
 // A grouping finds the group of each row: rows whose keys print the same are one group.
+// Lists and maps are null here.
 // Each key's values have codes, and each pair of a code with the codes before it has one
 // again, so that a group is found without touching a text wherever a dictionary knows
 // its values' codes.
@@ -38,9 +39,9 @@ func newGrouping(keys int) *grouping {
 }
 
 func (in *interner) code(v value.Value) (code uint32, isNew bool) {
-	if v.IsNull() {
+	if v.IsNull() || v.IsComposite() {
 		if in.null == 0 {
-			in.values = append(in.values, v)
+			in.values = append(in.values, value.Value{})
 			in.null = uint32(len(in.values))
 			return in.null, true
 		}

@@ -82,11 +82,11 @@ func (s *scope) lookup(e *syntax.Lookup) {
 	})
 }
 
-// joinKey is one text of several values, false if one is null.
+// joinKey is one text of several values, false if one is null, a list or a map.
 func joinKey(values []value.Value) (string, bool) {
 	var b []byte
 	for _, v := range values {
-		if v.IsNull() {
+		if v.IsNull() || v.IsComposite() {
 			return "", false
 		}
 		text := v.String()

@@ -332,7 +332,7 @@ func (o *oracle) command(c syntax.Command) {
 			key, isNull := "", false
 			for _, f := range c.Fields {
 				v := o.eval(f, r)
-				isNull = isNull || v.IsNull()
+				isNull = isNull || v.IsNull() || v.IsComposite()
 				key += fmt.Sprintf("%q,", v.String())
 			}
 			twice := seen[key] && !isNull
@@ -443,6 +443,9 @@ func (o *oracle) stats(c *syntax.Stats) {
 		id := ""
 		for _, by := range c.By {
 			v := o.eval(by.Expr, r)
+			if v.IsComposite() {
+				v = value.Value{}
+			}
 			keys = append(keys, v)
 			id += fmt.Sprintf("%v%q,", v.IsNull(), v.String())
 		}
@@ -509,7 +512,7 @@ func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow) value.Value {
 		if len(c.Args) > 0 {
 			v = o.eval(c.Args[0], r)
 		}
-		if v.IsNull() {
+		if v.IsNull() || v.IsComposite() {
 			continue
 		}
 		at := int64(0)

@@ -171,6 +171,10 @@ func fieldsOf(commands []syntax.Command) (names []string) {
 					names = append(names, f.Name)
 				case syntax.LookupField:
 					names = append(names, f.As)
+				case syntax.Access:
+					if _, name, ok := path(&f); ok {
+						names = append(names, name)
+					}
 				case syntax.Call:
 					names = append(names, implicit(f)...)
 				}

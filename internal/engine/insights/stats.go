@@ -276,7 +276,7 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 	}
 	for row, g := range groups {
 		v := in.at(row)
-		if v.IsNull() {
+		if v.IsNull() || v.IsComposite() {
 			continue
 		}
 		when := int64(0)
@@ -301,7 +301,7 @@ func (t *totals) one(s *scratch, r row) error {
 		if a.arg != nil {
 			v = s.of(a.arg, r)
 		}
-		if !v.IsNull() {
+		if !v.IsNull() && !v.IsComposite() {
 			t.each[i].add(g, v, when)
 		}
 	}

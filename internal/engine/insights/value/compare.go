@@ -45,7 +45,7 @@ func Same(a, b Value) bool {
 }
 
 // Order is the order of sort, ascending, in which any two values have one: null first,
-// then what is no number, in natural order, then numbers by their size. Numbers of the
+// and lists and maps, then what is no number, in natural order, then numbers by their size. Numbers of the
 // same size go by how they are printed.
 func Order(a, b Value) int {
 	ca, x := class(a)
@@ -77,7 +77,7 @@ const (
 )
 
 func class(v Value) (orderClass, float64) {
-	if v.kind == Null {
+	if v.kind == Null || v.kind >= List {
 		return classNull, 0
 	}
 	if f, ok := v.Number(); ok {
