@@ -1,0 +1,85 @@
+package insights_test
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/eksact/eksact/internal/engine/insights"
+	"github.com/eksact/eksact/internal/engine/insights/cases"
+	"github.com/eksact/eksact/internal/engine/scan"
+	"github.com/eksact/eksact/internal/engine/scan/memory"
+)
+
+// TestCases runs the conformance suite on the store in memory.
+func TestCases(t *testing.T) {
+	all, err := cases.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		t.Run(c.Name, func(t *testing.T) {
+			rows, err := answer(&c)
+			if problem := c.Check(rows, err); problem != "" {
+				t.Errorf("%s\n%s", c.Query, problem)
+			}
+		})
+	}
+}
+
+func answer(c *cases.Case) ([]map[string]string, error) {
+	groups := map[string][]memory.Event{}
+	for _, e := range c.Events {
+		group := e.Group
+		if group == "" {
+			group = cases.Group
+		}
+		groups[group] = append(groups[group], memory.Event{Time: e.At, Ingested: e.At, Stream: e.Stream, Message: e.Message})
+	}
+	q, err := insights.Parse(c.Query)
+	if err != nil {
+		return nil, err
+	}
+	r, err := q.Run(context.Background(), insights.Env{
+		Open: func(_ context.Context, s insights.Selection) (scan.Source, error) {
+			if s.IsDefault() {
+				s.Groups = []string{cases.Group}
+			}
+			var list []scan.Source
+			for name, events := range groups {
+				fits := s.All || slices.Contains(s.Groups, name) || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+				if fits {
+					list = append(list, memory.New("111122223333:"+name, events))
+				}
+			}
+			return scan.All(list...), nil
+		},
+		Table: func(_ context.Context, name string) (*insights.Table, error) {
+			text, ok := c.Tables[name]
+			if !ok {
+				return nil, fmt.Errorf("there is none")
+			}
+			records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+			if err != nil {
+				return nil, err
+			}
+			return &insights.Table{Columns: records[0], Rows: records[1:]}, nil
+		},
+		Start: cases.Start, End: cases.End, Now: cases.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var rows []map[string]string
+	for i := range r.Rows {
+		row := map[string]string{}
+		for _, f := range r.Fields(i) {
+			row[f.Name] = f.Value
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
