@@ -145,7 +145,9 @@ func (w *worker) scanned(column int, b *scan.Batch) *vector {
 			all[i] = value.Scanned(x)
 		}
 		return &vector{form: plain, all: all}
-	case scan.Late, scan.Instants:
+	case scan.Instants:
+		return &vector{form: instants, ints: v.Ints, digits: v.Digits}
+	case scan.Late:
 		return &vector{form: late, late: v}
 	}
 	return &vector{form: same}

@@ -44,7 +44,11 @@ func (s *scope) expr(e syntax.Expr) *node {
 			return value.OfNumber(-f)
 		}, s.expr(e.X))
 	case *syntax.Binary:
-		return c.call(operators[e.Op], s.expr(e.X), s.expr(e.Y))
+		n := c.call(operators[e.Op], s.expr(e.X), s.expr(e.Y))
+		if f, ok := arithmetics[e.Op]; ok {
+			n.arithmetic = f
+		}
+		return n
 	case *syntax.Like:
 		return c.call(like(e), s.expr(e.X))
 	case *syntax.In:
@@ -70,12 +74,30 @@ var operators = map[syntax.Op]func([]value.Value) value.Value{
 	syntax.LessEqual:    comparison(func(order int) bool { return order <= 0 }),
 	syntax.Greater:      comparison(func(order int) bool { return order > 0 }),
 	syntax.GreaterEqual: comparison(func(order int) bool { return order >= 0 }),
-	syntax.Add:          arithmetic(func(x, y float64) float64 { return x + y }),
-	syntax.Subtract:     arithmetic(func(x, y float64) float64 { return x - y }),
-	syntax.Multiply:     arithmetic(func(x, y float64) float64 { return x * y }),
-	syntax.Divide:       arithmetic(func(x, y float64) float64 { return x / y }),
-	syntax.Modulo:       arithmetic(math.Mod),
-	syntax.Power:        arithmetic(math.Pow),
+}
+
+var arithmetics = map[syntax.Op]func(x, y float64) float64{
+	syntax.Add:      func(x, y float64) float64 { return x + y },
+	syntax.Subtract: func(x, y float64) float64 { return x - y },
+	syntax.Multiply: func(x, y float64) float64 { return x * y },
+	syntax.Divide:   func(x, y float64) float64 { return x / y },
+	syntax.Modulo:   math.Mod,
+	syntax.Power:    power,
+}
+
+// power is x to the power of y. Of what is no number it makes none, where 1 to the power
+// of anything is 1 otherwise.
+func power(x, y float64) float64 {
+	if x != x || y != y {
+		return math.NaN()
+	}
+	return math.Pow(x, y)
+}
+
+func init() {
+	for op, f := range arithmetics {
+		operators[op] = arithmetic(f)
+	}
 }
 
 func comparison(holds func(order int) bool) func([]value.Value) value.Value {
@@ -261,6 +283,7 @@ func (s *scope) call(e *syntax.Call) *node {
 	}
 	ctx := c.context
 	n := c.call(func(a []value.Value) value.Value { return eval(ctx, a) }, args...)
+	n.millis = n.kind == call && strings.EqualFold(f.Name, "toMillis") && args[0].kind == leaf
 	if n.kind == call && (strings.EqualFold(f.Name, "bin") || strings.EqualFold(f.Name, "datefloor")) && args[0].kind == leaf {
 		if p, err := function.ParsePeriod(args[1].value.String()); err == nil {
 			n.bin = &binning{period: p}

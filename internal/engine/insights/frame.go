@@ -1,6 +1,8 @@
 package insights
 
 import (
+	"math"
+
 	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -101,11 +103,17 @@ func (f *frame) compute(n *node) *vector {
 		case same:
 			w.single.v = in.one
 			return &vector{form: same, one: w.of(n, &w.single)}
-		case times:
-			if n.bin != nil {
-				return binned(n.bin, in.ints)
+		case times, instants:
+			switch {
+			case n.bin != nil:
+				return binned(n.bin, in.millis())
+			case n.millis:
+				return &vector{form: numbers, numbers: floats(in.millis())}
 			}
 		}
+	}
+	if n.arithmetic != nil {
+		return f.calculate(n)
 	}
 	args := make([]*vector, len(n.args))
 	for i, a := range n.args {
@@ -120,6 +128,69 @@ func (f *frame) compute(n *node) *vector {
 		out[row] = n.eval(values)
 	}
 	return &vector{form: plain, all: out}
+}
+
+// millis are times as milliseconds.
+func (v *vector) millis() []int64 {
+	if v.form == times {
+		return v.ints
+	}
+	out := make([]int64, len(v.ints))
+	for i, micros := range v.ints {
+		out[i] = micros / 1000
+		if micros%1000 < 0 {
+			out[i]--
+		}
+	}
+	return out
+}
+
+func floats(ints []int64) []float64 {
+	out := make([]float64, len(ints))
+	for i, x := range ints {
+		out[i] = float64(x)
+	}
+	return out
+}
+
+// calculate computes an operator of two numbers for all rows.
+func (f *frame) calculate(n *node) *vector {
+	x, y := f.vector(n.args[0]), f.vector(n.args[1])
+	a, b := x.toNumbers(f.n), y.toNumbers(f.n)
+	out := make([]float64, f.n)
+	for i := range out {
+		r := n.arithmetic(a[i], b[i])
+		if r-r != 0 {
+			r = math.NaN() // infinities are null, too
+		}
+		out[i] = r
+	}
+	return &vector{form: numbers, numbers: out}
+}
+
+// toNumbers are a vector's numbers; NaN where it has none.
+func (v *vector) toNumbers(n int) []float64 {
+	switch v.form {
+	case numbers:
+		return v.numbers
+	case times:
+		return floats(v.ints)
+	}
+	out := make([]float64, n)
+	for i := range out {
+		var x float64
+		var ok bool
+		if v.form == coded {
+			x, ok = v.dict.numberAt(v.idAt(i))
+		} else {
+			x, ok = v.at(i).Number()
+		}
+		if !ok {
+			x = math.NaN()
+		}
+		out[i] = x
+	}
+	return out
 }
 
 // mostBins is how many bins a batch may span to be worth a dictionary of them.

@@ -17,8 +17,10 @@ type node struct {
 	eval  func(args []value.Value) value.Value
 	// only is the one leaf that the node depends on; none or many otherwise.
 	only int
-	// bin is a period that the node rounds a time to, if that is all it does.
-	bin *binning
+	// What else is known of calls, for vectors of numbers and times:
+	bin        *binning                   // rounds a time to a period
+	arithmetic func(x, y float64) float64 // of two numbers
+	millis     bool                       // of a time, as a number
 }
 
 type nodeKind uint8

@@ -274,6 +274,14 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 		}
 		return
 	}
+	if n, ok := a.(numeric); ok && in.form == numbers {
+		for row, g := range groups {
+			if x := in.numbers[row]; x == x {
+				n.number(int(g), x)
+			}
+		}
+		return
+	}
 	for row, g := range groups {
 		v := in.at(row)
 		if v.IsNull() || v.IsComposite() {

@@ -8,22 +8,27 @@ import (
 // A vector is one column of a frame.
 type vector struct {
 	form form
-	one  value.Value   // same
-	dict *dict         // coded
-	ids  []uint32      // coded; nil: all rows have id
-	id   uint32        // coded, without ids
-	ints []int64       // times
-	all  []value.Value // plain
-	late *scan.Vector  // late
-	rows []int32       // late: the rows of late; nil: all, as they come
+	one  value.Value // same
+	dict *dict       // coded
+	ids  []uint32    // coded; nil: all rows have id
+	id   uint32      // coded, without ids
+	ints []int64     // times; instants: microseconds since 1970
+	// digits is how many digits instants have after the seconds.
+	digits  int
+	numbers []float64     // numbers; what is null is NaN
+	all     []value.Value // plain
+	late    *scan.Vector  // late
+	rows    []int32       // late: the rows of late; nil: all, as they come
 }
 
 type form uint8
 
 const (
-	same  form = iota // in all rows
-	coded             // by ids into a dictionary
-	times             // milliseconds since 1970
+	same     form = iota // in all rows
+	coded                // by ids into a dictionary
+	times                // milliseconds since 1970
+	instants             // texts in RFC 3339
+	numbers
 	plain
 	late // read when asked for
 )
@@ -34,6 +39,10 @@ func (v *vector) at(i int) value.Value {
 		return v.dict.at(v.idAt(i))
 	case times:
 		return value.OfTime(v.ints[i])
+	case instants:
+		return value.OfText(scan.FormatInstant(v.ints[i], v.digits))
+	case numbers:
+		return value.OfNumber(v.numbers[i])
 	case plain:
 		return v.all[i]
 	case late:
@@ -54,7 +63,7 @@ func (v *vector) idAt(i int) uint32 {
 
 // gather is the vector of some rows.
 func (v *vector) gather(rows []int32) *vector {
-	g := &vector{form: v.form, one: v.one, dict: v.dict, id: v.id, late: v.late}
+	g := &vector{form: v.form, one: v.one, dict: v.dict, id: v.id, late: v.late, digits: v.digits}
 	switch v.form {
 	case coded:
 		if v.ids != nil {
@@ -63,10 +72,15 @@ func (v *vector) gather(rows []int32) *vector {
 				g.ids[i] = v.ids[r]
 			}
 		}
-	case times:
+	case times, instants:
 		g.ints = make([]int64, len(rows))
 		for i, r := range rows {
 			g.ints[i] = v.ints[r]
+		}
+	case numbers:
+		g.numbers = make([]float64, len(rows))
+		for i, r := range rows {
+			g.numbers[i] = v.numbers[r]
 		}
 	case plain:
 		g.all = make([]value.Value, len(rows))

@@ -2,6 +2,7 @@ package value
 
 import (
 	"strings"
+	"time"
 
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -149,9 +150,14 @@ func (v Value) Number() (float64, bool) {
 	return 0, false
 }
 
-// Milliseconds is the value as a time; times before 1970 are negative.
+// Milliseconds is the value as a time; times before 1970 are negative. A text in RFC 3339
+// is a time, too, as in an audit event's stageTimestamp.
 func (v Value) Milliseconds() (int64, bool) {
 	f, ok := v.Number()
+	if !ok && v.kind == Text && len(v.text) >= len("2006-01-02T15:04:05Z") && v.text[4] == '-' && v.text[10] == 'T' {
+		t, err := time.Parse(time.RFC3339Nano, v.text)
+		return t.UnixMilli(), err == nil
+	}
 	if !ok || f >= 1<<63 || f < -1<<63 {
 		return 0, false
 	}

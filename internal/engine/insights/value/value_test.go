@@ -168,6 +168,16 @@ func TestTimes(t *testing.T) {
 	if ms, ok := v.Milliseconds(); !ok || ms != 1795356300000 {
 		t.Errorf("is %d, %v", ms, ok)
 	}
+	for text, want := range map[string]int64{"2026-11-22T14:05:00.123456Z": 1795356300123, "2026-11-22T15:05:00+01:00": 1795356300000, "1795356300000": 1795356300000} {
+		if ms, ok := OfText(text).Milliseconds(); !ok || ms != want {
+			t.Errorf("%s is %d, %v; want %d", text, ms, ok, want)
+		}
+	}
+	for _, text := range []string{"2026-11-22 14:05:00", "2026-11-22", "2026-13-22T14:05:00Z", "x", ""} {
+		if ms, ok := OfText(text).Milliseconds(); ok {
+			t.Errorf("%q is the time %d", text, ms)
+		}
+	}
 	if _, ok := OfNumber(1e300).Milliseconds(); ok {
 		t.Error("1e300 is no time")
 	}

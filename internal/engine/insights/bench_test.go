@@ -1,0 +1,110 @@
+package insights_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/bench/auditevents"
+	"github.com/eksact/eksact/internal/engine/columns"
+	"github.com/eksact/eksact/internal/engine/insights"
+	"github.com/eksact/eksact/internal/engine/scan"
+	"github.com/eksact/eksact/internal/engine/scan/memory"
+)
+
+// benchEvents is how many events the figures are of
+// (EKSACT_BENCH_EVENTS=1000000 go test -run - -bench . ./internal/engine/insights).
+var benchEvents = func() int {
+	if n, err := strconv.Atoi(os.Getenv("EKSACT_BENCH_EVENTS")); err == nil {
+		return n
+	}
+	return 100_000
+}()
+
+// seven are the queries that stores are compared by (bench/logs).
+var seven = []struct{ name, query string }{
+	{"1-admin", `fields @message | filter user.username = "kubernetes-admin"`},
+	{"2-user1", `fields @message | filter user.username = "user1"`},
+	{"3-user-verb", `stats count(*) as n by user.username, verb`},
+	{"4-text", `filter @message like /secrets/ | stats count(*) as n`},
+	{"5-latency", `fields toMillis(stageTimestamp) - toMillis(requestReceivedTimestamp) as took | stats pct(took, 50), pct(took, 99), count(*) as n by bin(5m)`},
+	{"6-refused", `filter objectRef.resource = "secrets" and verb in ["get", "list"] and responseStatus.code >= 400 | stats count(*) as n by user.username`},
+	{"7-parse", `parse @message '"userAgent":"*"' as agent | stats count(*) as n by agent`},
+}
+
+// each calls f for all generated events.
+func each(f func(time int64, message []byte)) {
+	g := auditevents.New(1, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), 86*time.Millisecond)
+	for range benchEvents {
+		e := g.Next()
+		f(e.Time, e.Message)
+	}
+}
+
+var inMemory = sync.OnceValue(func() scan.Source {
+	var events []memory.Event
+	each(func(at int64, m []byte) {
+		events = append(events, memory.Event{Time: at, Ingested: at + 400, Stream: "s", Message: string(m)})
+	})
+	return memory.New("111122223333:g", events)
+})
+
+var inColumns = sync.OnceValue(func() scan.Source {
+	var out bytes.Buffer
+	w := columns.NewWriter(&out, 0)
+	each(func(at int64, m []byte) {
+		e := columns.Event{Time: at, Ingested: at + 400, Stream: "s", Message: bytes.Clone(m)}
+		if err := w.Append(&e); err != nil {
+			panic(err)
+		}
+	})
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	s, err := columns.Open(bytes.NewReader(out.Bytes()), int64(out.Len()), columns.NewCache(256<<20))
+	if err != nil {
+		panic(err)
+	}
+	return columns.Source{{ID: "g", Name: "111122223333:g", Segments: []*columns.Segment{s}}}
+})
+
+func BenchmarkQueries(b *testing.B) {
+	stores := []struct {
+		name string
+		open func() scan.Source
+	}{{"memory", inMemory}, {"columns", inColumns}}
+	for _, store := range stores {
+		for _, q := range seven {
+			b.Run(store.name+"/"+q.name, func(b *testing.B) {
+				if store.name == "memory" && benchEvents > 200_000 {
+					b.Skip("the store in memory is no match for so many events")
+				}
+				source := store.open()
+				query, err := insights.Parse(q.query)
+				if err != nil {
+					b.Fatal(err)
+				}
+				env := insights.Env{
+					Open:  func(context.Context, insights.Selection) (scan.Source, error) { return source, nil },
+					Start: 0, End: 1 << 45, Workers: runtime.GOMAXPROCS(0),
+				}
+				rows := 0
+				for b.Loop() {
+					r, err := query.Run(context.Background(), env)
+					if err != nil {
+						b.Fatal(err)
+					}
+					rows = len(r.Rows)
+				}
+				b.ReportMetric(float64(rows), "rows")
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/op")
+			})
+		}
+	}
+}
