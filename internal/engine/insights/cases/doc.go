@@ -19,5 +19,6 @@
 //	  query: fields abs(
 //	  error: unexpected symbol found       # what its text begins with; any: whatever
 //
-// A row lists the fields that it has, and no others but @ptr.
+// A row lists the fields that it has, and no others but @ptr. A case may say in known why
+// the engine fails it.
 package cases
