@@ -122,3 +122,23 @@ func (c *Case) table(_ context.Context, name string) (*insights.Table, error) {
 	}
 	return &insights.Table{Columns: rows[0], Rows: rows[1:]}, nil
 }
+
+// Of an event with more leaves than may be fields the rest is there for jsonParse and
+// parse alone.
+func TestOnlyTheFirstFieldsAreDiscovered(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"spec":{`)
+	for i := range scan.MaxFields + 10 {
+		fmt.Fprintf(&b, `"f%d":%d,`, i, i)
+	}
+	b.WriteString(`"last":"x"}}`)
+	c := Case{
+		Query: fmt.Sprintf("fields spec.f%d as a, spec.f%d as b, jsonParse(@message).spec.last as c | parse @message '\"last\":\"*\"' as d | display a, b, c, d", scan.MaxFields-1, scan.MaxFields),
+		Rows:  []map[string]string{{"a": fmt.Sprint(scan.MaxFields - 1), "c": "x", "d": "x"}},
+	}
+	c.Events = []Event{{At: Start, Message: b.String(), Group: Group}}
+	rows, err := run(&c, 0)
+	if problem := c.Check(rows, err); problem != "" {
+		t.Error(problem)
+	}
+}
