@@ -28,6 +28,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/sns"
 	"github.com/eksact/eksact/internal/aws/ssm"
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/daemon/control"
@@ -77,6 +78,7 @@ type Daemon struct {
 	route53 *route53.Service
 	stacks  *cloudformation.Service
 	ssm     *ssm.Service
+	sns     *sns.Service
 	front   *front.Front
 
 	mu       sync.Mutex
@@ -224,6 +226,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { note(d.balancers.Run(ctx), ctx, "load balancers") })
 	d.running.Go(func() { d.eks.Run(ctx) })
 	d.running.Go(func() { note(d.stacks.Run(ctx), ctx, "stacks") })
+	d.running.Go(func() { d.sns.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

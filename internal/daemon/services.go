@@ -82,6 +82,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.ssm = ssm.New(ssm.Deps{Store: d.store, Place: place, Now: time.Now, Images: d.nodeImages, Exists: d.isImage})
+	d.sns = d.newTopics(place)
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Now: time.Now, Log: slog.Default(),
 	})
@@ -101,7 +102,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
-		d.route53.Service(), d.stacks.Service(), d.ssm.Service(),
+		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(),
 		history.Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {

@@ -24,6 +24,8 @@ type Service struct {
 	// Policy is the policy that one of the service's resources has, by its ARN; nil of
 	// what has none. Nil: none has.
 	Policy func(arn string) *policy.Program
+	// Denied is the error code of what policies refuse, where it is not its protocol's.
+	Denied string
 }
 
 // Keys answers for the condition keys that a call has beside those of its

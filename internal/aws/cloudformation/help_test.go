@@ -23,6 +23,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/sns"
 	"github.com/eksact/eksact/internal/aws/ssm"
 )
 
@@ -82,7 +83,8 @@ func open(t testing.TB) *account {
 	a.stacks = service.New(deps)
 	t.Cleanup(func() { a.stacks.Close() })
 	a.Door = at.Open(t, buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
-		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(), a.stacks.Service())
+		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
+		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler.(service.Door)}
 	a.stacks.UseDoor(a.door)
 	a.client, a.iam = cloudformation.NewFromConfig(a.Admin), awsiam.NewFromConfig(a.Admin)

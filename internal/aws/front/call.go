@@ -293,7 +293,11 @@ func (p *passage) ask(ctx context.Context, action string, resources []string) er
 	if errors.As(err, &said) {
 		return err // an error with a code of its own: a failure, not a refusal
 	}
-	return p.f.refusal(p.wire.Family(), err)
+	e := p.f.refusal(p.wire.Family(), err)
+	if p.op.denied != "" {
+		e.Code = p.op.denied
+	}
+	return e
 }
 
 // authorizationHeader tells the id under which a refusal is explained. AWS tells

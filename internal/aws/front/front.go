@@ -93,6 +93,7 @@ type operation struct {
 	action string // "iam:CreateRole"
 	tags   tagFields
 	own    func(arn string) *policy.Program // a resource's own policy; nil: none has
+	denied string                           // error code of refusals; "": that of the protocol
 	events string                           // prefix of IAM actions, which names the event's source
 }
 
@@ -127,7 +128,7 @@ func New(c Config) (*Front, error) {
 			if op.Input == nil || op.Handle == nil {
 				return nil, fmt.Errorf("front: %s.%s has no handler", s.ID, name)
 			}
-			ready.ops[name] = &operation{Operation: op, action: actionOf(s, name), tags: findTags(reflect.TypeOf(op.Input())), own: s.Policy, events: s.Action}
+			ready.ops[name] = &operation{Operation: op, action: actionOf(s, name), tags: findTags(reflect.TypeOf(op.Input())), own: s.Policy, denied: s.Denied, events: s.Action}
 		}
 		if s.Resource != nil {
 			f.owners[s.Action] = s

@@ -70,6 +70,7 @@ func serviceOf(arn string) string {
 // are not named as their action. Source: the service authorization reference, and
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 var actionNames = map[string]string{
+	"sns:PublishBatch":                      "sns:Publish",
 	"s3:ListBuckets":                        "s3:ListAllMyBuckets",
 	"s3:HeadBucket":                         "s3:ListBucket",
 	"s3:ListObjects":                        "s3:ListBucket",

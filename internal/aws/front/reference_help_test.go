@@ -18,6 +18,8 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -36,6 +38,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
+	"github.com/eksact/eksact/internal/aws/sns"
 	"github.com/eksact/eksact/internal/aws/ssm"
 )
 
@@ -58,10 +61,12 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeStack(t, stacks)
 	parameters := ssm.New(ssm.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now})
 	makeParameter(t, parameters)
+	topics := sns.New(sns.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Now: time.Now})
+	makeTopic(t, topics)
 	return a.Front(t, stacks.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(), iamtoolbox.New(a.IAM).Service(),
-		parameters.Service()), a.IAM
+		parameters.Service(), topics.Service()), a.IAM
 }
 
 // makeStack makes a stack called thing.
@@ -84,6 +89,14 @@ func makeParameter(t testing.TB, s *ssm.Service) {
 		Name: aws.String(thing), Value: aws.String("v"), Type: ssmtypes.ParameterTypeString, Tags: []ssmtypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}},
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeTopic makes a topic called thing.
+func makeTopic(t testing.TB, s *sns.Service) {
+	t.Helper()
+	if _, err := s.CreateTopic(t.Context(), &awssns.CreateTopicInput{Name: aws.String(thing), Tags: []snstypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}}}); err != nil {
 		t.Fatal(err)
 	}
 }

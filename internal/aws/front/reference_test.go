@@ -70,6 +70,7 @@ var absent = map[string]string{
 const (
 	noOption      = "instances have no such option"
 	noAssociation = "ids of associations are drawn, so that there is none of this one: the service's own test"
+	noLogging     = "there is no delivery status logging, which has roles"
 	noParameters  = "images named by a parameter are not resolved"
 )
 
@@ -91,6 +92,7 @@ func TestReference(t *testing.T) {
 		ctx := api.WithCaller(t.Context(), &api.Caller{Type: api.User, AccountID: "111122223333", PrincipalARN: "arn:aws:iam::111122223333:user/u", Name: "u"})
 		in := operations[name](ctx, nil).Op.Input()
 		fill(reflect.ValueOf(in).Elem(), "", 0)
+		nameResource(in, name)
 		asked := operations[name](ctx, in)
 		specifyTags(in, resourcesOf(ctx, asked, in))
 		table, action := actions.Look(asked.Action)
@@ -155,6 +157,8 @@ var inside = map[string]string{
 	"ec2:RunInstances iam:PassRole":                            "of the profile's role, if it is there",
 	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":        noParameters,
 	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters":     noParameters,
+	"sns:CreateTopic iam:PassRole":                             noLogging,
+	"sns:SetTopicAttributes iam:PassRole":                      noLogging,
 	"ec2:CreateFlowLogs iam:PassRole":                          "with the service that the role is passed to",
 	"ec2:CreateFlowLogs ecs:ListClusters":                      "there is no ECS",
 	"ec2:CreateFlowLogs ecs:ListContainerInstances":            "there is no ECS",
@@ -207,7 +211,7 @@ func checkResources(t *testing.T, table *actions.Table, action *actions.Action, 
 			t.Errorf("%s is asked with %s, which is none of its resource types", asked.Action, arn)
 			continue
 		}
-		if strings.HasSuffix(arn, "/"+thing) {
+		if strings.HasSuffix(arn, "/"+thing) || table.Prefix == "sns" {
 			types = append(types, i)
 		}
 	}
@@ -256,6 +260,16 @@ func has(asked front.Asked, resources []string, key string) bool {
 		key = strings.ReplaceAll(key, r[0], r[1])
 	}
 	return slices.ContainsFunc(resources, func(arn string) bool { return asked.Keys.Values(arn, key).Len() > 0 })
+}
+
+// nameResource makes the ARN whose tags a call is about one of its service.
+func nameResource(in any, operation string) {
+	of := map[string]string{"sns": "arn:aws:sns:us-west-2:" + number + ":" + thing, "ecr": "arn:aws:ecr:us-west-2:" + number + ":repository/" + thing}
+	service, _, _ := strings.Cut(operation, ":")
+	if f := reflect.ValueOf(in).Elem().FieldByName("ResourceArn"); f.IsValid() && of[service] != "" {
+		arn := of[service]
+		f.Set(reflect.ValueOf(&arn))
+	}
 }
 
 // specifyTags makes EC2's tags at creation be for what is made.
@@ -341,6 +355,10 @@ func text(t reflect.Type, field string) string {
 		return "arn:aws:iam::" + number + ":mfa/" + thing
 	case field == "OpenIDConnectProviderArn":
 		return "arn:aws:iam::" + number + ":oidc-provider/" + thing
+	case field == "TopicArn":
+		return "arn:aws:sns:us-west-2:" + number + ":" + thing
+	case field == "SubscriptionArn":
+		return "arn:aws:sns:us-west-2:" + number + ":" + thing + ":" + thing
 	case field == "ResourceArn":
 		return "arn:aws:eks:us-west-2:" + number + ":cluster/" + thing
 	case field == "LoadBalancerArn", field == "ResourceArns":

@@ -92,11 +92,19 @@ func limitedSession(who *api.Caller, action string) error {
 func (i *IAM) denied(k *conditions, d policy.Decision) *Denied {
 	i.refuse(k, d)
 	r := &k.request
-	sentence := d.Sentence(k.who.ARN, r.Action, spoken(r.Action, r.Resource))
+	sentence := d.Sentence(k.who.ARN, spokenAction(r.Action), spoken(r.Action, r.Resource))
 	if r.Action == "s3:ListAllMyBuckets" {
 		sentence = strings.Replace(sentence, ` on resource: "*"`, "", 1) // S3 names none where there is none
 	}
 	return &Denied{Sentence: sentence, Decision: d, Message: k.failureMessage(d)}
+}
+
+// spokenAction is how refusals say an action: SNS writes its own name in capitals.
+func spokenAction(action string) string {
+	if name, ok := strings.CutPrefix(action, "sns:"); ok {
+		return "SNS:" + name
+	}
+	return action
 }
 
 // spoken is how refusals say a resource: IAM's own reading calls name an entity

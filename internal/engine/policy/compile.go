@@ -20,7 +20,7 @@ type statement struct {
 	all          bool      // all actions, known or not
 	resources    []template
 	notResource  bool
-	itself       bool // a trust policy's: the resource is the role that has it
+	itself       bool // of a policy that names no resource: it is about what has it
 	principals   []principal
 	notPrincipal bool
 	identity     bool // an identity policy's: the principal is whoever has it
@@ -38,9 +38,9 @@ func Compile(doc *Document) *Policy {
 			known:        compileActions(s.Actions, s.NotAction),
 			notAction:    s.NotAction,
 			notResource:  s.NotResource,
-			itself:       doc.Kind == Trust,
+			itself:       doc.Kind == Trust || doc.Kind == Attached,
 			notPrincipal: s.NotPrincipal,
-			identity:     doc.Kind != Trust && doc.Kind != Resource,
+			identity:     doc.Kind != Trust && doc.Kind != Resource && doc.Kind != Attached,
 			actions:      make([]glob, 0, len(s.Actions)),
 		}
 		for _, a := range s.Actions {

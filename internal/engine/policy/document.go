@@ -12,6 +12,7 @@ const (
 	Session              // passed to AssumeRole
 	Trust                // a role's AssumeRolePolicyDocument
 	Resource             // any other resource-based policy
+	Attached             // one that names no resource, for it is about what has it: ECR's
 )
 
 // Effect of a statement.

@@ -20,7 +20,7 @@ func ParseStored(kind Kind, text string) (*Document, error) {
 
 func parse(kind Kind, text string, accepted bool) (*Document, error) {
 	p := &parser{doc: &Document{Kind: kind, Text: text, Version: Version2008}, accepted: accepted}
-	if kind == Trust || kind == Resource {
+	if kind == Trust || kind == Resource || kind == Attached {
 		return p.resourcePolicy()
 	}
 	return p.identityPolicy()

@@ -94,7 +94,12 @@ func (p *parser) resourceStatement(s *Statement, raw *rawStatement) *Error {
 			return p.fail(a.Start, text, "")
 		}
 	}
-	if len(s.Resources) == 0 {
+	for _, e := range []string{"Resource", "NotResource"} {
+		if at, ok := raw.has[e]; ok && p.doc.Kind == Attached {
+			return p.fail(at.Start, "Has prohibited field "+e, "")
+		}
+	}
+	if len(s.Resources) == 0 && p.doc.Kind == Resource {
 		return p.fail(s.Start, "Missing required field Resource", "")
 	}
 	return nil

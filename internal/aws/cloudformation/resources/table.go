@@ -50,6 +50,16 @@ var handlers = map[string]*Handler{
 		create:   createParameter, update: updateParameter, remove: deleteParameter,
 	},
 
+	"AWS::SNS::Topic": {
+		supports: []string{"DisplayName", "FifoTopic", "SignatureVersion", "Subscription", "TopicName", "TracingConfig"},
+		create:   createTopic, update: updateTopic, remove: deleteTopic,
+	},
+	"AWS::SNS::TopicPolicy": {create: putTopicPolicy, update: putTopicPolicy, remove: deleteTopicPolicy},
+	"AWS::SNS::Subscription": {
+		supports: []string{"DeliveryPolicy", "Endpoint", "FilterPolicy", "FilterPolicyScope", "Protocol", "RawMessageDelivery", "Region", "TopicArn"},
+		create:   createSubscription, update: updateSubscription, remove: deleteSubscription,
+	},
+
 	"AWS::Logs::LogGroup": {
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
 		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,

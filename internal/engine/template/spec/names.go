@@ -42,6 +42,7 @@ var namings = map[string]naming{
 	"AWS::Logs::MetricFilter":            {property: "FilterName", limit: 512},
 	"AWS::S3::Bucket":                    {property: "BucketName", limit: 63, lower: true},
 	"AWS::SNS::Topic":                    {property: "TopicName", limit: 256},
+	"AWS::SNS::TopicPolicy":              {limit: 128},
 	"AWS::SQS::Queue":                    {property: "QueueName", limit: 80},
 	"AWS::SQS::QueuePolicy":              {limit: 128},
 	"AWS::SSM::Parameter":                {property: "Name", limit: 1011, logical: true, prefix: "CFN-"},

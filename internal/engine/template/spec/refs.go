@@ -46,6 +46,8 @@ var refs = map[string]string{
 	"AWS::Logs::MetricFilter":               "FilterName",
 	"AWS::S3::Bucket":                       "BucketName",
 	"AWS::S3::BucketPolicy":                 "Bucket",
+	"AWS::SNS::Subscription":                "Arn",
+	"AWS::SNS::TopicPolicy":                 "",
 	"AWS::SNS::Topic":                       "TopicArn",
 	"AWS::SQS::Queue":                       "QueueUrl",
 	"AWS::SQS::QueuePolicy":                 "",

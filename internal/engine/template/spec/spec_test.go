@@ -46,6 +46,7 @@ func TestKnownRules(t *testing.T) {
 		"AWS::S3::BucketPolicy":            {"Bucket", "PolicyDocument", ""},
 		"AWS::SSM::Parameter":              {"Name", "Description", "Type Value"},
 		"AWS::SNS::Topic":                  {"TopicName FifoTopic", "DisplayName", "TopicName"},
+		"AWS::SNS::Subscription":           {"TopicArn Protocol Endpoint", "FilterPolicy", "Arn"},
 		"AWS::Logs::LogGroup":              {"LogGroupName", "RetentionInDays", "Arn"},
 		"AWS::ECR::Repository":             {"RepositoryName EncryptionConfiguration", "RepositoryPolicyText", "Arn RepositoryUri"},
 		"AWS::KMS::Key":                    {"", "KeyPolicy", "Arn KeyId"},

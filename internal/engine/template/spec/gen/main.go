@@ -32,7 +32,7 @@ const (
 var kinds = strings.Fields(`
 	AWS::IAM::Role AWS::IAM::InstanceProfile AWS::IAM::Policy AWS::IAM::ManagedPolicy AWS::IAM::OIDCProvider
 	AWS::EKS::Cluster AWS::EKS::Nodegroup AWS::EKS::AccessEntry AWS::EKS::Addon AWS::EKS::PodIdentityAssociation
-	AWS::S3::Bucket AWS::S3::BucketPolicy AWS::SSM::Parameter AWS::SNS::Topic
+	AWS::S3::Bucket AWS::S3::BucketPolicy AWS::SSM::Parameter AWS::SNS::Topic AWS::SNS::TopicPolicy AWS::SNS::Subscription
 	AWS::Logs::LogGroup AWS::Logs::MetricFilter AWS::CloudWatch::Alarm AWS::ECR::Repository AWS::KMS::Key AWS::KMS::Alias
 	AWS::EC2::VPC AWS::EC2::VPCCidrBlock AWS::EC2::Subnet AWS::EC2::SubnetCidrBlock AWS::EC2::RouteTable AWS::EC2::Route
 	AWS::EC2::SubnetRouteTableAssociation AWS::EC2::InternetGateway AWS::EC2::EgressOnlyInternetGateway
