@@ -16,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
@@ -79,6 +80,7 @@ type Daemon struct {
 	stacks  *cloudformation.Service
 	ssm     *ssm.Service
 	sns     *sns.Service
+	scaling *autoscaling.Service
 	front   *front.Front
 
 	mu       sync.Mutex
@@ -227,6 +229,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { d.eks.Run(ctx) })
 	d.running.Go(func() { note(d.stacks.Run(ctx), ctx, "stacks") })
 	d.running.Go(func() { d.sns.Run(ctx) })
+	d.running.Go(func() { d.scaling.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/ec2"
@@ -93,6 +94,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.stacks = cloudformation.New(cloudformation.Deps{
 		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
 	})
+	d.scaling = autoscaling.New(autoscaling.Deps{Store: d.store, Place: place, Machines: machines{d}, Sessions: d.sts, Roles: d.iam, Now: time.Now, Log: slog.Default()})
 	codec, err := wire.New()
 	if err != nil {
 		return err
@@ -102,7 +104,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
-		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(),
+		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(), d.scaling.Service(),
 		history.Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {
@@ -113,6 +115,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Services: services, Ways: d.ways.of, Log: slog.Default(),
 	})
 	d.stacks.UseDoor(d.front)
+	d.scaling.UseDoor(d.front)
 	return err
 }
 

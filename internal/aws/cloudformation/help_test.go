@@ -85,7 +85,7 @@ func open(t testing.TB) *account {
 	a.Door = at.Open(t, buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
 		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), a.stacks.Service())
-	a.door = &gated{Door: a.Door.Handler.(service.Door)}
+	a.door = &gated{Door: a.Door.Handler}
 	a.stacks.UseDoor(a.door)
 	a.client, a.iam = cloudformation.NewFromConfig(a.Admin), awsiam.NewFromConfig(a.Admin)
 	a.s3 = awss3.NewFromConfig(a.Admin, func(o *awss3.Options) { o.UsePathStyle = true })

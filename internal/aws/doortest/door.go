@@ -13,12 +13,13 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/client"
+	"github.com/eksact/eksact/internal/aws/front"
 )
 
 // Door is an account behind its front door, on loopback.
 type Door struct {
 	*Account
-	Handler http.Handler
+	Handler *front.Front
 	URL     string
 	Client  *http.Client
 	Admin   aws.Config

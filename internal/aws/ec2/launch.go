@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/nodeconfig"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -22,6 +23,12 @@ type Profiles interface {
 	// without one.
 	InstanceProfile(nameOrARN string) (arn, id, roleARN string, ok bool)
 }
+
+// The one service that may give an instance one of AWS's own tags, and which.
+const (
+	autoScaling = "autoscaling.amazonaws.com"
+	groupTag    = "aws:autoscaling:groupName"
+)
 
 // UseProfiles gives launches IAM's instance profiles, before the first call.
 func (s *Service) UseProfiles(p Profiles) { s.profiles = p }
@@ -34,7 +41,7 @@ func (s *Service) RunInstances(ctx context.Context, in *ec2.RunInstancesInput) (
 	if err != nil {
 		return nil, err
 	}
-	draft, err := s.draft(in, l)
+	draft, err := s.draft(in, l, api.CallerFrom(ctx).Service)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +61,9 @@ func (s *Service) RunInstances(ctx context.Context, in *ec2.RunInstancesInput) (
 	return out, nil
 }
 
-// draft is what the instances of a launch have in common.
-func (s *Service) draft(in *ec2.RunInstancesInput, l *launch) (Instance, error) {
+// draft is what the instances of a launch have in common. by is the service that calls,
+// if one does.
+func (s *Service) draft(in *ec2.RunInstancesInput, l *launch, by string) (Instance, error) {
 	if l.least < 1 || l.most < l.least {
 		return Instance{}, invalid("Value (%d) for parameter maxCount is invalid. It must be at least minCount, which must be at least 1.", l.most)
 	}
@@ -63,7 +71,11 @@ func (s *Service) draft(in *ec2.RunInstancesInput, l *launch) (Instance, error) 
 		return Instance{}, unsupported("%s", name)
 	}
 	for _, spec := range l.TagSpecifications {
-		if err := checkTags(l.tagsOf(spec.ResourceType)); err != nil {
+		given := l.tagsOf(spec.ResourceType)
+		if by == autoScaling {
+			delete(given, groupTag)
+		}
+		if err := checkTags(given); err != nil {
 			return Instance{}, err
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/doortest"
@@ -59,11 +60,16 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	stacks := cloudformation.New(cloudformation.Deps{Store: a.Store, Place: doortest.Place, Roles: a.IAM, Sessions: a.STS})
 	t.Cleanup(stacks.Close)
 	makeStack(t, stacks)
+	fleet := autoscaling.New(autoscaling.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now})
+	group := autoscaling.Group{Name: thing, ID: thing, Tags: []autoscaling.Tag{{Key: "Team", Value: "a"}}, Members: []autoscaling.Member{{ID: thing}}}
+	if err := fleet.PutGroup(t.Context(), group); err != nil {
+		t.Fatal(err)
+	}
 	parameters := ssm.New(ssm.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now})
 	makeParameter(t, parameters)
 	topics := sns.New(sns.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Now: time.Now})
 	makeTopic(t, topics)
-	return a.Front(t, stacks.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
+	return a.Front(t, stacks.Service(), fleet.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(), iamtoolbox.New(a.IAM).Service(),
 		parameters.Service(), topics.Service()), a.IAM

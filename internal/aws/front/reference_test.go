@@ -42,6 +42,10 @@ var absent = map[string]string{
 	"iam:RegisterSecurityKey":                                                            "MFA devices are virtual: there are no security keys",
 	"ec2:IpamPrefixListResolverTargetId":                                                 "there is no IPAM",
 	"ec2:ManagedResourceOperator":                                                        "no service operates resources of the account",
+	"autoscaling:ImageId":                                                                "of overrides, which have types alone here",
+	"autoscaling:InstanceTypes":                                                          noOverrides,
+	"autoscaling:OperatorPrincipal":                                                      "no service operates groups of the account",
+	"autoscaling:TargetCapacityTypes":                                                    "there is no spot capacity",
 	"eks:DeletePodIdentityAssociation aws:ResourceTag/${TagKey}":                         noAssociation,
 	"eks:DescribePodIdentityAssociation aws:ResourceTag/${TagKey}":                       noAssociation,
 	"eks:UpdatePodIdentityAssociation aws:ResourceTag/${TagKey}":                         noAssociation,
@@ -68,6 +72,7 @@ var absent = map[string]string{
 }
 
 const (
+	noOverrides   = "of overrides, deeper in the request than this test fills: the service's own test"
 	noOption      = "instances have no such option"
 	noAssociation = "ids of associations are drawn, so that there is none of this one: the service's own test"
 	noLogging     = "there is no delivery status logging, which has roles"
@@ -146,25 +151,28 @@ func TestReference(t *testing.T) {
 // inside are dependent actions that a service asks for by itself, because only it
 // knows when they are needed.
 var inside = map[string]string{
-	"cloudformation:DescribeStacks cloudformation:ListStacks":  "of a call that names no stack",
-	"ec2:CreateVpcEndpoint ec2:DescribeSecurityGroups":         "of the console, which shows them",
-	"ec2:CreateVpcEndpoint ec2:DescribeSubnets":                "of the console, which shows them",
-	"ec2:CreateVpcEndpoint ec2:DescribeVpcs":                   "of the console, which shows them",
-	"ec2:CreateVpcEndpoint route53:AssociateVPCWithHostedZone": "of interface endpoints with private DNS alone",
-	"iam:AddRoleToInstanceProfile iam:PassRole":                "of the role, if it is there",
-	"ec2:CreateLaunchTemplate ssm:GetParameters":               noParameters,
-	"ec2:RunInstances ssm:GetParameters":                       noParameters,
-	"ec2:RunInstances iam:PassRole":                            "of the profile's role, if it is there",
-	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":        noParameters,
-	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters":     noParameters,
-	"sns:CreateTopic iam:PassRole":                             noLogging,
-	"sns:SetTopicAttributes iam:PassRole":                      noLogging,
-	"ec2:CreateFlowLogs iam:PassRole":                          "with the service that the role is passed to",
-	"ec2:CreateFlowLogs ecs:ListClusters":                      "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListContainerInstances":            "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListServices":                      "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListTaskDefinitions":               "there is no ECS",
-	"ec2:CreateFlowLogs ecs:ListTasks":                         "there is no ECS",
+	"cloudformation:DescribeStacks cloudformation:ListStacks":        "of a call that names no stack",
+	"ec2:CreateVpcEndpoint ec2:DescribeSecurityGroups":               "of the console, which shows them",
+	"ec2:CreateVpcEndpoint ec2:DescribeSubnets":                      "of the console, which shows them",
+	"ec2:CreateVpcEndpoint ec2:DescribeVpcs":                         "of the console, which shows them",
+	"ec2:CreateVpcEndpoint route53:AssociateVPCWithHostedZone":       "of interface endpoints with private DNS alone",
+	"iam:AddRoleToInstanceProfile iam:PassRole":                      "of the role, if it is there",
+	"ec2:CreateLaunchTemplate ssm:GetParameters":                     noParameters,
+	"ec2:RunInstances ssm:GetParameters":                             noParameters,
+	"ec2:RunInstances iam:PassRole":                                  "of the profile's role, if it is there",
+	"ec2:CreateLaunchTemplateVersion ssm:GetParameters":              noParameters,
+	"ec2:DescribeLaunchTemplateVersions ssm:GetParameters":           noParameters,
+	"sns:CreateTopic iam:PassRole":                                   noLogging,
+	"sns:SetTopicAttributes iam:PassRole":                            noLogging,
+	"ec2:CreateFlowLogs iam:PassRole":                                "with the service that the role is passed to",
+	"ec2:CreateFlowLogs ecs:ListClusters":                            "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListContainerInstances":                  "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListServices":                            "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTaskDefinitions":                     "there is no ECS",
+	"ec2:CreateFlowLogs ecs:ListTasks":                               "there is no ECS",
+	"autoscaling:CreateAutoScalingGroup iam:CreateServiceLinkedRole": "when the role is not there",
+	"autoscaling:CreateAutoScalingGroup iam:PassRole":                "of a role that the request names",
+	"autoscaling:UpdateAutoScalingGroup iam:PassRole":                "of a role that the request names",
 }
 
 // checkDependent: the actions that the reference says a call needs too are asked.

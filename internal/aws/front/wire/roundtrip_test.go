@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -56,7 +57,8 @@ func sdkClients(do httpDo) map[string]any {
 		"s3": s3.NewFromConfig(cfg), "route53": route53.NewFromConfig(cfg),
 		"cloudformation": cloudformation.NewFromConfig(cfg),
 		"ssm":            ssm.NewFromConfig(cfg), "sns": sns.NewFromConfig(cfg), "ecr": ecr.NewFromConfig(cfg),
-		"cloudwatch": cloudwatch.NewFromConfig(cfg),
+		"cloudwatch":  cloudwatch.NewFromConfig(cfg),
+		"autoscaling": autoscaling.NewFromConfig(cfg),
 	}
 }
 

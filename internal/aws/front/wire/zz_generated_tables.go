@@ -55,6 +55,9 @@ var ecrTable string
 //go:embed tables/cloudwatch.txt
 var cloudwatchTable string
 
+//go:embed tables/autoscaling.txt
+var autoscalingTable string
+
 // tableTexts lists the embedded tables.
 func tableTexts() []string {
 	return []string{
@@ -75,5 +78,6 @@ func tableTexts() []string {
 		snsTable,
 		ecrTable,
 		cloudwatchTable,
+		autoscalingTable,
 	}
 }

@@ -33,6 +33,7 @@ var services = []service{
 	{"sns", "sns"},
 	{"ecr", "ecr"},
 	{"cloudwatch", "cloudwatch"},
+	{"autoscaling", "autoscaling"},
 }
 
 func main() {
