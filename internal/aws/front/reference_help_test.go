@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscloudformation "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -27,6 +29,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
@@ -67,12 +70,28 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	}
 	parameters := ssm.New(ssm.Deps{Store: a.Store, Place: doortest.Place, Now: time.Now})
 	makeParameter(t, parameters)
+	alarms, err := cloudwatch.New(cloudwatch.Deps{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeAlarm(t, alarms)
 	topics := sns.New(sns.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Now: time.Now})
 	makeTopic(t, topics)
-	return a.Front(t, stacks.Service(), fleet.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
+	return a.Front(t, stacks.Service(), alarms.Service(), fleet.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
 		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(), iamtoolbox.New(a.IAM).Service(),
 		parameters.Service(), topics.Service()), a.IAM
+}
+
+// makeAlarm makes an alarm called thing.
+func makeAlarm(t testing.TB, s *cloudwatch.Service) {
+	t.Helper()
+	_, err := s.PutCompositeAlarm(t.Context(), &awscloudwatch.PutCompositeAlarmInput{
+		AlarmName: aws.String(thing), AlarmRule: aws.String("TRUE"), Tags: []cloudwatchtypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // makeStack makes a stack called thing.
