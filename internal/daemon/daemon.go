@@ -19,6 +19,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/eksauth"
@@ -66,22 +67,23 @@ type Daemon struct {
 	authority *authority
 	ground    *ground
 
-	iam     *iam.IAM
-	sts     *sts.STS
-	idp     *idp.Issuers
-	eks     *eks.Service
-	eksauth *eksauth.Service
-	ec2     *ec2.Service
-	elb     *elb.Service
-	s3      *s3.S3
-	logs    *logs.Service
-	trail   *cloudtrail.Trail
-	route53 *route53.Service
-	stacks  *cloudformation.Service
-	ssm     *ssm.Service
-	sns     *sns.Service
-	scaling *autoscaling.Service
-	front   *front.Front
+	iam        *iam.IAM
+	sts        *sts.STS
+	idp        *idp.Issuers
+	eks        *eks.Service
+	eksauth    *eksauth.Service
+	ec2        *ec2.Service
+	elb        *elb.Service
+	s3         *s3.S3
+	logs       *logs.Service
+	trail      *cloudtrail.Trail
+	route53    *route53.Service
+	stacks     *cloudformation.Service
+	ssm        *ssm.Service
+	sns        *sns.Service
+	scaling    *autoscaling.Service
+	front      *front.Front
+	cloudwatch *cloudwatch.Service
 
 	mu       sync.Mutex
 	clusters map[string]*cluster      // that were started, by name
@@ -230,6 +232,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { note(d.stacks.Run(ctx), ctx, "stacks") })
 	d.running.Go(func() { d.sns.Run(ctx) })
 	d.running.Go(func() { d.scaling.Run(ctx) })
+	d.running.Go(func() { d.cloudwatch.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }
@@ -294,5 +297,8 @@ func (d *Daemon) close() {
 	}
 	if d.trail != nil {
 		_ = d.trail.Close()
+	}
+	if d.cloudwatch != nil {
+		_ = d.cloudwatch.Close()
 	}
 }

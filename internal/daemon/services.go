@@ -16,6 +16,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/autoscaling"
 	"github.com/eksact/eksact/internal/aws/cloudformation"
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
+	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/eksauth"
@@ -90,6 +91,11 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
 	}
+	if d.cloudwatch, err = cloudwatch.New(cloudwatch.Deps{
+		Store: d.store, Place: place, Dir: d.config.state("metrics"), Now: time.Now, Log: slog.Default(), Changed: newAlertLog(d.config.state("alerts")).add,
+	}); err != nil {
+		return err
+	}
 	history := cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now)
 	d.stacks = cloudformation.New(cloudformation.Deps{
 		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
@@ -105,6 +111,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
 		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(), d.scaling.Service(),
+		d.cloudwatch.Service(),
 		history.Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {

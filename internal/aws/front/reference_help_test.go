@@ -77,10 +77,22 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeAlarm(t, alarms)
 	topics := sns.New(sns.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Now: time.Now})
 	makeTopic(t, topics)
-	return a.Front(t, stacks.Service(), alarms.Service(), fleet.Service(), clusters.Service(), eksauth.New(eksauth.Deps{Clusters: clusters}).Service(), zones.Service(), network.Service(), balancersOf(t, a).Service(),
-		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(), buckets.Service(),
-		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(), iamtoolbox.New(a.IAM).Service(),
-		parameters.Service(), topics.Service()), a.IAM
+	return a.Front(t,
+		stacks.Service(),
+		alarms.Service(),
+		fleet.Service(),
+		clusters.Service(),
+		eksauth.New(eksauth.Deps{Clusters: clusters}).Service(),
+		zones.Service(),
+		network.Service(),
+		balancersOf(t, a).Service(),
+		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(),
+		buckets.Service(),
+		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
+		iamtoolbox.New(a.IAM).Service(),
+		parameters.Service(),
+		topics.Service(),
+	), a.IAM
 }
 
 // makeAlarm makes an alarm called thing.
