@@ -1,0 +1,119 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Severity is how bad a finding is, from 1.
+type Severity int
+
+// Severities, numbered as OCSF does.
+const (
+	Informational Severity = iota + 1
+	Low
+	Medium
+	High
+	Critical
+)
+
+// String is the severity's name.
+func (s Severity) String() string {
+	if s < Informational || s > Critical {
+		return "Unknown"
+	}
+	return [...]string{"Informational", "Low", "Medium", "High", "Critical"}[s-1]
+}
+
+// A Technique is one of MITRE ATT&CK's.
+// https://attack.mitre.org/matrices/enterprise/containers/
+type Technique struct{ ID, Name, Tactic string }
+
+// A Detection is what to look for.
+type Detection struct {
+	ID        string // "secrets-read"
+	Title     string
+	Severity  Severity
+	Technique Technique
+	Why       string   // it matters
+	Do        string   // what to do about it
+	Sources   []string // where it is described
+
+	// Condition is of an event, in Logs Insights' language; {allowed} and {inside} stand
+	// for Params' conditions on the source.
+	Condition string
+	// Started: the request counts when it begins, for it may last (exec).
+	Started bool
+	// Burst: so many events of one user within five minutes are one finding. 0: each is.
+	Burst int
+	// Pattern is the condition as a filter pattern; "" where patterns can't say it.
+	Pattern string
+}
+
+// Params are what detections must know of an account.
+type Params struct {
+	// Allowed are the networks that people call from. None: any.
+	Allowed []netip.Prefix
+	// Inside are the VPC's networks, which service accounts call from. None: any.
+	Inside []netip.Prefix
+}
+
+// All are the detections, in the order of their ids.
+func All() []Detection { return detections() }
+
+// Find is a detection by its id.
+func Find(id string) (Detection, bool) {
+	for _, d := range detections() {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	return Detection{}, false
+}
+
+// within is a condition on the source of a request: in one of the networks.
+func within(networks []netip.Prefix) string {
+	if len(networks) == 0 {
+		return "ispresent(auditID)"
+	}
+	var parts []string
+	for _, n := range networks {
+		parts = append(parts, fmt.Sprintf("isIpInSubnet(sourceIPs.0, %q)", n.Masked()))
+	}
+	return "(" + strings.Join(parts, " or ") + ")"
+}
+
+// filter is the first stage of the detection's queries.
+func (d *Detection) filter(p Params) string {
+	stage := `stage = "ResponseComplete"`
+	if d.Started {
+		stage = `stage in ["ResponseStarted", "ResponseComplete"]`
+	}
+	condition := strings.NewReplacer("{allowed}", within(p.Allowed), "{inside}", within(p.Inside)).Replace(d.Condition)
+	return "filter " + stage + " and " + condition
+}
+
+// Applies says whether the detection can find anything: one on sources needs networks.
+func (d *Detection) Applies(p Params) bool {
+	return (len(p.Allowed) > 0 || !strings.Contains(d.Condition, "{allowed}")) && (len(p.Inside) > 0 || !strings.Contains(d.Condition, "{inside}"))
+}
+
+// Evidence is a query for the events that a finding is made of.
+func (d *Detection) Evidence(p Params) string {
+	return d.filter(p) + "\n| fields @timestamp, user.username, verb, requestURI, sourceIPs.0, responseStatus.code, auditID, @message\n| sort @timestamp desc"
+}
+
+// keys are what a finding is of: each combination is one.
+var keys = []string{"user.username", "verb", "objectRef.resource", "objectRef.subresource", "objectRef.namespace", "objectRef.name", "sourceIPs.0", "responseStatus.code"}
+
+// mostFindings bounds the findings of one detection, the latest first.
+const mostFindings = 1000
+
+// Query makes a row for each finding, of the columns that Findings reads.
+func (d *Detection) Query(p Params) string {
+	if d.Burst > 0 {
+		return fmt.Sprintf("%s\n| stats count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event by user.username, sourceIPs.0, bin(5m) as slot\n| filter events >= %d\n| sort last desc\n| limit %d", d.filter(p), d.Burst, mostFindings)
+	}
+	return fmt.Sprintf("%s\n| stats count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event by %s\n| sort last desc\n| limit %d", d.filter(p), strings.Join(keys, ", "), mostFindings)
+}

@@ -1,0 +1,103 @@
+package detect
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Finding is what a detection found of one actor and target.
+type Finding struct {
+	ID        string // the same of the same detection, actor and target
+	Detection Detection
+	Count     int // of events
+	First     time.Time
+	Last      time.Time
+	Event     string // audit ID of the last
+
+	Actor  string // user name
+	Source string // address
+	Verb   string
+	Code   string
+	// Target is resource/name, with subresource and namespace: "kube-system: configmaps/aws-auth".
+	Target    string
+	Resource  string
+	Namespace string
+	Name      string
+
+	// Evidence is a query for the events.
+	Evidence string
+}
+
+// Findings are those that rows of the detection's Query say. A row is fields by name.
+func (d *Detection) Findings(p Params, rows []map[string]string) []Finding {
+	var out []Finding
+	for _, row := range rows {
+		f := Finding{
+			Detection: *d, First: instant(row["first"]), Last: instant(row["last"]), Event: row["event"], Actor: row["user.username"], Source: row["sourceIPs.0"], Verb: row["verb"],
+			Code: row["responseStatus.code"], Resource: row["objectRef.resource"], Namespace: row["objectRef.namespace"], Name: row["objectRef.name"],
+		}
+		f.Count, _ = strconv.Atoi(row["events"])
+		f.Target = target(row)
+		parts := []string{d.ID, row["slot"]}
+		for _, k := range keys {
+			parts = append(parts, row[k])
+		}
+		sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+		f.ID = hex.EncodeToString(sum[:16])
+		f.Evidence = d.evidenceOf(p, row)
+		out = append(out, f)
+	}
+	return out
+}
+
+// Sort puts the worst and latest first.
+func Sort(findings []Finding) {
+	slices.SortFunc(findings, func(a, b Finding) int {
+		return cmp.Or(-cmp.Compare(a.Detection.Severity, b.Detection.Severity), -a.Last.Compare(b.Last), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func target(row map[string]string) string {
+	t := row["objectRef.resource"]
+	if name := row["objectRef.name"]; name != "" {
+		t += "/" + name
+	}
+	if sub := row["objectRef.subresource"]; sub != "" {
+		t += "/" + sub
+	}
+	if ns := row["objectRef.namespace"]; ns != "" {
+		t = ns + ": " + t
+	}
+	return t
+}
+
+// evidenceOf is the query for the events of one finding.
+func (d *Detection) evidenceOf(p Params, row map[string]string) string {
+	var more strings.Builder
+	for _, k := range keys {
+		if v := row[k]; v != "" {
+			more.WriteString("\n| filter " + k + " = " + quote(v))
+		}
+	}
+	head, rest, _ := strings.Cut(d.Evidence(p), "\n")
+	return head + more.String() + "\n" + rest
+}
+
+// quote writes a text as Logs Insights reads it.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// instant reads a time as queries give it: as text, or in milliseconds.
+func instant(text string) time.Time {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.UnixMilli(ms).UTC()
+	}
+	t, _ := time.Parse("2006-01-02 15:04:05.000", text)
+	return t
+}

@@ -1,0 +1,108 @@
+package detect
+
+// more are the other half of the table.
+func more() []Detection {
+	return []Detection{
+		{
+			ID: "impersonation", Title: "Somebody acted as somebody else", Severity: Medium, Technique: accounts,
+			Why:       "Impersonation takes all rights of the one who is impersonated, and the event of what is done names them.",
+			Do:        "Ask who it was and why. Bound the verb impersonate to resourceNames.",
+			Sources:   []string{stratus, workshop},
+			Condition: `ispresent(impersonatedUser.username)`,
+			Pattern:   `{ $.impersonatedUser.username = "*" && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "kube-system-pod", Title: "Somebody made a pod or an account in kube-system", Severity: High, Technique: deployed,
+			Why:       "What is in kube-system is trusted, and detections and policies often leave it out.",
+			Do:        "Find out what it is for; delete it unless an add-on's installation made it.",
+			Sources:   []string{falco, guardDuty},
+			Condition: people + ` and objectRef.namespace = "kube-system" and objectRef.resource in ["pods", "serviceaccounts"] and not ispresent(objectRef.subresource) and verb = "create" and ` + done,
+			Pattern:   `{ $.objectRef.namespace = "kube-system" && ($.objectRef.resource = "pods" || $.objectRef.resource = "serviceaccounts") && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "network-policy-deleted", Title: "A network policy was deleted", Severity: Medium, Technique: firewall,
+			Why:       "Pods that no policy selects any more reach, and are reached by, everything.",
+			Do:        "Restore the policy, and look at the flow logs of the time without it.",
+			Sources:   []string{workshop},
+			Condition: `objectRef.resource in ["networkpolicies", "clusternetworkpolicies"] and verb in ["delete", "deletecollection"] and ` + done + ` and user.username != "system:serviceaccount:kube-system:namespace-controller"`,
+			Pattern:   `{ ($.objectRef.resource = "networkpolicies" || $.objectRef.resource = "clusternetworkpolicies") && $.verb = "delete*" && $.user.username != "system:serviceaccount:kube-system:namespace-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "node-proxy", Title: "The kubelet was called through the API server", Severity: High, Technique: discovery,
+			Why:       "nodes/proxy reaches the kubelet's API, which runs commands in all pods of the node and leaves no event of it.",
+			Do:        "Take nodes/proxy out of the user's roles, and look at the node.",
+			Sources:   []string{stratus},
+			Condition: `objectRef.resource = "nodes" and objectRef.subresource = "proxy" and ` + people,
+			Pattern:   `{ $.objectRef.resource = "nodes" && $.objectRef.subresource = "proxy" && $.user.username != "system:*" && $.user.username != "eks:*" && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "port-forward", Title: "A port of a pod was forwarded", Severity: Low, Technique: proxied, Started: true,
+			Why:       "A forwarded port goes around network policies, load balancers and their logs.",
+			Do:        "Ask who it was. In production, give nobody pods/portforward.",
+			Sources:   []string{falco},
+			Condition: `objectRef.subresource = "portforward" and responseStatus.code = 101`,
+			Pattern:   `{ $.objectRef.subresource = "portforward" && $.responseStatus.code = 101 && $.stage = "ResponseStarted" }`,
+		},
+		{
+			ID: "privileged-pod", Title: "A privileged pod was made", Severity: High, Technique: escape,
+			Why:       "A privileged container is root on its node in all but name.",
+			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
+			Sources:   []string{guardDuty, falco, stratus},
+			Condition: pods + ` and @message like /"privileged":true/`,
+		},
+		{
+			ID: "secrets-listed", Title: "The secrets of all namespaces were listed", Severity: High, Technique: containerAPI,
+			Why:       "One request, and all credentials of the cluster are known to whoever made it.",
+			Do:        "Rotate the secrets. Take list of secrets in the whole cluster out of the user's roles.",
+			Sources:   []string{stratus},
+			Condition: `objectRef.resource = "secrets" and verb in ["list", "watch"] and not ispresent(objectRef.namespace) and ` + done + ` and user.username not like /^(system:(apiserver|kube-|node:|serviceaccount:kube-system:)|eks:)/`,
+			Pattern:   `{ $.objectRef.resource = "secrets" && $.verb = "list" && $.objectRef.namespace NOT EXISTS && $.user.username != "system:apiserver" && $.user.username != "system:kube-*" && $.user.username != "system:serviceaccount:kube-system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "secrets-read", Title: "Somebody read secrets", Severity: Medium, Technique: containerAPI,
+			Why:       "Secrets are for pods. People who read them have them, whatever becomes of their access.",
+			Do:        "Ask who it was and why. Take get and list of secrets out of people's roles.",
+			Sources:   []string{guardDuty, falco},
+			Condition: people + ` and objectRef.resource = "secrets" and verb in ["get", "list", "watch"] and ` + done,
+			Pattern:   `{ $.objectRef.resource = "secrets" && ($.verb = "get" || $.verb = "list" || $.verb = "watch") && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "secrets-refused", Title: "Somebody tried to read secrets and was refused", Severity: Low, Technique: containerAPI,
+			Why:       "The refusal worked. Who asked wanted something that is not theirs.",
+			Do:        "Ask who it was. Several refusals of one user are a reason to look at all they did.",
+			Sources:   []string{guardDuty},
+			Condition: people + ` and objectRef.resource = "secrets" and verb in ["get", "list", "watch"] and responseStatus.code = 403`,
+			Pattern:   `{ $.objectRef.resource = "secrets" && $.responseStatus.code = 403 && $.user.username != "system:*" && $.user.username != "eks:*" && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "token-issued", Title: "Somebody made a service account's token", Severity: Medium, Technique: stolenToken,
+			Why:       "A token for a service account has all its rights, works from anywhere and leaves no pod behind.",
+			Do:        "Ask who it was. Delete and make anew the service account, which ends its tokens.",
+			Sources:   []string{stratus},
+			Condition: people + ` and objectRef.resource = "serviceaccounts" and objectRef.subresource = "token" and verb = "create" and ` + done,
+			Pattern:   `{ $.objectRef.resource = "serviceaccounts" && $.objectRef.subresource = "token" && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+		{
+			ID: "unexpected-source", Title: "Somebody called from an unexpected address", Severity: Medium, Technique: accounts,
+			Why:       "People work from known networks. Credentials that are used from another were lent, or stolen.",
+			Do:        "Ask who it was; end the sessions of the identity, and bound the endpoint's public access to known networks.",
+			Sources:   []string{workshop, guardDuty},
+			Condition: people + ` and isValidIp(sourceIPs.0) and not {allowed}`,
+		},
+		{
+			ID: "wildcard-role", Title: "A role has all verbs or all resources", Severity: Medium, Technique: clusterRoles,
+			Why:       "A wildcard also stands for what will be installed later, secrets and roles included.",
+			Do:        "Name the verbs and resources that are needed.",
+			Sources:   []string{falco},
+			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and @message like /"(verbs|resources)":\["\*"\]/`,
+		},
+		{
+			ID: "workload-persistence", Title: "Somebody made a DaemonSet or a CronJob", Severity: Low, Technique: orchestratedJob,
+			Why:       "A DaemonSet is on every node, also on those to come; a CronJob comes back by itself.",
+			Do:        "Compare with what is deployed on purpose; delete the rest with its service account.",
+			Sources:   []string{stratus},
+			Condition: people + ` and objectRef.resource in ["daemonsets", "cronjobs"] and verb = "create" and ` + done,
+			Pattern:   `{ ($.objectRef.resource = "daemonsets" || $.objectRef.resource = "cronjobs") && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+		},
+	}
+}
