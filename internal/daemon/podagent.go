@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/node/podagent"
 	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc/ipv6"
 )
 
 // podAgents says which clusters' nodes run the Pod Identity agent.
@@ -86,7 +88,8 @@ func (d *Daemon) tendAgent(ctx context.Context, c kubenode.Config) {
 func (d *Daemon) setAgent(c kubenode.Config) error {
 	defer d.agents.nodes.lock(c.ID)()
 	init := supervise.Client{Path: c.ControlSocket()}
-	spec, socket := c.PodAgent(d.config.state("trust.pem")), kubenode.PodAgentSocket()
+	addresses := agentAddresses()
+	spec := c.PodAgent(d.config.state("trust.pem"), addresses)
 	if !d.agentWanted(c.Cluster) {
 		states, err := init.List()
 		if err != nil {
@@ -94,29 +97,44 @@ func (d *Daemon) setAgent(c kubenode.Config) error {
 		}
 		for _, s := range states {
 			if s.Name == spec.Name {
-				return errors.Join(init.Stop(spec.Name), init.Close(socket.Name), linkLocal(c.NetNS, netlink.AddrDel))
+				failed := init.Stop(spec.Name)
+				for _, a := range addresses {
+					failed = errors.Join(failed, init.Close(kubenode.PodAgentSocket(a).Name), linkLocal(c.NetNS, a, netlink.AddrDel))
+				}
+				return failed
 			}
 		}
 		return nil
 	}
-	if err := linkLocal(c.NetNS, netlink.AddrReplace); err != nil {
-		return fmt.Errorf("node %s: the address of the Pod Identity agent: %w", c.ID, err)
-	}
-	if err := init.Keep(socket); err != nil {
-		return err
+	for _, a := range addresses {
+		if err := linkLocal(c.NetNS, a, netlink.AddrReplace); err != nil {
+			return fmt.Errorf("node %s: the address %s of the Pod Identity agent: %w", c.ID, a, err)
+		}
+		if err := init.Keep(kubenode.PodAgentSocket(a)); err != nil {
+			return err
+		}
 	}
 	return init.Ensure(spec)
 }
 
-// linkLocal adds the agent's address to a node, on its loopback device, or takes it away.
-func linkLocal(ns string, do func(netlink.Link, *netlink.Addr) error) error {
+// agentAddresses are those of the agents that the kernel can have.
+func agentAddresses() []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(podagent.Addresses), func(a netip.Addr) bool { return a.Is6() && !ipv6.Known() })
+}
+
+// linkLocal adds an address of the agent's to a node, on its loopback device, or takes it
+// away.
+func linkLocal(ns string, a netip.Addr, do func(netlink.Link, *netlink.Addr) error) error {
 	return netns.Do(ns, func() error {
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
 			return err
 		}
-		a := netip.MustParseAddr(podagent.Address)
-		err = do(lo, &netlink.Addr{IPNet: netlink.NewIPNet(a.AsSlice())})
+		address := &netlink.Addr{IPNet: netlink.NewIPNet(a.AsSlice())}
+		if a.Is6() {
+			address.Flags = unix.IFA_F_NODAD
+		}
+		err = do(lo, address)
 		if errors.Is(err, unix.EADDRNOTAVAIL) { // it was gone already
 			return nil
 		}

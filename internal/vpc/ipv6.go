@@ -21,7 +21,7 @@ func (n *Network) router6(world *side) error {
 }
 
 func nodeRules6(path string) error {
-	return nft.ApplyNode6(path, nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, Uplink: inside})
+	return nft.ApplyNode6(path, nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, Uplink: inside, Agent: ipv6.PodIdentity})
 }
 
 // node6 leads a node's and its pods' IPv6 to the metadata service, and nowhere else.

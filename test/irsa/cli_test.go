@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +24,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/front"
@@ -74,7 +74,7 @@ func (m *machine) inside(t *testing.T, door http.Handler) inside {
 	ca, config := authority(t)
 	x := inside{filepath.Join(m.Dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
 	must(t, os.WriteFile(x.trust, ca, 0o644))
-	must(t, os.WriteFile(x.hosts, []byte("127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com workshop-data.s3.us-west-2.amazonaws.com\n"), 0o644))
+	must(t, os.WriteFile(x.hosts, []byte("127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com "+bucket+".s3.us-west-2.amazonaws.com\n"), 0o644))
 	planetest.Place(t, x.namespace, "127.0.0.2/32")
 	l, err := netns.Listen(x.namespace, "tcp", "127.0.0.2:443")
 	must(t, err)
@@ -88,9 +88,52 @@ func (m *machine) inside(t *testing.T, door http.Handler) inside {
 func (x inside) run(t *testing.T, line string, more ...string) (string, error) {
 	cmd := exec.Command("nsenter", "--net="+x.namespace, "unshare", "-m", "sh", "-c", "mount --bind "+x.hosts+" /etc/hosts && exec "+line)
 	cmd.Env = append(more, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "AWS_STS_REGIONAL_ENDPOINTS=regional", "AWS_DEFAULT_REGION=us-west-2", "AWS_REGION=us-west-2",
-		"AWS_CA_BUNDLE="+x.trust)
+		"AWS_CA_BUNDLE="+x.trust, "NODE_EXTRA_CA_CERTS="+x.trust)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// bucketsOf is S3 in an account.
+func bucketsOf(t testing.TB, a *doortest.Account) *api.Service {
+	t.Helper()
+	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
+	must(t, err)
+	must(t, buckets.Open(t.Context()))
+	return buckets.Service()
+}
+
+// bucket is one that there is for a role that readsBuckets.
+const bucket = "workshop-data"
+
+// readsBuckets lets a role read buckets, of which there is one then.
+func readsBuckets(t testing.TB, d *doortest.Door, role string) {
+	t.Helper()
+	_, err := awsiam.NewFromConfig(d.Admin).AttachRolePolicy(t.Context(), &awsiam.AttachRolePolicyInput{RoleName: &role, PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")})
+	must(t, err)
+	_, err = awss3.NewFromConfig(d.Admin, func(o *awss3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &awss3.CreateBucketInput{
+		Bucket: aws.String(bucket), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "us-west-2"},
+	})
+	must(t, err)
+}
+
+const agentAddress = "169.254.170.23"
+
+// identified runs a node's agent, and returns what the webhook gives a pod that has a
+// token for it.
+func (x inside) identified(t *testing.T, a *auth, token string) (variables []string) {
+	t.Helper()
+	planetest.Address(t, x.namespace, agentAddress+"/32")
+	l, err := netns.Listen(x.namespace, "tcp", agentAddress+":80")
+	must(t, err)
+	keys, err := a.node.Credentials.Retrieve(t.Context())
+	must(t, err)
+	client := &podagent.Client{Cluster: "mine", Region: "us-west-2", URL: a.URL, HTTP: a.Client, Keys: func(context.Context) (aws.Credentials, error) { return keys, nil }}
+	server := &http.Server{Handler: &podagent.Agent{Fetch: client.Fetch, Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	file := filepath.Join(t.TempDir(), "eks-pod-identity-token")
+	must(t, os.WriteFile(file, []byte(token), 0o600))
+	return []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + agentAddress + "/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file}
 }
 
 // Debian's AWS CLI, with what the webhook gives a pod and nothing else, where AWS's
@@ -105,24 +148,11 @@ func TestTheCLIInAPod(t *testing.T) {
 	p.account(t, "default", "reader", nil)
 	p.account(t, "default", "someone", nil)
 	a := openAccount(t, p, nil)
-	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
-	must(t, err)
-	must(t, buckets.Open(t.Context()))
-	door := a.Front(t, buckets.Service())
-	in := m.inside(t, door)
+	in := m.inside(t, a.Handler)
 
 	provider := a.provider(t, p, strings.Repeat("0", 40))
 	arn := a.role(t, "reader", provider, p, "system:serviceaccount:default:reader")
-	_, err = awsiam.NewFromConfig(a.Admin).AttachRolePolicy(t.Context(), &awsiam.AttachRolePolicyInput{RoleName: aws.String("reader"), PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")})
-	must(t, err)
-	admin := a.Admin
-	server := httptest.NewServer(door)
-	defer server.Close()
-	admin.BaseEndpoint = &server.URL
-	_, err = awss3.NewFromConfig(admin, func(o *awss3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &awss3.CreateBucketInput{
-		Bucket: aws.String("workshop-data"), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "us-west-2"},
-	})
-	must(t, err)
+	readsBuckets(t, a.Door, "reader")
 
 	file := filepath.Join(t.TempDir(), "token")
 	as := func(account, line string) (string, error) {
@@ -148,7 +178,7 @@ func TestTheCLIInAPod(t *testing.T) {
 // SDKs of today with Pod Identity: they read the variables, ask the agent, and trust the
 // authority.
 func TestSDKsWithPodIdentity(t *testing.T) {
-	if out, err := exec.Command("python3", "-c", "import botocore.utils; print(botocore.utils.ContainerMetadataFetcher._ALLOWED_HOSTS)").CombinedOutput(); err != nil || !strings.Contains(string(out), podagent.Address) {
+	if out, err := exec.Command("python3", "-c", "import botocore.utils; print(botocore.utils.ContainerMetadataFetcher._ALLOWED_HOSTS)").CombinedOutput(); err != nil || !strings.Contains(string(out), agentAddress) {
 		t.Skipf("needs a boto3 that knows Pod Identity (pip install boto3): %v %s", err, out)
 	}
 	m := newMachine(t)
@@ -158,18 +188,7 @@ func TestSDKsWithPodIdentity(t *testing.T) {
 	_, token := p.shell(t, "my-shell", "reader")
 	a.all["default/reader"] = eks.Association{Cluster: "mine", ID: "a-1", Namespace: "default", ServiceAccount: "reader", RoleARN: a.trusted(t, "pods", pods, both, "")}
 	x := m.inside(t, a.Handler)
-	planetest.Address(t, x.namespace, podagent.Address+"/32")
-	l, err := netns.Listen(x.namespace, "tcp", podagent.Address+":80")
-	must(t, err)
-	keys, err := a.node.Credentials.Retrieve(t.Context())
-	must(t, err)
-	client := &podagent.Client{Cluster: "mine", Region: "us-west-2", URL: a.URL, HTTP: a.Client, Keys: func(context.Context) (aws.Credentials, error) { return keys, nil }}
-	server := &http.Server{Handler: &podagent.Agent{Fetch: client.Fetch, Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
-	go server.Serve(l)
-	defer server.Close()
-	file := filepath.Join(t.TempDir(), "eks-pod-identity-token")
-	must(t, os.WriteFile(file, []byte(token(forPods)), 0o600))
-	variables := []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=" + file}
+	variables := x.identified(t, a, token(forPods))
 	lines := []string{`python3 -c 'import boto3; print(boto3.client("sts").get_caller_identity()["Arn"])'`}
 	if _, err := exec.LookPath("aws"); err == nil {
 		lines = append(lines, "aws sts get-caller-identity")

@@ -56,21 +56,25 @@ func (a *associations) AssociationARN(x eks.Association) string {
 type auth struct {
 	*doortest.Door
 	*associations
-	later atomic.Int64 // seconds that its clock is ahead
-	node  aws.Config   // a node's credentials
+	later    atomic.Int64 // seconds that its clock is ahead
+	sessions atomic.Int64 // and STS's
+	node     aws.Config   // a node's credentials
 }
 
 func openAuth(t testing.TB, p *plane) *auth {
 	t.Helper()
 	a := &auth{associations: &associations{p, map[string]eks.Association{}}}
-	account, keys, objects := doortest.New(t), keptKeys(t, p), p.objects(t)
+	ahead := func(by *atomic.Int64) func() time.Time {
+		return func() time.Time { return time.Now().Add(time.Duration(by.Load()) * time.Second) }
+	}
+	account, keys, objects := doortest.NewAt(t, time.Now, ahead(&a.sessions)), keptKeys(t, p), p.objects(t)
 	service := eksauth.New(eksauth.Deps{
 		Clusters: a.associations, Sessions: account.STS, Log: slog.New(slog.DiscardHandler),
-		Now:  func() time.Time { return time.Now().Add(time.Duration(a.later.Load()) * time.Second) },
+		Now:  ahead(&a.later),
 		Keys: func(id string) (jose.JSONWebKeySet, bool) { return keys(), id == "ID" },
 		Live: func(ctx context.Context, _ string, b oidc.Bound) (bool, error) { return objects.Live(ctx, b) },
 	})
-	a.Door = account.Open(t, service.Service())
+	a.Door = account.Open(t, service.Service(), bucketsOf(t, account))
 	a.node = a.User(t, "node", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks-auth:AssumeRoleForPodIdentity","Resource":"`+a.ARN(p.Name)+`"}]}`)
 	return a
 }
@@ -296,7 +300,7 @@ func agent(t *testing.T, a *auth, token string) {
 	ask := func(token string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/v1/credentials", nil)
 		must(t, err)
-		r.Host = podagent.Address
+		r.Host = agentAddress
 		r.Header.Set("Authorization", token)
 		answer, err := http.DefaultClient.Do(r)
 		must(t, err)

@@ -80,7 +80,7 @@ func openAccount(t testing.TB, here, other *plane) *account {
 		},
 		Roots: x509.NewCertPool(),
 	}))
-	a.Door = account.Open(t)
+	a.Door = account.Open(t, bucketsOf(t, account))
 	return a
 }
 

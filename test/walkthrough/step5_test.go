@@ -1,12 +1,17 @@
 package walkthrough
 
 import (
+	"encoding/json"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eksact/eksact/test/lab"
+	"github.com/eksact/eksact/test/sdks"
 	"github.com/eksact/eksact/test/uplink"
 )
 
@@ -17,13 +22,14 @@ func TestStepFive(t *testing.T) {
 	machine := uplink.New(t)
 	l := lab.New(t)
 	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/amazonlinux.yaml"))
+	applications := applicationImage(t, l)
 	l.On = machine.Here
 	l.Up(t)
 	sh := l.Shell().AWS(t, "2")
 	sh.Must(t, "aws s3 mb s3://workshop-data && echo hello | aws s3 cp - s3://workshop-data/hello.txt")
 	t.Run("the issuer", func(t *testing.T) { issuer(t, sh, l.Laptop()) })
-	t.Run("a role for a service account", func(t *testing.T) { irsa(t, sh) })
-	t.Run("Pod Identity", func(t *testing.T) { podIdentity(t, l.Shell().AWS(t, "1")) }) // version 2 of Debian is older
+	t.Run("a role for a service account", func(t *testing.T) { irsa(t, sh, applications) })
+	t.Run("Pod Identity", func(t *testing.T) { podIdentity(t, l.Shell().AWS(t, "1"), applications) }) // version 2 of Debian is older
 	machine.CheckNothingSent()
 }
 
@@ -40,10 +46,69 @@ func issuer(t *testing.T, places ...lab.Terminal) {
 	places[0].Must(t, "kubectl get --raw /.well-known/openid-configuration", `"issuer":"`+url+`"`, url+"/keys")
 }
 
+// application is a program on an AWS SDK, which knows Pod Identity or not.
+type application struct {
+	line        string
+	podIdentity bool
+}
+
+// applicationImage makes an image with the same program on three SDKs, and says how to
+// start each.
+func applicationImage(t *testing.T, l *lab.Lab) map[string]application {
+	t.Helper()
+	type file struct {
+		Path, From string
+		Mode       uint32
+	}
+	all := map[string]application{"Go": {"/app/sdk", true}, "Debian's boto3": {"python3 /app/sdk.py", false}}
+	files := []file{{"/app/sdk", sdks.Go(t), 0o755}, {"/app/sdk.py", sdks.Python(t), 0o644}}
+	if bundle := sdks.JS(t); bundle != "" {
+		files = append(files, file{"/app/sdk.mjs", bundle, 0o644})
+		all["JavaScript"] = application{"node /app/sdk.mjs", true}
+	}
+	for path, from := range sdks.NewBoto3(t) {
+		files = append(files, file{"/opt/boto3/" + path, from, 0o644})
+		all["new boto3"] = application{"PYTHONPATH=/opt/boto3 python3 /app/sdk.py", true}
+	}
+	spec, err := json.Marshal(map[string]any{
+		"name": "applications", "packages": []string{"bash", "coreutils", "python3-boto3", "nodejs"}, "files": files, "cmd": []string{"bash"}, "env": []string{"PYTHONDONTWRITEBYTECODE=1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "applications.yaml")
+	if err := os.WriteFile(name, spec, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l.Eksact(t, "image", "build", name)
+	return all
+}
+
+// startApplications starts each in a pod: it is a session of the role, sees buckets, and may not
+// write.
+func startApplications(t *testing.T, sh lab.Terminal, namespace, serviceAccount, role string, all map[string]application) {
+	name := "applications-" + serviceAccount
+	in := podOf(t, sh, "applications", namespace, name, serviceAccount)
+	for sdk, a := range all {
+		t.Run(sdk, func(t *testing.T) {
+			said := sdks.Read(t, sh.Must(t, in(a.line+" workshop-data 1 0")))
+			if len(said) != 1 || !strings.HasPrefix(said[0].ARN, "arn:aws:sts::"+account+":assumed-role/"+role+"/") || !slices.Equal(said[0].Buckets, []string{"workshop-data"}) || said[0].Put != "AccessDenied" {
+				t.Errorf("%+v", said)
+			}
+		})
+	}
+	sh.Must(t, "kubectl delete pod "+name+" --namespace "+namespace, "deleted")
+}
+
 // pod runs a shell as a service account and returns how lines are typed in it.
 func pod(t *testing.T, sh lab.Terminal, namespace, name, account string) func(line string) string {
 	t.Helper()
-	sh.Must(t, "kubectl run "+name+" --namespace "+namespace+" --image amazonlinux --overrides '"+
+	return podOf(t, sh, "amazonlinux", namespace, name, account)
+}
+
+func podOf(t *testing.T, sh lab.Terminal, image, namespace, name, account string) func(line string) string {
+	t.Helper()
+	sh.Must(t, "kubectl run "+name+" --namespace "+namespace+" --image "+image+" --overrides '"+
 		`{"spec":{"serviceAccountName":"`+account+`","terminationGracePeriodSeconds":0}}' -- sleep infinity`, "created")
 	sh.Must(t, "kubectl wait --for=condition=Ready --timeout=120s --namespace "+namespace+" pod/"+name)
 	return func(line string) string {
@@ -51,7 +116,7 @@ func pod(t *testing.T, sh lab.Terminal, namespace, name, account string) func(li
 	}
 }
 
-func irsa(t *testing.T, sh lab.Terminal) {
+func irsa(t *testing.T, sh lab.Terminal, applications map[string]application) {
 	// eksctl utils associate-iam-oidc-provider
 	sh.Must(t, "aws iam create-open-id-connect-provider --url $("+issuerURL+") --client-id-list sts.amazonaws.com --thumbprint-list 9e99a48a9960b14926bb7f3b02e22da2b0ab7280", ":oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/")
 	// eksctl create iamserviceaccount
@@ -79,6 +144,8 @@ aws iam create-role --role-name aws-s3-read --assume-role-policy-document file:/
 	sh.Must(t, in("aws s3 cp s3://workshop-data/hello.txt -"), "hello")
 	sh.Refused(t, in("echo no > /tmp/no && aws s3 cp /tmp/no s3://workshop-data/no"), "(AccessDenied) when calling the PutObject operation: User: arn:aws:sts::"+account+":assumed-role/aws-s3-read/")
 
+	startApplications(t, sh, "default", "aws-s3-read", "aws-s3-read", applications)
+
 	// Others say that they have the role, and have it not.
 	const refused = "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation: Not authorized to perform sts:AssumeRoleWithWebIdentity"
 	sh.Must(t, "kubectl create namespace elsewhere", "created")
@@ -100,7 +167,7 @@ aws iam create-role --role-name aws-s3-read --assume-role-policy-document file:/
 	sh.Must(t, "kubectl delete pod my-shell other-account no-role && kubectl delete namespace elsewhere", "deleted")
 }
 
-func podIdentity(t *testing.T, sh lab.Terminal) {
+func podIdentity(t *testing.T, sh lab.Terminal, applications map[string]application) {
 	const ask = "curl --silent --show-error --max-time 15 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"
 	sh.Must(t, `cat > pods-trust.json <<EOF
 {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
@@ -125,14 +192,26 @@ aws iam create-role --role-name pods --assume-role-policy-document file://pods-t
 	sh.Must(t, as("aws sts get-caller-identity"), "assumed-role/pods/eks-cluster-identified-")
 	sh.Must(t, as("aws s3 ls"), "workshop-data")
 	sh.Refused(t, as("echo no > /tmp/no && aws s3 cp /tmp/no s3://workshop-data/no"), "AccessDenied")
-	sh.Refused(t, in("curl --silent --fail --max-time 5 http://169.254.170.23/v1/credentials"))
+	// Also by IPv6, which no variable says here; to the agent alone.
+	const six = "[fd00:ec2::23]"
+	ask6 := strings.Replace(ask, "$AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://"+six+"/v1/credentials", 1)
+	sh.Must(t, in(ask6), `"AccessKeyId":"ASIA`)
+	sh.Refused(t, in("curl --silent --show-error --insecure --max-time 5 https://"+six+":10250/pods"), "Failed to connect")
+	for _, host := range []string{"169.254.170.23", six} {
+		sh.Refused(t, in("curl --silent --fail --max-time 5 http://"+host+"/v1/credentials"))
+	}
+	known := maps.Clone(applications)
+	maps.DeleteFunc(known, func(_ string, a application) bool { return !a.podIdentity })
+	startApplications(t, sh, "default", "reader", "pods", known)
 	// Under a policy that lets nothing out the agent still answers: it is on the node.
 	sh.Must(t, "kubectl apply -f default-deny.yaml --namespace default", "created")
 	sh.Soon(t, 10*time.Second, "! "+in("curl --silent --insecure --max-time 2 https://sts.us-west-2.amazonaws.com"))
 	sh.Must(t, in(ask), `"AccessKeyId":"ASIA`)
+	sh.Must(t, in(ask6), `"AccessKeyId":"ASIA`)
 	sh.Must(t, "kubectl delete networkpolicy default-deny", "deleted")
 
 	sh.Must(t, "aws eks delete-addon --cluster-name cluster --addon-name eks-pod-identity-agent && aws eks wait addon-deleted --cluster-name cluster --addon-name eks-pod-identity-agent")
 	sh.Soon(t, 10*time.Second, "! "+in("curl --silent --fail --max-time 2 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+	sh.Refused(t, in(ask6))
 	sh.Must(t, "kubectl delete pod identified", "deleted")
 }

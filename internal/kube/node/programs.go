@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -53,18 +54,26 @@ func (c Config) Proxy() supervise.Spec {
 	return c.program("kube-proxy", "--config="+c.path("kube-proxy.yaml"), "--v=1")
 }
 
-// PodAgentSocket is the socket that the agent serves, to be kept by the node's init.
-func PodAgentSocket() supervise.Socket {
-	return supervise.Socket{Name: podAgent, Network: "tcp4", Address: podagent.Address + ":80"}
+// PodAgentSocket is one that the agent serves, at one of its addresses, to be kept by the
+// node's init.
+func PodAgentSocket(a netip.Addr) supervise.Socket {
+	s := supervise.Socket{Name: podAgent, Network: "tcp4", Address: netip.AddrPortFrom(a, 80).String()}
+	if a.Is6() {
+		s.Name, s.Network = podAgent+"6", "tcp6"
+	}
+	return s
 }
 
 const podAgent = "pod-identity-agent"
 
 // PodAgent is the EKS Pod Identity agent's spec, for the node's init. It trusts the
-// authorities in the file.
-func (c Config) PodAgent(authorities string) supervise.Spec {
-	s := c.program("eksact-node", append([]string{"podagent"}, podagent.Args(c.Cluster, c.Region, authorities)...)...)
-	s.Name, s.Log, s.Sockets = podAgent, "/var/log/"+podAgent+".log", []string{podAgent}
+// authorities in the file, and serves these addresses.
+func (c Config) PodAgent(authorities string, addresses []netip.Addr) supervise.Spec {
+	s := c.program("eksact-node", append([]string{"podagent"}, podagent.Args(c.Cluster, c.Region, authorities, len(addresses))...)...)
+	s.Name, s.Log = podAgent, "/var/log/"+podAgent+".log"
+	for _, a := range addresses {
+		s.Sockets = append(s.Sockets, PodAgentSocket(a).Name)
+	}
 	return s
 }
 

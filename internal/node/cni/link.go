@@ -145,8 +145,8 @@ func (c cable) setNode(node *netlink.Handle) error {
 	return node.RouteReplace(&netlink.Route{LinkIndex: index, Dst: onlyHost(c.addr), Scope: netlink.SCOPE_LINK})
 }
 
-// setIPv6 leads the pod to the metadata service's IPv6 address, as its only one. It
-// is no address of the pod's to Kubernetes.
+// setIPv6 leads the pod to what has an IPv6 address, and nowhere else. It is no address of
+// the pod's to Kubernetes.
 func (c cable) setIPv6(node, pod *netlink.Handle, podNS string) error {
 	if err := errors.Join(ipv6.Wake(c.veth), netns.Do(podNS, func() error { return ipv6.Wake(c.ifName) })); err != nil {
 		return err
@@ -163,17 +163,24 @@ func (c cable) setIPv6(node, pod *netlink.Handle, podNS string) error {
 	known := func(index int, a netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
 		return &netlink.Neigh{LinkIndex: index, Family: unix.AF_INET6, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac}
 	}
-	for _, step := range []func() error{
+	steps := []func() error{
 		func() error {
 			return pod.AddrAdd(eth, &netlink.Addr{IPNet: onlyHost(own), Flags: unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE})
 		},
-		func() error { return pod.NeighSet(known(inPod, ipv6.Metadata, c.nodeMAC)) },
-		func() error {
-			return pod.RouteAdd(&netlink.Route{LinkIndex: inPod, Dst: onlyHost(ipv6.Metadata), Src: own.AsSlice()})
-		},
+	}
+	for _, a := range []netip.Addr{ipv6.Metadata, ipv6.PodIdentity} {
+		steps = append(steps,
+			func() error { return pod.NeighSet(known(inPod, a, c.nodeMAC)) },
+			func() error {
+				return pod.RouteAdd(&netlink.Route{LinkIndex: inPod, Dst: onlyHost(a), Src: own.AsSlice()})
+			},
+		)
+	}
+	steps = append(steps,
 		func() error { return node.NeighSet(known(onNode, own, c.podMAC)) },
 		func() error { return node.RouteReplace(&netlink.Route{LinkIndex: onNode, Dst: onlyHost(own)}) },
-	} {
+	)
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}

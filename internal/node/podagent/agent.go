@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +18,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Address is where pods find their node's agent.
-const Address = "169.254.170.23"
+// Addresses are where pods find their node's agent, on port 80.
+var Addresses = []netip.Addr{netip.MustParseAddr("169.254.170.23"), netip.MustParseAddr("fd00:ec2::23")}
 
 // Credentials are a pod's, as the SDKs read them.
 type Credentials struct {
@@ -92,8 +94,10 @@ func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	if host != Address { // a name that leads here, by someone who would read the answer
-		http.Error(w, "Access Denied. Called agent through invalid address, please use either ["+Address+"] address not "+host, http.StatusForbidden)
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	// A name may lead here, by someone who would read the answer.
+	if a, err := netip.ParseAddr(host); err != nil || !slices.Contains(Addresses, a) {
+		http.Error(w, fmt.Sprintf("Access Denied. Called agent through invalid address, please use either %v address not %s", Addresses, host), http.StatusForbidden)
 		return
 	}
 	token := r.Header.Get("Authorization")

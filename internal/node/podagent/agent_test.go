@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
+const address = "169.254.170.23"
+
 var start = time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 
 // token is one that says when it ends, and nothing else.
@@ -62,13 +64,16 @@ func TestRequests(t *testing.T) {
 		code              int
 		body              string
 	}{
-		{"good", Address, good, 200, `{"AccessKeyId":"ASIA1","SecretAccessKey":"","Token":"","AccountId":"111122223333","Expiration":"2026-11-27T06:00:00Z"}`},
-		{"with a port", Address + ":80", good, 200, "ASIA1"},
-		{"by a name", "rebound.example", good, 403, "Access Denied. Called agent through invalid address, please use either [169.254.170.23] address not rebound.example"},
-		{"no token", Address, "", 400, "Service account token cannot be empty"},
-		{"Bearer", Address, "Bearer " + good, 400, "Service account token cannot be parsed: token is malformed: illegal base64 data"},
-		{"two parts", Address, "a.b", 400, "Service account token cannot be parsed: token is malformed: token contains an invalid number of segments"},
-		{"expired", Address, token("a", start), 400, "Service account token failed basic claim validations: token has invalid claims: token is expired"},
+		{"good", address, good, 200, `{"AccessKeyId":"ASIA1","SecretAccessKey":"","Token":"","AccountId":"111122223333","Expiration":"2026-11-27T06:00:00Z"}`},
+		{"with a port", "169.254.170.23:80", good, 200, "ASIA1"},
+		{"by a name", "rebound.example", good, 403, "Access Denied. Called agent through invalid address, please use either [169.254.170.23 fd00:ec2::23] address not rebound.example"},
+		{"by IPv6", "[fd00:ec2::23]", good, 200, "ASIA1"},
+		{"by IPv6, with a port", "[fd00:ec2::23]:80", good, 200, "ASIA1"},
+		{"at another address", "169.254.169.254", good, 403, "not 169.254.169.254"},
+		{"no token", address, "", 400, "Service account token cannot be empty"},
+		{"Bearer", address, "Bearer " + good, 400, "Service account token cannot be parsed: token is malformed: illegal base64 data"},
+		{"two parts", address, "a.b", 400, "Service account token cannot be parsed: token is malformed: token contains an invalid number of segments"},
+		{"expired", address, token("a", start), 400, "Service account token failed basic claim validations: token has invalid claims: token is expired"},
 	} {
 		if code, body := p.ask(t, c.host, c.token); code != c.code || !strings.Contains(body, c.body) {
 			t.Errorf("%s: %d %s", c.name, code, body)
@@ -86,7 +91,7 @@ func TestCredentialsAreKeptAndRenewed(t *testing.T) {
 	good := token("a", start.Add(24*time.Hour))
 	is := func(want string) {
 		t.Helper()
-		code, body := p.ask(t, Address, good)
+		code, body := p.ask(t, address, good)
 		if want == "" && code != 200 || want != "" && strings.Contains(body, `"`+want+`"`) {
 			return
 		}
@@ -113,7 +118,7 @@ func TestCredentialsAreKeptAndRenewed(t *testing.T) {
 	p.err = &Refusal{Status: 403, Code: "AccessDeniedException", Message: "no"}
 	after(12 * time.Hour)
 	is("") // what is final is not covered up
-	if code, body := p.ask(t, Address, good); code != 403 || body != "[]: (AccessDeniedException): no, fault: client" {
+	if code, body := p.ask(t, address, good); code != 403 || body != "[]: (AccessDeniedException): no, fault: client" {
 		t.Errorf("%d %s", code, body)
 	}
 	p.err, p.life = nil, 10*time.Second
@@ -132,7 +137,7 @@ func TestManyAskOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if code, body := p.ask(t, Address, good); code != 200 || !strings.Contains(body, "ASIA1") {
+			if code, body := p.ask(t, address, good); code != 200 || !strings.Contains(body, "ASIA1") {
 				t.Errorf("%d %s", code, body)
 			}
 		})
@@ -144,7 +149,7 @@ func TestManyAskOnce(t *testing.T) {
 		t.Errorf("fetched %d times", n)
 	}
 	for i := range mostKept + 100 {
-		p.ask(t, Address, token(fmt.Sprint(i), start.Add(time.Hour)))
+		p.ask(t, address, token(fmt.Sprint(i), start.Add(time.Hour)))
 	}
 	if n := len(p.kept); n > mostKept {
 		t.Errorf("%d kept", n)

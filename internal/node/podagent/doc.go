@@ -12,6 +12,5 @@
 // that fails for a reason that may pass, the old ones are given as long as they last.
 //
 // Paths, answers and refusals are those of github.com/aws/eks-pod-identity-agent, which
-// is what EKS runs. Its health and metrics ports and its IPv6 address are not here, and
-// it runs beside the kubelet, not as a DaemonSet.
+// is what EKS runs. Its health and metrics ports are not here, and it runs beside the kubelet, not as a DaemonSet.
 package podagent

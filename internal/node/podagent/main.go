@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,22 +29,27 @@ import (
 )
 
 // Args is Main's command line.
-func Args(cluster, region, ca string) []string {
-	return []string{"--cluster", cluster, "--region", region, "--ca", ca}
+func Args(cluster, region, ca string, sockets int) []string {
+	return []string{"--cluster", cluster, "--region", region, "--ca", ca, "--sockets", strconv.Itoa(sockets)}
 }
 
-// Main serves the TCP socket passed as fd 3.
+// Main serves the TCP sockets passed as fd 3, 4, …
 func Main(args []string) error {
 	flags := flag.NewFlagSet("podagent", flag.ContinueOnError)
 	cluster := flags.String("cluster", "", "name of the cluster")
 	region := flags.String("region", "", "its region")
+	count := flags.Int("sockets", 1, "how many sockets are passed")
 	ca := flags.String("ca", "", "file of the authorities that EKS Auth's certificate may be of")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	l, err := net.FileListener(os.NewFile(3, "socket"))
-	if err != nil {
-		return fmt.Errorf("podagent: the socket that should be passed as fd 3: %w", err)
+	var sockets []net.Listener
+	for fd := range *count {
+		l, err := net.FileListener(os.NewFile(uintptr(3+fd), "socket"))
+		if err != nil {
+			return fmt.Errorf("podagent: the socket that should be passed as fd %d: %w", 3+fd, err)
+		}
+		sockets = append(sockets, l)
 	}
 	authorities, err := os.ReadFile(*ca)
 	if err != nil {
@@ -65,7 +71,11 @@ func Main(args []string) error {
 		Handler:           &Agent{Fetch: c.Fetch, Now: time.Now, Log: slog.Default()},
 		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
 	}
-	return server.Serve(l)
+	ended := make(chan error, len(sockets))
+	for _, l := range sockets {
+		go func() { ended <- server.Serve(l) }()
+	}
+	return <-ended
 }
 
 // Client asks EKS Auth as the node.

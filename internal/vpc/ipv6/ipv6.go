@@ -9,6 +9,9 @@ import (
 // Metadata is the metadata service's IPv6 address.
 var Metadata = netip.MustParseAddr("fd00:ec2::254")
 
+// PodIdentity is that of the Pod Identity agent, on each node.
+var PodIdentity = netip.MustParseAddr("fd00:ec2::23")
+
 // Locals holds the second addresses.
 var Locals = netip.MustParsePrefix("fd65:6b73:6163::/96")
 

@@ -10,7 +10,7 @@ import (
 )
 
 // MetadataTable holds, of family ip6, what may pass by IPv6 in the router and on nodes: what
-// instance metadata needs.
+// instance metadata and a node's agent need.
 const MetadataTable = "eksact-metadata6"
 
 // Metadata6 is the way to the metadata service by IPv6.
@@ -19,6 +19,7 @@ type Metadata6 struct {
 	Clients  netip.Prefix // who may ask
 	HostLink string       // of the router: its link to the host
 	Uplink   string       // of a node: its link to the router
+	Agent    netip.Addr   // of a node: an address of its own that its pods reach too; TCP 80
 }
 
 // ApplyRouter6 writes the router's: clients reach the service from inside, each by
@@ -34,12 +35,15 @@ func ApplyRouter6(ns string, m Metadata6) error {
 }
 
 // ApplyNode6 writes a node's: itself and its pods reach the service, whose answers
-// come back. Pods reach neither each other nor the node.
+// come back. Pods reach neither each other nor the node, but for its agent.
 func ApplyNode6(ns string, m Metadata6) error {
 	return replaceIn(ns, nftables.TableFamilyIPv6, MetadataTable, func(b *batch) {
 		in, fwd, out := b.sealed6()
 		b.rule(out, oif(m.Uplink), m.service(), accept())
 		b.rule(fwd, oif(m.Uplink), ipv6.within(ipv6.saddr, m.Clients), m.service(), accept())
+		if m.Agent.IsValid() {
+			b.rule(in, notIif(m.Uplink), ipv6.within(ipv6.saddr, m.Clients), web(m.Agent), accept())
+		}
 		for _, c := range []*nftables.Chain{in, fwd, out} {
 			b.refuse6(c)
 		}
@@ -73,8 +77,11 @@ func (b *batch) refuse6(c *nftables.Chain) {
 }
 
 // service matches packets to the service.
-func (m Metadata6) service() []expr.Any {
-	return slices.Concat(ipv6.within(ipv6.daddr, netip.PrefixFrom(m.Service, 128)), proto(unix.IPPROTO_TCP), dport(80))
+func (m Metadata6) service() []expr.Any { return web(m.Service) }
+
+// web matches packets to port 80 of an IPv6 address.
+func web(a netip.Addr) []expr.Any {
+	return slices.Concat(ipv6.within(ipv6.daddr, netip.PrefixFrom(a, 128)), proto(unix.IPPROTO_TCP), dport(80))
 }
 
 // within matches packets with an address, by its place in the header, of a prefix.
