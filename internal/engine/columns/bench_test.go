@@ -107,7 +107,7 @@ func BenchmarkRebuild(b *testing.B) {
 	defer cpu(b, rawBytes())()
 	for b.Loop() {
 		s := open(b, data)
-		if err := s.Each(func(e *Event) error { return nil }); err != nil {
+		if err := s.Each(func(_ int64, e *Event) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 	}

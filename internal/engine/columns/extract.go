@@ -193,7 +193,7 @@ func (q *query) extractPlan(t *template, number int) *extractPlan {
 var mustRebuild = &extractPlan{rebuild: true}
 
 func planExtract(t *template, e *scan.Extract) *extractPlan {
-	if e.Regexp != nil {
+	if e.Regexp != nil || len(e.Glob[0]) > mostPlanned {
 		return mustRebuild
 	}
 	at, off, found, sure := firstIn(t, e.Glob[0])

@@ -2,8 +2,8 @@ package columns
 
 import "encoding/binary"
 
-// A segment begins with magic. It ends with the place, the length and the checksum of
-// its contents and with magic again.
+// A segment begins with magic. It ends with its contents, their place, length and
+// checksum and magic again; then comes the same once more.
 const (
 	magic      = "EKSACTC1"
 	tailLength = 8 + 8 + 4 + len(magic)

@@ -74,9 +74,17 @@ func (w *worker) messages(g *group) (*messages, error) {
 	return g.whole, nil
 }
 
+// mostPlanned is how much of a text is looked for in templates and dictionaries. That
+// takes time by its square.
+const mostPlanned = 200
+
 // containing leaves the rows whose messages may contain a text. It tells whether all that
 // are left do.
 func (w *worker) containing(g *group, text string) (exact bool, err error) {
+	if len(text) > mostPlanned {
+		_, err := w.containing(g, text[:mostPlanned])
+		return false, err
+	}
 	p := w.textPlan(g.template, text)
 	if p.always {
 		return true, nil

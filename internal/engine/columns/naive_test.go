@@ -1,8 +1,6 @@
 package columns
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,82 +8,16 @@ import (
 	"github.com/eksact/eksact/internal/engine/scan"
 )
 
-// naiveFields finds a message's fields with encoding/json alone.
-func naiveFields(message []byte) map[string]scan.Value {
-	fields := map[string]scan.Value{}
-	if trimmed := bytes.TrimLeft(message, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(message) {
-		return fields
-	}
-	d := json.NewDecoder(bytes.NewReader(message))
-	d.UseNumber()
-	type named struct {
-		name string
-		v    scan.Value
-	}
-	var walk func(path string, top bool) []named
-	walk = func(path string, top bool) []named {
-		token, err := d.Token()
-		if err != nil {
-			panic(err)
-		}
-		under := func(key string) string {
-			switch {
-			case !top:
-				return path + "." + key
-			case strings.HasPrefix(key, "@"):
-				return "@" + key
-			}
-			return key
-		}
-		switch t := token.(type) {
-		case json.Delim:
-			var order []string
-			members := map[string][]named{}
-			for i := 0; d.More(); i++ {
-				key := strconv.Itoa(i)
-				if t == '{' {
-					k, _ := d.Token()
-					key = k.(string)
-					for j, o := range order {
-						if o == key {
-							order = append(order[:j:j], order[j+1:]...)
-							break
-						}
-					}
-				}
-				order = append(order, key)
-				members[key] = walk(under(key), false)
-			}
-			d.Token()
-			var all []named
-			for _, key := range order {
-				all = append(all, members[key]...)
-			}
-			return all
-		case string:
-			return []named{{path, scan.Value{Kind: scan.Text, Text: t}}}
-		case json.Number:
-			return []named{{path, scan.Value{Kind: scan.Number, Text: t.String()}}}
-		case bool:
-			return []named{{path, scan.Value{Kind: scan.Bool, Text: strconv.FormatBool(t)}}}
-		}
-		return []named{{path, scan.Value{}}}
-	}
-	for i, n := range walk("", true) {
-		if i < scan.MaxFields {
-			fields[n.name] = n.v
-		}
-	}
-	return fields
-}
-
 // remembered are the fields of messages.
 var remembered = map[string]map[string]scan.Value{}
 
 func fieldsOf(message []byte) map[string]scan.Value {
 	f, known := remembered[string(message)]
 	if !known {
-		f = naiveFields(message)
+		f = map[string]scan.Value{}
+		for _, l := range scan.Discover(string(message)) {
+			f[l.Name] = l.Value
+		}
 		remembered[string(message)] = f
 	}
 	return f

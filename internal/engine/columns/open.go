@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -28,22 +29,7 @@ func Open(r io.ReaderAt, size int64, cache *Cache) (*Segment, error) {
 }
 
 func (s *Segment) open(size int64) error {
-	if size < int64(len(magic)+tailLength) {
-		return errCorrupt
-	}
-	tail := make([]byte, tailLength)
-	if _, err := s.r.ReadAt(tail, size-int64(tailLength)); err != nil {
-		return err
-	}
-	at, n := binary.LittleEndian.Uint64(tail), binary.LittleEndian.Uint64(tail[8:])
-	if string(tail[20:]) != magic || n > maxBlock || at != uint64(size)-uint64(tailLength)-n {
-		return errCorrupt
-	}
-	packed, err := s.read(&block{offset: int64(at), length: int(n), sum: binary.LittleEndian.Uint32(tail[16:])})
-	if err != nil {
-		return err
-	}
-	data, err := unpack(packed)
+	data, err := s.contents(size)
 	if err != nil {
 		return err
 	}
@@ -68,6 +54,54 @@ func (s *Segment) open(size int64) error {
 		s.chunks[i] = c.chunkInfo()
 	}
 	return c.err
+}
+
+// mostContents is how many bytes from the end the contents are looked for.
+const mostContents = 16 << 20
+
+// contents finds the contents of a segment: at its end or, if they are damaged there, the
+// same before.
+func (s *Segment) contents(size int64) ([]byte, error) {
+	if size < int64(len(magic)+tailLength) {
+		return nil, errCorrupt
+	}
+	if data, err := s.contentsBefore(size); err == nil {
+		return data, nil
+	}
+	last := make([]byte, min(size, mostContents))
+	if _, err := s.r.ReadAt(last, size-int64(len(last))); err != nil {
+		return nil, err
+	}
+	for {
+		at := bytes.LastIndex(last, []byte(magic))
+		if at < 0 {
+			return nil, errCorrupt
+		}
+		if data, err := s.contentsBefore(size - int64(len(last)-at-len(magic))); err == nil {
+			return data, nil
+		}
+		size, last = size-int64(len(last)-at), last[:at]
+	}
+}
+
+func (s *Segment) contentsBefore(end int64) ([]byte, error) {
+	end -= int64(tailLength)
+	if end < 0 {
+		return nil, errCorrupt
+	}
+	tail := make([]byte, tailLength)
+	if _, err := s.r.ReadAt(tail, end); err != nil {
+		return nil, err
+	}
+	at, n := binary.LittleEndian.Uint64(tail), binary.LittleEndian.Uint64(tail[8:])
+	if string(tail[20:]) != magic || n > maxBlock || at+n != uint64(end) {
+		return nil, errCorrupt
+	}
+	packed, err := s.read(&block{offset: int64(at), length: int(n), sum: binary.LittleEndian.Uint32(tail[16:])})
+	if err != nil {
+		return nil, err
+	}
+	return unpack(packed)
 }
 
 // read gives the bytes of a block.
@@ -109,8 +143,12 @@ func (s *Segment) Sequence() (first, behind int64) {
 	if len(s.chunks) == 0 {
 		return 0, 0
 	}
-	return s.chunks[0].sequence, s.chunks[0].sequence + s.Events()
+	last := &s.chunks[len(s.chunks)-1]
+	return s.chunks[0].sequence, last.sequence + int64(last.rows)
 }
+
+// Chunks is how many chunks the segment has.
+func (s *Segment) Chunks() int { return len(s.chunks) }
 
 // Times are the earliest and the latest time of an event.
 func (s *Segment) Times() (first, last int64) {

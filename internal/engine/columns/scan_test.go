@@ -69,7 +69,7 @@ func TestHostileMessagesAreScanned(t *testing.T) {
 	log := Log{ID: "l", Name: "account:group", Segments: []*Segment{open(t, write(t, all, 11))}}
 	names := map[string]bool{}
 	for i := range all {
-		for name := range naiveFields(all[i].Message) {
+		for name := range fieldsOf(all[i].Message) {
 			if len(names) < 400 {
 				names[name] = true
 			}

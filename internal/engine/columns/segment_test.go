@@ -43,7 +43,7 @@ func open(t testing.TB, data []byte) *Segment {
 func same(t testing.TB, s *Segment, events []Event) {
 	t.Helper()
 	i := 0
-	err := s.Each(func(e *Event) error {
+	err := s.Each(func(_ int64, e *Event) error {
 		if i >= len(events) {
 			return fmt.Errorf("more than %d events", len(events))
 		}

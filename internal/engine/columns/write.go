@@ -80,6 +80,17 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
+// Jump gives the next event another number than the one behind the last.
+func (w *Writer) Jump(sequence int64) error {
+	if sequence != w.next+int64(len(w.b.order)) {
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		w.next = sequence
+	}
+	return nil
+}
+
 // Close ends the segment. It doesn't close the output.
 func (w *Writer) Close() error {
 	if err := w.Flush(); err != nil {
@@ -108,14 +119,16 @@ func (w *Writer) Close() error {
 	for i := range w.chunks {
 		out = w.chunks[i].appendTo(out)
 	}
-	at := w.at
 	packed := w.z.pack(nil, out)
-	w.write(packed)
-	var tail []byte
-	tail = binary.LittleEndian.AppendUint64(tail, uint64(at))
-	tail = binary.LittleEndian.AppendUint64(tail, uint64(len(packed)))
-	tail = binary.LittleEndian.AppendUint32(tail, checksum(packed))
-	w.write(append(tail, magic...))
+	for range 2 { // for without its contents a segment is lost
+		at := w.at
+		w.write(packed)
+		var tail []byte
+		tail = binary.LittleEndian.AppendUint64(tail, uint64(at))
+		tail = binary.LittleEndian.AppendUint64(tail, uint64(len(packed)))
+		tail = binary.LittleEndian.AppendUint32(tail, checksum(packed))
+		w.write(append(tail, magic...))
+	}
 	if w.err != nil {
 		return w.err
 	}
