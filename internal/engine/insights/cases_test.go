@@ -14,7 +14,8 @@ import (
 	"github.com/eksact/eksact/internal/engine/scan/memory"
 )
 
-// TestCases runs the conformance suite on the store in memory.
+// TestCases runs the conformance suite on the store in memory, whole and in batches that
+// could tear rows apart.
 func TestCases(t *testing.T) {
 	all, err := cases.All()
 	if err != nil {
@@ -22,15 +23,39 @@ func TestCases(t *testing.T) {
 	}
 	for _, c := range all {
 		t.Run(c.Name, func(t *testing.T) {
-			rows, err := answer(&c)
-			if problem := c.Check(rows, err); problem != "" {
-				t.Errorf("%s\n%s", c.Query, problem)
+			for _, batch := range []int{0, 1, 2} {
+				rows, err := answer(&c, batch)
+				if problem := c.Check(rows, err); problem != "" {
+					t.Errorf("%s\nin batches of %d: %s", c.Query, batch, problem)
+				}
 			}
 		})
 	}
 }
 
-func answer(c *cases.Case) ([]map[string]string, error) {
+// Of an event with more leaves than may be fields the rest is there for jsonParse and
+// parse alone.
+func TestOnlyTheFirstFieldsAreDiscovered(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"spec":{`)
+	for i := range scan.MaxFields + 10 {
+		fmt.Fprintf(&b, `"f%d":%d,`, i, i)
+	}
+	b.WriteString(`"last":"x"}}`)
+	c := cases.Case{
+		Query:  fmt.Sprintf("fields spec.f%d as a, spec.f%d as b, jsonParse(@message).spec.last as c | parse @message '\"last\":\"*\"' as d | display a, b, c, d", scan.MaxFields-1, scan.MaxFields),
+		Events: []cases.Event{{At: cases.Start, Message: b.String()}},
+		Rows:   []map[string]string{{"a": fmt.Sprint(scan.MaxFields - 1), "c": "x", "d": "x"}},
+	}
+	rows, err := answer(&c, 0)
+	if problem := c.Check(rows, err); problem != "" {
+		t.Error(problem)
+	}
+}
+
+// answer asks a case's query of its events, in batches of so many rows, or the usual ones
+// for 0.
+func answer(c *cases.Case, batch int) ([]map[string]string, error) {
 	groups := map[string][]memory.Event{}
 	for _, e := range c.Events {
 		group := e.Group
@@ -52,7 +77,9 @@ func answer(c *cases.Case) ([]map[string]string, error) {
 			for name, events := range groups {
 				fits := s.All || slices.Contains(s.Groups, name) || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 				if fits {
-					list = append(list, memory.New("111122223333:"+name, events))
+					source := memory.New(cases.Account+":"+name, events)
+					source.BatchRows = batch
+					list = append(list, source)
 				}
 			}
 			return scan.All(list...), nil

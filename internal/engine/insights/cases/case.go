@@ -20,8 +20,11 @@ const (
 	Now         = End + 1
 )
 
-// Group is the log group that events are in unless they say otherwise.
-const Group = "/aws/eks/cluster/cluster"
+// Group is the log group that events are in unless they say otherwise, of Account.
+const (
+	Account = "111122223333"
+	Group   = "/aws/eks/cluster/cluster"
+)
 
 // A Case is a query with what it must give.
 type Case struct {

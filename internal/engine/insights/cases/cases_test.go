@@ -76,6 +76,8 @@ func TestCheck(t *testing.T) {
 		{"another error", Case{Error: "b"}, nil, errors.New("abc"), false},
 		{"any error", Case{Error: AnyError}, nil, errors.New("abc"), true},
 		{"no error", Case{Error: "b"}, nil, nil, false},
+		{"known to fail", Case{Rows: rows(row("a=1")), Known: "why"}, nil, nil, true},
+		{"known to fail, and holds", Case{Rows: rows(row("a=1")), Known: "why"}, rows(row("a=1")), nil, false},
 	} {
 		if problem := c.c.Check(c.rows, c.err); (problem == "") != c.ok {
 			t.Errorf("%s: %q", c.name, problem)

@@ -146,7 +146,7 @@ func TestClasses(t *testing.T) {
 }
 
 func TestExpressionsMatchTheirMessages(t *testing.T) {
-	checkExpressions(t, auditEvents(500, 7))
+	checkExpressions(t, auditEvents(150, 7))
 }
 
 func checkExpressions(t interface {
