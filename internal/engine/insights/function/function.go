@@ -93,14 +93,6 @@ func index(all []*Function) map[string]*Function {
 	return m
 }
 
-// Aggregates are the names of the functions of stats, in lower case: they aren't this
-// package's, but a query that uses one where it can't be deserves to be told so.
-var Aggregates = []string{
-	"avg", "count", "count_distinct", "max", "min", "pct", "stddev", "sum",
-	"earliest", "latest", "sortsfirst", "sortslast",
-	"rate", "countovertime", "sumovertime", "histogram",
-}
-
 // Bind prepares a call. Of each argument as written, literals has its value if it is a
 // literal, nil if not. The Eval wants all arguments, the implicit one first. An error is
 // an *ArgumentError.

@@ -70,13 +70,22 @@ func (p *parser) value(depth int) (value.Value, bool) {
 	case c == '-' || c-'0' < 10:
 		return p.number()
 	}
-	for word, v := range map[string]value.Value{"true": value.OfBool(true), "false": value.OfBool(false), "null": {}} {
-		if strings.HasPrefix(p.s[p.at:], word) {
-			p.at += len(word)
-			return v, true
-		}
+	switch {
+	case p.word("true"):
+		return value.OfBool(true), true
+	case p.word("false"):
+		return value.OfBool(false), true
 	}
-	return value.Value{}, false
+	return value.Value{}, p.word("null")
+}
+
+// word steps over a word, if it is next.
+func (p *parser) word(w string) bool {
+	if !strings.HasPrefix(p.s[p.at:], w) {
+		return false
+	}
+	p.at += len(w)
+	return true
 }
 
 func (p *parser) object(depth int) (value.Value, bool) {
