@@ -27,7 +27,8 @@
 // # Limits
 //
 // Of a message only the first 1,024 tokens and 16 KiB of skeleton count; the rest is one
-// token. A miner knows 20,000 skeletons and 64 MiB of them; messages of others have the
-// pattern <Token-1>. A skeleton has 4,096 forms; beyond, the place with most values
-// varies.
+// token. A miner knows 20,000 skeletons, and 64 MiB of them and of values. Messages of
+// further skeletons have the pattern <Token-1>; further values make their place vary. A
+// skeleton has 4,096 forms, of which a miner knows 200,000; beyond, the place with most
+// values varies.
 package pattern

@@ -1,12 +1,20 @@
 package pattern
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Limits of a miner.
 const (
-	maxSkeletons     = 20_000
-	maxSkeletonBytes = 64 << 20
-	maxForms         = 4096
-	maxValues        = 16
-	maxValue         = 128 // bytes; a longer one varies
+	maxSkeletons = 20_000
+	maxBytes     = 64 << 20 // of skeletons and values
+	maxForms     = 4096     // of a skeleton
+	maxAllForms  = 200_000
+	fewForms     = 16 // of a skeleton, once all are too many
+	maxValues    = 16
+	maxValue     = 128 // bytes; a longer one varies
 )
 
 // Options of a miner.
@@ -24,7 +32,8 @@ type Miner struct {
 	cutter    cutter
 	key       []byte
 	skeletons map[string]*skeleton
-	bytes     int
+	bytes     int // of skeletons and values
+	forms     int
 	total     counts
 }
 
@@ -120,9 +129,9 @@ func (m *Miner) form(message string) *form {
 			m.key = append(m.key, varying)
 			continue
 		}
-		id, ok := p.id(s)
+		id, ok := m.id(p, s)
 		if !ok {
-			sk.vary(i)
+			m.vary(sk, i)
 			id = varying
 			if p.class == number {
 				p.sizes.add(s)
@@ -130,12 +139,12 @@ func (m *Miner) form(message string) *form {
 		}
 		m.key = append(m.key, id)
 	}
-	return sk.form(m.key)
+	return m.formOf(sk, m.key)
 }
 
 // full reports whether there is no room for one more skeleton of so many bytes.
 func (m *Miner) full(n int) bool {
-	return len(m.skeletons) >= maxSkeletons || m.bytes+n > maxSkeletonBytes
+	return len(m.skeletons) >= maxSkeletons || m.bytes+n > maxBytes
 }
 
 func (m *Miner) newSkeleton(text string, places int) *skeleton {
@@ -146,35 +155,41 @@ func (m *Miner) newSkeleton(text string, places int) *skeleton {
 }
 
 // id is a value's number in its place; false if there are too many.
-func (p *place) id(s string) (byte, bool) {
+func (m *Miner) id(p *place, s string) (byte, bool) {
 	for i, v := range p.values {
 		if v == s {
 			return byte(i), true
 		}
 	}
-	if len(p.values) == maxValues || len(s) > maxValue {
+	if len(s) > maxValue || len(p.values) == maxValues || len(p.values) > 0 && m.bytes > maxBytes {
 		return 0, false
 	}
-	p.values = append(p.values, string([]byte(s))) // must not keep the message alive
+	p.values = append(p.values, strings.Clone(s)) // must not keep the message alive
+	m.bytes += len(s)
 	return byte(len(p.values) - 1), true
 }
 
-// form is the form with these ids, in the order of the places that are counted.
-func (sk *skeleton) form(ids []byte) *form {
-	if f := sk.forms[string(ids)]; f != nil {
-		return f
+// formOf is the form with these ids, in the order of the places that are counted.
+func (m *Miner) formOf(sk *skeleton, ids []byte) *form {
+	for {
+		if f := sk.forms[string(ids)]; f != nil {
+			return f
+		}
+		most := maxForms
+		if m.forms >= maxAllForms {
+			most = fewForms
+		}
+		if len(sk.forms) < most || !m.coarsen(sk, ids) {
+			f := &form{}
+			sk.forms[string(ids)] = f
+			m.forms++
+			return f
+		}
 	}
-	if len(sk.forms) >= maxForms {
-		sk.coarsen(ids)
-		return sk.form(ids)
-	}
-	f := &form{}
-	sk.forms[string(ids)] = f
-	return f
 }
 
-// coarsen lets the place with most values vary, in the ids at hand, too.
-func (sk *skeleton) coarsen(ids []byte) {
+// coarsen lets the place with most values vary, in the ids at hand, too; false if all do.
+func (m *Miner) coarsen(sk *skeleton, ids []byte) bool {
 	widest, at, n := -1, 0, 0
 	for i := range sk.places {
 		p := &sk.places[i]
@@ -186,13 +201,17 @@ func (sk *skeleton) coarsen(ids []byte) {
 		}
 		n++
 	}
-	sk.vary(widest)
+	if widest < 0 {
+		return false
+	}
+	m.vary(sk, widest)
 	ids[at] = varying
+	return true
 }
 
 // vary stops telling the values of a place apart: forms that differed there alone become
 // one.
-func (sk *skeleton) vary(i int) {
+func (m *Miner) vary(sk *skeleton, i int) {
 	p := &sk.places[i]
 	n := 0
 	for _, q := range sk.places[:i] {
@@ -214,9 +233,13 @@ func (sk *skeleton) vary(i int) {
 		key[n] = varying
 		if g := sk.forms[string(key)]; g != nil {
 			g.add(f)
+			m.forms--
 		} else {
 			sk.forms[string(key)] = f
 		}
+	}
+	for _, v := range p.values {
+		m.bytes -= len(v)
 	}
 	p.values = nil
 }
@@ -238,18 +261,23 @@ func (f *form) add(g *form) {
 func (m *Miner) Merge(other *Miner) {
 	m.total.now += other.total.now
 	m.total.before += other.total.before
-	for text, theirs := range other.skeletons {
-		ours := m.skeletons[text]
-		if ours == nil {
-			if !m.full(len(text)) {
-				m.skeletons[text] = theirs
-				m.bytes += len(text)
-				continue
-			}
+	for _, text := range slices.Sorted(maps.Keys(other.skeletons)) {
+		theirs := other.skeletons[text]
+		switch ours := m.skeletons[text]; {
+		case ours != nil:
+			m.merge(ours, other, theirs)
+		case m.full(len(text)):
 			m.overflow(theirs)
-			continue
+		default:
+			m.skeletons[text] = theirs
+			m.bytes += len(text)
+			m.forms += len(theirs.forms)
+			for i := range theirs.places {
+				for _, v := range theirs.places[i].values {
+					m.bytes += len(v)
+				}
+			}
 		}
-		ours.merge(theirs)
 	}
 }
 
@@ -264,54 +292,53 @@ func (m *Miner) overflow(sk *skeleton) {
 		all.places[0].class = rest
 	}
 	for _, f := range sk.forms {
-		all.form(nil).add(f)
+		m.formOf(all, nil).add(f)
 	}
 }
 
-func (sk *skeleton) merge(other *skeleton) {
-	renamed := make([][]byte, 0, len(sk.places)) // of each counted place: their id → ours
+// merge adds a skeleton of another miner to the same of this one.
+func (m *Miner) merge(sk *skeleton, other *Miner, theirs *skeleton) {
+	var renamed [][]byte // of each counted place: their id → ours
 	for i := range sk.places {
-		ours, theirs := &sk.places[i], &other.places[i]
-		if !ours.class.counted() {
+		p, q := &sk.places[i], &theirs.places[i]
+		if !p.class.counted() {
 			continue
 		}
-		ids := make([]byte, len(theirs.values))
-		if theirs.varies && !ours.varies {
-			sk.vary(i)
+		if q.varies && !p.varies {
+			m.vary(sk, i)
 		}
-		for id, v := range theirs.values {
-			if !ours.varies {
-				var ok bool
-				if ids[id], ok = ours.id(v); ok {
-					continue
-				}
-				sk.vary(i)
+		ids := make([]byte, len(q.values))
+		for id, v := range q.values {
+			if p.varies {
+				break
 			}
-			break
+			var ok bool
+			if ids[id], ok = m.id(p, v); !ok {
+				m.vary(sk, i)
+			}
 		}
-		if ours.varies && !theirs.varies {
-			other.vary(i)
+		if p.varies && !q.varies {
+			other.vary(theirs, i)
 		}
-		if ours.varies && ours.class == number {
-			ours.sizes.merge(theirs.sizes)
+		if p.varies && p.class == number {
+			p.sizes.merge(q.sizes)
 		}
 		renamed = append(renamed, ids)
 	}
-	for key, f := range other.forms {
-		ids := []byte(key)
-		for n, id := range ids {
-			if id != varying {
-				ids[n] = renamed[n][id]
+	for key, f := range theirs.forms {
+		ids, n := []byte(key), 0
+		for i := range sk.places {
+			p := &sk.places[i]
+			if !p.class.counted() {
+				continue
 			}
-		}
-		for n, i := 0, 0; i < len(sk.places); i++ { // coarsened meanwhile
-			if sk.places[i].class.counted() {
-				if sk.places[i].varies {
-					ids[n] = varying
-				}
-				n++
+			if p.varies { // perhaps not before this loop
+				ids[n] = varying
+			} else {
+				ids[n] = renamed[n][ids[n]]
 			}
+			n++
 		}
-		sk.form(ids).add(f)
+		m.formOf(sk, ids).add(f)
 	}
 }

@@ -248,8 +248,67 @@ func TestHostileMessagesAreBounded(t *testing.T) {
 			t.Errorf("%d forms", len(sk.forms))
 		}
 	}
-	if total := forms.Patterns(); total[0].Count == 0 {
-		t.Error("forms are lost")
+	checkTotal(t, forms, 20_000)
+	checkTotal(t, m, int64(maxSkeletons+500+3))
+
+	many := New(Options{})
+	for i := range 3 * maxAllForms {
+		many.Add(fmt.Sprintf("%s n%d m%d", strings.Map(func(r rune) rune { return r - '0' + 'k' }, fmt.Sprint(i/256)), i%16, i/16%16), 0, 1)
+	}
+	if n := 0; many.forms > maxAllForms+maxSkeletons*fewForms {
+		t.Errorf("%d forms", many.forms)
+	} else {
+		for _, sk := range many.skeletons {
+			n += len(sk.forms)
+		}
+		if n != many.forms {
+			t.Errorf("%d forms, counted as %d", n, many.forms)
+		}
+	}
+	checkTotal(t, many, 3*maxAllForms)
+
+}
+
+// checkTotal: no message is lost, and a miner's bytes are what it keeps.
+func checkTotal(t *testing.T, m *Miner, want int64) {
+	t.Helper()
+	total := int64(0)
+	for _, p := range m.Patterns() {
+		total += p.Count
+	}
+	if total != want {
+		t.Errorf("%d messages are in patterns, want %d", total, want)
+	}
+}
+
+func TestBytesAreCounted(t *testing.T) {
+	m, other := New(Options{}), New(Options{})
+	for i, e := range auditEvents(3000, 4) {
+		[]*Miner{m, other}[i%2].Add(e, 0, 1)
+	}
+	for range 2 {
+		bytes, forms := 0, 0
+		for text, sk := range m.skeletons {
+			bytes += len(text)
+			forms += len(sk.forms)
+			for _, p := range sk.places {
+				for _, v := range p.values {
+					bytes += len(v)
+				}
+			}
+		}
+		if bytes != m.bytes || forms != m.forms {
+			t.Errorf("%d bytes and %d forms are counted as %d and %d", bytes, forms, m.bytes, m.forms)
+		}
+		m.Merge(other)
+		other = New(Options{})
+	}
+	full := New(Options{})
+	full.Add("a b1", 0, 1)
+	full.bytes = maxBytes + 1
+	full.Add("a b2", 0, 1)
+	if p := full.Patterns(); len(p) != 1 || p[0].Text != "a <Token-1>" || p[0].Count != 2 {
+		t.Errorf("once there are too many bytes values vary: %v", texts(p))
 	}
 }
 
