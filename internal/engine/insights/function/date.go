@@ -14,7 +14,7 @@ var dates = []*Function{
 	{Name: "dateceil", Min: 2, Max: 2, Literal: []int{1}, bind: inPeriods(1, Period.Ceil)},
 	ofTime("fromMillis", value.OfTime),
 	ofTime("toMillis", func(ms int64) value.Value { return value.OfNumber(float64(ms)) }),
-	{Name: "now", Constant: true, eval: func(c *Context, _ []value.Value) value.Value { // in seconds
+	{Name: "now", eval: func(c *Context, _ []value.Value) value.Value { // in seconds
 		return value.OfNumber(float64(floorTo(c.Now, 1000) / 1000))
 	}},
 	{Name: "parseDate", Min: 2, Max: 3, bind: bindParse},

@@ -33,8 +33,6 @@ type Function struct {
 	// Implicit is a field that comes before the arguments as written (see HasImplicit):
 	// bin(5m) is a function of @timestamp.
 	Implicit string
-	// Constant says that the result is the same for all rows whatever the arguments.
-	Constant bool
 	// Nulls says that the function is asked for null arguments, too.
 	Nulls bool
 	// Literal are the arguments that must be literals, Implicit not counted.

@@ -28,7 +28,7 @@ var general = []*Function{
 
 // ofQuery makes a function without arguments, in milliseconds.
 func ofQuery(name string, f func(c *Context) int64) *Function {
-	return &Function{Name: name, Constant: true, eval: func(c *Context, _ []value.Value) value.Value {
+	return &Function{Name: name, eval: func(c *Context, _ []value.Value) value.Value {
 		return value.OfNumber(float64(f(c)))
 	}}
 }
