@@ -233,6 +233,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { d.sns.Run(ctx) })
 	d.running.Go(func() { d.scaling.Run(ctx) })
 	d.running.Go(func() { d.cloudwatch.Run(ctx) })
+	d.running.Go(func() { d.logs.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

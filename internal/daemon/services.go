@@ -86,7 +86,8 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.ssm = ssm.New(ssm.Deps{Store: d.store, Place: place, Now: time.Now, Images: d.nodeImages, Exists: d.isImage})
 	d.sns = d.newTopics(place)
 	d.logs = logs.New(logs.Deps{
-		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Now: time.Now, Log: slog.Default(),
+		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Dir: d.config.state("logs-service"),
+		Roles: d.iam, Buckets: d.s3, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err

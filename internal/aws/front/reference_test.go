@@ -175,6 +175,8 @@ var inside = map[string]string{
 	"sns:CreateTopic iam:PassRole":                                   noLogging,
 	"sns:SetTopicAttributes iam:PassRole":                            noLogging,
 	"ec2:CreateFlowLogs iam:PassRole":                                "with the service that the role is passed to",
+	"logs:PutDestination iam:PassRole":                               "with the service that the role is passed to",
+	"logs:PutSubscriptionFilter iam:PassRole":                        "with the service that the role is passed to",
 	"ec2:CreateFlowLogs ecs:ListClusters":                            "there is no ECS",
 	"ec2:CreateFlowLogs ecs:ListContainerInstances":                  "there is no ECS",
 	"ec2:CreateFlowLogs ecs:ListServices":                            "there is no ECS",
@@ -285,7 +287,10 @@ func has(asked front.Asked, resources []string, key string) bool {
 
 // nameResource makes the ARN whose tags a call is about one of its service.
 func nameResource(in any, operation string) {
-	of := map[string]string{"sns": "arn:aws:sns:us-west-2:" + number + ":" + thing, "ecr": "arn:aws:ecr:us-west-2:" + number + ":repository/" + thing}
+	of := map[string]string{
+		"sns": "arn:aws:sns:us-west-2:" + number + ":" + thing, "ecr": "arn:aws:ecr:us-west-2:" + number + ":repository/" + thing,
+		"logs": "arn:aws:logs:us-west-2:" + number + ":log-group:" + thing,
+	}
 	service, _, _ := strings.Cut(operation, ":")
 	if f := reflect.ValueOf(in).Elem().FieldByName("ResourceArn"); f.IsValid() && of[service] != "" {
 		arn := of[service]
@@ -390,6 +395,8 @@ func text(t reflect.Type, field string) string {
 		return balancers + "targetgroup/" + thing + "/" + thing
 	case field == "ListenerArn":
 		return balancers + "listener/net/" + thing + "/" + thing + "/" + thing
+	case field == "LookupTableArn":
+		return "arn:aws:logs:us-west-2:" + number + ":lookup-table:" + thing
 	case strings.HasSuffix(field, "Arn"):
 		return "arn:aws:iam::" + number + ":role/" + thing
 	case field == "Resources":

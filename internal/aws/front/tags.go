@@ -14,6 +14,7 @@ import (
 //	Tags []Tag{Key, Value *string}     iam, sts, elasticloadbalancing, ec2:CreateTags
 //	TagSpecifications []{Tags []Tag}   ec2
 //	TagKeys []string                   what is taken away
+//	Tags []string                      the same, logs:UntagLogGroup
 type tagFields struct {
 	tags, specifications, names int // index in the struct; -1 without one
 }
@@ -38,7 +39,10 @@ func findTags(input reflect.Type) tagFields {
 		f, ok := t.Elem().FieldByName("Tags")
 		return ok && isTags(f.Type)
 	})
-	t.names = find("TagKeys", func(t reflect.Type) bool { return t == reflect.TypeFor[[]string]() })
+	isNames := func(t reflect.Type) bool { return t == reflect.TypeFor[[]string]() }
+	if t.names = find("TagKeys", isNames); t.names < 0 {
+		t.names = find("Tags", isNames)
+	}
 	return t
 }
 

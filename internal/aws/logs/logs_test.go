@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/doortest"
 	ours "github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
+	"github.com/eksact/eksact/internal/aws/s3"
 )
 
 // account is the service behind a real front door, with a clock that the test
@@ -26,18 +28,44 @@ import (
 type account struct {
 	*doortest.Account
 	*cloudwatchlogs.Client
-	door *doortest.Door
-	dir  string
-	now  time.Time
+	service *ours.Service
+	door    *doortest.Door
+	dir     string
+	now     time.Time
+
+	mu     sync.Mutex
+	points []ours.MetricPoint
 }
 
 func (a *account) clock() time.Time { return a.now }
 
 func open(t *testing.T) *account {
 	t.Helper()
-	a := &account{Account: doortest.New(t), dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Millisecond)}
-	service := ours.New(ours.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(a.dir, slog.Default(), a.clock), Now: a.clock})
-	a.door = a.Open(t, service.Service())
+	return openAt(t, t.TempDir(), time.Now().UTC().Truncate(time.Millisecond))
+}
+
+// openAt makes an account whose events are in a directory.
+func openAt(t *testing.T, dir string, now time.Time) *account {
+	t.Helper()
+	a := &account{Account: doortest.New(t), dir: dir, now: now}
+	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(buckets.Close)
+	a.service = ours.New(ours.Deps{
+		Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(dir, slog.Default(), a.clock), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Now: a.clock,
+		Metrics: func(points []ours.MetricPoint) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.points = append(a.points, points...)
+		},
+	})
+	a.door = a.Open(t, a.service.Service(), buckets.Service())
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { a.service.Run(ctx); close(done) }()
+	t.Cleanup(func() { stop(); <-done })
 	a.Client = cloudwatchlogs.NewFromConfig(a.door.Admin)
 	return a
 }
@@ -56,8 +84,8 @@ func (a *account) put(group, stream string, messages ...string) (*cloudwatchlogs
 	in := &cloudwatchlogs.PutLogEventsInput{LogGroupName: &group, LogStreamName: &stream}
 	for _, m := range messages {
 		var seconds int64
-		var text string
-		fmt.Sscanf(m, "%d %s", &seconds, &text)
+		number, text, _ := strings.Cut(m, " ")
+		fmt.Sscan(number, &seconds)
 		in.LogEvents = append(in.LogEvents, types.InputLogEvent{Timestamp: aws.Int64(a.now.UnixMilli() + 1000*seconds), Message: aws.String(text)})
 	}
 	return a.PutLogEvents(context.Background(), in)
@@ -181,15 +209,20 @@ func TestEventsLast(t *testing.T) {
 		if err := os.WriteFile(files[0], whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		fresh := &account{now: a.now}
-		base := doortest.New(t)
-		service := ours.New(ours.Deps{Store: base.Store, Place: doortest.Place, Events: storage.NewFiles(a.dir, slog.Default(), a.clock), Now: a.clock})
-		fresh.Client = cloudwatchlogs.NewFromConfig(base.Open(t, service.Service()).Admin)
-		fresh.group(t, "g", "s")
-		doortest.Must(t)(fresh.put("g", "s", "-7 c"))
-		out, err := fresh.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")})
-		if err != nil || texts(out.Events, ofGet) != "c" {
-			t.Errorf("cut to %d bytes: %q, %v", cut, texts(out.Events, ofGet), err)
+		files := storage.NewFiles(a.dir, slog.Default(), a.clock)
+		id := storage.Stream{Group: "g", Name: "s"}
+		if err := files.Append(id, []storage.Event{{Place: storage.Place{At: a.now.UnixMilli()}, Message: "c"}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for e, err := range files.Read(storage.Query{Group: "g", Streams: []string{"s"}, From: storage.First, To: storage.Last}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Message)
+		}
+		if strings.Join(got, " ") != "c" {
+			t.Errorf("cut to %d bytes: %q", cut, got)
 		}
 	}
 }
@@ -288,8 +321,8 @@ func TestPermissions(t *testing.T) {
 	a := open(t)
 	a.group(t, "mine", "s")
 	a.group(t, "yours", "s")
-	user := &account{Client: cloudwatchlogs.NewFromConfig(a.door.User(t, "u", `{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents","logs:FilterLogEvents"],"Resource":"arn:aws:logs:us-west-2:`+doortest.Number+`:log-group:mine:*"}]}`)), now: a.now}
+	user := &account{now: a.now, Client: cloudwatchlogs.NewFromConfig(a.door.User(t, "u", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents","logs:FilterLogEvents"],"Resource":"arn:aws:logs:us-west-2:`+doortest.Number+`:log-group:mine:*"}]}`))}
 	doortest.Must(t)(user.put("mine", "s", "0 a"))
 	_, err := user.put("yours", "s", "0 a")
 	doortest.Refused(t, err, "AccessDeniedException", "is not authorized to perform: logs:PutLogEvents")

@@ -49,7 +49,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *cloudwatchlogs.PutLogEve
 	return out, s.take(ctx, storage.Stream{Group: group, Name: name}, taken, "")
 }
 
-// take keeps events and tells of them those who wait for some.
+// take keeps events and tells those who wait for some.
 func (s *Service) take(ctx context.Context, id storage.Stream, events []storage.Event, mark string) error {
 	now := s.ms()
 	for i := range events {
@@ -60,6 +60,9 @@ func (s *Service) take(ctx context.Context, id storage.Stream, events []storage.
 		s.Log.Error("log events can't be kept", "group", id.Group, "stream", id.Name, "error", err)
 		return &types.ServiceUnavailableException{Message: aws.String("The log events can't be stored at the moment. Please try again.")}
 	}
+	s.meter.take(id.Group, events)
+	s.tails.take(id, events)
+	s.senders.tell(id.Group)
 	return nil
 }
 

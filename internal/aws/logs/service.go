@@ -4,17 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"regexp"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
-	"github.com/eksact/eksact/internal/engine/policy"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -23,6 +21,7 @@ type Group struct {
 	Name      string
 	Created   int64 // ms since 1970
 	Retention int32 // days; 0 for ever
+	Protected bool  `json:",omitempty"` // from deletion
 	Tags      map[string]string
 }
 
@@ -34,18 +33,54 @@ type Stream struct {
 
 // Deps is what a Service is made of.
 type Deps struct {
-	Store  *store.Store
-	Place  api.Place
-	Events storage.Storage
-	Now    func() time.Time
-	Log    *slog.Logger
+	Store   *store.Store
+	Place   api.Place
+	Events  storage.Storage
+	Dir     string // of files that belong to records
+	Roles   Roles
+	Buckets Buckets
+	// Metrics takes what metric filters find. It must not block. Nil: nobody does.
+	Metrics func([]MetricPoint)
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Roles is what the service asks of IAM.
+type Roles interface {
+	// Assumable says whether the role exists and its trust policy lets the service
+	// principal assume it.
+	Assumable(ctx context.Context, roleARN, service string) bool
+	// CheckPass returns the AccessDenied error unless ctx's caller is allowed
+	// iam:PassRole on the role, with iam:PassedToService as service.
+	CheckPass(ctx context.Context, roleARN, service string) error
+}
+
+// Buckets is what the service asks of S3. Requests are a service principal's, on behalf
+// of the resource of an ARN: the bucket's policy decides. Errors are NoSuchBucket and
+// AccessDenied.
+type Buckets interface {
+	AdmitsAs(service, source, bucket, key string) error
+	WriteAs(ctx context.Context, service, source, bucket, key, contentType string, data []byte) error
 }
 
 // Service is CloudWatch Logs of one account.
 type Service struct {
 	Deps
-	groups  *store.Table[Group]
-	streams *store.Table[Stream]
+	groups        *store.Table[Group]
+	streams       *store.Table[Stream]
+	metricFilters *store.Table[MetricFilter]
+	subscriptions *store.Table[Subscription]
+	cursors       *store.Table[Cursor] // of subscriptions, by their keys
+	destinations  *store.Table[Destination]
+	exports       *store.Table[Export]
+	definitions   *store.Table[Definition]
+	tables        *store.Table[LookupTable]
+
+	making  sync.Mutex // of what has files beside its record
+	meter   meter
+	senders senders
+	tails   tails
+	closing chan struct{} // closed when Run ends
 }
 
 // New makes the service. Its tables are registered in d.Store, which is loaded
@@ -54,60 +89,68 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{
-		Deps:   d,
-		groups: store.NewTable[Group](d.Store, "logs/group"), streams: store.NewTable[Stream](d.Store, "logs/stream"),
+	if d.Metrics == nil {
+		d.Metrics = func([]MetricPoint) {}
+	}
+	s := &Service{
+		Deps:          d,
+		groups:        store.NewTable[Group](d.Store, "logs/group"),
+		streams:       store.NewTable[Stream](d.Store, "logs/stream"),
+		metricFilters: store.NewTable[MetricFilter](d.Store, "logs/metric-filter"),
+		subscriptions: store.NewTable[Subscription](d.Store, "logs/subscription"),
+		cursors:       store.NewTable[Cursor](d.Store, "logs/subscription-cursor"),
+		destinations:  store.NewTable[Destination](d.Store, "logs/destination"),
+		exports:       store.NewTable[Export](d.Store, "logs/export"),
+		definitions:   store.NewTable[Definition](d.Store, "logs/query-definition"),
+		tables:        store.NewTable[LookupTable](d.Store, "logs/lookup-table"),
+		closing:       make(chan struct{}),
+	}
+	s.meter.emit = d.Metrics
+	s.metricFilters.Watch(s.meter.note)
+	return s
+}
+
+// sweep is how often events past their retention are let go of.
+const sweep = 10 * time.Minute
+
+// Run does what no call waits for, until ctx ends: it sends events to subscribers,
+// exports, and lets go of what is too old.
+func (s *Service) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(s.closing)
+	all.Go(func() { s.runSenders(ctx) })
+	all.Go(func() { s.runExports(ctx) })
+	seconds, sweeps := time.NewTicker(time.Second), time.NewTicker(sweep)
+	defer seconds.Stop()
+	defer sweeps.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-seconds.C:
+			s.meter.defaults(s.Now())
+		case <-sweeps.C:
+			s.expire()
+		}
 	}
 }
 
-// Service lists the operations for the front door.
-func (s *Service) Service() *api.Service {
-	svc := &api.Service{ID: "cloudwatchlogs", Action: "logs", Resource: s.ofResource}
-	api.Add(svc, "CreateLogGroup", s.CreateLogGroup, func(_ context.Context, in *cloudwatchlogs.CreateLogGroupInput) []string {
-		return s.ofGroup(in.LogGroupName, nil)
-	})
-	api.WithNeeds(svc, "CreateLogGroup", func(_ context.Context, in *cloudwatchlogs.CreateLogGroupInput) []api.Need {
-		if len(in.Tags) == 0 {
-			return nil
+// expire lets go of events that their groups keep no longer.
+func (s *Service) expire() {
+	for _, g := range s.groups.List("") {
+		if g.Retention == 0 {
+			continue
 		}
-		return []api.Need{{Action: "logs:TagResource", Resources: s.ofGroup(in.LogGroupName, nil)}}
-	})
-	api.Add(svc, "DeleteLogGroup", s.DeleteLogGroup, func(_ context.Context, in *cloudwatchlogs.DeleteLogGroupInput) []string {
-		return s.ofGroup(in.LogGroupName, nil)
-	})
-	api.Add(svc, "DescribeLogGroups", s.DescribeLogGroups, func(context.Context, *cloudwatchlogs.DescribeLogGroupsInput) []string {
-		return []string{s.groupARN(":log-stream:")}
-	})
-	api.Add(svc, "PutRetentionPolicy", s.PutRetentionPolicy, func(_ context.Context, in *cloudwatchlogs.PutRetentionPolicyInput) []string {
-		return s.ofGroup(in.LogGroupName, nil)
-	})
-	api.Add(svc, "DeleteRetentionPolicy", s.DeleteRetentionPolicy, func(_ context.Context, in *cloudwatchlogs.DeleteRetentionPolicyInput) []string {
-		return s.ofGroup(in.LogGroupName, nil)
-	})
-	api.Add(svc, "CreateLogStream", s.CreateLogStream, func(_ context.Context, in *cloudwatchlogs.CreateLogStreamInput) []string {
-		return s.ofStream(in.LogGroupName, nil, in.LogStreamName)
-	})
-	api.Add(svc, "DeleteLogStream", s.DeleteLogStream, func(_ context.Context, in *cloudwatchlogs.DeleteLogStreamInput) []string {
-		return s.ofStream(in.LogGroupName, nil, in.LogStreamName)
-	})
-	api.Add(svc, "DescribeLogStreams", s.DescribeLogStreams, func(_ context.Context, in *cloudwatchlogs.DescribeLogStreamsInput) []string {
-		return s.ofGroup(in.LogGroupName, in.LogGroupIdentifier)
-	})
-	api.Add(svc, "PutLogEvents", s.PutLogEvents, func(_ context.Context, in *cloudwatchlogs.PutLogEventsInput) []string {
-		return s.ofStream(in.LogGroupName, nil, in.LogStreamName)
-	})
-	api.Add(svc, "GetLogEvents", s.GetLogEvents, func(_ context.Context, in *cloudwatchlogs.GetLogEventsInput) []string {
-		return s.ofStream(in.LogGroupName, in.LogGroupIdentifier, in.LogStreamName)
-	})
-	api.Add(svc, "FilterLogEvents", s.FilterLogEvents, func(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput) []string {
-		return s.ofGroup(in.LogGroupName, in.LogGroupIdentifier)
-	})
-	return svc
+		for _, t := range s.streams.List(streamKey(g.Name, "")) {
+			if err := s.Events.Expire(t.id(), s.oldest(&g)); err != nil {
+				s.Log.Error("events past their retention can't be removed", "group", g.Name, "stream", t.Name, "error", err)
+			}
+		}
+	}
 }
 
-func (s *Service) groupARN(name string) string {
-	return "arn:" + s.Place.Partition + ":logs:" + s.Place.Region + ":" + s.Place.AccountID + ":log-group:" + name
-}
+func (s *Service) groupARN(name string) string { return s.arn("log-group:" + name) }
 
 // ofGroup and ofStream are the ARNs that policies match. A group's is that of a
 // stream without a name, as AWS's refusals show it: policies write "NAME:*".
@@ -125,17 +168,6 @@ func (s *Service) named(name, identifier *string) string {
 		return *name
 	}
 	return strings.TrimPrefix(strings.TrimSuffix(aws.ToString(identifier), ":*"), s.groupARN(""))
-}
-
-func (s *Service) ofResource(arn, key string) policy.Values {
-	rest, ok := strings.CutPrefix(arn, s.groupARN(""))
-	tag, isTag := strings.CutPrefix(key, "aws:resourcetag/")
-	if !ok || !isTag {
-		return policy.Values{}
-	}
-	name, _, _ := strings.Cut(rest, ":")
-	g, _ := s.groups.Get(name)
-	return api.TagValue(g.Tags, tag)
 }
 
 var (
@@ -161,92 +193,3 @@ func unmatched(value, member, pattern string) error {
 }
 
 func (s *Service) ms() int64 { return s.Now().UnixMilli() }
-
-// CreateLogGroup makes a group of the standard class.
-func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateLogGroupInput) (*cloudwatchlogs.CreateLogGroupOutput, error) {
-	g := Group{Name: aws.ToString(in.LogGroupName), Created: s.ms(), Tags: in.Tags}
-	switch {
-	case !groupName.MatchString(g.Name):
-		return nil, unmatched(g.Name, "logGroupName", `[\.\-_/#A-Za-z0-9]+`)
-	case strings.HasPrefix(g.Name, "aws/"):
-		return nil, invalid("Log groups starting with aws/ are reserved for AWS.")
-	case in.KmsKeyId != nil:
-		return nil, invalid("Encryption with a KMS key is not supported.")
-	case in.LogGroupClass != "" && in.LogGroupClass != types.LogGroupClassStandard:
-		return nil, invalid("The log group class " + string(in.LogGroupClass) + " is not supported.")
-	case aws.ToBool(in.DeletionProtectionEnabled):
-		return nil, invalid("Deletion protection is not supported.")
-	case len(in.Tags) > 50:
-		return nil, invalid("A log group can have up to 50 tags.")
-	}
-	return &cloudwatchlogs.CreateLogGroupOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
-		if _, ok := s.groups.In(tx).Get(g.Name); ok {
-			return exists("group")
-		}
-		s.groups.In(tx).Put(g.Name, g)
-		return nil
-	})
-}
-
-// DeleteLogGroup deletes a group with its streams and events.
-func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteLogGroupInput) (*cloudwatchlogs.DeleteLogGroupOutput, error) {
-	name := aws.ToString(in.LogGroupName)
-	var gone []string
-	err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		gone = nil
-		if _, ok := s.groups.In(tx).Get(name); !ok {
-			return notFound("group")
-		}
-		s.groups.In(tx).Delete(name)
-		for key, t := range s.streams.In(tx).List(streamKey(name, "")) {
-			s.streams.In(tx).Delete(key)
-			gone = append(gone, t.Name)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range gone {
-		if err := s.Events.Delete(storage.Stream{Group: name, Name: t}); err != nil {
-			return nil, err
-		}
-	}
-	return &cloudwatchlogs.DeleteLogGroupOutput{}, nil
-}
-
-// retentions are the days that a retention may have.
-var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-
-// PutRetentionPolicy says how long a group's events are kept.
-func (s *Service) PutRetentionPolicy(ctx context.Context, in *cloudwatchlogs.PutRetentionPolicyInput) (*cloudwatchlogs.PutRetentionPolicyOutput, error) {
-	if !slices.Contains(retentions, aws.ToInt32(in.RetentionInDays)) {
-		return nil, invalid("1 validation error detected: Value at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]")
-	}
-	return &cloudwatchlogs.PutRetentionPolicyOutput{}, s.retain(ctx, in.LogGroupName, *in.RetentionInDays)
-}
-
-// DeleteRetentionPolicy keeps a group's events for ever.
-func (s *Service) DeleteRetentionPolicy(ctx context.Context, in *cloudwatchlogs.DeleteRetentionPolicyInput) (*cloudwatchlogs.DeleteRetentionPolicyOutput, error) {
-	return &cloudwatchlogs.DeleteRetentionPolicyOutput{}, s.retain(ctx, in.LogGroupName, 0)
-}
-
-func (s *Service) retain(ctx context.Context, name *string, days int32) error {
-	return s.Store.Update(ctx, func(tx *store.Tx) error {
-		g, ok := s.groups.In(tx).Get(aws.ToString(name))
-		if !ok {
-			return notFound("group")
-		}
-		g.Retention = days
-		s.groups.In(tx).Put(g.Name, g)
-		return nil
-	})
-}
-
-// oldest is the time of the oldest event that a group keeps.
-func (s *Service) oldest(g *Group) int64 {
-	if g.Retention == 0 {
-		return 0
-	}
-	return s.Now().AddDate(0, 0, -int(g.Retention)).UnixMilli()
-}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -23,6 +23,14 @@ func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.Create
 	t := Stream{Group: aws.ToString(in.LogGroupName), Name: aws.ToString(in.LogStreamName), Created: s.ms()}
 	if !streamName.MatchString(t.Name) {
 		return nil, unmatched(t.Name, "logStreamName", "[^:*]*")
+	}
+	// What a deleted stream of the name may have left goes first, if a crash kept it.
+	s.making.Lock()
+	defer s.making.Unlock()
+	if _, there := s.streams.Get(streamKey(t.Group, t.Name)); !there {
+		if err := s.Events.Delete(t.id()); err != nil {
+			return nil, err
+		}
 	}
 	return &cloudwatchlogs.CreateLogStreamOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.groups.In(tx).Get(t.Group); !ok {
@@ -65,48 +73,6 @@ func (s *Service) found(group, name string) (Group, error) {
 		return g, notFound("stream")
 	}
 	return g, nil
-}
-
-// DescribeLogGroups lists groups by name.
-func (s *Service) DescribeLogGroups(_ context.Context, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {
-	prefix, pattern := aws.ToString(in.LogGroupNamePrefix), strings.ToLower(aws.ToString(in.LogGroupNamePattern))
-	switch {
-	case prefix != "" && pattern != "":
-		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
-	case len(in.AccountIdentifiers) > 0 || aws.ToBool(in.IncludeLinkedAccounts):
-		return nil, invalid("Linked accounts are not supported.")
-	}
-	var all []Group
-	for _, g := range s.groups.List(prefix) {
-		named := len(in.LogGroupIdentifiers) == 0 || slices.ContainsFunc(in.LogGroupIdentifiers, func(id string) bool { return s.named(nil, &id) == g.Name })
-		// A pattern is a part of the name, letters of either case.
-		if named && strings.Contains(strings.ToLower(g.Name), pattern) && (in.LogGroupClass == "" || in.LogGroupClass == types.LogGroupClassStandard) {
-			all = append(all, g)
-		}
-	}
-	page, next, err := paged(all, in.Limit, in.NextToken, func(g Group) string { return g.Name })
-	if err != nil {
-		return nil, err
-	}
-	out := &cloudwatchlogs.DescribeLogGroupsOutput{LogGroups: []types.LogGroup{}, NextToken: next}
-	for _, g := range page {
-		view := types.LogGroup{
-			Arn: aws.String(s.groupARN(g.Name) + ":*"), LogGroupArn: aws.String(s.groupARN(g.Name)), LogGroupName: aws.String(g.Name), CreationTime: aws.Int64(g.Created),
-			LogGroupClass: types.LogGroupClassStandard, MetricFilterCount: aws.Int32(0), StoredBytes: aws.Int64(0), DeletionProtectionEnabled: aws.Bool(false),
-		}
-		if g.Retention > 0 {
-			view.RetentionInDays = aws.Int32(g.Retention)
-		}
-		for _, t := range s.streams.List(streamKey(g.Name, "")) {
-			st, err := s.Events.Stats(t.id(), s.oldest(&g))
-			if err != nil {
-				return nil, err
-			}
-			*view.StoredBytes += st.Bytes + eventOverhead*int64(st.Events)
-		}
-		out.LogGroups = append(out.LogGroups, view)
-	}
-	return out, nil
 }
 
 // DescribeLogStreams lists a group's streams, by name or by their last event.
@@ -153,10 +119,15 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 // paged cuts a page of up to 50 out of a list. A token names the last of the page
 // before.
 func paged[T any](all []T, limit *int32, token *string, key func(T) string) ([]T, *string, error) {
+	return pagedTo(50, all, limit, token, key)
+}
+
+// pagedTo cuts a page of up to 50, or of as many as are asked for, up to most.
+func pagedTo[T any](largest int, all []T, limit *int32, token *string, key func(T) string) ([]T, *string, error) {
 	most := 50
 	if limit != nil {
-		if most = int(*limit); most < 1 || most > 50 {
-			return nil, nil, invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and 50")
+		if most = int(*limit); most < 1 || most > largest {
+			return nil, nil, invalid(fmt.Sprintf("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", largest))
 		}
 	}
 	if token != nil {

@@ -30,8 +30,34 @@ func (s *S3) deliverySource() string {
 }
 
 func (s *S3) mayDeliver(bucket, key string) bool {
+	return s.admits(logDelivery, bucket, key, s.deliveryKeys())
+}
+
+// admits says whether a bucket's policy lets a service write an object.
+func (s *S3) admits(service, bucket, key string, keys map[string][]string) bool {
 	own := (*s.policies.Load())[bucket]
-	return own != nil && s.IAM.AdmitsService(logDelivery, "s3:PutObject", bucketARN(s.Place, bucket)+"/"+key, own.program, s.deliveryKeys())
+	return own != nil && s.IAM.AdmitsService(service, "s3:PutObject", bucketARN(s.Place, bucket)+"/"+key, own.program, keys)
+}
+
+// AdmitsAs refuses, with NoSuchBucket or AccessDenied, what WriteAs would.
+func (s *S3) AdmitsAs(service, source, bucket, key string) error {
+	if _, ok := s.buckets.Get(bucket); !ok {
+		return errNoSuchBucket
+	}
+	keys := map[string][]string{"s3:x-amz-acl": {"bucket-owner-full-control"}, "s3:ResourceAccount": {s.Place.AccountID}, "aws:SourceArn": {source}}
+	if !s.admits(service, bucket, key, keys) {
+		return errAnonymousDenied
+	}
+	return nil
+}
+
+// WriteAs writes an object in the name of a service principal, on behalf of a resource,
+// if the bucket's policy lets it. Its errors are NoSuchBucket and AccessDenied.
+func (s *S3) WriteAs(ctx context.Context, service, source, bucket, key, contentType string, data []byte) error {
+	if err := s.AdmitsAs(service, source, bucket, key); err != nil {
+		return err
+	}
+	return s.write(ctx, bucket, key, contentType, data)
 }
 
 // Deliver writes a log file to a bucket whose policy lets the log delivery. Its
@@ -43,6 +69,11 @@ func (s *S3) Deliver(ctx context.Context, bucket, key, contentType string, data 
 	if !s.mayDeliver(bucket, key) {
 		return errAnonymousDenied
 	}
+	return s.write(ctx, bucket, key, contentType, data)
+}
+
+// write puts an object, whose writer was found to be allowed to.
+func (s *S3) write(ctx context.Context, bucket, key, contentType string, data []byte) error {
 	w, err := s.blobs.write(ctx, bytes.NewReader(data), mostOfPut)
 	if err != nil {
 		return err

@@ -1,0 +1,552 @@
+package logs_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eksact/eksact/internal/aws/doortest"
+	ours "github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
+)
+
+const arns = "arn:aws:logs:us-west-2:" + doortest.Number + ":"
+
+// eventually asks until there is an answer.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("not within 10 s: %s", what)
+}
+
+func TestTagsInBothForms(t *testing.T) {
+	a := open(t)
+	a.group(t, "g")
+	ctx, must, arn := t.Context(), doortest.Must(t), aws.String(arns+"log-group:g")
+	must(a.TagLogGroup(ctx, &cloudwatchlogs.TagLogGroupInput{LogGroupName: aws.String("g"), Tags: map[string]string{"a": "1", "b": "2"}}))
+	must(a.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"b": "3", "c": "4"}}))
+	must(a.UntagLogGroup(ctx, &cloudwatchlogs.UntagLogGroupInput{LogGroupName: aws.String("g"), Tags: []string{"a"}}))
+	must(a.UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"c"}}))
+	want := map[string]string{"b": "3"}
+	old, err := a.ListTagsLogGroup(ctx, &cloudwatchlogs.ListTagsLogGroupInput{LogGroupName: aws.String("g")})
+	must(old, err)
+	now, err := a.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: arn})
+	must(now, err)
+	if d := cmp.Diff([]map[string]string{want, want}, []map[string]string{old.Tags, now.Tags}); d != "" {
+		t.Error(d)
+	}
+	for _, wrong := range []string{arns + "log-group:none", arns + "query:x", "arn:aws:eks:us-west-2:1:cluster/x"} {
+		_, err := a.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &wrong, Tags: map[string]string{"a": "b"}})
+		doortest.Refused(t, err, "ResourceNotFoundException", "")
+	}
+	many := map[string]string{}
+	for n := range 50 {
+		many[fmt.Sprint(n)] = ""
+	}
+	_, err = a.TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: arn, Tags: many})
+	doortest.Refused(t, err, "TooManyTagsException", "50")
+	// A policy can ask for a group's tags.
+	user := cloudwatchlogs.NewFromConfig(a.door.User(t, "u", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:PutRetentionPolicy","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/b":"3"}}}]}`))
+	a.group(t, "other")
+	must(user.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: aws.Int32(1)}))
+	_, err = user.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("other"), RetentionInDays: aws.Int32(1)})
+	doortest.Refused(t, err, "AccessDeniedException", "logs:PutRetentionPolicy")
+}
+
+func TestDeletionProtectionAndLists(t *testing.T) {
+	a := open(t)
+	a.group(t, "/aws/one", "s")
+	a.group(t, "two")
+	ctx, must := t.Context(), doortest.Must(t)
+	protect := func(on bool) {
+		must(a.PutLogGroupDeletionProtection(ctx, &cloudwatchlogs.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: aws.String("two"), DeletionProtectionEnabled: &on}))
+	}
+	protect(true)
+	_, err := a.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("two")})
+	doortest.Refused(t, err, "ValidationException", "deletion protection")
+	protect(false)
+	must(a.TagLogGroup(ctx, &cloudwatchlogs.TagLogGroupInput{LogGroupName: aws.String("two"), Tags: map[string]string{"team": "x"}}))
+	for want, in := range map[string]*cloudwatchlogs.ListLogGroupsInput{
+		"/aws/one two": {}, "/aws/one": {LogGroupNamePattern: aws.String("^/aws")}, "two": {LogGroupTags: []types.TagFilter{{Key: aws.String("team"), Values: []string{"x", "y"}}}},
+	} {
+		out, err := a.ListLogGroups(ctx, in)
+		must(out, err)
+		if got := texts(out.LogGroups, func(g types.LogGroupSummary) *string { return g.LogGroupName }); got != want {
+			t.Errorf("groups %q, want %q", got, want)
+		}
+	}
+	must(a.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("two")}))
+}
+
+func TestReadingFromTheTailAndRecords(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s", "t")
+	must := doortest.Must(t)
+	must(a.put("g", "s", `-9 {"a":{"b":1},"c":["x",null]}`, "-7 two"))
+	must(a.put("g", "t", "-8 three"))
+	first, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), StartFromHead: aws.Bool(false), Limit: aws.Int32(2)})
+	must(first, err)
+	second, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), StartFromHead: aws.Bool(false), NextToken: first.NextToken})
+	must(second, err)
+	if got := texts(first.Events, ofFilter) + ", " + texts(second.Events, ofFilter); got != `two three, {"a":{"b":1},"c":["x",null]}` {
+		t.Errorf("backwards: %s", got)
+	}
+	at, ok := storage.ParseID(*second.Events[0].EventId)
+	if !ok {
+		t.Fatal(*second.Events[0].EventId)
+	}
+	ptr := ours.Pointer(storage.Stream{Group: "g", Name: "s"}, at)
+	record, err := a.GetLogRecord(t.Context(), &cloudwatchlogs.GetLogRecordInput{LogRecordPointer: &ptr})
+	must(record, err)
+	for name, want := range map[string]string{"a.b": "1", "c.0": "x", "@logStream": "s", "@log": doortest.Number + ":g", "@ptr": ptr, "@timestamp": fmt.Sprint(a.now.UnixMilli() - 9000)} {
+		if got := record.LogRecord[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	_, err = a.GetLogRecord(t.Context(), &cloudwatchlogs.GetLogRecordInput{LogRecordPointer: aws.String("x")})
+	doortest.Refused(t, err, "InvalidParameterException", "pointer")
+}
+
+func TestMetricFilters(t *testing.T) {
+	a := open(t)
+	a.now = a.now.Truncate(time.Minute).Add(30 * time.Second) // all events are of one minute
+	a.group(t, "g", "s")
+	ctx, must := t.Context(), doortest.Must(t)
+	put := func(name, pattern string, m types.MetricTransformation) error {
+		m.MetricName, m.MetricNamespace = aws.String("m-"+name), aws.String("N")
+		_, err := a.PutMetricFilter(ctx, &cloudwatchlogs.PutMetricFilterInput{LogGroupName: aws.String("g"), FilterName: &name, FilterPattern: &pattern, MetricTransformations: []types.MetricTransformation{m}})
+		return err
+	}
+	for name, f := range map[string]struct {
+		pattern string
+		m       types.MetricTransformation
+	}{
+		"count":   {"ERROR", types.MetricTransformation{MetricValue: aws.String("1"), Unit: types.StandardUnitCount, DefaultValue: aws.Float64(0)}},
+		"latency": {"{ $.ms = * }", types.MetricTransformation{MetricValue: aws.String("$.ms"), Dimensions: map[string]string{"Path": "$.path"}}},
+		"bytes":   {"[a, n > 5]", types.MetricTransformation{MetricValue: aws.String("$n")}},
+		"default": {"never-there-at-all", types.MetricTransformation{MetricValue: aws.String("1"), DefaultValue: aws.Float64(7)}},
+	} {
+		if f.pattern == "never-there-at-all" {
+			f.pattern = `"` + f.pattern + `"`
+		}
+		if err := put(name, f.pattern, f.m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pattern, m := range map[string]types.MetricTransformation{
+		"a.b":         {MetricValue: aws.String("1")},
+		"a":           {MetricValue: aws.String("$.x")},
+		"b":           {MetricValue: aws.String("x")},
+		"[a]":         {MetricValue: aws.String("1"), Dimensions: map[string]string{"x": "$b"}},
+		"{ $.a = 1 }": {MetricValue: aws.String("1"), Dimensions: map[string]string{"x": "$.b"}, DefaultValue: aws.Float64(0)},
+		"{ $.b = 1 }": {MetricValue: aws.String("1"), Dimensions: map[string]string{"x": "$.b", "y": "$.b", "z": "$.b", "q": "$.b"}},
+	} {
+		doortest.Refused(t, put("wrong", pattern, m), "InvalidParameterException", "")
+	}
+	must(a.put("g", "s", `-9 ERROR`, `-8 {"ms":12,"path":"/a"}`, `-7 {"ms":"x"}`, "-6 bytes 10", "-5 bytes 3"))
+	a.now = a.now.Add(3 * time.Minute)
+	eventually(t, "a default value", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, p := range a.points {
+			if p.Name == "m-default" && p.Value == 7 {
+				return true
+			}
+		}
+		return false
+	})
+	a.mu.Lock()
+	got := map[string]string{}
+	for _, p := range a.points {
+		got[p.Name] += fmt.Sprintf("%v%s%s ", p.Value, p.Unit, p.Dimensions["Path"])
+	}
+	a.mu.Unlock()
+	for name, want := range map[string]string{"m-count": "1Count ", "m-latency": "12/a ", "m-bytes": "10 "} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	out, err := a.DescribeMetricFilters(ctx, &cloudwatchlogs.DescribeMetricFiltersInput{LogGroupName: aws.String("g"), FilterNamePrefix: aws.String("l")})
+	must(out, err)
+	if len(out.MetricFilters) != 1 || *out.MetricFilters[0].MetricTransformations[0].MetricValue != "$.ms" || *out.MetricFilters[0].FilterPattern != "{ $.ms = * }" {
+		t.Errorf("%+v", out.MetricFilters)
+	}
+	groups, err := a.DescribeLogGroups(ctx, nil)
+	must(groups, err)
+	if *groups.LogGroups[0].MetricFilterCount != 4 {
+		t.Errorf("%d filters are counted", *groups.LogGroups[0].MetricFilterCount)
+	}
+	must(a.DeleteMetricFilter(ctx, &cloudwatchlogs.DeleteMetricFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("count")}))
+	_, err = a.DeleteMetricFilter(ctx, &cloudwatchlogs.DeleteMetricFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("count")})
+	doortest.Refused(t, err, "ResourceNotFoundException", "metric filter")
+	// Five filters of a group may have regular expressions.
+	for n := range 6 {
+		err := put(fmt.Sprintf("re%d", n), "%a%", types.MetricTransformation{MetricValue: aws.String("1")})
+		if n < 5 && err != nil {
+			t.Fatal(err)
+		}
+		if n == 5 {
+			doortest.Refused(t, err, "LimitExceededException", "Resource limit exceeded.")
+		}
+	}
+}
+
+func TestTestingMetricFilters(t *testing.T) {
+	a := open(t)
+	out, err := a.TestMetricFilter(t.Context(), &cloudwatchlogs.TestMetricFilterInput{
+		FilterPattern:    aws.String("[..., status = 404, size]"),
+		LogEventMessages: []string{`127.0.0.1 - - [x y] "GET / HTTP/1.0" 200 5`, `127.0.0.1 - - [x y] "GET / HTTP/1.0" 404 7`},
+	})
+	doortest.Must(t)(out, err)
+	want := []types.MetricFilterMatchRecord{{EventNumber: 2, EventMessage: aws.String(`127.0.0.1 - - [x y] "GET / HTTP/1.0" 404 7`), ExtractedValues: map[string]string{
+		"$1": "127.0.0.1", "$2": "-", "$3": "-", "$4": "x y", "$5": "GET / HTTP/1.0", "$status": "404", "$size": "7"}}}
+	if d := cmp.Diff(want, out.Matches, cmp.AllowUnexported(types.MetricFilterMatchRecord{})); d != "" {
+		t.Error(d)
+	}
+	_, err = a.TestMetricFilter(t.Context(), &cloudwatchlogs.TestMetricFilterInput{FilterPattern: aws.String("{ $.a"), LogEventMessages: []string{"x"}})
+	doortest.Refused(t, err, "InvalidParameterException", "Invalid metric filter pattern")
+}
+
+// endpoint takes what is posted to it.
+type endpoint struct {
+	*httptest.Server
+	got  chan string
+	fail chan bool
+}
+
+func newEndpoint(t *testing.T) *endpoint {
+	e := &endpoint{got: make(chan string, 100), fail: make(chan bool, 10)}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-e.fail:
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		default:
+		}
+		zip, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		data, _ := io.ReadAll(zip)
+		e.got <- string(data)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+// role makes a role that CloudWatch Logs can assume.
+func (a *account) role(t *testing.T) *string {
+	t.Helper()
+	out, err := awsiam.NewFromConfig(a.door.Admin).CreateRole(t.Context(), &awsiam.CreateRoleInput{RoleName: aws.String("to-http"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"logs.us-west-2.amazonaws.com"},"Action":"sts:AssumeRole"}}`)})
+	doortest.Must(t)(out, err)
+	return out.Role.Arn
+}
+
+func TestSubscriptionToAnEndpoint(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	ctx, must, e := t.Context(), doortest.Must(t), newEndpoint(t)
+	must(a.put("g", "s", "-20 before-ERROR"))
+	_, err := a.PutDestination(ctx, &cloudwatchlogs.PutDestinationInput{DestinationName: aws.String("d"), TargetArn: aws.String("arn:aws:kinesis:us-west-2:1:stream/x"), RoleArn: a.role(t)})
+	doortest.Refused(t, err, "InvalidParameterException", "is not supported")
+	role := aws.String("arn:aws:iam::" + doortest.Number + ":role/to-http")
+	d, err := a.PutDestination(ctx, &cloudwatchlogs.PutDestinationInput{DestinationName: aws.String("d"), TargetArn: aws.String(e.URL + "/hook"), RoleArn: role})
+	must(d, err)
+	put := func(name, pattern, destination string) error {
+		_, err := a.PutSubscriptionFilter(ctx, &cloudwatchlogs.PutSubscriptionFilterInput{LogGroupName: aws.String("g"), FilterName: &name, FilterPattern: &pattern, DestinationArn: &destination})
+		return err
+	}
+	e.fail <- true
+	doortest.Refused(t, put("f", "ERROR", *d.Destination.Arn), "InvalidParameterException", "Could not deliver test message to specified destination")
+	if err := put("f", "ERROR", *d.Destination.Arn); err != nil {
+		t.Fatal(err)
+	}
+	if control := <-e.got; !strings.Contains(control, `"messageType":"CONTROL_MESSAGE"`) {
+		t.Errorf("test message %s", control)
+	}
+	a.now = a.now.Add(time.Second)
+	must(a.put("g", "s", "-9 ERROR-1", "-8 fine"))
+	e.fail <- true // it is tried again
+	must(a.put("g", "s", "-7 ERROR-2"))
+	var all []string
+	for len(all) < 2 {
+		select {
+		case text := <-e.got:
+			var p struct {
+				MessageType, Owner, LogGroup, LogStream string
+				SubscriptionFilters                     []string
+				LogEvents                               []struct{ ID, Message string }
+			}
+			if err := json.Unmarshal([]byte(text), &p); err != nil || p.MessageType != "DATA_MESSAGE" || p.Owner != doortest.Number || p.LogGroup != "g" || p.LogStream != "s" || p.SubscriptionFilters[0] != "f" {
+				t.Fatalf("%v: %s", err, text)
+			}
+			for _, ev := range p.LogEvents {
+				all = append(all, ev.Message)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("only %q came", all)
+		}
+	}
+	if got := strings.Join(all, " "); got != "ERROR-1 ERROR-2" {
+		t.Errorf("came: %s", got)
+	}
+	// Two are allowed; endpoints have a name.
+	if err := put("f2", "", *d.Destination.Arn); err != nil {
+		t.Fatal(err)
+	}
+	doortest.Refused(t, put("f3", "", *d.Destination.Arn), "LimitExceededException", "")
+	doortest.Refused(t, put("f", "", e.URL), "InvalidParameterException", "PutDestination")
+	must(a.DeleteDestination(ctx, &cloudwatchlogs.DeleteDestinationInput{DestinationName: aws.String("d")}))
+	out, err := a.DescribeSubscriptionFilters(ctx, &cloudwatchlogs.DescribeSubscriptionFiltersInput{LogGroupName: aws.String("g")})
+	if err != nil || len(out.SubscriptionFilters) != 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// bucket makes a bucket that CloudWatch Logs may write to.
+func (a *account) bucket(t *testing.T, name string, open bool) *awss3.Client {
+	t.Helper()
+	client := awss3.NewFromConfig(a.door.Admin, func(o *awss3.Options) { o.UsePathStyle = true })
+	doortest.Must(t)(client.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "us-west-2"}}))
+	if open {
+		doortest.Must(t)(client.PutBucketPolicy(t.Context(), &awss3.PutBucketPolicyInput{Bucket: &name, Policy: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"Service":"logs.us-west-2.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::` + name + `/*",
+			"Condition":{"StringEquals":{"aws:SourceAccount":"` + doortest.Number + `"},"ArnLike":{"aws:SourceArn":"` + arns + `log-group:*"}}}]}`)}))
+	}
+	return client
+}
+
+// objects are a bucket's, by key, without compression.
+func objects(t *testing.T, c *awss3.Client, bucket string) map[string]string {
+	t.Helper()
+	list, err := c.ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &bucket})
+	doortest.Must(t)(list, err)
+	all := map[string]string{}
+	for _, o := range list.Contents {
+		got, err := c.GetObject(t.Context(), &awss3.GetObjectInput{Bucket: &bucket, Key: o.Key})
+		doortest.Must(t)(got, err)
+		data, err := io.ReadAll(got.Body)
+		doortest.Must(t)(nil, err)
+		if strings.HasSuffix(*o.Key, ".gz") {
+			zip, err := gzip.NewReader(strings.NewReader(string(data)))
+			doortest.Must(t)(nil, err)
+			data, _ = io.ReadAll(zip)
+		}
+		all[*o.Key] = string(data)
+	}
+	return all
+}
+
+func TestSubscriptionToABucket(t *testing.T) {
+	a := open(t)
+	a.group(t, "/g", "s/1")
+	ctx, must := t.Context(), doortest.Must(t)
+	put := func(bucket string) error {
+		_, err := a.PutSubscriptionFilter(ctx, &cloudwatchlogs.PutSubscriptionFilterInput{LogGroupName: aws.String("/g"), FilterName: aws.String("f"), FilterPattern: aws.String(""), DestinationArn: aws.String("arn:aws:s3:::" + bucket)})
+		return err
+	}
+	a.bucket(t, "closed", false)
+	doortest.Refused(t, put("closed"), "InvalidParameterException", "Could not deliver test message")
+	client := a.bucket(t, "archive", true)
+	if err := put("archive/logs/"); err != nil {
+		t.Fatal(err)
+	}
+	a.now = a.now.Add(time.Second)
+	must(a.put("/g", "s/1", "-3 one"))
+	eventually(t, "an object", func() bool { return len(objects(t, client, "archive")) == 1 })
+	for key, text := range objects(t, client, "archive") {
+		if !strings.HasPrefix(key, "logs/g/f/"+a.now.Format("2006/01/02/15")+"/s-1-") || !strings.Contains(text, `"message":"one"`) {
+			t.Errorf("%s: %s", key, text)
+		}
+	}
+}
+
+func TestExports(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s", "t/u")
+	ctx, must := t.Context(), doortest.Must(t)
+	must(a.put("g", "s", "-9 a", "-8 b", "-1 late"))
+	must(a.put("g", "t/u", "-7 c"))
+	create := func(bucket string) (*cloudwatchlogs.CreateExportTaskOutput, error) {
+		return a.CreateExportTask(ctx, &cloudwatchlogs.CreateExportTaskInput{
+			LogGroupName: aws.String("g"), From: aws.Int64(a.now.UnixMilli() - 60_000), To: aws.Int64(a.now.UnixMilli() - 5_000), Destination: &bucket, TaskName: aws.String("n"),
+		})
+	}
+	_, err := create("none")
+	doortest.Refused(t, err, "InvalidParameterException", "bucket does not exist")
+	a.bucket(t, "closed", false)
+	_, err = create("closed")
+	doortest.Refused(t, err, "InvalidParameterException", "granted permission")
+	client := a.bucket(t, "archive", true)
+	task, err := create("archive")
+	must(task, err)
+	eventually(t, "the task's end", func() bool {
+		out, err := a.DescribeExportTasks(ctx, &cloudwatchlogs.DescribeExportTasksInput{TaskId: task.TaskId})
+		must(out, err)
+		return out.ExportTasks[0].Status.Code == types.ExportTaskStatusCodeCompleted && *out.ExportTasks[0].TaskName == "n"
+	})
+	at := func(seconds int) string {
+		return a.now.Add(time.Duration(seconds) * time.Second).Format("2006-01-02T15:04:05.000Z ")
+	}
+	want := map[string]string{
+		"exportedlogs/aws-logs-write-test":                "Permission Check Successful",
+		"exportedlogs/" + *task.TaskId + "/s/000000.gz":   at(-9) + "a\n" + at(-8) + "b\n",
+		"exportedlogs/" + *task.TaskId + "/t-u/000000.gz": at(-7) + "c\n",
+	}
+	if d := cmp.Diff(want, objects(t, client, "archive")); d != "" {
+		t.Error(d)
+	}
+	_, err = a.CancelExportTask(ctx, &cloudwatchlogs.CancelExportTaskInput{TaskId: task.TaskId})
+	doortest.Refused(t, err, "InvalidOperationException", "already finished")
+	_, err = a.CancelExportTask(ctx, &cloudwatchlogs.CancelExportTaskInput{TaskId: aws.String("x")})
+	doortest.Refused(t, err, "ResourceNotFoundException", "export task")
+}
+
+// wholeBody keeps a request's body from the SDK's hands: it closes it when an answer
+// begins, which net/http, if it is still looking for the body's end, takes for a failure.
+type wholeBody struct{ next http.RoundTripper }
+
+func (w wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return w.next.RoundTrip(r)
+}
+
+func TestLiveTail(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s", "other")
+	config := a.door.Admin
+	address := strings.TrimPrefix(a.door.URL, "http://")
+	// The SDK puts "streaming-" before the host, whoever it is.
+	config.HTTPClient = &http.Client{Transport: wholeBody{&http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	}}}}
+	client := cloudwatchlogs.NewFromConfig(config)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	arn := arns + "log-group:g"
+	out, err := client.StartLiveTail(ctx, &cloudwatchlogs.StartLiveTailInput{LogGroupIdentifiers: []string{arn}, LogStreamNames: []string{"s"}, LogEventFilterPattern: aws.String("ERROR")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := out.GetStream()
+	defer stream.Close()
+	events := stream.Events()
+	start, ok := (<-events).(*types.StartLiveTailResponseStreamMemberSessionStart)
+	if !ok || *start.Value.LogEventFilterPattern != "ERROR" || start.Value.LogGroupIdentifiers[0] != arn || start.Value.SessionId == nil || start.Value.RequestId == nil {
+		t.Fatalf("%+v", start)
+	}
+	go func() {
+		_, _ = a.put("g", "s", "-2 ERROR-1", "-1 fine")
+		_, _ = a.put("g", "other", "-2 ERROR-2")
+		var many []string
+		for n := range 700 {
+			many = append(many, fmt.Sprintf("0 ERROR-%d", n+10))
+		}
+		time.Sleep(1200 * time.Millisecond)
+		_, _ = a.put("g", "s", many...)
+	}()
+	var got []string
+	sampled := 0
+	for e := range events {
+		u, ok := e.(*types.StartLiveTailResponseStreamMemberSessionUpdate)
+		if !ok {
+			t.Fatalf("%T", e)
+		}
+		if u.Value.SessionMetadata.Sampled {
+			sampled = len(u.Value.SessionResults)
+			break
+		}
+		for _, r := range u.Value.SessionResults {
+			got = append(got, *r.LogGroupIdentifier+"/"+*r.LogStreamName+"/"+*r.Message)
+		}
+	}
+	if d := cmp.Diff([]string{doortest.Number + ":g/s/ERROR-1"}, got); d != "" || sampled != 500 {
+		t.Errorf("%s; %d of a sample; %v", d, sampled, stream.Err())
+	}
+	_, err = client.StartLiveTail(ctx, &cloudwatchlogs.StartLiveTailInput{LogGroupIdentifiers: []string{"g"}})
+	doortest.Refused(t, err, "InvalidParameterException", "by ARN")
+}
+
+func TestQueryDefinitions(t *testing.T) {
+	a := open(t)
+	ctx, must := t.Context(), doortest.Must(t)
+	put := func(id *string, name, query string) (*cloudwatchlogs.PutQueryDefinitionOutput, error) {
+		return a.PutQueryDefinition(ctx, &cloudwatchlogs.PutQueryDefinitionInput{QueryDefinitionId: id, Name: &name, QueryString: &query, LogGroupNames: []string{"g"}})
+	}
+	b, err := put(nil, "b", "fields @message")
+	must(b, err)
+	must(put(nil, "a", "limit 1"))
+	must(put(b.QueryDefinitionId, "b2", "limit 2"))
+	_, err = put(nil, "a", "limit 1")
+	doortest.Refused(t, err, "InvalidParameterException", "already exists")
+	_, err = put(aws.String("none"), "c", "limit 1")
+	doortest.Refused(t, err, "ResourceNotFoundException", "query definition")
+	out, err := a.DescribeQueryDefinitions(ctx, nil)
+	must(out, err)
+	if got := texts(out.QueryDefinitions, func(d types.QueryDefinition) *string { return d.Name }); got != "a b2" || *out.QueryDefinitions[1].QueryString != "limit 2" {
+		t.Errorf("%q, %+v", got, out.QueryDefinitions)
+	}
+	gone, err := a.DeleteQueryDefinition(ctx, &cloudwatchlogs.DeleteQueryDefinitionInput{QueryDefinitionId: b.QueryDefinitionId})
+	if err != nil || !gone.Success {
+		t.Errorf("%+v, %v", gone, err)
+	}
+}
+
+func TestLookupTables(t *testing.T) {
+	a := open(t)
+	ctx, must := t.Context(), doortest.Must(t)
+	create := func(name, body string) (*cloudwatchlogs.CreateLookupTableOutput, error) {
+		return a.CreateLookupTable(ctx, &cloudwatchlogs.CreateLookupTableInput{LookupTableName: &name, TableBody: &body, Description: aws.String("d"), Tags: map[string]string{"a": "b"}})
+	}
+	made, err := create("users", "id,name\n1,ann\n2,bob\n")
+	must(made, err)
+	_, err = create("users", "id\n1\n")
+	doortest.Refused(t, err, "ResourceAlreadyExistsException", "lookup table")
+	for _, body := range []string{"a,a\n1,2\n", "a,b\n1\n", "\"a\n", ",b\n1,2\n"} {
+		_, err := create("wrong", body)
+		doortest.Refused(t, err, "InvalidParameterException", "")
+	}
+	list, err := a.DescribeLookupTables(ctx, nil)
+	must(list, err)
+	if l := list.LookupTables[0]; *l.RecordsCount != 2 || strings.Join(l.TableFields, " ") != "id name" || *l.LookupTableArn != arns+"lookup-table:users" {
+		t.Errorf("%+v", l)
+	}
+	must(a.UpdateLookupTable(ctx, &cloudwatchlogs.UpdateLookupTableInput{LookupTableArn: made.LookupTableArn, TableBody: aws.String("id\n7\n")}))
+	got, err := a.GetLookupTable(ctx, &cloudwatchlogs.GetLookupTableInput{LookupTableArn: made.LookupTableArn})
+	must(got, err)
+	if *got.TableBody != "id\n7\n" || *got.Description != "d" {
+		t.Errorf("%+v", got)
+	}
+	must(a.DeleteLookupTable(ctx, &cloudwatchlogs.DeleteLookupTableInput{LookupTableArn: made.LookupTableArn}))
+	_, err = a.GetLookupTable(ctx, &cloudwatchlogs.GetLookupTableInput{LookupTableArn: made.LookupTableArn})
+	doortest.Refused(t, err, "ResourceNotFoundException", "lookup table")
+}

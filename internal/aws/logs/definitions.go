@@ -1,0 +1,108 @@
+package logs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/google/uuid"
+
+	"github.com/eksact/eksact/internal/store"
+)
+
+// Definition is a query that was saved under a name.
+type Definition struct {
+	ID, Name string
+	Query    string
+	Groups   []string
+	Modified int64 // ms since 1970
+}
+
+// mostDefinitions is how many an account can have.
+const mostDefinitions = 1000
+
+// notInsights refuses the query languages that are not CloudWatch Logs' own.
+func notInsights(language types.QueryLanguage) error {
+	if language != "" && language != types.QueryLanguageCwli {
+		return invalid("The query language " + string(language) + " is not supported: only " + string(types.QueryLanguageCwli) + " is.")
+	}
+	return nil
+}
+
+// PutQueryDefinition saves a query, or changes one that was saved. That it can be run is
+// not asked, as on AWS.
+func (s *Service) PutQueryDefinition(ctx context.Context, in *cloudwatchlogs.PutQueryDefinitionInput) (*cloudwatchlogs.PutQueryDefinitionOutput, error) {
+	d := Definition{ID: aws.ToString(in.QueryDefinitionId), Name: aws.ToString(in.Name), Query: aws.ToString(in.QueryString), Groups: in.LogGroupNames, Modified: s.ms()}
+	if err := notInsights(in.QueryLanguage); err != nil {
+		return nil, err
+	}
+	if len(in.Parameters) > 0 {
+		return nil, invalid("Parameters of query definitions are not supported.")
+	}
+	fresh := d.ID == ""
+	if fresh {
+		d.ID = uuid.NewString()
+	}
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
+		count := 0
+		for id, other := range s.definitions.In(tx).List("") {
+			count++
+			if other.Name == d.Name && id != d.ID {
+				return invalid("A query definition with the name " + d.Name + " already exists.")
+			}
+		}
+		if _, ok := s.definitions.In(tx).Get(d.ID); !ok && !fresh {
+			return noDefinition
+		}
+		if fresh && count >= mostDefinitions {
+			return limitExceeded
+		}
+		s.definitions.In(tx).Put(d.ID, d)
+		return nil
+	})
+	return &cloudwatchlogs.PutQueryDefinitionOutput{QueryDefinitionId: aws.String(d.ID)}, err
+}
+
+var noDefinition = &types.ResourceNotFoundException{Message: aws.String("The specified query definition does not exist.")}
+
+// DeleteQueryDefinition deletes a saved query.
+func (s *Service) DeleteQueryDefinition(ctx context.Context, in *cloudwatchlogs.DeleteQueryDefinitionInput) (*cloudwatchlogs.DeleteQueryDefinitionOutput, error) {
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
+		if _, ok := s.definitions.In(tx).Get(aws.ToString(in.QueryDefinitionId)); !ok {
+			return noDefinition
+		}
+		s.definitions.In(tx).Delete(aws.ToString(in.QueryDefinitionId))
+		return nil
+	})
+	return &cloudwatchlogs.DeleteQueryDefinitionOutput{Success: err == nil}, err
+}
+
+// DescribeQueryDefinitions lists saved queries by name.
+func (s *Service) DescribeQueryDefinitions(_ context.Context, in *cloudwatchlogs.DescribeQueryDefinitionsInput) (*cloudwatchlogs.DescribeQueryDefinitionsOutput, error) {
+	if err := notInsights(in.QueryLanguage); err != nil {
+		return nil, err
+	}
+	var all []Definition
+	for _, d := range s.definitions.List("") {
+		if prefix := aws.ToString(in.QueryDefinitionNamePrefix); len(d.Name) >= len(prefix) && d.Name[:len(prefix)] == prefix {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b Definition) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(d Definition) string { return d.ID })
+	out := &cloudwatchlogs.DescribeQueryDefinitionsOutput{QueryDefinitions: []types.QueryDefinition{}, NextToken: next}
+	for _, d := range page {
+		out.QueryDefinitions = append(out.QueryDefinitions, types.QueryDefinition{
+			QueryDefinitionId: aws.String(d.ID), Name: aws.String(d.Name), QueryString: aws.String(d.Query), LogGroupNames: d.Groups,
+			LastModified: aws.Int64(d.Modified), QueryLanguage: types.QueryLanguageCwli,
+		})
+	}
+	return out, err
+}
