@@ -87,7 +87,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.sns = d.newTopics(place)
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Dir: d.config.state("logs-service"),
-		Roles: d.iam, Buckets: d.s3, Now: time.Now, Log: slog.Default(),
+		Roles: d.iam, Buckets: d.s3, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err

@@ -128,6 +128,16 @@ func (s *Service) addExports(svc *api.Service) {
 }
 
 func (s *Service) addQueries(svc *api.Service) {
+	api.Add(svc, "StartQuery", s.StartQuery, func(_ context.Context, in *cloudwatchlogs.StartQueryInput) []string { return s.queried(in) })
+	api.Add(svc, "GetQueryResults", s.GetQueryResults, func(_ context.Context, in *cloudwatchlogs.GetQueryResultsInput) []string {
+		return s.ofQuery(in.QueryId)
+	})
+	api.Add(svc, "StopQuery", s.StopQuery, nil)
+	api.Add(svc, "DescribeQueries", s.DescribeQueries, nil)
+	api.Add(svc, "ListLogGroupsForQuery", s.ListLogGroupsForQuery, nil)
+	api.Add(svc, "GetLogGroupFields", s.GetLogGroupFields, func(_ context.Context, in *cloudwatchlogs.GetLogGroupFieldsInput) []string {
+		return s.ofGroup(in.LogGroupName, in.LogGroupIdentifier)
+	})
 	api.Add(svc, "PutQueryDefinition", s.PutQueryDefinition, nil)
 	api.Add(svc, "DeleteQueryDefinition", s.DeleteQueryDefinition, nil)
 	api.Add(svc, "DescribeQueryDefinitions", s.DescribeQueryDefinitions, nil)

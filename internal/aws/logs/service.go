@@ -80,6 +80,7 @@ type Service struct {
 	meter   meter
 	senders senders
 	tails   tails
+	queries queries
 	closing chan struct{} // closed when Run ends
 }
 
@@ -119,6 +120,7 @@ func (s *Service) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer close(s.closing)
+	defer s.queries.stopAll()
 	all.Go(func() { s.runSenders(ctx) })
 	all.Go(func() { s.runExports(ctx) })
 	seconds, sweeps := time.NewTicker(time.Second), time.NewTicker(sweep)

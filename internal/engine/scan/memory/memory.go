@@ -16,6 +16,7 @@ type Event struct {
 	Time, Ingested int64
 	Stream         string
 	Message        string
+	Ptr            string // "": the event's number
 }
 
 // A Source is the events of one log group.
@@ -37,7 +38,10 @@ type event struct {
 func New(log string, events []Event) *Source {
 	s := &Source{log: log, events: make([]event, len(events))}
 	for i, e := range events {
-		s.events[i] = event{Event: e, ptr: fmt.Sprintf("%016x", i)}
+		s.events[i] = event{Event: e, ptr: e.Ptr}
+		if e.Ptr == "" {
+			s.events[i].ptr = fmt.Sprintf("%016x", i)
+		}
 	}
 	slices.SortStableFunc(s.events, func(a, b event) int {
 		switch {

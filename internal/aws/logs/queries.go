@@ -1,0 +1,305 @@
+package logs
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/google/uuid"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/insights"
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// Limits of queries.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+const (
+	queryGroups  = 50
+	queryRunning = 100 // at once
+	queryLasts   = 60 * time.Minute
+	queryKept    = 7 * 24 * time.Hour
+	// What is kept of results, beside that: the oldest go first.
+	queriesKept = 1000
+	rowsKept    = 500_000
+)
+
+// query is a query that was started.
+type query struct {
+	id       string
+	text     string
+	groups   []string // by name
+	who      string   // ARN of the caller
+	began    time.Time
+	progress insights.Progress
+	cancel   context.CancelFunc
+	ended    chan struct{} // closed when the rest is set
+
+	mu       sync.Mutex
+	status   types.QueryStatus
+	result   *insights.Result
+	finished time.Time
+}
+
+// queries are those that run and those whose results are kept.
+type queries struct {
+	mu  sync.Mutex
+	all []*query // the oldest first
+}
+
+func (q *queries) find(id *string) (*query, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, one := range q.all {
+		if one.id == aws.ToString(id) {
+			return one, nil
+		}
+	}
+	return nil, &types.ResourceNotFoundException{Message: aws.String("The specified query does not exist.")}
+}
+
+// add keeps a query, unless too many run, and forgets old ones.
+func (q *queries) add(one *query, now time.Time) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	running, rows := 0, 0
+	for _, other := range q.all {
+		if status, result := other.state(); status == types.QueryStatusRunning {
+			running++
+		} else if result != nil {
+			rows += len(result.Rows)
+		}
+	}
+	if running >= queryRunning {
+		return &types.LimitExceededException{Message: aws.String("Account maximum query concurrency limit of [100] reached.")}
+	}
+	kept := q.all[:0]
+	excess := len(q.all) + 1 - queriesKept
+	for _, other := range q.all {
+		status, result := other.state()
+		if status != types.QueryStatusRunning && (excess > 0 || rows > rowsKept || now.Sub(other.began) > queryKept) {
+			excess--
+			if result != nil {
+				rows -= len(result.Rows)
+			}
+			continue
+		}
+		kept = append(kept, other)
+	}
+	q.all = append(kept, one)
+	return nil
+}
+
+func (q *query) state() (types.QueryStatus, *insights.Result) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.status, q.result
+}
+
+// malformed is AWS's answer to a query that can't be read.
+func malformed(err error) error {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return invalid(err.Error())
+	}
+	return &types.MalformedQueryException{Message: aws.String(e.Message), QueryCompileError: &types.QueryCompileError{
+		Message: aws.String(e.Message), Location: &types.QueryCompileErrorLocation{StartCharOffset: aws.Int32(int32(e.Start)), EndCharOffset: aws.Int32(int32(e.End))},
+	}}
+}
+
+// groupsOf are the names of the groups that a query is asked of: those of the input, and
+// those that it names itself.
+func (s *Service) groupsOf(in *cloudwatchlogs.StartQueryInput, q *insights.Query) []string {
+	var names []string
+	if in.LogGroupName != nil {
+		names = append(names, *in.LogGroupName)
+	}
+	names = append(names, in.LogGroupNames...)
+	for i := range in.LogGroupIdentifiers {
+		names = append(names, s.named(nil, &in.LogGroupIdentifiers[i]))
+	}
+	if q != nil {
+		for _, sel := range q.Selections() {
+			if !sel.IsDefault() {
+				names = append(names, s.selected(sel)...)
+			}
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
+}
+
+// selected are the groups that SOURCE chooses.
+func (s *Service) selected(sel insights.Selection) (names []string) {
+	for i := range sel.Groups {
+		names = append(names, s.named(nil, &sel.Groups[i]))
+	}
+	if len(sel.Accounts) > 0 && !slices.Contains(sel.Accounts, s.Place.AccountID) {
+		return names
+	}
+	if len(sel.Classes) > 0 && !slices.Contains(sel.Classes, string(types.LogGroupClassStandard)) {
+		return names
+	}
+	for _, g := range s.groups.List("") {
+		if sel.All || slices.ContainsFunc(sel.Prefixes, func(p string) bool { return strings.HasPrefix(g.Name, p) }) {
+			names = append(names, g.Name)
+		}
+	}
+	return names
+}
+
+// queried are the ARNs of the groups that a query is asked of.
+func (s *Service) queried(in *cloudwatchlogs.StartQueryInput) (all []string) {
+	q, _ := insights.Parse(aws.ToString(in.QueryString)) // what is wrong with it is said when it is allowed
+	for _, name := range s.groupsOf(in, q) {
+		all = append(all, s.ofGroup(&name, nil)...)
+	}
+	return all
+}
+
+// StartQuery starts a query. Its results are asked for with GetQueryResults.
+func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryInput) (*cloudwatchlogs.StartQueryOutput, error) {
+	if err := notInsights(in.QueryLanguage); err != nil {
+		return nil, err
+	}
+	if in.Limit != nil && (*in.Limit < 1 || *in.Limit > insights.MaxLimit) {
+		return nil, invalid("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and 100000")
+	}
+	from, to := milliseconds(aws.ToInt64(in.StartTime)), milliseconds(aws.ToInt64(in.EndTime))
+	if to < from {
+		return nil, invalid("Query's end date and time must be after its start date and time.")
+	}
+	parsed, err := insights.Parse(aws.ToString(in.QueryString))
+	if err != nil {
+		return nil, malformed(err)
+	}
+	own := s.groupsOf(in, nil)
+	ways := 0
+	for _, given := range []bool{in.LogGroupName != nil, len(in.LogGroupNames) > 0, len(in.LogGroupIdentifiers) > 0} {
+		if given {
+			ways++
+		}
+	}
+	switch needs := parsed.Selections()[0].IsDefault(); {
+	case ways > 1:
+		return nil, invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be specified.")
+	case needs && len(own) == 0:
+		return nil, invalid("The query must name log groups: by logGroupName, logGroupNames, logGroupIdentifiers or the SOURCE command.")
+	case len(own) > queryGroups:
+		return nil, invalid("A query can have up to 50 log groups.")
+	}
+	for _, name := range s.groupsOf(in, parsed) {
+		if _, ok := s.groups.Get(name); !ok {
+			return nil, notFound("group")
+		}
+	}
+	q := &query{
+		id: uuid.NewString(), text: *in.QueryString, groups: s.groupsOf(in, parsed), who: api.CallerFrom(ctx).ARN,
+		began: s.Now(), status: types.QueryStatusRunning, ended: make(chan struct{}),
+	}
+	running, cancel := context.WithTimeout(context.Background(), queryLasts)
+	q.cancel = cancel
+	if err := s.queries.add(q, q.began); err != nil {
+		cancel()
+		return nil, err
+	}
+	env := s.environment(own, q.groups)
+	env.Start, env.End, env.Now, env.Limit, env.Progress = from, to+999, q.began.UnixMilli(), int(aws.ToInt32(in.Limit)), &q.progress
+	go s.run(running, q, parsed, env)
+	return &cloudwatchlogs.StartQueryOutput{QueryId: aws.String(q.id)}, nil
+}
+
+// milliseconds are of a time in seconds, or in milliseconds: AWS takes both.
+func milliseconds(at int64) int64 {
+	if at > 100_000_000_000 {
+		return at / 1000 * 1000
+	}
+	return at * 1000
+}
+
+// environment is what a query of groups is run against. It reads no others than those
+// that its caller was found to be allowed to, also if more have come since.
+func (s *Service) environment(groups, allowed []string) insights.Env {
+	return insights.Env{
+		Open: func(_ context.Context, sel insights.Selection) (scan.Source, error) {
+			names := groups
+			if !sel.IsDefault() {
+				names = slices.DeleteFunc(s.selected(sel), func(name string) bool { return !slices.Contains(allowed, name) })
+			}
+			src := &source{s: s}
+			for _, name := range names {
+				g, ok := s.groups.Get(name)
+				if !ok {
+					return nil, notFound("group")
+				}
+				src.groups = append(src.groups, g)
+			}
+			return src, nil
+		},
+		Table: func(_ context.Context, name string) (*insights.Table, error) {
+			text, err := s.TableText(name)
+			if err != nil {
+				return nil, err
+			}
+			rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+			if err != nil || len(rows) == 0 {
+				return nil, errors.Join(err, errors.New("the lookup table can't be read"))
+			}
+			return &insights.Table{Columns: rows[0], Rows: rows[1:]}, nil
+		},
+		Zone: time.LoadLocation, Workers: runtime.GOMAXPROCS(0),
+	}
+}
+
+// stopAll ends all queries.
+func (q *queries) stopAll() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, one := range q.all {
+		one.cancel()
+	}
+}
+
+// run runs a query to its end.
+func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env insights.Env) {
+	defer q.cancel()
+	result, err := parsed.Run(ctx, env)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.finished = s.Now()
+	switch {
+	case q.status == types.QueryStatusCancelled:
+	case err == nil:
+		q.status, q.result = types.QueryStatusComplete, result
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		q.status = types.QueryStatusTimeout
+	default:
+		q.status = types.QueryStatusFailed
+		s.Log.Warn("a query failed", "query", q.id, "text", q.text, "error", err)
+	}
+	close(q.ended)
+}
+
+// StopQuery ends a query that runs.
+func (s *Service) StopQuery(_ context.Context, in *cloudwatchlogs.StopQueryInput) (*cloudwatchlogs.StopQueryOutput, error) {
+	q, err := s.queries.find(in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.status != types.QueryStatusRunning {
+		return nil, invalid("Query is not in Running status, cannot be stopped.")
+	}
+	q.status = types.QueryStatusCancelled
+	q.cancel()
+	return &cloudwatchlogs.StopQueryOutput{Success: true}, nil
+}

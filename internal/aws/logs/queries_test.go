@@ -1,0 +1,220 @@
+package logs_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/aws/doortest"
+)
+
+// ask starts a query of group g and waits for its results.
+func ask(t *testing.T, c *cloudwatchlogs.Client, in cloudwatchlogs.StartQueryInput) (*cloudwatchlogs.GetQueryResultsOutput, string) {
+	t.Helper()
+	if in.StartTime == nil {
+		in.StartTime, in.EndTime = aws.Int64(time.Now().Add(-time.Hour).Unix()), aws.Int64(time.Now().Add(time.Hour).Unix())
+	}
+	started, err := c.StartQuery(t.Context(), &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		out, err := c.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId, MaxItems: aws.Int32(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Status != types.QueryStatusRunning {
+			return out, *started.QueryId
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func rows(out *cloudwatchlogs.GetQueryResultsOutput) string {
+	var all []string
+	for _, r := range out.Results {
+		var row []string
+		for _, f := range r {
+			if *f.Field != "@ptr" {
+				row = append(row, *f.Field+"="+*f.Value)
+			}
+		}
+		all = append(all, strings.Join(row, " "))
+	}
+	return strings.Join(all, "; ")
+}
+
+func TestQueries(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s", "t")
+	a.group(t, "other", "s")
+	must := doortest.Must(t)
+	must(a.put("g", "s", `-9 {"user":{"username":"user1"},"code":403}`, `-8 {"user":{"username":"kubernetes-admin"},"code":200}`))
+	must(a.put("g", "t", `-7 {"user":{"username":"user\u0031"},"code":201}`, "-6 plain text"))
+	must(a.put("other", "s", `-5 {"user":{"username":"user1"},"code":500}`))
+
+	out, id := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String(`fields code, @logStream | filter user.username = "user1"`)})
+	if got := rows(out); out.Status != types.QueryStatusComplete || got != "code=201 @logStream=t; code=403 @logStream=s" {
+		t.Errorf("%s: %s", out.Status, got)
+	}
+	if s := out.Statistics; s.RecordsScanned != 4 || s.RecordsMatched != 2 || s.LogGroupsScanned != 1 || s.ResultCount != 2 || s.BytesScanned < 100 {
+		t.Errorf("%+v", s)
+	}
+	last := out.Results[0][len(out.Results[0])-1]
+	record, err := a.GetLogRecord(t.Context(), &cloudwatchlogs.GetLogRecordInput{LogRecordPointer: last.Value})
+	if must(record, err); *last.Field != "@ptr" || record.LogRecord["code"] != "201" {
+		t.Errorf("%s: %v", *last.Field, record.LogRecord)
+	}
+	// Groups by all ways to name them.
+	arn := arns + "log-group:other"
+	for want, in := range map[string]cloudwatchlogs.StartQueryInput{
+		"n=4 @log=" + doortest.Number + ":g; n=1 @log=" + doortest.Number + ":other": {LogGroupNames: []string{"g", "other"}, QueryString: aws.String("stats count(*) as n by @log | sort n desc")},
+		"code=500": {LogGroupIdentifiers: []string{arn}, QueryString: aws.String("fields code")},
+		"max=500":  {QueryString: aws.String("SOURCE logGroups(namePrefix: ['o']) | stats max(code) as max")},
+		"min=200":  {QueryString: aws.String("SOURCE 'g' | stats min(code) as min")},
+	} {
+		out, _ := ask(t, a.Client, in)
+		got := rows(out)
+		if strings.HasPrefix(want, "n=4") {
+			got = strings.NewReplacer("@log="+doortest.Number+":g n=4", "n=4 @log="+doortest.Number+":g", "@log="+doortest.Number+":other n=1", "n=1 @log="+doortest.Number+":other").Replace(got)
+		}
+		if got != want {
+			t.Errorf("%+v: %s, want %s", *in.QueryString, got, want)
+		}
+	}
+	groups, err := a.ListLogGroupsForQuery(t.Context(), &cloudwatchlogs.ListLogGroupsForQueryInput{QueryId: &id})
+	if must(groups, err); strings.Join(groups.LogGroupIdentifiers, " ") != arns+"log-group:g" {
+		t.Errorf("%v", groups.LogGroupIdentifiers)
+	}
+	list, err := a.DescribeQueries(t.Context(), &cloudwatchlogs.DescribeQueriesInput{LogGroupName: aws.String("g"), Status: types.QueryStatusComplete})
+	if must(list, err); len(list.Queries) != 3 || *list.Queries[2].QueryId != id {
+		t.Errorf("%+v", list.Queries)
+	}
+	_, err = a.StopQuery(t.Context(), &cloudwatchlogs.StopQueryInput{QueryId: &id})
+	doortest.Refused(t, err, "InvalidParameterException", "not in Running status")
+	fields, err := a.GetLogGroupFields(t.Context(), &cloudwatchlogs.GetLogGroupFieldsInput{LogGroupName: aws.String("g")})
+	must(fields, err)
+	percent := map[string]int32{}
+	for _, f := range fields.LogGroupFields {
+		percent[*f.Name] = f.Percent
+	}
+	if percent["@message"] != 100 || percent["code"] != 75 || percent["user.username"] != 75 {
+		t.Errorf("%v", percent)
+	}
+}
+
+func TestQueryResultsInPages(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	var all []string
+	for n := range 8 {
+		all = append(all, fmt.Sprintf("%d m%d", n-9, n))
+	}
+	doortest.Must(t)(a.put("g", "s", all...))
+	out, id := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("fields @message"), Limit: aws.Int32(7)})
+	got := rows(out)
+	for out.NextToken != nil {
+		var err error
+		out, err = a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: &id, NextToken: out.NextToken, MaxItems: aws.Int32(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += " | " + rows(out)
+	}
+	if want := "@message=m7; @message=m6; @message=m5 | @message=m4; @message=m3; @message=m2 | @message=m1"; got != want {
+		t.Errorf("%s", got)
+	}
+	_, err := a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: aws.String("x")})
+	doortest.Refused(t, err, "ResourceNotFoundException", "query")
+}
+
+func TestQueriesRefused(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	start := func(in cloudwatchlogs.StartQueryInput) error {
+		if in.StartTime == nil {
+			in.StartTime, in.EndTime = aws.Int64(0), aws.Int64(10)
+		}
+		if in.QueryString == nil {
+			in.QueryString = aws.String("limit 1")
+		}
+		_, err := a.StartQuery(t.Context(), &in)
+		return err
+	}
+	g := aws.String("g")
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("none")}), "ResourceNotFoundException", "log group")
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{}), "InvalidParameterException", "must name log groups")
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, LogGroupNames: []string{"g"}}), "InvalidParameterException", "Exactly one")
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, StartTime: aws.Int64(9), EndTime: aws.Int64(8)}), "InvalidParameterException", "must be after")
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryLanguage: types.QueryLanguageSql}), "InvalidParameterException", "SQL")
+	err := start(cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryString: aws.String("fields @message\n| filter @message like /x/i")})
+	var bad *types.MalformedQueryException
+	if !errors.As(err, &bad) || bad.QueryCompileError == nil || *bad.QueryCompileError.Location.StartCharOffset != 42 || !strings.HasPrefix(*bad.Message, "unexpected symbol found i at line 2") {
+		t.Errorf("%v, %+v", err, bad)
+	}
+	// A query reads only what its caller may, whatever way it names it.
+	a.group(t, "secret", "s")
+	user := cloudwatchlogs.NewFromConfig(a.door.User(t, "u", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:StartQuery","logs:GetQueryResults"],"Resource":"`+arns+`log-group:g:*"}]}`))
+	out, id := ask(t, user, cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryString: aws.String("stats count(*)")})
+	if rows(out) != "count(*)=0" || id == "" {
+		t.Errorf("%s", rows(out))
+	}
+	for _, text := range []string{"SOURCE 'secret' | limit 1", "SOURCE logGroups(namePrefix: ['se']) | limit 1", "SOURCE logGroups() | limit 1", "filter @message in (SOURCE 'secret' | fields @message)", "join type=inner left=a right=b where a.x=b.x (SOURCE 'secret')"} {
+		in := cloudwatchlogs.StartQueryInput{StartTime: aws.Int64(0), EndTime: aws.Int64(10), QueryString: &text}
+		if !strings.HasPrefix(text, "SOURCE") {
+			in.LogGroupName = g
+		}
+		_, err := user.StartQuery(t.Context(), &in)
+		doortest.Refused(t, err, "AccessDeniedException", "logs:StartQuery")
+	}
+}
+
+func TestQueriesWithLookupTables(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	doortest.Must(t)(a.put("g", "s", `-9 {"id":1}`, `-8 {"id":3}`))
+	doortest.Must(t)(a.CreateLookupTable(t.Context(), &cloudwatchlogs.CreateLookupTableInput{LookupTableName: aws.String("users"), TableBody: aws.String("id,name\n1,ann\n2,bob\n")}))
+	out, _ := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("lookup users id OUTPUT name | fields id, name | sort id")})
+	if got := rows(out); got != "id=1 name=ann; id=3" {
+		t.Errorf("%s: %s", out.Status, got)
+	}
+}
+
+func TestStoppingAQuery(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	for range 40 {
+		var all []string
+		for n := range 1000 {
+			all = append(all, fmt.Sprintf(`0 {"n":%d,"text":"%s"}`, n, strings.Repeat("x", 300)))
+		}
+		doortest.Must(t)(a.put("g", "s", all...))
+	}
+	started, err := a.StartQuery(t.Context(), &cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), StartTime: aws.Int64(0), EndTime: aws.Int64(time.Now().Add(time.Hour).Unix()), QueryString: aws.String("stats count(*) by n, text")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before float64
+	eventually(t, "statistics that grow", func() bool {
+		out, err := a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId})
+		if err != nil || out.Status != types.QueryStatusRunning {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		before = out.Statistics.RecordsScanned
+		return before > 0
+	})
+	stopped, err := a.StopQuery(t.Context(), &cloudwatchlogs.StopQueryInput{QueryId: started.QueryId})
+	if err != nil || !stopped.Success {
+		t.Fatalf("%+v, %v", stopped, err)
+	}
+	out, err := a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId})
+	if err != nil || out.Status != types.QueryStatusCancelled || len(out.Results) != 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}

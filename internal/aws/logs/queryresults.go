@@ -1,0 +1,192 @@
+package logs
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/aws/logs/storage"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// rowsPerPage is how many rows an answer of GetQueryResults has, unless it is asked for
+// fewer.
+const rowsPerPage = 10_000
+
+// GetQueryResults shows what a query found, or how far it is. While it runs there are
+// no rows.
+func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQueryResultsInput) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	q, err := s.queries.find(in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	most := rowsPerPage
+	if n := aws.ToInt32(in.MaxItems); n > 0 {
+		most = int(n)
+	}
+	from := 0
+	if in.NextToken != nil {
+		data, err := base64.StdEncoding.DecodeString(*in.NextToken)
+		if from, _ = strconv.Atoi(string(data)); err != nil || from <= 0 {
+			return nil, errToken
+		}
+	}
+	status, result := q.state()
+	out := &cloudwatchlogs.GetQueryResultsOutput{QueryLanguage: types.QueryLanguageCwli, Status: status, Statistics: q.statistics(), Results: [][]types.ResultField{}}
+	if result == nil {
+		return out, nil
+	}
+	if from > len(result.Rows) {
+		return nil, errToken
+	}
+	to := min(from+most, len(result.Rows))
+	for row := from; row < to; row++ {
+		var fields []types.ResultField
+		for _, f := range result.Fields(row) {
+			fields = append(fields, types.ResultField{Field: aws.String(f.Name), Value: aws.String(shown(f.Value))})
+		}
+		out.Results = append(out.Results, fields)
+	}
+	out.Statistics.ResultCount = float64(len(result.Rows))
+	if to < len(result.Rows) {
+		out.NextToken = aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to))))
+	}
+	return out, nil
+}
+
+// statistics grow while a query runs.
+func (q *query) statistics() *types.QueryStatistics {
+	p := &q.progress
+	return &types.QueryStatistics{
+		RecordsScanned: float64(p.Records.Load()), BytesScanned: float64(p.Bytes.Load()), RecordsMatched: float64(p.Matched.Load()),
+		EstimatedRecordsSkipped: float64(p.Skipped.Load()), LogGroupsScanned: float64(len(q.groups)),
+	}
+}
+
+// DescribeQueries lists queries, the newest first.
+func (s *Service) DescribeQueries(_ context.Context, in *cloudwatchlogs.DescribeQueriesInput) (*cloudwatchlogs.DescribeQueriesOutput, error) {
+	if err := notInsights(in.QueryLanguage); err != nil {
+		return nil, err
+	}
+	s.queries.mu.Lock()
+	all := slices.Clone(s.queries.all)
+	s.queries.mu.Unlock()
+	slices.Reverse(all)
+	all = slices.DeleteFunc(all, func(q *query) bool {
+		status, _ := q.state()
+		return in.LogGroupName != nil && !slices.Contains(q.groups, *in.LogGroupName) || in.Status != "" && in.Status != status
+	})
+	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q *query) string { return q.id })
+	out := &cloudwatchlogs.DescribeQueriesOutput{Queries: []types.QueryInfo{}, NextToken: next}
+	for _, q := range page {
+		out.Queries = append(out.Queries, q.info(s.ms()))
+	}
+	return out, err
+}
+
+func (q *query) info(now int64) types.QueryInfo {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	info := types.QueryInfo{
+		QueryId: aws.String(q.id), QueryString: aws.String(q.text), QueryLanguage: types.QueryLanguageCwli, Status: q.status, CreateTime: aws.Int64(q.began.UnixMilli()),
+		BytesScanned: aws.Float64(float64(q.progress.Bytes.Load())), UserIdentity: aws.String(q.who),
+	}
+	if len(q.groups) > 0 {
+		info.LogGroupName = aws.String(q.groups[0])
+	}
+	if !q.finished.IsZero() {
+		now = q.finished.UnixMilli()
+	}
+	info.QueryDuration = aws.Int64(now - q.began.UnixMilli())
+	return info
+}
+
+// ListLogGroupsForQuery lists the groups that a query reads.
+func (s *Service) ListLogGroupsForQuery(_ context.Context, in *cloudwatchlogs.ListLogGroupsForQueryInput) (*cloudwatchlogs.ListLogGroupsForQueryOutput, error) {
+	q, err := s.queries.find(in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := pagedTo(500, q.groups, in.MaxResults, in.NextToken, func(g string) string { return g })
+	out := &cloudwatchlogs.ListLogGroupsForQueryOutput{LogGroupIdentifiers: []string{}, NextToken: next}
+	for _, g := range page {
+		out.LogGroupIdentifiers = append(out.LogGroupIdentifiers, s.groupARN(g))
+	}
+	return out, err
+}
+
+// ofQuery are the groups of a query, as policies match them. Of a query that is not
+// there it is no group.
+func (s *Service) ofQuery(id *string) (all []string) {
+	q, err := s.queries.find(id)
+	if err != nil {
+		return []string{s.groupARN(":log-stream:")}
+	}
+	for _, g := range q.groups {
+		all = append(all, s.ofGroup(&g, nil)...)
+	}
+	return all
+}
+
+// sampled is how many events GetLogGroupFields looks at.
+const sampled = 5000
+
+// GetLogGroupFields tells which fields the events of a quarter of an hour have, and in
+// how many of a hundred: those around a time, or the last.
+func (s *Service) GetLogGroupFields(_ context.Context, in *cloudwatchlogs.GetLogGroupFieldsInput) (*cloudwatchlogs.GetLogGroupFieldsOutput, error) {
+	name := s.named(in.LogGroupName, in.LogGroupIdentifier)
+	g, ok := s.groups.Get(name)
+	if !ok {
+		return nil, notFound("group")
+	}
+	from, to := s.ms()-15*60_000, int64(math.MaxInt64-1)
+	if in.Time != nil {
+		at := milliseconds(*in.Time)
+		from, to = at-8*60_000, at+8*60_000
+	}
+	streams, err := s.chosen(name, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	events, count := 0, map[string]int{}
+	q := storage.Query{Group: name, Streams: streams, From: storage.From(max(from, s.oldest(&g))), To: storage.From(to + 1), Backward: true}
+	for e, err := range s.Events.Read(q) {
+		if err != nil {
+			return nil, err
+		}
+		if events++; events > sampled {
+			events = sampled
+			break
+		}
+		for _, f := range []string{"@timestamp", "@message", "@ingestionTime", "@logStream", "@log"} {
+			count[f]++
+		}
+		if !json.Valid([]byte(e.Message)) {
+			continue
+		}
+		for _, f := range scan.Discover(e.Message) {
+			count[f.Name]++
+		}
+	}
+	out := &cloudwatchlogs.GetLogGroupFieldsOutput{LogGroupFields: []types.LogGroupField{}}
+	for f, n := range count {
+		out.LogGroupFields = append(out.LogGroupFields, types.LogGroupField{Name: aws.String(f), Percent: int32(max(1, 100*n/events))})
+	}
+	slices.SortFunc(out.LogGroupFields, func(a, b types.LogGroupField) int {
+		if a.Percent != b.Percent {
+			return int(b.Percent - a.Percent)
+		}
+		if *a.Name < *b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
