@@ -90,7 +90,7 @@ func room(p string) string {
 
 // everyone are the rooms that all may use: they know nothing of AWS,
 // Kubernetes or networks, and each other only as may says.
-var everyone = []string{"internal/engine", "internal/hint", "internal/netns", "internal/supervise", "internal/programs", "internal/cgroup", "internal/drain", "internal/version"}
+var everyone = []string{"internal/engine", "internal/hint", "internal/netns", "internal/supervise", "internal/programs", "internal/cgroup", "internal/drain", "internal/tail", "internal/version"}
 
 // may says which rooms a room may import, beside everyone's. Imports point
 // down, and the halves (aws, kube, vpc) don't know each other: what one needs of
@@ -102,6 +102,7 @@ var may = map[string][]string{
 	"internal/version":   {"-"},
 	"internal/cgroup":    {"-", "internal/hint"},
 	"internal/drain":     {"-"},
+	"internal/tail":      {"-"},
 	"internal/hosts":     {"-", "internal/hint"},
 	"internal/programs":  {"-", "internal/hint"},
 	"internal/supervise": {"-", "internal/hint", "internal/netns"},
