@@ -131,7 +131,7 @@ func (d *deviating) size() int64 { return int64(len(d.n)) * 40 }
 type listing struct {
 	lists  [][]float64
 	kept   int64
-	finish func(sorted []float64) value.Value
+	finish func(numbers []float64) value.Value // may change their order
 }
 
 func (l *listing) grow(groups int)                   { l.lists = grown(l.lists, groups) }
@@ -140,33 +140,70 @@ func (l *listing) number(g int, x float64)           { l.lists[g] = append(l.lis
 func (l *listing) merge(g int, from accumulator, o int) {
 	l.lists[g] = append(l.lists[g], from.(*listing).lists[o]...)
 }
-func (l *listing) result(g int) value.Value {
+func (l *listing) result(g int) value.Value { return l.by(l.finish, g) }
+
+// by is another function of the same numbers.
+func (l *listing) by(finish func(numbers []float64) value.Value, g int) value.Value {
 	if len(l.lists[g]) == 0 {
 		return value.Value{}
 	}
-	slices.Sort(l.lists[g])
-	return l.finish(l.lists[g])
+	return finish(l.lists[g])
 }
 func (l *listing) size() int64 { return int64(len(l.lists))*24 + l.kept*16 }
 
 // percentile is the value that p percent are at or below, by nearest rank.
 func percentile(p float64) func([]float64) value.Value {
-	return func(sorted []float64) value.Value {
-		rank := int(math.Ceil(p / 100 * float64(len(sorted))))
-		return value.OfNumber(sorted[min(max(rank, 1), len(sorted))-1])
+	return func(list []float64) value.Value {
+		rank := int(math.Ceil(p / 100 * float64(len(list))))
+		return value.OfNumber(nth(list, min(max(rank, 1), len(list))-1))
 	}
+}
+
+// nth is the number at a place of the sorted list. It sorts no more of the list than it
+// must.
+func nth(list []float64, n int) float64 {
+	for len(list) > 12 {
+		// The middle of three in the list's three places, so that what is sorted already
+		// is cut in half.
+		a, b, c := list[0], list[len(list)/2], list[len(list)-1]
+		pivot := max(min(a, b), min(max(a, b), c))
+		low, at, high := 0, 0, len(list) // less | equal | not looked at | more
+		for at < high {
+			switch x := list[at]; {
+			case x < pivot:
+				list[low], list[at] = x, list[low]
+				low++
+				at++
+			case x > pivot:
+				high--
+				list[at], list[high] = list[high], x
+			default:
+				at++
+			}
+		}
+		switch {
+		case n < low:
+			list = list[:low]
+		case n < high:
+			return pivot
+		default:
+			list, n = list[high:], n-high
+		}
+	}
+	slices.Sort(list)
+	return list[n]
 }
 
 // histogram counts values in n ranges of the same width: a map by the ranges' borders.
 func histogram(n int) func([]float64) value.Value {
-	return func(sorted []float64) value.Value {
-		low, high := sorted[0], sorted[len(sorted)-1]
+	return func(list []float64) value.Value {
+		low, high := slices.Min(list), slices.Max(list)
 		buckets, width := n, (high-low)/float64(n)
 		if width == 0 {
 			buckets = 1
 		}
 		counts := make([]int, buckets)
-		for _, x := range sorted {
+		for _, x := range list {
 			i := 0
 			if buckets > 1 {
 				i = min(int((x-low)/width), buckets-1)
@@ -185,6 +222,15 @@ func histogram(n int) func([]float64) value.Value {
 		return value.OfMap(keys, items)
 	}
 }
+
+// sharing is an aggregate of numbers that another one lists.
+type sharing struct{}
+
+func (sharing) grow(int)                    {}
+func (sharing) add(int, value.Value, int64) {}
+func (sharing) merge(int, accumulator, int) {}
+func (sharing) result(int) value.Value      { return value.Value{} }
+func (sharing) size() int64                 { return 0 }
 
 // distinct is count_distinct.
 type distinct struct {

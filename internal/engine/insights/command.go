@@ -55,7 +55,7 @@ func (s *scope) frequencies(e *syntax.CountFrequent) *summary {
 		sum.keys = append(sum.keys, s.resolve(f.Name))
 		sum.columns = put(sum.columns, f.Name, s.c.leaf(i))
 	}
-	sum.aggregates = []aggregate{{make: func() accumulator { return &counting{} }}}
+	sum.aggregates = []aggregate{{of: -1, make: func() accumulator { return &counting{} }}}
 	sum.columns = put(sum.columns, frequency, s.c.leaf(len(sum.keys)))
 	return sum
 }

@@ -86,9 +86,7 @@ func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table
 		rows = append(rows, *r)
 	}
 	view.order.sort(rows)
-	for i := range rows {
-		must(x.readCells(&rows[i], view.nodes))
-	}
+	must(x.readAll(ctx, rows, view.nodes))
 	return view.table(s, rows)
 }
 

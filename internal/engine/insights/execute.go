@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 	r := p.request(nodes)
 	r.From, r.To, r.Order, r.Cutoff = at.from, at.to, order, cutoff
 	r.Workers = max(1, x.env.Workers)
-	r.Progress = &x.env.Progress.Progress
+	r.Progress, r.Damaged = &x.env.Progress.Progress, x.env.Damaged
 	workers := make([]*worker, r.Workers)
 	for i := range workers {
 		w := &worker{plan: p}
@@ -104,7 +105,8 @@ type orderedRow struct {
 	keys  []value.Value
 	frame *frame
 	row   int32
-	ptr   string // read when it is needed
+	ptr   string // read when it is needed, with
+	place string // what it is ordered by
 	cells []value.Value
 }
 
@@ -166,10 +168,10 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 	}
 	o.readPtr(a)
 	o.readPtr(b)
-	if a.ptr == b.ptr { // rows of one event, which are in one frame
+	if a.place == b.place { // rows of one event, which are in one frame
 		return int(a.row - b.row)
 	}
-	return o.direction(a.ptr < b.ptr)
+	return o.direction(a.place < b.place)
 }
 
 // direction is the order of two rows of which the first is less, by time or @ptr.
@@ -183,6 +185,10 @@ func (o *rowOrder) direction(less bool) int {
 func (o *rowOrder) readPtr(r *orderedRow) {
 	if r.ptr == "" && r.frame != nil {
 		r.ptr = r.frame.w.of(o.ptr, &frameRow{r.frame, int(r.row)}).String()
+		r.place = r.ptr
+		if b, err := base64.StdEncoding.DecodeString(r.ptr); err == nil {
+			r.place = string(b) // its letters have another order than what they stand for
+		}
 	}
 }
 

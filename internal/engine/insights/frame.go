@@ -17,7 +17,7 @@ type frame struct {
 	parent *frame
 	rows   []int32         // row i is the parent's rows[i]
 	own    map[int]*vector // leaves that begin here
-	leafs  map[int]*vector
+	leafs  []*vector
 	memo   map[int]*vector // of calls, by node
 }
 
@@ -25,6 +25,9 @@ type frame struct {
 func (f *frame) leafVector(i int) *vector {
 	if v := f.own[i]; v != nil {
 		return v
+	}
+	if f.leafs == nil {
+		f.leafs = make([]*vector, len(f.w.plan.leaves))
 	}
 	if v := f.leafs[i]; v != nil {
 		return v
@@ -34,9 +37,6 @@ func (f *frame) leafVector(i int) *vector {
 		v = f.w.scanned(f.w.plan.leaves[i].column, f.batch)
 	} else {
 		v = f.parent.leafVector(i).gather(f.rows)
-	}
-	if f.leafs == nil {
-		f.leafs = map[int]*vector{}
 	}
 	f.leafs[i] = v
 	return v
@@ -48,8 +48,8 @@ func (f *frame) at(i, row int) value.Value {
 		if v := f.own[i]; v != nil {
 			return v.at(row)
 		}
-		if v := f.leafs[i]; v != nil {
-			return v.at(row)
+		if f.leafs != nil && f.leafs[i] != nil {
+			return f.leafs[i].at(row)
 		}
 		if f.parent == nil {
 			return scannedAt(&f.batch.Columns[f.w.plan.leaves[i].column], row)

@@ -65,7 +65,7 @@ func (r *oracleRow) at(name string) value.Value {
 	case "@log":
 		return value.OfText("1:g")
 	case "@ptr":
-		return value.OfText(fmt.Sprintf("%016x", r.ptr))
+		return value.OfText(fmt.Sprint(r.ptr)) // queries here don't ask for it
 	}
 	for _, l := range scan.Discover(r.event.Message) {
 		if l.Name == name {

@@ -38,6 +38,9 @@ type Env struct {
 	Workers    int   // goroutines of a scan; less than 2 is 1
 	Memory     int64 // bytes of rows and groups; 0: DefaultMemory
 	Progress   *Progress
+	// Damaged is told of parts of a store that can't be read, from several goroutines; the
+	// query goes on without them. If it is nil, they end the query.
+	Damaged func(error)
 }
 
 // A Progress is kept while a query runs, for the statistics of GetQueryResults.

@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights/function"
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
@@ -205,6 +207,51 @@ func TestEngineAgreesWithTheOracle(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStoresAgree runs random queries over the same events in memory and in columns.
+func TestStoresAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var events []memory.Event
+		for i := range rapid.IntRange(0, 40).Draw(t, "events") {
+			events = append(events, drawEvent(t, i))
+		}
+		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing"}}
+		text := m.query()
+		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
+		var answers [2][]string
+		for i, source := range []scan.Source{memory.New("1:g", events), stored(t, events)} {
+			env.Open = func(context.Context, Selection) (scan.Source, error) { return source, nil }
+			answers[i] = rowsOf(t, text, env)
+		}
+		if !slices.Equal(answers[0], answers[1]) {
+			t.Fatalf("%s\nin memory\n%s\nin columns\n%s", text, strings.Join(answers[0], "\n"), strings.Join(answers[1], "\n"))
+		}
+	})
+}
+
+// stored puts events into segments of columns.
+func stored(t *rapid.T, events []memory.Event) scan.Source {
+	log := columns.Log{ID: "g", Name: "1:g"}
+	for i := 0; i < len(events); {
+		var out bytes.Buffer
+		w := columns.NewWriter(&out, int64(i))
+		for n := rapid.IntRange(1, 30).Draw(t, "segment"); n > 0 && i < len(events); n, i = n-1, i+1 {
+			e := columns.Event{Time: events[i].Time, Ingested: events[i].Ingested, Stream: events[i].Stream, Message: []byte(events[i].Message)}
+			if err := w.Append(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := columns.Open(bytes.NewReader(out.Bytes()), int64(out.Len()), columns.NewCache(1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Segments = append(log.Segments, s)
+	}
+	return columns.Source{log}
 }
 
 // ask asks the oracle.

@@ -25,6 +25,9 @@ type aggregate struct {
 	make func() accumulator
 	arg  *node
 	text string
+	// of is the aggregate that already lists the numbers that this one is of; -1 if there
+	// is none.
+	of int
 }
 
 // isBin reports whether a call is of bin.
@@ -87,7 +90,7 @@ func (s *scope) aggregate(e *syntax.Call) *node {
 			return s.c.leaf(len(sum.keys) + i)
 		}
 	}
-	a := aggregate{text: text}
+	a := aggregate{text: text, of: -1}
 	switch {
 	case e.Star && kind.star, len(e.Args) == 0 && kind.star:
 	case e.Star || len(e.Args) != kind.args:
@@ -111,8 +114,22 @@ func (s *scope) aggregate(e *syntax.Call) *node {
 	if a.make, problem = kind.make(option); problem != "" {
 		panic(syntax.Errorf(s.c.text, e.Args[1].At(), "%s", problem))
 	}
+	if _, ok := a.make().(*listing); ok {
+		a.of = sum.listing(s.c.text, e)
+	}
 	sum.aggregates = append(sum.aggregates, a)
 	return s.c.leaf(len(sum.keys) + len(sum.aggregates) - 1)
+}
+
+// listing is the aggregate that lists the numbers that a call is of, or -1.
+func (sum *summary) listing(text string, e *syntax.Call) int {
+	argument := text[e.Args[0].At().Start:e.Args[0].At().End]
+	for i, a := range sum.aggregates {
+		if _, ok := a.make().(*listing); ok && a.of < 0 && strings.HasPrefix(a.text[strings.IndexByte(a.text, '('):], "("+argument+",") {
+			return i
+		}
+	}
+	return -1
 }
 
 // An aggregateKind is a function of stats.
@@ -186,6 +203,10 @@ type totals struct {
 func newTotals(sum *summary, memory *budget) *totals {
 	t := &totals{sum: sum, groups: newGrouping(len(sum.keys)), memory: memory}
 	for _, a := range sum.aggregates {
+		if a.of >= 0 {
+			t.each = append(t.each, sharing{})
+			continue
+		}
 		t.each = append(t.each, a.make())
 	}
 	return t
@@ -253,7 +274,9 @@ func (t *totals) add(f *frame) error {
 		if a.arg != nil {
 			in = f.vector(a.arg)
 		}
-		accumulate(t.each[i], groups, in, at)
+		if a.of < 0 {
+			accumulate(t.each[i], groups, in, at)
+		}
 	}
 	return t.count()
 }
@@ -337,8 +360,12 @@ func (t *totals) rows() [][]value.Value {
 	var list [][]value.Value // keys and aggregates
 	for g := range t.groups.groups {
 		r := t.groups.values(int32(g))
-		for _, a := range t.each {
-			r = append(r, a.result(g))
+		for i, a := range t.sum.aggregates {
+			if a.of >= 0 {
+				r = append(r, t.each[a.of].(*listing).by(a.make().(*listing).finish, g))
+			} else {
+				r = append(r, t.each[i].result(g))
+			}
 		}
 		list = append(list, r)
 	}

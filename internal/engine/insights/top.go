@@ -2,6 +2,8 @@ package insights
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/eksact/eksact/internal/engine/insights/value"
@@ -101,15 +103,36 @@ func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes [
 	}
 	order.sort(rows)
 	rows = rows[:min(limit, len(rows))]
+	return rows, x.readAll(ctx, rows, nodes)
+}
+
+// readAll reads the values of nodes for rows. Each worker reads the rows that it found,
+// all of them at once: what a row's frame remembers is its worker's.
+func (x *execution) readAll(ctx context.Context, rows []orderedRow, nodes []*node) error {
+	byWorker := map[*worker][]*orderedRow{}
 	for i := range rows {
-		if err := x.readCells(&rows[i], nodes); err != nil {
-			return nil, err
-		}
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+		w := rows[i].frame.w
+		byWorker[w] = append(byWorker[w], &rows[i])
 	}
-	return rows, nil
+	var wait sync.WaitGroup
+	errs := make([]error, 0, len(byWorker))
+	for _, own := range byWorker {
+		errs = append(errs, nil)
+		err := &errs[len(errs)-1]
+		wait.Go(func() {
+			for i, r := range own {
+				if i%256 == 0 && *err == nil {
+					*err = ctx.Err()
+				}
+				if *err != nil {
+					return
+				}
+				*err = x.readCells(r, nodes)
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 // readCells reads the values of nodes for a row, and lets its frame go.

@@ -12,7 +12,8 @@
 // # Fields
 //
 // @timestamp, @ingestionTime (epoch milliseconds), @message, @logStream, @log and @ptr
-// are of every event. All other names are discovered: an event whose message is a JSON
+// are of every event. @ptr is base64; of two events of a log, the one that came later has
+// the greater bytes. All other names are discovered: an event whose message is a JSON
 // object has a field for each leaf below it, named by keys and array indexes joined by
 // dots ("user.username", "sourceIPs.0", "annotations.authorization.k8s.io/decision").
 // A key at the top that begins with @ is named with another @ before it. Only the first

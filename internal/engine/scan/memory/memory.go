@@ -5,6 +5,8 @@ package memory
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -40,7 +42,7 @@ func New(log string, events []Event) *Source {
 	for i, e := range events {
 		s.events[i] = event{Event: e, ptr: e.Ptr}
 		if e.Ptr == "" {
-			s.events[i].ptr = fmt.Sprintf("%016x", i)
+			s.events[i].ptr = pointer(log, i)
 		}
 	}
 	slices.SortStableFunc(s.events, func(a, b event) int {
@@ -60,6 +62,12 @@ func New(log string, events []Event) *Source {
 		}
 	}
 	return s
+}
+
+// pointer is an event's @ptr, as other stores write it: its number in the order of
+// arrival, and the log.
+func pointer(log string, number int) string {
+	return base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint64(nil, uint64(number)), log...))
 }
 
 // field is a field of an event.
