@@ -292,11 +292,17 @@ func extreme(largest bool) func(value.Value, int64, value.Value, int64) bool {
 		if a != b {
 			return a
 		}
-		if largest {
-			return value.Order(v, than) > 0
-		}
-		return value.Order(v, than) < 0
+		return before(v, than, largest)
 	}
+}
+
+// before reports whether v sorts before another value, or after it. Of "1", 1 and true,
+// which sort alike, it is the text.
+func before(v, than value.Value, after bool) bool {
+	if o := value.Order(v, than); o != 0 {
+		return o < 0 != after
+	}
+	return v.Kind() < than.Kind()
 }
 
 // inTime prefers the latest value, or the earliest; of those at one time, the one that
@@ -306,14 +312,14 @@ func inTime(latest bool) func(value.Value, int64, value.Value, int64) bool {
 		if at != thanAt {
 			return (at > thanAt) == latest
 		}
-		return value.Order(v, than) < 0
+		return before(v, than, false)
 	}
 }
 
 // inOrder prefers the value that sorts first, or last.
 func inOrder(last bool) func(value.Value, int64, value.Value, int64) bool {
 	return func(v value.Value, _ int64, than value.Value, _ int64) bool {
-		return value.Order(v, than) < 0 != last && value.Order(v, than) != 0
+		return before(v, than, last)
 	}
 }
 

@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
@@ -83,13 +84,13 @@ func (x *execution) appendCols(ctx context.Context, t *table, e *syntax.AppendCo
 	defer cancel()
 	result := x.query(within, e.Sub, windowOf(e.Sub, x.window, x.env.Now), e.Max)
 	for i, name := range result.Columns {
-		old := t.scope.names[name]
-		if old != nil && !e.Override {
+		values := make([]value.Value, len(t.rows))
+		at := slices.IndexFunc(t.scope.columns(), func(c shownColumn) bool { return c.name == name })
+		if at >= 0 && !e.Override {
 			continue
 		}
-		values := make([]value.Value, len(t.rows))
-		if old != nil {
-			values = t.column(old)
+		if at >= 0 {
+			values = t.column(t.scope.columns()[at].node)
 		}
 		for row := range min(len(values), len(result.Rows)) {
 			values[row] = result.Rows[row].Values[i]

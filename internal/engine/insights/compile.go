@@ -23,6 +23,18 @@ type compiler struct {
 	rest []syntax.Command
 }
 
+// maxCost is how many functions an expression may take to compute, where a column that is
+// used twice counts twice: columns of columns could double it with each command.
+const maxCost = 100_000
+
+func (c *compiler) call(eval func([]value.Value) value.Value, args ...*node) *node {
+	n := c.nodes.call(eval, args...)
+	if n.cost > maxCost {
+		panic(syntax.Errorf(c.text, syntax.Span{Start: 0, End: len(c.text)}, "the query's columns are built on one another with more than %d functions", maxCost))
+	}
+	return n
+}
+
 // fieldLeaf is the leaf of an event's field.
 func (c *compiler) fieldLeaf(name string) *node {
 	i, ok := c.fields[name]

@@ -17,6 +17,9 @@ type deduping struct {
 	memory *budget
 	first  map[string]*orderedRow
 	others []orderedRow
+	// now reads values as rows come, for frames that would keep too much.
+	now []*node
+	x   *execution
 }
 
 func (d *deduping) add(f *frame) error {
@@ -29,7 +32,7 @@ func (d *deduping) add(f *frame) error {
 	var buffer []byte
 	size := int64(0)
 	for row := range f.n {
-		r := orderedRow{time: read.timeAt(row), keys: read.keysAt(row), frame: f, row: int32(row)}
+		r := read.row(f, row)
 		isNull := false
 		buffer = buffer[:0]
 		for i, k := range keys {
@@ -38,16 +41,26 @@ func (d *deduping) add(f *frame) error {
 			text := values[i].String()
 			buffer = append(append(strconv.AppendInt(buffer, int64(len(text)), 10), ':'), text...)
 		}
-		if isNull {
-			d.others = append(d.others, r)
-			size += perRow
+		old := d.first[string(buffer)]
+		if !isNull && old != nil && d.order.compare(&r, old) >= 0 {
 			continue
 		}
-		old := d.first[string(buffer)]
-		if old == nil {
+		if d.now != nil {
+			d.order.readPtr(&r)
+			if err := d.x.readCells(&r, d.now); err != nil {
+				return err
+			}
+			r.frame = nil
+		}
+		size += perRow
+		switch {
+		case isNull:
+			d.others = append(d.others, r)
+		case old == nil:
 			d.first[string(buffer)] = &r
-			size += perRow + int64(len(buffer)) + 48
-		} else if d.order.compare(&r, old) < 0 {
+			size += int64(len(buffer)) + 48
+		default:
+			size -= perRow + old.size
 			*old = r
 		}
 	}
@@ -68,7 +81,10 @@ func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table
 		order = scan.Oldest
 	}
 	must(x.scan(ctx, s.c.plan, x.window, nodes, order, nil, func(*worker) sink {
-		d := &deduping{order: view.order, keys: keys, memory: x.memory, first: map[string]*orderedRow{}}
+		d := &deduping{order: view.order, keys: keys, memory: x.memory, first: map[string]*orderedRow{}, x: x}
+		if s.c.plan.multiplies() {
+			d.now = view.nodes
+		}
 		all = append(all, d)
 		return d
 	}))

@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -16,9 +17,11 @@ type worker struct {
 	scratch
 	single single
 	plan   *plan
+	ctx    context.Context
 	dicts  map[*scan.Dictionary]*dict
 	sink   sink
 	err    error
+	rows   int64 // that sinks were given
 }
 
 // A sink takes the rows that passed a plan's steps, those of one worker.
@@ -61,7 +64,7 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 	r.Progress, r.Damaged = &x.env.Progress.Progress, x.env.Damaged
 	workers := make([]*worker, r.Workers)
 	for i := range workers {
-		w := &worker{plan: p}
+		w := &worker{plan: p, ctx: ctx}
 		w.sink = newSink(w)
 		workers[i] = w
 	}
@@ -89,25 +92,32 @@ func (w *worker) batch(b *scan.Batch, progress *Progress) error {
 	if b.Rows == 0 {
 		return nil
 	}
-	f := &frame{w: w, n: b.Rows, batch: b}
-	for _, s := range w.plan.steps {
-		if f = s.apply(f); f == nil {
-			return nil
-		}
+	return w.pass(&frame{w: w, n: b.Rows, batch: b}, w.plan.steps, progress)
+}
+
+// pass takes a frame through steps to the sink.
+func (w *worker) pass(f *frame, steps []frameStep, progress *Progress) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
 	}
-	progress.Rows.Add(int64(f.n))
-	return w.sink.add(f)
+	if len(steps) == 0 {
+		progress.Rows.Add(int64(f.n))
+		return w.sink.add(f)
+	}
+	return steps[0].apply(f, func(out *frame) error { return w.pass(out, steps[1:], progress) })
 }
 
 // An orderedRow is a row with what it is sorted by.
 type orderedRow struct {
-	time  int64
-	keys  []value.Value
-	frame *frame
-	row   int32
-	ptr   string // read when it is needed, with
-	place string // what it is ordered by
-	cells []value.Value
+	time   int64
+	keys   []value.Value
+	frame  *frame
+	row    int32
+	number int64  // of all rows of its worker, which all rows of an event have the same
+	ptr    string // read when it is needed, with
+	place  string // what it is ordered by
+	cells  []value.Value
+	size   int64 // of cells
 }
 
 // A rowOrder is the order of events: by keys, then newest first, then by @ptr, those that
@@ -168,8 +178,8 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 	}
 	o.readPtr(a)
 	o.readPtr(b)
-	if a.place == b.place { // rows of one event, which are in one frame
-		return int(a.row - b.row)
+	if a.place == b.place { // rows of one event, which were made in their order
+		return cmp.Compare(a.number, b.number)
 	}
 	return o.direction(a.place < b.place)
 }
@@ -193,7 +203,7 @@ func (o *rowOrder) readPtr(r *orderedRow) {
 }
 
 func (o *rowOrder) sort(rows []orderedRow) {
-	slices.SortStableFunc(rows, func(a, b orderedRow) int { return o.compare(&a, &b) })
+	slices.SortFunc(rows, func(a, b orderedRow) int { return o.compare(&a, &b) })
 }
 
 // A keyReader reads what rows of a frame are sorted by.
@@ -208,6 +218,12 @@ func (o *rowOrder) read(f *frame) keyReader {
 		r.keys = append(r.keys, f.vector(k.node))
 	}
 	return r
+}
+
+// row is a row with what it is sorted by.
+func (r *keyReader) row(f *frame, row int) orderedRow {
+	f.w.rows++
+	return orderedRow{time: r.timeAt(row), keys: r.keysAt(row), frame: f, row: int32(row), number: f.w.rows}
 }
 
 func (r *keyReader) timeAt(row int) int64 {

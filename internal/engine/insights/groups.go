@@ -49,6 +49,9 @@ func (in *interner) code(v value.Value) (code uint32, isNew bool) {
 	}
 	text := v.String()
 	if code = in.byText[text]; code != 0 {
+		if old := &in.values[code-1]; v.Kind() < old.Kind() {
+			*old = v // whoever comes first: of "1", 1 and true it is the text
+		}
 		return code, false
 	}
 	in.values = append(in.values, v)

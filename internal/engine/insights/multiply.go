@@ -14,32 +14,41 @@ type multiplyStep struct {
 	rows   func(inputs []value.Value, add func(own ...value.Value))
 }
 
-func (m *multiplyStep) apply(f *frame) *frame {
+// frameRows is how many rows a multiplied frame has, and some more, before it is handed
+// on.
+const frameRows = 8192
+
+func (m *multiplyStep) apply(f *frame, next func(*frame) error) error {
 	in := make([]*vector, len(m.inputs))
 	for i, n := range m.inputs {
 		in[i] = f.vector(n)
 	}
-	out := &frame{w: f.w, parent: f, own: map[int]*vector{}}
-	columns := make([][]value.Value, len(m.owns))
 	inputs := make([]value.Value, len(in))
+	var rows []int32
+	columns := make([][]value.Value, len(m.owns))
 	for row := range f.n {
 		for i, v := range in {
 			inputs[i] = v.at(row)
 		}
 		m.rows(inputs, func(own ...value.Value) {
-			out.rows = append(out.rows, int32(row))
+			rows = append(rows, int32(row))
 			for i, v := range own {
 				columns[i] = append(columns[i], v)
 			}
 		})
+		if len(rows) < frameRows && row < f.n-1 || len(rows) == 0 {
+			continue
+		}
+		out := &frame{w: f.w, n: len(rows), parent: f, rows: rows, own: map[int]*vector{}}
+		for i, l := range m.owns {
+			out.own[l] = &vector{form: plain, all: columns[i]}
+		}
+		if err := next(out); err != nil {
+			return err
+		}
+		rows, columns = nil, make([][]value.Value, len(m.owns))
 	}
-	if out.n = len(out.rows); out.n == 0 {
-		return nil
-	}
-	for i, l := range m.owns {
-		out.own[l] = &vector{form: plain, all: columns[i]}
-	}
-	return out
+	return nil
 }
 
 // multiply adds a step that makes rows, and gives its columns names.

@@ -14,6 +14,7 @@ type node struct {
 	value value.Value // of constants
 	leaf  int         // of leaves
 	args  []*node
+	cost  int // functions it takes to compute, if nothing is remembered
 	eval  func(args []value.Value) value.Value
 	// only is the one leaf that the node depends on; none or many otherwise.
 	only int
@@ -57,8 +58,9 @@ func (m *nodes) leaf(i int) *node { return &node{id: m.next(), kind: leaf, leaf:
 
 // call makes a function of nodes; with constants alone it is a constant itself.
 func (m *nodes) call(eval func([]value.Value) value.Value, args ...*node) *node {
-	n := &node{id: m.next(), kind: call, args: args, eval: eval, only: none}
+	n := &node{id: m.next(), kind: call, args: args, eval: eval, only: none, cost: 1}
 	for _, a := range args {
+		n.cost += a.cost
 		switch {
 		case a.only == none:
 		case n.only == none:

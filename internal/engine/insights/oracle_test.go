@@ -453,6 +453,11 @@ func (o *oracle) stats(c *syntax.Stats) {
 			index[id] = &group{keys: keys}
 			groups = append(groups, index[id])
 		}
+		for i, k := range keys {
+			if k.Kind() < index[id].keys[i].Kind() {
+				index[id].keys[i] = k
+			}
+		}
 		index[id].rows = append(index[id].rows, r)
 	}
 	if len(c.By) == 0 && len(groups) == 0 {
@@ -531,10 +536,16 @@ func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow) value.Value {
 	}
 	sum, _ := exactly.Float64()
 	slices.Sort(numbers)
+	byKind := func(a, b timed) int { return int(a.v.Kind()) - int(b.v.Kind()) }
 	byOrder := slices.Clone(all)
+	slices.SortStableFunc(byOrder, byKind)
 	slices.SortStableFunc(byOrder, func(a, b timed) int { return value.Order(a.v, b.v) })
 	byTime := slices.Clone(byOrder)
 	slices.SortStableFunc(byTime, func(a, b timed) int { return int(a.at - b.at) })
+	last := func(list []timed) value.Value { // the first of those that sort last
+		end := list[len(list)-1].v
+		return list[slices.IndexFunc(list, func(t timed) bool { return value.Order(t.v, end) == 0 })].v
+	}
 	name := strings.ToLower(c.Name)
 	switch name {
 	case "count":
@@ -549,12 +560,12 @@ func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow) value.Value {
 	case "earliest":
 		return byTime[0].v
 	case "latest":
-		last := byTime[len(byTime)-1].at
-		return byTime[slices.IndexFunc(byTime, func(t timed) bool { return t.at == last })].v
+		end := byTime[len(byTime)-1].at
+		return byTime[slices.IndexFunc(byTime, func(t timed) bool { return t.at == end })].v
 	case "sortsfirst":
 		return byOrder[0].v
 	case "sortslast":
-		return byOrder[len(byOrder)-1].v
+		return last(byOrder)
 	case "min", "max":
 		var candidates []timed
 		for _, t := range byOrder {
@@ -565,7 +576,7 @@ func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow) value.Value {
 		if name == "min" {
 			return candidates[0].v
 		}
-		return candidates[len(candidates)-1].v
+		return last(candidates)
 	}
 	if len(numbers) == 0 {
 		return value.Value{}

@@ -1,6 +1,8 @@
 package insights
 
 import (
+	"slices"
+
 	"github.com/eksact/eksact/internal/engine/scan"
 )
 
@@ -30,12 +32,24 @@ type orderKey struct {
 	desc bool
 }
 
-// A frameStep makes a frame of a frame; nil if no row is left.
-type frameStep interface{ apply(f *frame) *frame }
+// A frameStep makes frames of a frame, and hands them on.
+type frameStep interface {
+	apply(f *frame, next func(f *frame) error) error
+}
 
 type whereStep struct{ node *node }
 
-func (s whereStep) apply(f *frame) *frame { return f.where(s.node) }
+func (s whereStep) apply(f *frame, next func(*frame) error) error {
+	if f = f.where(s.node); f == nil {
+		return nil
+	}
+	return next(f)
+}
+
+// multiplies reports whether a step makes rows, which frames then hold themselves.
+func (p *plan) multiplies() bool {
+	return slices.ContainsFunc(p.steps, func(s frameStep) bool { _, ok := s.(*multiplyStep); return ok })
+}
 
 // inputs are the nodes that steps ask for.
 func (p *plan) inputs() (list []*node) {

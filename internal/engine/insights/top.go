@@ -20,6 +20,9 @@ type top struct {
 	rows   []orderedRow
 	bound  *orderedRow // what isn't before it needs not be kept
 	taken  int64
+	// now reads values as rows come, for frames that would keep too much.
+	now []*node
+	x   *execution
 }
 
 // perRow is roughly what a row costs that is kept, without its values.
@@ -28,20 +31,23 @@ const perRow = 160
 func (t *top) add(f *frame) error {
 	keys := t.order.read(f)
 	for row := range f.n {
-		r := orderedRow{time: keys.timeAt(row), frame: f, row: int32(row)}
-		if t.bound != nil && t.order.byTime && r.time != t.bound.time && (r.time < t.bound.time) != t.order.oldest {
+		if at := keys.timeAt(row); t.bound != nil && t.order.byTime && at != t.bound.time && (at < t.bound.time) != t.order.oldest {
 			continue
 		}
-		r.keys = keys.keysAt(row)
+		r := keys.row(f, row)
 		if t.bound != nil && t.order.compare(&r, t.bound) > 0 {
 			continue
 		}
-		t.rows = append(t.rows, r)
-		if len(t.rows) >= 2*t.limit && len(t.rows) >= 1024 {
-			t.prune()
-			if t.any {
-				return errEnough
+		if t.now != nil {
+			t.order.readPtr(&r)
+			if err := t.x.readCells(&r, t.now); err != nil {
+				return err
 			}
+			r.frame = nil
+		}
+		t.rows = append(t.rows, r)
+		if t.bound == nil && len(t.rows) == t.limit || len(t.rows) >= t.limit+max(t.limit, 256) {
+			t.prune()
 		}
 	}
 	if t.any && len(t.rows) >= t.limit {
@@ -59,6 +65,9 @@ func (t *top) add(f *frame) error {
 // wanted any more.
 func (t *top) prune() {
 	t.order.sort(t.rows)
+	for _, r := range t.rows[t.limit:] {
+		t.memory.used.Add(-r.size)
+	}
 	clear(t.rows[t.limit:])
 	t.rows = t.rows[:t.limit]
 	if t.limit == 0 {
@@ -90,7 +99,10 @@ func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes [
 	}
 	var tops []*top
 	err := x.scan(ctx, p, x.window, append(order.nodes(), nodes...), order.scan(), cutoff, func(*worker) sink {
-		t := &top{order: order, limit: limit, any: any, cutoff: cutoff, memory: x.memory}
+		t := &top{order: order, limit: limit, any: any, cutoff: cutoff, memory: x.memory, x: x}
+		if p.multiplies() {
+			t.now = nodes
+		}
 		tops = append(tops, t)
 		return t
 	})
@@ -111,8 +123,9 @@ func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes [
 func (x *execution) readAll(ctx context.Context, rows []orderedRow, nodes []*node) error {
 	byWorker := map[*worker][]*orderedRow{}
 	for i := range rows {
-		w := rows[i].frame.w
-		byWorker[w] = append(byWorker[w], &rows[i])
+		if f := rows[i].frame; f != nil {
+			byWorker[f.w] = append(byWorker[f.w], &rows[i])
+		}
 	}
 	var wait sync.WaitGroup
 	errs := make([]error, 0, len(byWorker))
@@ -144,6 +157,7 @@ func (x *execution) readCells(r *orderedRow, nodes []*node) error {
 		r.cells[i] = r.frame.w.of(n, &at)
 		size += weight(r.cells[i])
 	}
+	r.size = size
 	return x.memory.take(size)
 }
 
@@ -192,7 +206,7 @@ type gathering struct {
 func (g *gathering) add(f *frame) error {
 	keys := g.order.read(f)
 	for row := range f.n {
-		r := orderedRow{time: keys.timeAt(row), keys: keys.keysAt(row), frame: f, row: int32(row)}
+		r := keys.row(f, row)
 		g.order.readPtr(&r)
 		if err := g.x.readCells(&r, g.nodes); err != nil {
 			return err
