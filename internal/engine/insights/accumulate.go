@@ -232,32 +232,56 @@ func (sharing) merge(int, accumulator, int) {}
 func (sharing) result(int) value.Value      { return value.Value{} }
 func (sharing) size() int64                 { return 0 }
 
-// distinct is count_distinct.
+// distinct is count_distinct. Values have codes, so that those of a dictionary are looked
+// up once; pairs are the groups and codes that were seen.
 type distinct struct {
-	sets []map[string]bool
-	kept int64
+	codes  *interner
+	pairs  map[uint64]struct{}
+	n      []int64
+	kept   int64
+	groups [][]uint32 // the pairs by groups, once another takes them
 }
 
-func (d *distinct) grow(groups int) { d.sets = grown(d.sets, groups) }
-func (d *distinct) add(g int, v value.Value, _ int64) {
-	d.put(g, v.String())
+func newDistinct() *distinct {
+	return &distinct{codes: &interner{byText: map[string]uint32{}}, pairs: map[uint64]struct{}{}}
 }
-func (d *distinct) put(g int, text string) {
-	if d.sets[g] == nil {
-		d.sets[g] = map[string]bool{}
+
+func (d *distinct) grow(groups int) { d.n = grown(d.n, groups) }
+
+func (d *distinct) code(v value.Value) uint32 {
+	code, isNew := d.codes.code(v)
+	if isNew {
+		d.kept += perGroup + weight(v)
 	}
-	if !d.sets[g][text] {
-		d.sets[g][text] = true
-		d.kept += int64(len(text)) + 48
+	return code
+}
+
+func (d *distinct) put(g int, code uint32) {
+	pair := uint64(g)<<32 | uint64(code)
+	if _, seen := d.pairs[pair]; !seen {
+		d.pairs[pair] = struct{}{}
+		d.n[g]++
+		d.kept += 32
 	}
 }
+
+func (d *distinct) add(g int, v value.Value, _ int64) { d.put(g, d.code(v)) }
+
 func (d *distinct) merge(g int, from accumulator, o int) {
-	for text := range from.(*distinct).sets[o] {
-		d.put(g, text)
+	f := from.(*distinct)
+	if f.groups == nil {
+		f.groups = make([][]uint32, len(f.n))
+		for pair := range f.pairs {
+			f.groups[pair>>32] = append(f.groups[pair>>32], uint32(pair))
+		}
+	}
+	for _, code := range f.groups[o] {
+		d.add(g, f.codes.values[code-1], 0)
 	}
 }
-func (d *distinct) result(g int) value.Value { return value.OfNumber(float64(len(d.sets[g]))) }
-func (d *distinct) size() int64              { return int64(len(d.sets))*8 + d.kept }
+
+func (d *distinct) result(g int) value.Value { return value.OfNumber(float64(d.n[g])) }
+func (d *distinct) size() int64              { return int64(len(d.n))*8 + d.kept }
 
 // best keeps one value of each group, the one that better prefers, and its time.
 type best struct {

@@ -34,7 +34,9 @@ func (s *scope) expr(e syntax.Expr) *node {
 		return c.constant(value.OfText(e.Regexp.String()))
 	case *syntax.Unary:
 		if e.Op == syntax.Not {
-			return c.call(func(a []value.Value) value.Value { return value.OfBool(!a[0].True()) }, s.expr(e.X))
+			n := c.call(func(a []value.Value) value.Value { return value.OfBool(!a[0].True()) }, s.expr(e.X))
+			n.logic = syntax.Not
+			return n
 		}
 		return c.call(func(a []value.Value) value.Value {
 			f, ok := a[0].Number()
@@ -47,6 +49,9 @@ func (s *scope) expr(e syntax.Expr) *node {
 		n := c.call(operators[e.Op], s.expr(e.X), s.expr(e.Y))
 		if f, ok := arithmetics[e.Op]; ok {
 			n.arithmetic = f
+		}
+		if e.Op == syntax.Or || e.Op == syntax.And {
+			n.logic = e.Op
 		}
 		return n
 	case *syntax.Like:

@@ -3,6 +3,7 @@ package insights
 import (
 	"math"
 
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -238,31 +239,10 @@ func binned(b *binning, ints []int64) *vector {
 
 // where keeps the rows for which a node holds; nil when none does.
 func (f *frame) where(n *node) *frame {
-	v := f.vector(n)
 	rows := make([]int32, 0, f.n)
-	switch v.form {
-	case same:
-		if v.one.True() {
-			return f
-		}
-		return nil
-	case coded:
-		if v.ids == nil {
-			if v.dict.isTrue(v.id) {
-				return f
-			}
-			return nil
-		}
-		for i, id := range v.ids {
-			if v.dict.isTrue(id) {
-				rows = append(rows, int32(i))
-			}
-		}
-	default:
-		for i := range f.n {
-			if v.at(i).True() {
-				rows = append(rows, int32(i))
-			}
+	for i, holds := range f.mask(n) {
+		if holds {
+			rows = append(rows, int32(i))
 		}
 	}
 	switch len(rows) {
@@ -272,4 +252,38 @@ func (f *frame) where(n *node) *frame {
 		return f
 	}
 	return &frame{w: f.w, n: len(rows), parent: f, rows: rows}
+}
+
+// mask says of each row whether a node holds.
+func (f *frame) mask(n *node) []bool {
+	if n.kind == call && n.only == many {
+		switch n.logic {
+		case syntax.Not:
+			m := f.mask(n.args[0])
+			for i := range m {
+				m[i] = !m[i]
+			}
+			return m
+		case syntax.Or, syntax.And:
+			m, other := f.mask(n.args[0]), f.mask(n.args[1])
+			for i := range m {
+				if n.logic == syntax.Or {
+					m[i] = m[i] || other[i]
+				} else {
+					m[i] = m[i] && other[i]
+				}
+			}
+			return m
+		}
+	}
+	v := f.vector(n)
+	m := make([]bool, f.n)
+	for i := range m {
+		if v.form == coded {
+			m[i] = v.dict.isTrue(v.idAt(i))
+		} else {
+			m[i] = v.at(i).True()
+		}
+	}
+	return m
 }

@@ -2,6 +2,7 @@ package insights
 
 import (
 	"github.com/eksact/eksact/internal/engine/insights/function"
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
 )
 
@@ -22,6 +23,7 @@ type node struct {
 	bin        *binning                   // rounds a time to a period
 	arithmetic func(x, y float64) float64 // of two numbers
 	millis     bool                       // of a time, as a number
+	logic      syntax.Op                  // Or, And, Not
 }
 
 type nodeKind uint8

@@ -1,0 +1,245 @@
+package insights
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/scan"
+)
+
+// totals are groups and their aggregates, as one worker has them.
+type totals struct {
+	sum    *summary
+	groups *grouping
+	each   []accumulator
+	memory *budget
+	taken  int64
+}
+
+func newTotals(sum *summary, memory *budget) *totals {
+	t := &totals{sum: sum, groups: newGrouping(len(sum.keys)), memory: memory}
+	for _, a := range sum.aggregates {
+		if a.of >= 0 {
+			t.each = append(t.each, sharing{})
+			continue
+		}
+		t.each = append(t.each, a.make())
+	}
+	return t
+}
+
+// nodes are what a summary asks of rows.
+func (sum *summary) nodes() []*node {
+	list := append([]*node(nil), sum.keys...)
+	for _, a := range sum.aggregates {
+		if a.arg != nil {
+			list = append(list, a.arg)
+		}
+	}
+	if sum.wantsTime() {
+		list = append(list, sum.time)
+	}
+	return list
+}
+
+func (sum *summary) wantsTime() bool {
+	return slices.ContainsFunc(sum.aggregates, func(a aggregate) bool { return a.timed })
+}
+
+// grow makes room for the groups that there are.
+func (t *totals) grow() {
+	for _, a := range t.each {
+		a.grow(len(t.groups.groups))
+	}
+}
+
+// count tells the budget what is kept.
+func (t *totals) count() error {
+	size := t.groups.size
+	for _, a := range t.each {
+		size += a.size()
+	}
+	err := t.memory.take(size - t.taken)
+	t.taken = size
+	return err
+}
+
+// add takes the rows of a frame.
+func (t *totals) add(f *frame) error {
+	keys := make([]*vector, len(t.sum.keys))
+	for i, k := range t.sum.keys {
+		keys[i] = f.vector(k)
+	}
+	groups := t.groups.assign(f, keys)
+	t.grow()
+	var at *vector
+	if t.sum.wantsTime() {
+		at = f.vector(t.sum.time)
+	}
+	for i, a := range t.sum.aggregates {
+		var in *vector
+		if a.arg != nil {
+			in = f.vector(a.arg)
+		}
+		if a.of < 0 {
+			accumulate(t.each[i], groups, in, at)
+		}
+	}
+	return t.count()
+}
+
+// accumulate takes a column into an accumulator, each row into its group.
+func accumulate(a accumulator, groups []int32, in, at *vector) {
+	if c, ok := a.(*counting); ok && in == nil {
+		for _, g := range groups {
+			c.n[g]++
+		}
+		return
+	}
+	if n, ok := a.(numeric); ok && in.form == coded {
+		for row, g := range groups {
+			if x, ok := in.dict.numberAt(in.idAt(row)); ok {
+				n.number(int(g), x)
+			}
+		}
+		return
+	}
+	if d, ok := a.(*distinct); ok && in.form == coded {
+		codes := in.dict.codesFor(d)
+		for row, g := range groups {
+			id := in.idAt(row)
+			slot := min(id, uint32(in.dict.size)) // null's is the last
+			if codes[slot] == 0 {
+				v := in.dict.at(id)
+				if v.IsNull() || v.IsComposite() {
+					continue
+				}
+				codes[slot] = d.code(v)
+			}
+			d.put(int(g), codes[slot])
+		}
+		return
+	}
+	if n, ok := a.(numeric); ok && in.form == numbers {
+		for row, g := range groups {
+			if x := in.numbers[row]; x == x {
+				n.number(int(g), x)
+			}
+		}
+		return
+	}
+	for row, g := range groups {
+		v := in.at(row)
+		if v.IsNull() || v.IsComposite() {
+			continue
+		}
+		when := int64(0)
+		if at != nil {
+			when, _ = at.at(row).Milliseconds()
+		}
+		a.add(int(g), v, when)
+	}
+}
+
+// one takes one row.
+func (t *totals) one(s *scratch, r row) error {
+	keys := make([]value.Value, len(t.sum.keys))
+	for i, k := range t.sum.keys {
+		keys[i] = s.of(k, r)
+	}
+	g := int(t.groups.one(keys))
+	t.grow()
+	when, _ := s.of(t.sum.time, r).Milliseconds()
+	for i, a := range t.sum.aggregates {
+		v := value.OfNumber(1)
+		if a.arg != nil {
+			v = s.of(a.arg, r)
+		}
+		if !v.IsNull() && !v.IsComposite() {
+			t.each[i].add(g, v, when)
+		}
+	}
+	return t.count()
+}
+
+// merge takes what another worker has.
+func (t *totals) merge(from *totals) error {
+	for o := range from.groups.groups {
+		g := int(t.groups.one(from.groups.values(int32(o))))
+		t.grow()
+		for i, a := range t.each {
+			a.merge(g, from.each[i], o)
+		}
+	}
+	return t.count()
+}
+
+// rows are the result: times among the keys newest first, other keys in ascending order.
+func (t *totals) rows() [][]value.Value {
+	if len(t.sum.keys) == 0 {
+		t.groups.of(nil)
+		t.grow()
+	}
+	var list [][]value.Value // keys and aggregates
+	for g := range t.groups.groups {
+		r := t.groups.values(int32(g))
+		for i, a := range t.sum.aggregates {
+			if a.of >= 0 {
+				r = append(r, t.each[a.of].(*listing).by(a.make().(*listing).finish, g))
+			} else {
+				r = append(r, t.each[i].result(g))
+			}
+		}
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b []value.Value) int {
+		for i := range t.sum.keys {
+			if o := keyOrder(a[i], b[i]); o != 0 {
+				return o
+			}
+		}
+		return 0
+	})
+	var s scratch
+	for i, r := range list {
+		out := make([]value.Value, len(t.sum.columns))
+		for c, col := range t.sum.columns {
+			out[c] = s.of(col.node, cells(r))
+		}
+		list[i] = out
+	}
+	return list
+}
+
+// keyOrder is the order of groups by one key.
+func keyOrder(a, b value.Value) int {
+	switch x, y := a.Kind() == value.Time, b.Kind() == value.Time; {
+	case x && y:
+		return value.Order(b, a)
+	case x:
+		return -1
+	case y:
+		return 1
+	}
+	return value.Order(a, b)
+}
+
+// summarize runs a plan and sums its rows up.
+func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *summary) (*table, error) {
+	var all []*totals
+	err := x.scan(ctx, p, x.window, sum.nodes(), scan.Any, nil, func(*worker) sink {
+		t := newTotals(sum, x.memory)
+		all = append(all, t)
+		return t
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all[1:] {
+		if err := all[0].merge(t); err != nil {
+			return nil, err
+		}
+	}
+	return sum.table(c, all[0].rows()), nil
+}
