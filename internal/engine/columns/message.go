@@ -98,8 +98,9 @@ func (w *worker) containing(g *group, text string) (exact bool, err error) {
 	hits := w.hits[:g.count]
 	clear(hits)
 	any := false
+	memo := w.memo(g.k, text)
 	for i := range p.tests {
-		all, some, err := w.test(g, &p.tests[i], hits)
+		all, some, err := w.test(g, memo, &p.tests[i], hits)
 		if err != nil || all {
 			return true, err
 		}
@@ -113,9 +114,43 @@ func (w *worker) containing(g *group, text string) (exact bool, err error) {
 	return true, nil
 }
 
+// memo is what tests for a text found of the columns of a chunk, which templates share.
+type memo struct {
+	k  *chunk
+	of []columnMemo // by entry
+}
+
+type columnMemo struct {
+	key      string // of the test
+	any, all bool
+	column   *column
+	local    []bool // by number among the values that the column uses
+}
+
+// memo gives the one of a chunk and a text.
+func (w *worker) memo(k *chunk, text string) *memo {
+	if w.memos == nil {
+		w.memos = map[string]*memo{}
+	}
+	m := w.memos[text]
+	if m == nil {
+		m = &memo{}
+		w.memos[text] = m
+	}
+	if m.k != k {
+		m.k = k
+		if cap(m.of) < len(k.entries) {
+			m.of = make([]columnMemo, len(k.entries))
+		}
+		m.of = m.of[:len(k.entries)]
+		clear(m.of)
+	}
+	return m
+}
+
 // test marks the rows whose value in a slot passes a test. It tells whether all do, and
 // whether any.
-func (w *worker) test(g *group, t *textTest, hits []bool) (all, some bool, err error) {
+func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some bool, err error) {
 	p := g.slots[t.slot]
 	e := &g.k.entries[p.entry]
 	if e.form >= formArray {
@@ -129,36 +164,51 @@ func (w *worker) test(g *group, t *textTest, hits []bool) (all, some bool, err e
 		g.opened = true
 		return false, t.mark(col.array, int(p.from), &g.rows, hits), broken(col.array)
 	}
-	if !t.fits(g.k.s.dicts[e.dict].form) {
-		return false, false, nil
+	m := &memo.of[p.entry]
+	if m.key != t.key {
+		*m = columnMemo{key: t.key}
+		if err := w.remember(g.k, int(p.entry), t, m); err != nil {
+			return false, false, err
+		}
 	}
-	v := w.verdict(g.k.s, e.dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []bool) error {
+	if !m.any || m.all {
+		return m.all, m.all, nil
+	}
+	g.opened = true
+	for i := range g.rows.len() {
+		row := g.rows.at(i)
+		if m.local[m.column.local(int(p.from)+row)] {
+			hits[row], some = true, true
+		}
+	}
+	return false, some, nil
+}
+
+// remember finds which values of a column pass a test.
+func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error {
+	dict := k.entries[entry].dict
+	if !t.fits(k.s.dicts[dict].form) {
+		return nil
+	}
+	v := w.verdict(k.s, dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []bool) error {
 		rows := selection{n: d.count}
 		t.mark(d.array, 0, &rows, yes)
 		return broken(d.array)
 	})
 	if v.err != nil || !v.any {
-		return false, false, v.err
+		return v.err
 	}
-	col, err := g.k.column(int(p.entry))
+	col, err := k.column(entry)
 	if err != nil {
-		return false, false, err
+		return err
 	}
-	if col.form == formOne {
-		return v.yes[col.one], v.yes[col.one], nil
+	if m.column = col; col.form == formOne {
+		m.any, m.all = v.yes[col.one], v.yes[col.one]
+		return nil
 	}
-	local, any, all := v.local(col)
-	if !any || all {
-		return all, all, nil
-	}
-	g.opened = true
-	for i := range g.rows.len() {
-		row := g.rows.at(i)
-		if local[col.local(int(p.from)+row)] {
-			hits[row], some = true, true
-		}
-	}
-	return false, some, nil
+	m.local, m.any, m.all = v.local(col)
+	m.all = m.all && m.any
+	return nil
 }
 
 // mark marks the rows whose values, from a place in an array on, pass the test.

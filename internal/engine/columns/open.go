@@ -174,6 +174,7 @@ type chunk struct {
 	ingested  block
 	streams   block
 	entries   []entry
+	entryOf   []int32 // by column, + 1
 }
 
 // chunkRows are those of a template.
@@ -219,64 +220,90 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 		return nil, 0, err
 	}
 	c := cursor{b: data}
-	entryOf := make(map[int]int32)
-	total, size := 0, len(data)
-	for place := range c.count(len(c.b)) {
-		t, n := c.count(len(s.shapes.templates)-1), c.count(k.rows)
-		r := chunkRows{template: s.shapes.templates[t], number: t, count: n}
-		total += n
-		size += len(r.template.slots) * 40
-		for _, slot := range r.template.slots {
-			i, seen := entryOf[slot.column]
-			if !seen {
-				i = int32(len(k.entries))
-				entryOf[slot.column] = i
-				k.entries = append(k.entries, entry{column: slot.column, form: 0xff})
-			}
-			e := &k.entries[i]
-			r.slots = append(r.slots, placeOf(i, e.rows))
-			e.parts = append(e.parts, part{place, e.rows, e.rows + n})
-			e.rows += n
-		}
-		k.templates = append(k.templates, r)
-		k.counts = append(k.counts, n)
+	size := len(data) + k.readTemplates(&c)
+	if c.err != nil {
+		return nil, 0, errCorrupt
 	}
 	k.order, k.times, k.ingested, k.streams = c.block(k.base), c.block(k.base), c.block(k.base), c.block(k.base)
 	column := 0
 	for range c.count(len(c.b)) {
 		column += c.count(len(s.shapes.columns))
-		i, known := entryOf[column]
-		if !known {
+		if column >= len(k.entryOf) || k.entryOf[column] == 0 {
 			return nil, 0, errCorrupt
 		}
-		e := &k.entries[i]
+		e := &k.entries[k.entryOf[column]-1]
 		if e.form = c.byte(); e.form < formArray {
 			if e.dict = c.count(len(s.dicts)); e.dict == len(s.dicts) {
 				return nil, 0, errCorrupt
 			}
 		}
 		e.block = c.block(k.base)
-		size += 120
 	}
 	for i := range k.entries {
 		if k.entries[i].form > formArray+asUUIDs {
 			return nil, 0, errCorrupt
 		}
 	}
-	if c.err != nil || total != k.rows {
+	if c.err != nil {
 		return nil, 0, errCorrupt
 	}
 	return k, size, nil
 }
 
-func placeOf(entry int32, from int) place { return place{entry, int32(from)} }
+// readTemplates reads which templates the chunk has, from which it follows where their
+// values lie. It gives about how much memory that takes.
+func (k *chunk) readTemplates(c *cursor) (size int) {
+	s := k.s
+	k.entryOf = make([]int32, len(s.shapes.columns))
+	k.templates = make([]chunkRows, c.count(min(len(c.b), chunkTemplates)))
+	total, slots := 0, 0
+	for i := range k.templates {
+		t, n := c.count(len(s.shapes.templates)-1), c.count(k.rows)
+		k.templates[i] = chunkRows{template: s.shapes.templates[t], number: t, count: n}
+		total += n
+		slots += len(s.shapes.templates[t].slots)
+		k.counts = append(k.counts, n)
+	}
+	if total != k.rows {
+		c.fail()
+		return 0
+	}
+	places := make([]place, 0, slots)
+	var parts []int // of each entry
+	for i := range k.templates {
+		r := &k.templates[i]
+		first := len(places)
+		for _, slot := range r.template.slots {
+			e := k.entryOf[slot.column]
+			if e == 0 {
+				k.entries = append(k.entries, entry{column: slot.column, form: 0xff})
+				parts = append(parts, 0)
+				e = int32(len(k.entries))
+				k.entryOf[slot.column] = e
+			}
+			places = append(places, place{e - 1, int32(k.entries[e-1].rows)})
+			k.entries[e-1].rows += r.count
+			parts[e-1]++
+		}
+		r.slots = places[first:len(places):len(places)]
+	}
+	all := make([]part, slots)
+	for i, n := range parts {
+		k.entries[i].parts, all = all[:0:n], all[n:]
+	}
+	for i := range k.templates {
+		for _, p := range k.templates[i].slots {
+			e := &k.entries[p.entry]
+			e.parts = append(e.parts, part{i, int(p.from), int(p.from) + k.templates[i].count})
+		}
+	}
+	return slots*32 + len(k.entries)*100 + 4*len(k.entryOf)
+}
 
 // find is the entry of a column, or none.
 func (k *chunk) find(column int) int {
-	for i := range k.entries {
-		if k.entries[i].column == column {
-			return i
-		}
+	if column >= len(k.entryOf) {
+		return -1
 	}
-	return -1
+	return int(k.entryOf[column]) - 1
 }

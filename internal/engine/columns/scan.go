@@ -195,6 +195,7 @@ type worker struct {
 	number int
 	hits   []bool
 	buffer []byte
+	memos  map[string]*memo // by text
 }
 
 // bounds are the times that are still of use.
