@@ -108,14 +108,15 @@ var may = map[string][]string{
 	"internal/supervise": {"-", "internal/hint", "internal/netns"},
 	"internal/images":    {"-", "internal/hint"},
 	"internal/store":     {},
+	"internal/logstore":  {},
 	"internal/node":      {"internal/vpc/nft", "internal/vpc/ipv6", "internal/vpc/lb/proxy"}, // what runs beside containers; small programs
-	"internal/aws":       {"internal/store"},
+	"internal/aws":       {"internal/store", "internal/logstore"},
 	"internal/vpc":       {"internal/store"},
 	"internal/kube":      {"internal/store", "internal/node"},
 	"internal/verify":    {},                 // runs against a real cluster too, so through public APIs alone
 	"internal/console":   {"internal/store"}, // what it shows it gets by interfaces
-	"internal/daemon":    {"internal/store", "internal/aws", "internal/kube", "internal/vpc", "internal/node", "internal/images", "internal/hosts", "internal/console"},
-	"internal/cli":       {"internal/daemon", "internal/store", "internal/aws", "internal/kube", "internal/vpc", "internal/node", "internal/images", "internal/hosts", "internal/verify", "internal/console"},
+	"internal/daemon":    {"internal/store", "internal/logstore", "internal/aws", "internal/kube", "internal/vpc", "internal/node", "internal/images", "internal/hosts", "internal/console"},
+	"internal/cli":       {"internal/daemon", "internal/store", "internal/logstore", "internal/aws", "internal/kube", "internal/vpc", "internal/node", "internal/images", "internal/hosts", "internal/verify", "internal/console"},
 	"internal/guard":     {"-"},
 	"cmd/eksact":         {"internal/cli"},
 	"cmd/eksact-node":    {"internal/node"},

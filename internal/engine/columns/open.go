@@ -16,12 +16,12 @@ type Segment struct {
 	dicts   []dictionaryInfo
 	streams []StreamStats
 	chunks  []chunkInfo
-	stream  map[string]int
+	size    int64
 }
 
 // Open reads the contents of a segment of so many bytes.
 func Open(r io.ReaderAt, size int64, cache *Cache) (*Segment, error) {
-	s := &Segment{r: r, cache: cache, shapes: newShapes()}
+	s := &Segment{r: r, cache: cache, size: size, shapes: newShapes()}
 	if err := s.open(size); err != nil {
 		return nil, fmt.Errorf("reading the contents of a segment: %w", err)
 	}
@@ -44,10 +44,8 @@ func (s *Segment) open(size int64) error {
 		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock), c.byte()}
 	}
 	s.streams = make([]StreamStats, c.count(len(c.b)))
-	s.stream = make(map[string]int, len(s.streams))
 	for i := range s.streams {
 		s.streams[i] = c.streamStats()
-		s.stream[s.streams[i].Name] = i
 	}
 	s.chunks = make([]chunkInfo, c.count(len(c.b)))
 	for i := range s.chunks {
@@ -146,6 +144,9 @@ func (s *Segment) Sequence() (first, behind int64) {
 	last := &s.chunks[len(s.chunks)-1]
 	return s.chunks[0].sequence, last.sequence + int64(last.rows)
 }
+
+// Size is how many bytes the segment itself has.
+func (s *Segment) Size() int64 { return s.size }
 
 // Chunks is how many chunks the segment has.
 func (s *Segment) Chunks() int { return len(s.chunks) }

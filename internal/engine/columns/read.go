@@ -1,6 +1,9 @@
 package columns
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // A Chunk is part of a segment whose events can be read one by one. It is not safe for
 // use by several goroutines.
@@ -47,21 +50,31 @@ func (s *Segment) Chunk(number int) (*Chunk, error) {
 	return c, err
 }
 
-// Places are those of the events whose streams are wanted, in the order they came.
-func (c *Chunk) Places(wanted func(stream string) bool) []Place {
-	want := map[uint32]bool{}
+// Places are those of the events whose streams are wanted, in the order they came. Those
+// before a number that is hidden of their stream are left out.
+func (c *Chunk) Places(wanted func(stream string) bool, hidden map[string]int64) []Place {
+	const none = math.MaxInt64
+	from := map[uint32]int64{} // number of the first event of each stream
 	some := false
 	for _, u := range c.streams.used {
-		want[u] = wanted(c.k.s.streams[u].Name)
-		some = some || want[u]
+		if name := c.k.s.streams[u].Name; wanted(name) {
+			from[u], some = hidden[name], true
+		} else {
+			from[u] = none
+		}
 	}
 	if !some {
 		return nil
 	}
 	places := make([]Place, 0, len(c.times))
+	one, only := from[c.streams.used[0]], len(from) == 1
 	for at, t := range c.times {
-		if len(want) == 1 || want[c.streams.at(at)] {
-			places = append(places, Place{t, c.k.sequence + int64(at)})
+		first := one
+		if !only {
+			first = from[c.streams.at(at)]
+		}
+		if n := c.k.sequence + int64(at); n >= first {
+			places = append(places, Place{t, n})
 		}
 	}
 	return places

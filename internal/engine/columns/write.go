@@ -47,8 +47,8 @@ func (w *Writer) Append(e *Event) error {
 	if w.err != nil {
 		return w.err
 	}
-	if len(e.Message) > maxMessage {
-		return fmt.Errorf("an event of %d bytes is longer than %d", len(e.Message), maxMessage)
+	if len(e.Message) > MaxMessage {
+		return fmt.Errorf("an event of %d bytes is longer than %d", len(e.Message), MaxMessage)
 	}
 	w.b.add(e)
 	w.count(e)
@@ -58,8 +58,8 @@ func (w *Writer) Append(e *Event) error {
 	return w.err
 }
 
-// maxMessage is more than any event may have.
-const maxMessage = 16 << 20
+// MaxMessage is the most bytes of a message: more than any service takes.
+const MaxMessage = 16 << 20
 
 func (w *Writer) count(e *Event) {
 	id := int(w.b.stream[len(w.b.stream)-1])

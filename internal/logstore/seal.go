@@ -1,0 +1,186 @@
+package logstore
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/eksact/eksact/internal/engine/columns"
+)
+
+// retry is when what failed in the background is tried again.
+const retry = time.Second
+
+// seal writes the group's oldest tail that is complete as a segment, and the next ones.
+func (g *Group) seal() {
+	for {
+		g.mu.Lock()
+		if len(g.sealing) == 0 || g.closed {
+			g.mu.Unlock()
+			return
+		}
+		t := g.sealing[0]
+		entries := t.entries
+		g.mu.Unlock()
+		s, err := g.writeSegment(entries[0].sequence, entries[len(entries)-1].sequence+1, func(w *columns.Writer) error {
+			return writeEntries(w, entries)
+		})
+		g.mu.Lock()
+		g.sealErr = err
+		if err == nil {
+			g.sealing = g.sealing[1:]
+			g.insert(s)
+		}
+		g.room.Broadcast()
+		g.mu.Unlock()
+		if err != nil {
+			g.s.log.Error("log events could not be written as a segment; they stay where they are and it is tried again", "group", g.name, "error", err)
+			g.s.seals.again(g, retry)
+			return
+		}
+		if err := os.Remove(t.path); err != nil {
+			g.s.log.Warn("a file of log events that has become a segment could not be deleted", "file", t.path, "error", err)
+		}
+		g.s.merges.add(g)
+	}
+}
+
+func (g *Group) insert(s *segment) {
+	i, _ := slices.BinarySearchFunc(g.segments, s, func(a, b *segment) int { return int(a.first - b.first) })
+	g.segments = slices.Insert(slices.Clone(g.segments), i, s)
+}
+
+// writeSegment makes a segment's file, all on disk and under its name when it returns.
+func (g *Group) writeSegment(first, behind int64, write func(w *columns.Writer) error) (*segment, error) {
+	path := filepath.Join(g.dir, fmt.Sprintf("%016x-%016x.segment", first, behind))
+	draft := path + ".draft"
+	if err := os.Remove(draft); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	f, err := g.s.create(draft)
+	if err != nil {
+		return nil, err
+	}
+	out := bufio.NewWriterSize(f, 1<<20)
+	err = write(columns.NewWriter(out, first))
+	if err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(draft, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(draft))
+	}
+	if err := syncDir(g.dir); err != nil {
+		return nil, err
+	}
+	return g.openSegment(path, first, behind)
+}
+
+// openSegment reads a segment's contents.
+func (g *Group) openSegment(path string, first, behind int64) (*segment, error) {
+	// The file is closed when nobody scans it any more.
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s, err := columns.Open(f, info.Size(), g.s.cache)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	if a, b := s.Sequence(); a != first || b != behind {
+		return nil, errors.Join(fmt.Errorf("%s has events %d to %d", path, a, b-1), f.Close())
+	}
+	return &segment{Segment: s, path: path, first: first, behind: behind}, nil
+}
+
+// mergeAt is how many small segments that follow one another become one.
+const mergeAt = 32
+
+// merge makes one segment of small ones.
+func (g *Group) merge() {
+	for {
+		parts := g.mergeable()
+		if parts == nil {
+			return
+		}
+		if err := g.mergeParts(parts); err != nil {
+			g.s.log.Error("small log segments could not be merged; they stay as they are", "group", g.name, "error", err)
+			return
+		}
+	}
+}
+
+// mergeable are segments to be merged.
+func (g *Group) mergeable() []*segment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil
+	}
+	var run []*segment
+	events := int64(0)
+	for _, s := range g.segments {
+		if n := s.Events(); n > g.s.bounds.small || s.damaged {
+			if len(run) >= mergeAt {
+				return run
+			}
+			run, events = nil, 0
+			continue
+		} else if events += n; events > g.s.bounds.merged {
+			return run
+		}
+		run = append(run, s)
+	}
+	if len(run) >= mergeAt {
+		return run
+	}
+	return nil
+}
+
+func (g *Group) mergeParts(parts []*segment) error {
+	merged, err := g.writeSegment(parts[0].first, parts[len(parts)-1].behind, func(w *columns.Writer) error {
+		for _, p := range parts {
+			err := p.Each(func(sequence int64, e *columns.Event) error {
+				return errors.Join(w.Jump(sequence), w.Append(e))
+			})
+			if err != nil {
+				g.mu.Lock()
+				p.damaged = true
+				g.mu.Unlock()
+				return fmt.Errorf("%s: %w", p.path, err)
+			}
+		}
+		return w.Close()
+	})
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	i := slices.Index(g.segments, parts[0])
+	there := !g.closed && i >= 0 && i+len(parts) <= len(g.segments) && slices.Equal(g.segments[i:i+len(parts)], parts)
+	if there {
+		g.segments = slices.Replace(slices.Clone(g.segments), i, i+len(parts), merged)
+	}
+	g.mu.Unlock()
+	if !there { // some expired meanwhile
+		return os.Remove(merged.path)
+	}
+	for _, p := range parts {
+		g.s.cache.Forget(p.Segment)
+		err = errors.Join(err, os.Remove(p.path))
+	}
+	return err
+}
