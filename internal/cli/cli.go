@@ -15,6 +15,7 @@ import (
 	"github.com/eksact/eksact/internal/cli/iam"
 	"github.com/eksact/eksact/internal/cli/image"
 	"github.com/eksact/eksact/internal/cli/kubectl"
+	"github.com/eksact/eksact/internal/cli/logs"
 	"github.com/eksact/eksact/internal/cli/netpol"
 	"github.com/eksact/eksact/internal/cli/serve"
 	"github.com/eksact/eksact/internal/cli/shell"
@@ -59,7 +60,7 @@ func Root() *cobra.Command {
 		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), serve.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), logs.New(g), serve.New(g), version.New(g))
 	refuseUnknown(root)
 	return root
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func New(g *global.Options) *cobra.Command {
 			if tail < 0 {
 				return hint.New(fmt.Sprintf("-n %d is less than no calls", tail), "-n 0 shows all")
 			}
-			if f.since, err = parseSince(since, time.Now()); err != nil {
+			if f.since, err = global.Since(since, time.Now()); err != nil {
 				return err
 			}
 			show := table(cmd.OutOrStdout())
@@ -77,28 +76,6 @@ func none(err error, stateDir string) error {
 		return nil
 	}
 	return hint.New("no such call was recorded in "+stateDir, "leave a filter out, or make the time longer with --since")
-}
-
-// inTime has the form of a duration, which time.ParseDuration refuses of one that is
-// too long.
-var inTime = regexp.MustCompile(`^-?(\d+(\.\d*)?(h|m|s|ms))+$`)
-
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d.Abs()), nil
-	}
-	if inTime.MatchString(text) {
-		return time.Time{}, hint.New(fmt.Sprintf("--since %s is longer than 292 years", text), "leave --since out for all calls")
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, hint.New(fmt.Sprintf("--since %q is neither a duration nor a time", text), "say 90m, 24h, 2026-11-26 or 2026-11-26T12:00:00Z")
 }
 
 // reader goes through a trail's files.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eksact/eksact/internal/engine/filter"
+	"github.com/eksact/eksact/internal/engine/logline"
 )
 
 // LogType is one of the kinds of logs that EKS exports to CloudWatch Logs.
@@ -40,33 +41,20 @@ func (c Config) LogTypes(id string) []LogType {
 	}
 }
 
-// klog reads the time of a line as Kubernetes' components write it:
-// "I1127 09:24:31.123456  …", in the machine's zone.
 func klog(line string, now time.Time) []LogEvent {
-	at := now
-	if len(line) > 21 && strings.IndexByte("IWEF", line[0]) >= 0 {
-		if t, err := time.ParseInLocation("0102 15:04:05.000000", line[1:21], time.Local); err == nil {
-			t = t.AddDate(now.Year()-t.Year(), 0, 0)
-			if t.After(now.AddDate(0, 1, 0)) { // it was written last year
-				t = t.AddDate(-1, 0, 0)
-			}
-			at = t
-		}
+	t, ok := logline.Klog(line, now, time.Local)
+	if !ok {
+		t = now
 	}
-	return []LogEvent{{at, line}}
+	return []LogEvent{{t, line}}
 }
 
-// logrus reads the time of a line as aws-iam-authenticator writes it:
-// time="2026-11-27T09:24:31Z" ….
 func logrus(line string, now time.Time) []LogEvent {
-	at := now
-	if rest, ok := strings.CutPrefix(line, `time="`); ok {
-		text, _, _ := strings.Cut(rest, `"`)
-		if t, err := time.Parse(time.RFC3339, text); err == nil {
-			at = t
-		}
+	t, ok := logline.Logrus(line)
+	if !ok {
+		t = now
 	}
-	return []LogEvent{{at, line}}
+	return []LogEvent{{t, line}}
 }
 
 // auditHead is how each audit event begins.

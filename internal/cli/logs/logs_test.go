@@ -1,0 +1,172 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/hint"
+)
+
+// account is a log group that events are added to while it is read.
+type account struct {
+	events []types.FilteredLogEvent
+	asked  []cloudwatchlogs.FilterLogEventsInput
+	polls  int
+	stop   func()
+}
+
+func event(id string, at int64) types.FilteredLogEvent {
+	return types.FilteredLogEvent{EventId: &id, Timestamp: &at, IngestionTime: &at, LogStreamName: aws.String("s"), Message: aws.String("m-" + id)}
+}
+
+func (a *account) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	a.asked = append(a.asked, *in)
+	if in.NextToken == nil {
+		if a.polls++; a.polls == 2 {
+			a.events = append(a.events, event("late", 101_000), event("new", 200_000))
+		}
+		if a.polls == 4 {
+			a.stop()
+		}
+	}
+	out := &cloudwatchlogs.FilterLogEventsOutput{}
+	for i, e := range a.events {
+		if *e.Timestamp < *in.StartTime || in.NextToken != nil && fmt.Sprint(i) < *in.NextToken {
+			continue
+		}
+		if len(out.Events) == 2 {
+			out.NextToken = aws.String(fmt.Sprint(i))
+			break
+		}
+		out.Events = append(out.Events, e)
+	}
+	return out, nil
+}
+
+func (a *account) StartQuery(_ context.Context, in *cloudwatchlogs.StartQueryInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StartQueryOutput, error) {
+	return &cloudwatchlogs.StartQueryOutput{QueryId: in.QueryString}, nil
+}
+
+func (a *account) StopQuery(context.Context, *cloudwatchlogs.StopQueryInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StopQueryOutput, error) {
+	return nil, nil
+}
+
+func (a *account) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQueryResultsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	if a.polls++; a.polls < 3 {
+		return &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusRunning}, nil
+	}
+	field := func(name, value string) types.ResultField {
+		return types.ResultField{Field: &name, Value: &value}
+	}
+	out := &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusComplete, Statistics: &types.QueryStatistics{RecordsScanned: 7, BytesScanned: 2e6}}
+	if in.NextToken == nil {
+		out.Results, out.NextToken = [][]types.ResultField{{field("a", "1"), field("@ptr", "p")}}, aws.String("t")
+	} else {
+		out.Results = [][]types.ResultField{{field("a", "two"), field("b", "x,\"y\""), field("@ptr", "q")}}
+	}
+	return out, nil
+}
+
+// Following prints each event once, also those that come late, until it is interrupted.
+func TestFollowing(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	a := &account{events: []types.FilteredLogEvent{event("old", 99_000), event("a", 100_000), event("b", 100_500), event("c", 102_000)}, stop: stop}
+	var out bytes.Buffer
+	tail := &tail{logs: a, follow: true, since: time.UnixMilli(100_000), show: lines(&out), in: cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g")}}
+	if err := tail.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.Fields(line)[2])
+	}
+	if s := strings.Join(got, " "); s != "m-a m-b m-c m-late m-new" {
+		t.Errorf("printed %s", s)
+	}
+	if want := "1970-01-01T00:01:40.000Z s m-a\n"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+func TestAskingGroups(t *testing.T) {
+	q := &question{text: "fields a, b"}
+	a, err := q.ask(t.Context(), &account{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		print func() (string, error)
+		want  string
+	}{
+		"table": {func() (string, error) { var b bytes.Buffer; err := a.table(&b); return b.String(), err }, "a    b\n1\ntwo  x,\"y\"\n"},
+		"csv":   {func() (string, error) { var b bytes.Buffer; err := a.csv(&b); return b.String(), err }, "a,b\n1,\ntwo,\"x,\"\"y\"\"\"\n"},
+		"json":  {func() (string, error) { var b bytes.Buffer; err := a.json(&b); return b.String(), err }, "[\n  {\n    \"a\": \"1\"\n  },\n  {\n    \"a\": \"two\",\n    \"b\": \"x,\\\"y\\\"\"\n  }\n]\n"},
+	} {
+		if got, err := test.print(); err != nil || got != test.want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, test.want)
+		}
+	}
+}
+
+func TestAskingFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "audit.log")
+	text := `{"user":{"username":"user1"},"stageTimestamp":"2026-11-27T09:00:00.5Z","code":403}` + "\n" +
+		`{"user":{"username":"admin"},"ts":1795770000,"code":200}` + "\n" + "E1127 09:30:00.000001 1 x.go:1] bad\n  more of it\n" + `2026-11-27T09:40:00Z plain`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(args ...string) (string, error) {
+		g := &global.Options{}
+		cmd := New(g)
+		g.AddTo(cmd.PersistentFlags())
+		var out bytes.Buffer
+		cmd.SetOut(&out)
+		cmd.SetErr(&bytes.Buffer{})
+		cmd.SetIn(strings.NewReader(`{"code":1}` + "\n" + `{"code":2}`))
+		cmd.SetArgs(append([]string{"query"}, args...))
+		cmd.SilenceErrors, cmd.SilenceUsage = true, true
+		err := cmd.Execute()
+		return out.String(), err
+	}
+	for want, args := range map[string][]string{
+		"@timestamp               code\n2026-11-27 09:00:00.500  403\n": {"--file", path, `fields @timestamp, code | filter user.username = "user1"`},
+		"n,@logStream\n5,audit.log\n2,-\n":                              {"--file", path, "--file", "-", "--csv", "stats count(*) as n by @logStream | sort n desc"},
+		"n\n1\n":                                                        {"--file", path, `filter @message like /more/ | stats count(*) as n`},
+		"":                                                              {"--file", path, "--since", "2030-01-01", "fields code"},
+	} {
+		got, err := ask(args...)
+		if err == nil && strings.HasPrefix(want, "n,") {
+			got = strings.Replace(got, "@logStream,n\naudit.log,5\n-,2", "n,@logStream\n5,audit.log\n2,-", 1)
+		}
+		if err != nil || got != want {
+			t.Errorf("%q: %v\n%q\nwant %q", args, err, got, want)
+		}
+	}
+	for _, test := range []struct {
+		want string
+		args []string
+	}{
+		{"the query is wrong", []string{"--file", path, "filter code = "}},
+		{"there is no file", []string{"--file", path + "x", "limit 1"}},
+		{"has no log group", []string{"limit 1"}},
+		{"can't be asked together", []string{"--file", path, "--group", "g", "limit 1"}},
+		{"has no SOURCE", []string{"--file", path, "SOURCE 'g' | limit 1"}},
+	} {
+		_, err := ask(test.args...)
+		if err == nil || !strings.Contains(err.Error(), test.want) || len(hint.Lines(err)) == 0 {
+			t.Errorf("%q: %v, hints %q", test.args, err, hint.Lines(err))
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/insights"
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
+	"github.com/eksact/eksact/internal/hint"
+)
+
+func newQuery(g *global.Options) *cobra.Command {
+	var q question
+	var since string
+	var csv bool
+	cmd := &cobra.Command{
+		Use:   "query QUERY",
+		Short: "Ask log groups, or files, in Logs Insights' language",
+		Long: "Ask log groups, or files, in Logs Insights' language.\n\n" +
+			"Files are read without a daemon, a line an event; - is standard input. An event's time is\n" +
+			"what its line tells: stageTimestamp, @timestamp, timestamp, time or ts of an object, the\n" +
+			"beginning of a line as Kubernetes writes it, or RFC 3339.",
+		Example: `  eksact logs query --group /aws/eks/cluster/cluster --since 1h 'fields @message | filter user.username = "user1"'` + "\n" +
+			`  eksact logs query --file audit.log 'filter stage = "ResponseComplete" | stats count(*) as n by user.username, verb | sort n desc'`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			q.text = args[0]
+			now := time.Now()
+			if since == "" && len(q.files) == 0 {
+				since = "1h"
+			}
+			if q.since, err = global.Since(since, now); err != nil {
+				return err
+			}
+			q.until = now
+			parsed, err := insights.Parse(q.text)
+			if err != nil {
+				return wrong(q.text, err)
+			}
+			if len(q.files) == 0 && len(q.groups) == 0 && parsed.Selections()[0].IsDefault() {
+				return hint.New("the query has no log group", "name one: --group /aws/eks/cluster/cluster", "or ask files: --file audit.log")
+			}
+			if len(q.files) > 0 && len(q.groups) > 0 {
+				return hint.New("files and groups can't be asked together", "leave --file or --group out")
+			}
+			var a *answer
+			if len(q.files) > 0 {
+				a, err = q.ofFiles(cmd.Context(), parsed, cmd.InOrStdin())
+			} else {
+				a, err = q.ofGroups(cmd.Context(), g)
+			}
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case g.JSON():
+				err = a.json(out)
+			case csv:
+				err = a.csv(out)
+			default:
+				err = a.table(out)
+				a.summary(cmd.ErrOrStderr())
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&q.groups, "group", nil, "ask this log group; may be repeated")
+	flags.StringArrayVar(&q.files, "file", nil, "ask this file instead; may be repeated")
+	flags.StringVar(&since, "since", "", "events since then: a duration such as 90m, or a time; 1h of groups, everything of files if left out")
+	flags.IntVar(&q.limit, "limit", 0, "so many rows, if the query does not say; 10,000 if left out")
+	flags.BoolVar(&csv, "csv", false, "print CSV")
+	return cmd
+}
+
+// question is a query and what it is asked of.
+type question struct {
+	text          string
+	groups, files []string
+	since, until  time.Time
+	limit         int
+}
+
+// answer is what a query found.
+type answer struct {
+	columns []string
+	rows    []map[string]string
+	scanned float64 // events
+	bytes   float64 // of their messages
+	took    time.Duration
+}
+
+// wrong shows where a query is wrong.
+func wrong(text string, err error) error {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	runes := []rune(text)
+	from := min(e.Start, len(runes))
+	line := string(runes[:from])
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	rest, _, _ := strings.Cut(string(runes[from:]), "\n")
+	return hint.New("the query is wrong: "+e.Message, line+rest, strings.Repeat(" ", len([]rune(line)))+"^")
+}
+
+// ofGroups asks CloudWatch Logs.
+func (q *question) ofGroups(ctx context.Context, g *global.Options) (*answer, error) {
+	logs, err := connect(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	return q.ask(ctx, logs)
+}
+
+func (q *question) ask(ctx context.Context, logs api) (*answer, error) {
+	began := time.Now()
+	in := &cloudwatchlogs.StartQueryInput{QueryString: &q.text, LogGroupNames: q.groups, StartTime: aws.Int64(max(0, q.since.Unix())), EndTime: aws.Int64(q.until.Unix())}
+	if q.limit > 0 {
+		in.Limit = aws.Int32(int32(q.limit))
+	}
+	started, err := logs.StartQuery(ctx, in)
+	if err != nil {
+		return nil, explained(err, strings.Join(q.groups, ", "))
+	}
+	a := &answer{}
+	known := map[string]bool{}
+	results := &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId}
+	for wait := 10 * time.Millisecond; ; {
+		out, err := logs.GetQueryResults(ctx, results)
+		if err != nil {
+			return nil, stopped(ctx, logs, started.QueryId, err)
+		}
+		switch out.Status {
+		case types.QueryStatusComplete:
+		case types.QueryStatusRunning, types.QueryStatusScheduled:
+			select {
+			case <-ctx.Done():
+				return nil, stopped(ctx, logs, started.QueryId, ctx.Err())
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, 500*time.Millisecond)
+			continue
+		default:
+			return nil, hint.New("the query ended with the status "+string(out.Status), "the daemon's log says why")
+		}
+		for _, r := range out.Results {
+			row := map[string]string{}
+			for _, f := range r {
+				name := aws.ToString(f.Field)
+				row[name] = aws.ToString(f.Value)
+				if !known[name] {
+					known[name] = true
+					a.columns = append(a.columns, name)
+				}
+			}
+			a.rows = append(a.rows, row)
+		}
+		if results.NextToken = out.NextToken; results.NextToken == nil {
+			a.scanned, a.bytes, a.took = out.Statistics.RecordsScanned, out.Statistics.BytesScanned, time.Since(began)
+			return a.tidied(), nil
+		}
+	}
+}
+
+// stopped ends a query that nobody waits for any more.
+func stopped(ctx context.Context, logs api, id *string, err error) error {
+	if ctx.Err() != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		_, _ = logs.StopQuery(late, &cloudwatchlogs.StopQueryInput{QueryId: id}) // it ends by itself, later
+	}
+	return err
+}
+
+// ofFiles asks files.
+func (q *question) ofFiles(ctx context.Context, parsed *insights.Query, stdin io.Reader) (*answer, error) {
+	began := time.Now()
+	src, err := readFiles(q.files, stdin, began)
+	if err != nil {
+		return nil, err
+	}
+	progress := &insights.Progress{}
+	result, err := parsed.Run(ctx, src.environment(q, progress))
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{columns: result.Columns, scanned: float64(progress.Records.Load()), bytes: float64(progress.Bytes.Load()), took: time.Since(began)}
+	for i := range result.Rows {
+		row := map[string]string{}
+		for _, f := range result.Fields(i) {
+			row[f.Name] = f.Value
+		}
+		a.rows = append(a.rows, row)
+	}
+	return a.tidied(), nil
+}
+
+// unreadable is an error about a file.
+func unreadable(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return hint.New("there is no file "+path, "--file names a file of lines, - is standard input")
+	}
+	return fmt.Errorf("reading %s: %w", path, err)
+}
