@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eksact/eksact/internal/cli/audit"
 	"github.com/eksact/eksact/internal/cli/doctor"
 	"github.com/eksact/eksact/internal/cli/down"
 	"github.com/eksact/eksact/internal/cli/env"
@@ -53,14 +55,16 @@ func Run() error {
 func Root() *cobra.Command {
 	g := &global.Options{}
 	root := &cobra.Command{
-		Use:               "eksact",
-		Short:             "Amazon EKS, security included, on your own machine",
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return g.Check() },
+		Use:           "eksact",
+		Short:         "Amazon EKS, security included, on your own machine",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return g.Check(strings.Fields(cmd.Annotations[global.Forms])...)
+		},
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), logs.New(g), serve.New(g), version.New(g))
+	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), logs.New(g), audit.New(g), serve.New(g), version.New(g))
 	refuseUnknown(root)
 	return root
 }

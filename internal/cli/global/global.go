@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -29,11 +31,15 @@ func (o *Options) AddTo(flags *pflag.FlagSet) {
 // JSON reports whether output is for programs.
 func (o *Options) JSON() bool { return o.Output == "json" }
 
+// Forms is the annotation of a command that has output forms beside json: their names,
+// with blanks between.
+const Forms = "output forms"
+
 // Check refuses an output form that is not there, and makes the folders' paths
-// absolute: the daemon's own folder is another.
-func (o *Options) Check() error {
-	if o.Output != "" && o.Output != "json" {
-		return hint.New(fmt.Sprintf("output form %q is not known", o.Output), "leave -o out, or say -o json")
+// absolute: the daemon's own folder is another. More are the command's own forms.
+func (o *Options) Check(more ...string) error {
+	if o.Output != "" && o.Output != "json" && !slices.Contains(more, o.Output) {
+		return hint.New(fmt.Sprintf("output form %q is not known", o.Output), "leave -o out, or say -o "+strings.Join(append([]string{"json"}, more...), " or -o "))
 	}
 	for _, dir := range []*string{&o.StateDir, &o.RunDir} {
 		absolute, err := filepath.Abs(*dir)

@@ -27,8 +27,10 @@ const (
 func OCSF(f Finding, about About) map[string]any {
 	d := &f.Detection
 	evidence := map[string]any{
-		"actor": map[string]any{"user": map[string]any{"name": f.Actor, "type_id": 0, "type": "Unknown"}},
-		"data":  map[string]any{"audit_id": f.Event, "query": f.Evidence, "target": f.Target},
+		"data": map[string]any{"audit_id": f.Event, "query": f.Evidence, "target": f.Target},
+	}
+	if f.Actor != "" {
+		evidence["actor"] = map[string]any{"user": map[string]any{"name": f.Actor, "type_id": 0, "type": "Unknown"}}
 	}
 	if f.Verb != "" {
 		evidence["api"] = map[string]any{"operation": f.Verb, "service": map[string]any{"name": "kubernetes"}, "response": map[string]any{"code": code(f.Code)}}
@@ -59,9 +61,13 @@ func OCSF(f Finding, about About) map[string]any {
 		},
 		"remediation": map[string]any{"desc": d.Do, "references": d.Sources},
 		"evidences":   []any{evidence},
-		"resources": []any{map[string]any{
-			"name": f.Target, "type": f.Resource, "namespace": f.Namespace, "region": about.Region, "group": map[string]any{"name": about.Group},
-		}},
+	}
+	if f.Target != "" {
+		resource := map[string]any{"name": f.Target, "type": f.Resource, "region": about.Region, "group": map[string]any{"name": about.Group}}
+		if f.Namespace != "" {
+			resource["namespace"] = f.Namespace
+		}
+		event["resources"] = []any{resource}
 	}
 	return event
 }

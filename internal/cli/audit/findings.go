@@ -1,0 +1,229 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eksact/eksact/internal/cli/account"
+	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/detect"
+	"github.com/eksact/eksact/internal/hint"
+	"github.com/eksact/eksact/internal/version"
+)
+
+// asker runs a query, and gives its rows as fields by name.
+type asker interface {
+	ask(ctx context.Context, query string, from, to time.Time) ([]map[string]string, error)
+}
+
+// asked is what the command was told.
+type asked struct {
+	cluster, since, until string
+	severity              string
+	only                  []string
+	allowed, inside       []string
+	files                 []string
+}
+
+func findings(g *global.Options) *cobra.Command {
+	var a asked
+	cmd := &cobra.Command{
+		Use:   "findings",
+		Short: "Show what the detections find, the worst first",
+		Long: "Show what the detections find in a cluster's audit log, the worst first: who did what\n" +
+			"to what, why it matters, what to do, and the query that shows the events.\n\n" +
+			"It reads the log group of a cluster that runs here or, with --file, files of audit\n" +
+			"events, one JSON object a line, without anything that runs. With -o ocsf findings are\n" +
+			"OCSF's (class 2004, Detection Finding), one a line.",
+		Example:     "  eksact audit findings --since 24h\n  eksact audit findings --file audit.log --allowed 203.0.113.0/24\n  eksact audit findings --severity high -o ocsf",
+		Args:        cobra.NoArgs,
+		Annotations: map[string]string{global.Forms: "ocsf"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			now := time.Now()
+			list, err := a.choose()
+			if err != nil {
+				return err
+			}
+			from, to, err := a.span(now)
+			if err != nil {
+				return err
+			}
+			p, err := a.params()
+			if err != nil {
+				return err
+			}
+			about := detect.About{Group: "/aws/eks/" + a.cluster + "/cluster", Version: version.Version, Now: now}
+			var ask asker
+			if len(a.files) > 0 {
+				about.Group = strings.Join(a.files, ", ")
+				if ask, err = readFiles(a.files); err != nil {
+					return err
+				}
+			} else {
+				config, c, err := account.Admin(cmd.Context(), g)
+				if err != nil {
+					return err
+				}
+				about.Account, about.Region = c.Account, c.Region
+				if len(p.Inside) == 0 {
+					p.Inside = []netip.Prefix{c.VPC}
+				}
+				ask = live(config, about.Group)
+			}
+			r, err := find(cmd.Context(), ask, list, p, from, to)
+			if err != nil {
+				return err
+			}
+			switch g.Output {
+			case "ocsf":
+				return r.ocsf(cmd.OutOrStdout(), about)
+			case "json":
+				return global.Print(cmd.OutOrStdout(), r.view())
+			}
+			return r.show(cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&a.cluster, "cluster", "cluster", "the cluster whose log group is read")
+	flags.StringArrayVar(&a.files, "file", nil, "a file of audit events instead; repeatable")
+	flags.StringVar(&a.since, "since", "", "events since then: a duration such as 90m, or a time such as 2026-11-26T12:00:00Z (default 24h; of files all)")
+	flags.StringVar(&a.until, "until", "", "events until then")
+	flags.StringVar(&a.severity, "severity", "", "findings of this severity or worse: low, medium, high, critical")
+	flags.StringSliceVar(&a.only, "detection", nil, "only these detections")
+	flags.StringSliceVar(&a.allowed, "allowed", nil, "networks that people work from: 203.0.113.0/24")
+	flags.StringSliceVar(&a.inside, "inside", nil, "networks that pods and nodes are in (default the VPC's)")
+	return cmd
+}
+
+// choose are the detections asked for.
+func (a *asked) choose() ([]detect.Detection, error) {
+	least := detect.Informational
+	if a.severity != "" {
+		i := slices.IndexFunc([]detect.Severity{detect.Informational, detect.Low, detect.Medium, detect.High, detect.Critical}, func(s detect.Severity) bool { return strings.EqualFold(s.String(), a.severity) })
+		if i < 0 {
+			return nil, hint.New(fmt.Sprintf("--severity %q is not known", a.severity), "say low, medium, high or critical")
+		}
+		least = detect.Severity(i + 1)
+	}
+	for _, id := range a.only {
+		if _, ok := detect.Find(id); !ok {
+			return nil, hint.New(fmt.Sprintf("there is no detection %q", id), "eksact audit detections shows those there are")
+		}
+	}
+	var out []detect.Detection
+	for _, d := range detect.All() {
+		if d.Severity >= least && (len(a.only) == 0 || slices.Contains(a.only, d.ID)) {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+func (a *asked) params() (p detect.Params, err error) {
+	for _, f := range []struct {
+		name string
+		from []string
+		to   *[]netip.Prefix
+	}{{"allowed", a.allowed, &p.Allowed}, {"inside", a.inside, &p.Inside}} {
+		for _, text := range f.from {
+			n, err := netip.ParsePrefix(text)
+			if address, e := netip.ParseAddr(text); e == nil {
+				n, err = netip.PrefixFrom(address, address.BitLen()), nil
+			}
+			if err != nil {
+				return p, hint.New(fmt.Sprintf("--%s %q is no network", f.name, text), "say 203.0.113.0/24, or an address")
+			}
+			*f.to = append(*f.to, n)
+		}
+	}
+	return p, nil
+}
+
+// span is the time that is looked at: of files all, unless it is said.
+func (a *asked) span(now time.Time) (from, to time.Time, err error) {
+	if to = now; a.until != "" {
+		if to, err = when(a.until, now); err != nil {
+			return from, to, hint.New("--until: "+err.Error(), sayTime)
+		}
+	}
+	switch {
+	case a.since != "":
+		if from, err = when(a.since, now); err != nil {
+			return from, to, hint.New("--since: "+err.Error(), sayTime)
+		}
+	case len(a.files) > 0:
+		from = time.Unix(0, 0)
+		if a.until == "" {
+			to = now.AddDate(100, 0, 0)
+		}
+	default:
+		from = to.Add(-24 * time.Hour)
+	}
+	if !from.Before(to) {
+		return from, to, hint.New("the time to look at ends before it begins", "make --since earlier than --until")
+	}
+	return from, to, nil
+}
+
+const sayTime = "say 90m, 24h, 2026-11-26 or 2026-11-26T12:00:00Z"
+
+// when reads a time, or a duration before now.
+func when(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d.Abs()), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a duration nor a time", text)
+}
+
+// result is what was found, and which detections could not look.
+type result struct {
+	findings []detect.Finding
+	left     []detect.Detection
+	looked   int
+}
+
+// find runs detections one after the other.
+func find(ctx context.Context, a asker, list []detect.Detection, p detect.Params, from, to time.Time) (*result, error) {
+	r := &result{}
+	for _, d := range list {
+		if !d.Applies(p) {
+			r.left = append(r.left, d)
+			continue
+		}
+		rows, err := a.ask(ctx, d.Query(p), from, to)
+		if err != nil {
+			return nil, fmt.Errorf("looking for %s: %w", d.ID, err)
+		}
+		r.looked++
+		r.findings = append(r.findings, d.Findings(p, rows)...)
+	}
+	detect.Sort(r.findings)
+	return r, nil
+}
+
+// byDetection groups findings, in their order.
+func (r *result) byDetection() [][]detect.Finding {
+	var out [][]detect.Finding
+	at := map[string]int{}
+	for _, f := range r.findings {
+		i, ok := at[f.Detection.ID]
+		if !ok {
+			i = len(out)
+			at[f.Detection.ID] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], f)
+	}
+	return out
+}
