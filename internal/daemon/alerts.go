@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,7 +11,17 @@ import (
 	"sync"
 
 	"github.com/eksact/eksact/internal/aws/cloudwatch"
+	"github.com/eksact/eksact/internal/aws/sns"
 )
+
+// alarmTopics is SNS as alarms publish to it.
+type alarmTopics struct{ sns *sns.Service }
+
+// Publish implements cloudwatch.Topics.
+func (t alarmTopics) Publish(ctx context.Context, topic, subject, message, alarm string) error {
+	_, err := t.sns.PublishAs(ctx, "cloudwatch.amazonaws.com", topic, sns.Given{Subject: subject, Text: message, Source: alarm})
+	return err
+}
 
 // alertLog is a file of the changes of alarms' states, one JSON object a line, for whoever
 // reads files rather than topics. When it is long, it becomes the older of two.

@@ -97,6 +97,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	d.cloudwatch.UseTopics(alarmTopics{d.sns})
 	history := cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now)
 	d.stacks = cloudformation.New(cloudformation.Deps{
 		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
