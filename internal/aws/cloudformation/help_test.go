@@ -17,6 +17,7 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/api"
 	service "github.com/eksact/eksact/internal/aws/cloudformation"
+	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
@@ -82,7 +83,11 @@ func open(t testing.TB) *account {
 	deps := a.deps(at)
 	a.stacks = service.New(deps)
 	t.Cleanup(func() { a.stacks.Close() })
-	a.Door = at.Open(t, buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
+	alarms, err := cloudwatch.New(cloudwatch.Deps{Store: at.Store, Place: doortest.Place, Dir: t.TempDir(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
 		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler}

@@ -18,7 +18,7 @@ func (f *Failed) Unwrap() error { return f.Err }
 
 // names are the services as the SDK of the handlers calls them.
 var names = map[string]string{
-	"iam": "Iam", "s3": "S3", "eks": "Eks", "ec2": "Ec2", "cloudwatchlogs": "CloudWatchLogs", "route53": "Route53", "ssm": "Ssm", "sns": "Sns", "ecr": "Ecr",
+	"iam": "Iam", "s3": "S3", "eks": "Eks", "ec2": "Ec2", "cloudwatchlogs": "CloudWatchLogs", "cloudwatch": "CloudWatch", "route53": "Route53", "ssm": "Ssm", "sns": "Sns", "ecr": "Ecr",
 }
 
 // Reason words a failure as a resource's event does. ID names the call that failed,

@@ -64,6 +64,13 @@ var handlers = map[string]*Handler{
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
 		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,
 	},
+	"AWS::Logs::MetricFilter": {
+		supports: []string{"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"},
+		create:   createMetricFilter, update: updateMetricFilter, remove: deleteMetricFilter,
+	},
+
+	"AWS::CloudWatch::Alarm":          {supports: append([]string{"AlarmName"}, metricParts...), create: createAlarm, update: updateAlarm, remove: deleteAlarm},
+	"AWS::CloudWatch::CompositeAlarm": {supports: append([]string{"AlarmName"}, compositeParts...), create: createComposite, update: updateComposite, remove: deleteAlarm},
 }
 
 // Nothing is what CDK's metadata are: a resource of no service, which has a name alone.

@@ -25,6 +25,7 @@ var namings = map[string]naming{
 	"AWS::AutoScaling::AutoScalingGroup": {property: "AutoScalingGroupName", limit: 255},
 	"AWS::CDK::Metadata":                 {limit: 128},
 	"AWS::CloudWatch::Alarm":             {property: "AlarmName", limit: 255},
+	"AWS::CloudWatch::CompositeAlarm":    {property: "AlarmName", limit: 255},
 	"AWS::EC2::LaunchTemplate":           {property: "LaunchTemplateName", limit: 128, logical: true},
 	"AWS::EC2::PlacementGroup":           {limit: 255},
 	"AWS::EC2::SecurityGroup":            {property: "GroupName", limit: 255},

@@ -10,6 +10,7 @@ var refs = map[string]string{
 	"AWS::AutoScaling::AutoScalingGroup":    "AutoScalingGroupName",
 	"AWS::CDK::Metadata":                    "",
 	"AWS::CloudWatch::Alarm":                "AlarmName",
+	"AWS::CloudWatch::CompositeAlarm":       "AlarmName",
 	"AWS::EC2::EIP":                         "PublicIp",
 	"AWS::EC2::EgressOnlyInternetGateway":   "Id",
 	"AWS::EC2::InternetGateway":             "InternetGatewayId",

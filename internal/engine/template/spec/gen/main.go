@@ -33,7 +33,7 @@ var kinds = strings.Fields(`
 	AWS::IAM::Role AWS::IAM::InstanceProfile AWS::IAM::Policy AWS::IAM::ManagedPolicy AWS::IAM::OIDCProvider
 	AWS::EKS::Cluster AWS::EKS::Nodegroup AWS::EKS::AccessEntry AWS::EKS::Addon AWS::EKS::PodIdentityAssociation
 	AWS::S3::Bucket AWS::S3::BucketPolicy AWS::SSM::Parameter AWS::SNS::Topic AWS::SNS::TopicPolicy AWS::SNS::Subscription
-	AWS::Logs::LogGroup AWS::Logs::MetricFilter AWS::CloudWatch::Alarm AWS::ECR::Repository AWS::KMS::Key AWS::KMS::Alias
+	AWS::Logs::LogGroup AWS::Logs::MetricFilter AWS::CloudWatch::Alarm AWS::CloudWatch::CompositeAlarm AWS::ECR::Repository AWS::KMS::Key AWS::KMS::Alias
 	AWS::EC2::VPC AWS::EC2::VPCCidrBlock AWS::EC2::Subnet AWS::EC2::SubnetCidrBlock AWS::EC2::RouteTable AWS::EC2::Route
 	AWS::EC2::SubnetRouteTableAssociation AWS::EC2::InternetGateway AWS::EC2::EgressOnlyInternetGateway
 	AWS::EC2::VPCGatewayAttachment AWS::EC2::NatGateway AWS::EC2::EIP AWS::EC2::VPCEndpoint AWS::EC2::PlacementGroup
