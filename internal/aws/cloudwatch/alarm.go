@@ -48,22 +48,25 @@ type Alarm struct {
 
 // StateChange is a change of an alarm's state.
 type StateChange struct {
-	Alarm, ARN    string
-	At            time.Time
-	From, To      alarm.State
-	Reason, Data  string
-	Description   string     `json:",omitempty"`
-	Triggering    []childNow `json:",omitempty"` // of a composite alarm
-	OldReason     string     `json:",omitempty"`
-	OldData       string     `json:",omitempty"`
-	OldTransition time.Time  `json:",omitzero"`
+	At            time.Time   `json:"time"`
+	Alarm         string      `json:"alarm"`
+	ARN           string      `json:"arn"`
+	Description   string      `json:"description,omitempty"`
+	From          alarm.State `json:"from"`
+	To            alarm.State `json:"to"`
+	Reason        string      `json:"reason"`
+	Data          string      `json:"reasonData,omitempty"`
+	Triggering    []childNow  `json:"triggering,omitempty"` // of a composite alarm
+	OldReason     string      `json:"oldReason,omitempty"`
+	OldData       string      `json:"oldReasonData,omitempty"`
+	OldTransition time.Time   `json:"oldTime,omitzero"`
 }
 
 // childNow is an alarm that made a composite one change.
 type childNow struct {
-	ARN   string
-	State alarm.State
-	At    time.Time
+	ARN   string      `json:"arn"`
+	State alarm.State `json:"state"`
+	At    time.Time   `json:"time"`
 }
 
 func (a *Alarm) kind() types.AlarmType {
