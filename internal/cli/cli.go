@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eksact/eksact/internal/cli/alerts"
 	"github.com/eksact/eksact/internal/cli/audit"
 	"github.com/eksact/eksact/internal/cli/doctor"
 	"github.com/eksact/eksact/internal/cli/down"
@@ -64,7 +65,26 @@ func Root() *cobra.Command {
 		},
 	}
 	g.AddTo(root.PersistentFlags())
-	root.AddCommand(up.New(g), down.New(g), status.New(g), doctor.New(g), env.New(g), shell.New(g), kubectl.New(g), verify.New(g), token.New(g), image.New(g), iam.New(g), netpol.New(g, netpol.Live), trail.New(g), logs.New(g), audit.New(g), serve.New(g), version.New(g))
+	root.AddCommand(
+		up.New(g),
+		down.New(g),
+		status.New(g),
+		doctor.New(g),
+		env.New(g),
+		shell.New(g),
+		kubectl.New(g),
+		verify.New(g),
+		token.New(g),
+		image.New(g),
+		iam.New(g),
+		netpol.New(g, netpol.Live),
+		trail.New(g),
+		logs.New(g),
+		audit.New(g),
+		alerts.New(g),
+		serve.New(g),
+		version.New(g),
+	)
 	refuseUnknown(root)
 	return root
 }

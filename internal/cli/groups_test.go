@@ -8,6 +8,9 @@ import (
 	"github.com/eksact/eksact/internal/hint"
 )
 
+// works are those of these commands that do something without a subcommand.
+var works = map[string]bool{"alerts": true}
+
 // TestUnknownSubcommand: every command with subcommands refuses others, and shows
 // its help when there is none.
 func TestUnknownSubcommand(t *testing.T) {
@@ -20,7 +23,7 @@ func TestUnknownSubcommand(t *testing.T) {
 		if err := run(group.Name(), "nonsense"); err == nil || !strings.Contains(err.Error(), `eksact `+group.Name()+` has no command "nonsense"`) {
 			t.Errorf("%s nonsense: %v", group.Name(), err)
 		}
-		if err := run(group.Name()); err != nil {
+		if err := run(group.Name()); err != nil && !works[group.Name()] {
 			t.Errorf("%s: %v", group.Name(), err)
 		}
 	}
