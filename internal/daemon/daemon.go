@@ -21,6 +21,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/cloudtrail"
 	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/ecr"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/eksauth"
 	"github.com/eksact/eksact/internal/aws/elb"
@@ -84,6 +85,7 @@ type Daemon struct {
 	scaling    *autoscaling.Service
 	front      *front.Front
 	cloudwatch *cloudwatch.Service
+	ecr        *ecr.Service
 
 	mu       sync.Mutex
 	clusters map[string]*cluster      // that were started, by name
@@ -234,6 +236,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { d.scaling.Run(ctx) })
 	d.running.Go(func() { d.cloudwatch.Run(ctx) })
 	d.running.Go(func() { d.logs.Run(ctx) })
+	d.running.Go(func() { d.ecr.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

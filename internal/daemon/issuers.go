@@ -85,10 +85,10 @@ func (d *Daemon) issuerAt(url string) (idp.Local, bool) {
 	}, true
 }
 
-// door is what the front door's sockets lead to: issuers, what SNS's messages link to, and
-// the AWS API.
+// door is what the front door's sockets lead to: issuers, what SNS's messages link to, the
+// registry of images, and the AWS API.
 func (d *Daemon) door() http.Handler {
-	return &issuer.Handler{Host: d.issuerHost(), Keys: d.issuerKeys, Next: d.sns.Pages(d.front)}
+	return &issuer.Handler{Host: d.issuerHost(), Keys: d.issuerKeys, Next: d.sns.Pages(d.ecr.Registry(d.front))}
 }
 
 // keysLookedAfter is how often a cluster's keys and certificates are looked at.

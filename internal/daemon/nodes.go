@@ -288,7 +288,7 @@ func (d *Daemon) serveMirror(ctx context.Context, id, ns string) error {
 	if err != nil {
 		return err
 	}
-	d.serveHTTP(ctx, &http.Server{Handler: d.registry, ReadHeaderTimeout: 10 * time.Second}, l)
+	d.serveHTTP(ctx, &http.Server{Handler: d.mirror(id), ReadHeaderTimeout: 10 * time.Second}, l)
 	return nil
 }
 

@@ -85,6 +85,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.ssm = ssm.New(ssm.Deps{Store: d.store, Place: place, Now: time.Now, Images: d.nodeImages, Exists: d.isImage})
 	d.sns = d.newTopics(place)
+	if d.ecr, err = d.newRepositories(place); err != nil {
+		return err
+	}
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Dir: d.config.state("logs-service"),
 		Roles: d.iam, Buckets: d.s3, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
@@ -112,7 +115,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.eks.Service(), d.eksauth.Service(), d.ec2.Service(),
 		d.elb.Service(), d.elb.ClassicService(),
 		d.s3.Service(), d.logs.Service(),
-		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(), d.scaling.Service(),
+		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(), d.ecr.Service(), d.scaling.Service(),
 		d.cloudwatch.Service(),
 		history.Service(),
 	}
@@ -125,6 +128,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	})
 	d.stacks.UseDoor(d.front)
 	d.scaling.UseDoor(d.front)
+	d.ecr.UseDoor(d.front)
 	return err
 }
 

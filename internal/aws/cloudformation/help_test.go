@@ -20,6 +20,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/ecr"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
@@ -76,6 +77,10 @@ func open(t testing.TB) *account {
 		t.Fatal(err)
 	}
 	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now})
+	repositories, err := ecr.New(ecr.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Dir: t.TempDir(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { clusters.Run(ctx); close(done) }()
@@ -89,7 +94,7 @@ func open(t testing.TB) *account {
 	}
 	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
-		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), a.stacks.Service())
+		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), repositories.Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler}
 	a.stacks.UseDoor(a.door)
 	a.client, a.iam = cloudformation.NewFromConfig(a.Admin), awsiam.NewFromConfig(a.Admin)

@@ -16,6 +16,8 @@ import (
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -32,6 +34,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/ecr"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/eksauth"
 	"github.com/eksact/eksact/internal/aws/elb"
@@ -77,6 +80,11 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	makeAlarm(t, alarms)
 	topics := sns.New(sns.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Now: time.Now})
 	makeTopic(t, topics)
+	repositories, err := ecr.New(ecr.Deps{Store: a.Store, Place: doortest.Place, IAM: a.IAM, Dir: t.TempDir(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeRepository(t, repositories)
 	return a.Front(t,
 		stacks.Service(),
 		alarms.Service(),
@@ -92,6 +100,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 		iamtoolbox.New(a.IAM).Service(),
 		parameters.Service(),
 		topics.Service(),
+		repositories.Service(),
 	), a.IAM
 }
 
@@ -134,6 +143,14 @@ func makeParameter(t testing.TB, s *ssm.Service) {
 func makeTopic(t testing.TB, s *sns.Service) {
 	t.Helper()
 	if _, err := s.CreateTopic(t.Context(), &awssns.CreateTopicInput{Name: aws.String(thing), Tags: []snstypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeRepository makes a repository called thing.
+func makeRepository(t testing.TB, s *ecr.Service) {
+	t.Helper()
+	if _, err := s.CreateRepository(t.Context(), &awsecr.CreateRepositoryInput{RepositoryName: aws.String(thing), Tags: []ecrtypes.Tag{{Key: aws.String("Team"), Value: aws.String("a")}}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,6 +46,8 @@ var absent = map[string]string{
 	"iam:FIDO-FIPS-140-2-certification":                                                  "MFA devices are virtual: there are no security keys",
 	"iam:FIDO-FIPS-140-3-certification":                                                  "MFA devices are virtual: there are no security keys",
 	"iam:FIDO-certification":                                                             "MFA devices are virtual: there are no security keys",
+	"ecr:ListTagsForResource aws:RequestTag/${TagKey}":                                   "a list asks for no tags",
+	"ecr:ListTagsForResource aws:TagKeys":                                                "a list asks for no tags",
 	"cloudformation:CreateChangeSet cloudformation:StackPolicyUrl":                       "a change set has no stack policy",
 	"iam:RegisterSecurityKey":                                                            "MFA devices are virtual: there are no security keys",
 	"ec2:IpamPrefixListResolverTargetId":                                                 "there is no IPAM",

@@ -60,6 +60,11 @@ var handlers = map[string]*Handler{
 		create:   createSubscription, update: updateSubscription, remove: deleteSubscription,
 	},
 
+	"AWS::ECR::Repository": {
+		supports: []string{"EmptyOnDelete", "ImageScanningConfiguration", "ImageTagMutability", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText"},
+		create:   createRepository, update: updateRepository, remove: deleteRepository,
+	},
+
 	"AWS::Logs::LogGroup": {
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
 		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,
