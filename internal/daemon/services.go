@@ -77,7 +77,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.elb.UseNetwork(apiBalancers{d})
 	d.eks = eks.New(eks.Deps{
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, PodRoles: d.iam, Now: time.Now, Log: slog.Default(),
-		PatchVersions: patchVersions,
+		PatchVersions: patchVersions, Fleet: fleet{d}, Images: fleet{d}, Nodes: kubeNodes{d}, Sessions: d.sts,
 	})
 	d.eksauth = eksauth.New(eksauth.Deps{Clusters: d.eks, Sessions: d.sts, Keys: d.issuerKeys, Live: d.podLives, Now: time.Now, Log: slog.Default()})
 	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
@@ -129,6 +129,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.stacks.UseDoor(d.front)
 	d.scaling.UseDoor(d.front)
 	d.ecr.UseDoor(d.front)
+	d.eks.UseDoor(d.front)
 	return err
 }
 

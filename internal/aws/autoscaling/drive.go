@@ -375,6 +375,9 @@ func (d *driver) launch(ctx context.Context, g *Group) error {
 	return d.noLaunch(ctx, g, n, failed)
 }
 
+// launching begins what an activity of a launch is called.
+const launching = "Launching a new EC2 instance"
+
 func (d *driver) cause(n, desired int32) string {
 	return fmt.Sprintf("At %s a user request or a change of the group changed the desired capacity to %d.  At %s an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d.",
 		d.s.stamp(), desired, d.s.stamp(), n, n+1)
@@ -389,7 +392,7 @@ func (d *driver) joined(ctx context.Context, id string, n int32) error {
 			return fmt.Errorf("group %s is gone; its instance %s is left", d.name, id)
 		}
 		g = g.copied()
-		a := d.s.newActivity(&g, "Launching a new EC2 instance: "+id, d.cause(n, g.Desired))
+		a := d.s.newActivity(&g, launching+": "+id, d.cause(n, g.Desired))
 		a.Subnet, a.Zone = machine.Subnet, machine.Zone
 		d.s.putActivity(tx, a)
 		m := d.s.memberOf(machine, &g, types.LifecycleStatePending)
@@ -404,7 +407,7 @@ func (d *driver) joined(ctx context.Context, id string, n int32) error {
 // again.
 func (d *driver) noLaunch(ctx context.Context, g *Group, n int32, failure error) error {
 	err := d.s.Store.Update(ctx, func(tx *store.Tx) error {
-		a := d.s.newActivity(g, "Launching a new EC2 instance", d.cause(n, g.Desired))
+		a := d.s.newActivity(g, launching, d.cause(n, g.Desired))
 		a.End, a.Status = a.Start, types.ScalingActivityStatusCodeFailed
 		a.Message = said(failure) + " Launching EC2 instance failed."
 		d.s.putActivity(tx, a)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -193,4 +194,23 @@ func (s *Service) endActivity(tx *store.Tx, g *Group, id string, status types.Sc
 		a.End, a.Status, a.Message = s.Now().UTC(), status, message
 		s.activities.In(tx).Put(key, a)
 	}
+}
+
+// LaunchFailures counts the launches of a group that failed since one succeeded, and says
+// why the last did.
+func (s *Service) LaunchFailures(name string) (count int, why string) {
+	g, ok := s.groups.Get(name)
+	if !ok {
+		return 0, ""
+	}
+	for _, a := range s.activities.List(g.ID + "/") { // in the order of time
+		switch {
+		case !strings.HasPrefix(a.Description, launching):
+		case a.Status == types.ScalingActivityStatusCodeFailed:
+			count, why = count+1, a.Message
+		default:
+			count, why = 0, ""
+		}
+	}
+	return count, why
 }

@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -78,6 +79,15 @@ func (s *Service) NodeImage(version, arch string) string {
 		}
 	}
 	return ""
+}
+
+// NodeRelease is the date of the images for nodes, as EKS's release versions have it.
+func (s *Service) NodeRelease() string { return strings.TrimPrefix(imageDate, "v") }
+
+// TypeArch is the architecture of a type of instances, "x86_64" or "arm64".
+func TypeArch(name string) (arch string, ok bool) {
+	t, ok := typeNamed(name)
+	return string(t.arch()), ok
 }
 
 func (s *Service) addImages(svc *api.Service) {

@@ -57,10 +57,8 @@ func (s *Service) DeleteCluster(ctx context.Context, in *eks.DeleteClusterInput)
 		case c.Status == Active && c.DeletionProtection:
 			return invalidRequest(name, "Cannot delete cluster %s because deletion protection is enabled. Disable it with UpdateClusterConfig first.", name)
 		}
-		if s.Nodegroups != nil {
-			if groups := s.Nodegroups(name); len(groups) > 0 {
-				return inUse(name, "Cluster has nodegroups attached")
-			}
+		for range s.nodegroups.In(tx).List(name + "/") {
+			return inUse(name, "Cluster has nodegroups attached")
 		}
 		c.Status = Deleting
 		s.clusters.In(tx).Put(name, c)
@@ -72,7 +70,7 @@ func (s *Service) DeleteCluster(ctx context.Context, in *eks.DeleteClusterInput)
 	return &eks.DeleteClusterOutput{Cluster: s.view(c)}, nil
 }
 
-// DescribeUpdate shows one update of a cluster or of one of its add-ons.
+// DescribeUpdate shows one update of a cluster, or of one of its add-ons or node groups.
 func (s *Service) DescribeUpdate(_ context.Context, in *eks.DescribeUpdateInput) (*eks.DescribeUpdateOutput, error) {
 	c, err := s.find(in.Name)
 	if err != nil {
@@ -83,13 +81,13 @@ func (s *Service) DescribeUpdate(_ context.Context, in *eks.DescribeUpdateInput)
 	}
 	id := aws.ToString(in.UpdateId)
 	u, ok := s.updates.Get(updateKey(c.Name, id))
-	if !ok || u.Addon != aws.ToString(in.AddonName) {
+	if !ok || u.Addon != aws.ToString(in.AddonName) || u.Nodegroup != aws.ToString(in.NodegroupName) {
 		return nil, notFound(c.Name, "No update found for ID: %s", id)
 	}
 	return &eks.DescribeUpdateOutput{Update: updateView(u)}, nil
 }
 
-// ListUpdates lists the ids of a cluster's or add-on's updates, oldest first.
+// ListUpdates lists the ids of the updates of a cluster, add-on or node group, oldest first.
 func (s *Service) ListUpdates(_ context.Context, in *eks.ListUpdatesInput) (*eks.ListUpdatesOutput, error) {
 	c, err := s.find(in.Name)
 	if err != nil {
@@ -102,12 +100,12 @@ func (s *Service) ListUpdates(_ context.Context, in *eks.ListUpdatesInput) (*eks
 	const stamp = "2006-01-02T15:04:05.000000000Z"
 	var keys []string
 	for _, u := range s.updates.List(c.Name + "/") {
-		if u.Addon == aws.ToString(in.AddonName) {
+		if u.Addon == aws.ToString(in.AddonName) && u.Nodegroup == aws.ToString(in.NodegroupName) {
 			keys = append(keys, u.CreatedAt.UTC().Format(stamp)+" "+u.ID)
 		}
 	}
 	slices.Sort(keys)
-	cut, next, err := page(keys, digestOf([]any{"ListUpdates", c.ID, in.AddonName}), in.MaxResults, in.NextToken)
+	cut, next, err := page(keys, digestOf([]any{"ListUpdates", c.ID, in.AddonName, in.NodegroupName}), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +120,8 @@ func (s *Service) ListUpdates(_ context.Context, in *eks.ListUpdatesInput) (*eks
 func (s *Service) checkSubject(cluster string, nodegroup, addon, capability *string) error {
 	switch {
 	case nodegroup != nil:
-		return notFound(cluster, "No node group found for name: %s.", *nodegroup)
+		_, err := s.findNodegroup(&cluster, nodegroup)
+		return err
 	case addon != nil:
 		_, err := s.findAddon(&cluster, addon)
 		return err

@@ -25,6 +25,7 @@ const (
 func (s *Service) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer group.Wait()
+	group.Go(func() { s.runNodegroups(ctx) })
 	drivers := map[string]*driver{} // by cluster ID; used by the watcher alone
 	stop := s.clusters.Watch(func(_ string, old, new *Cluster) {
 		if old != nil && (new == nil || new.ID != old.ID) {

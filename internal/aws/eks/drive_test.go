@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/eksact/eksact/internal/store"
 )
 
 func TestFailedCreation(t *testing.T) {
@@ -122,10 +124,15 @@ func TestDeleteRefused(t *testing.T) {
 		wantError(t, err, "InvalidRequestException", "Cannot delete cluster cluster because deletion protection is enabled. Disable it with UpdateClusterConfig first.")
 
 		w.update(t, ctx, "cluster", func(in *eks.UpdateClusterConfigInput) { in.DeletionProtection = aws.Bool(false) })
-		w.Nodegroups = func(string) []string { return []string{"ng"} }
+		attached := func(fn func(store.TxTable[Nodegroup])) {
+			if err := w.Store.Update(ctx, func(tx *store.Tx) error { fn(w.nodegroups.In(tx)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		attached(func(all store.TxTable[Nodegroup]) { all.Put("cluster/ng", Nodegroup{Cluster: "cluster", Name: "ng"}) })
 		_, err = w.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: name})
 		wantError(t, err, "ResourceInUseException", "Cluster has nodegroups attached")
-		w.Nodegroups = nil
+		attached(func(all store.TxTable[Nodegroup]) { all.Delete("cluster/ng") })
 
 		w.runtime.set(func(r *runtime) { r.hold = make(chan struct{}) })
 		u := w.update(t, ctx, "cluster", func(in *eks.UpdateClusterConfigInput) { in.Logging = enable("api") })

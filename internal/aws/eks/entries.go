@@ -31,6 +31,9 @@ type AccessEntry struct {
 	ModifiedAt time.Time
 	Tags       map[string]string
 
+	// Managed says that a node group made it, and takes it away.
+	Managed bool `json:",omitempty"`
+
 	Token, Digest             string // of CreateAccessEntry
 	UpdateToken, UpdateDigest string // of the last UpdateAccessEntry
 }
@@ -241,8 +244,20 @@ func (s *Service) EnsureNodeEntry(ctx context.Context, cluster, roleARN string) 
 		return true, invalidPrincipal(cluster)
 	}
 	kind, _ := entryTypeNamed("EC2_LINUX")
+	e := s.newEntry(cluster, Principal{ARN: roleARN, ID: id}, kind)
+	e.Managed = true
 	return true, s.Store.Update(ctx, func(tx *store.Tx) error {
-		s.putEntry(tx, s.newEntry(cluster, Principal{ARN: roleARN, ID: id}, kind))
+		s.putEntry(tx, e)
+		return nil
+	})
+}
+
+// removeNodeEntry takes away what EnsureNodeEntry made.
+func (s *Service) removeNodeEntry(ctx context.Context, cluster, roleARN string) error {
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		if e, ok := s.entries.In(tx).Get(entryKey(cluster, roleARN)); ok && e.Managed {
+			s.entries.In(tx).Delete(entryKey(cluster, roleARN))
+		}
 		return nil
 	})
 }

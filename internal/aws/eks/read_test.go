@@ -187,6 +187,7 @@ func TestResourcesOfOperations(t *testing.T) {
 	cluster := []string{"arn:aws:eks:us-west-2:111122223333:cluster/c"}
 	addon := []string{"arn:aws:eks:us-west-2:111122223333:addon/c/a/*"}
 	entry := []string{"arn:aws:eks:us-west-2:111122223333:access-entry/c/role/111122223333/dev/*"}
+	nodegroup := []string{"arn:aws:eks:us-west-2:111122223333:nodegroup/c/ng/*"}
 	association := []string{"arn:aws:eks:us-west-2:111122223333:podidentityassociation/c/a-1"}
 	name, arn, principal := aws.String("c"), aws.String("arn:x"), aws.String(devRole)
 	for op, test := range map[string]struct {
@@ -225,6 +226,12 @@ func TestResourcesOfOperations(t *testing.T) {
 		"ListPodIdentityAssociations":    {&eks.ListPodIdentityAssociationsInput{ClusterName: name}, cluster},
 		"DescribePodIdentityAssociation": {&eks.DescribePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
 		"UpdatePodIdentityAssociation":   {&eks.UpdatePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
+		"CreateNodegroup":                {&eks.CreateNodegroupInput{ClusterName: name, NodegroupName: aws.String("ng")}, cluster},
+		"ListNodegroups":                 {&eks.ListNodegroupsInput{ClusterName: name}, cluster},
+		"DescribeNodegroup":              {&eks.DescribeNodegroupInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
+		"UpdateNodegroupConfig":          {&eks.UpdateNodegroupConfigInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
+		"UpdateNodegroupVersion":         {&eks.UpdateNodegroupVersionInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
+		"DeleteNodegroup":                {&eks.DeleteNodegroupInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
 		"DeletePodIdentityAssociation":   {&eks.DeletePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
 	} {
 		o, ok := svc.Operations[op]
@@ -240,7 +247,7 @@ func TestResourcesOfOperations(t *testing.T) {
 			t.Errorf("%s touches %v, want %v", op, got, test.want)
 		}
 	}
-	if len(svc.Operations) != 32 {
+	if len(svc.Operations) != 38 {
 		t.Errorf("%d operations are registered", len(svc.Operations))
 	}
 }

@@ -92,7 +92,7 @@ type Issue struct {
 	ResourceIDs []string
 }
 
-// Update is the record of one UpdateClusterConfig or UpdateAddon.
+// Update is the record of one update: of a cluster, an add-on or a node group.
 type Update struct {
 	ID        string // UUID
 	Cluster   string
@@ -112,6 +112,12 @@ type Update struct {
 	AddonVersion       string  `json:",omitempty"`
 	Configuration      string  `json:",omitempty"`
 	Conflicts          string  `json:",omitempty"`
+
+	// Of a node group.
+	Nodegroup string    `json:",omitempty"` // its name
+	Marks     *Marks    `json:",omitempty"`
+	Source    *Template `json:",omitempty"`
+	Force     bool      `json:",omitempty"`
 
 	Token  string
 	Digest string

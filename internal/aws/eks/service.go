@@ -80,9 +80,11 @@ type Deps struct {
 	// PatchVersions are the Kubernetes versions that Runtime really runs, by
 	// minor: "1.37" → "1.37.2". DescribeClusterVersions shows them.
 	PatchVersions map[string]string
-	// Nodegroups lists the managed node groups of a cluster, which keep it from
-	// being deleted. Nil: there are none.
-	Nodegroups func(cluster string) []string
+	// Of node groups. Nil: there are none.
+	Fleet    Fleet
+	Images   Images
+	Nodes    Nodes
+	Sessions Sessions
 }
 
 // Service answers the EKS API and drives the clusters.
@@ -94,6 +96,8 @@ type Service struct {
 	entries      *store.Table[AccessEntry]
 	holders      holders // of entries
 	associations *store.Table[Association]
+	nodegroups   *store.Table[Nodegroup]
+	door         Door
 
 	mu      sync.Mutex
 	serving map[string]bool // by cluster ID: Start has returned in this process
@@ -114,6 +118,7 @@ func New(d Deps) *Service {
 		entries:      store.NewTable[AccessEntry](d.Store, "eks/access-entry"),
 		holders:      holders{all: map[holderKey]*Holder{}},
 		associations: store.NewTable[Association](d.Store, "eks/podidentityassociation"),
+		nodegroups:   store.NewTable[Nodegroup](d.Store, "eks/nodegroup"),
 		serving:      map[string]bool{},
 		changed:      make(chan struct{}),
 	}
@@ -142,6 +147,7 @@ func (s *Service) Service() *api.Service {
 	s.addAddons(svc)
 	s.addEntries(svc)
 	s.addPodIdentity(svc)
+	s.addNodegroups(svc)
 	s.addKeys(svc)
 	return svc
 }

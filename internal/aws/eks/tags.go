@@ -62,6 +62,8 @@ func (s *Service) retag(ctx context.Context, arn *string, change func(map[string
 	return s.Store.Update(ctx, func(tx *store.Tx) error {
 		found, err := false, error(nil)
 		switch {
+		case r.nodegroup != "":
+			found, err = retagIn(tx, s.nodegroups, nodegroupKey(r.cluster, r.nodegroup), func(n *Nodegroup) (*map[string]string, string) { return &n.Tags, n.ID }, r, change)
 		case r.association != "":
 			found, err = retagIn(tx, s.associations, associationKey(r.cluster, r.association), func(a *Association) (*map[string]string, string) { return &a.Tags, "" }, r, change)
 		case r.entry != "":
@@ -97,18 +99,22 @@ func retagIn[T any](tx *store.Tx, table *store.Table[T], key string, of func(*T)
 	return true, nil
 }
 
-// resource is what an ARN names: a cluster, or an add-on, access entry or Pod Identity
-// association of it.
+// resource is what an ARN names: a cluster, or an add-on, access entry, Pod Identity
+// association or node group of it.
 type resource struct {
 	cluster     string
 	addon       string // its name
 	entry       string // its principal's ARN
 	id          string
 	association string
+	nodegroup   string
 }
 
 func (r resource) tags(s *Service) (tags map[string]string, ok bool) {
 	switch {
+	case r.nodegroup != "":
+		n, ok := s.nodegroups.Get(nodegroupKey(r.cluster, r.nodegroup))
+		return n.Tags, ok && n.ID == r.id
 	case r.association != "":
 		a, ok := s.associations.Get(associationKey(r.cluster, r.association))
 		return a.Tags, ok
@@ -137,6 +143,8 @@ func (s *Service) resourceOf(arn *string) (resource, error) {
 		return resource{cluster: name}, nil
 	case kind == "addon" && len(parts) == 3:
 		return resource{cluster: parts[0], addon: parts[1], id: parts[2]}, nil
+	case kind == "nodegroup" && len(parts) == 3:
+		return resource{cluster: parts[0], nodegroup: parts[1], id: parts[2]}, nil
 	case kind == "access-entry" && len(parts) == 5:
 		// The ARN does not tell the principal's path: the id finds it.
 		for e := range s.entriesOf(parts[0]) {

@@ -51,6 +51,32 @@ func (p *Plane) EnsureNodeRole(ctx context.Context, roleARN string) error {
 	return nil
 }
 
+// RemoveNodeRole takes out of aws-auth what EnsureNodeRole wrote; a mapping that was
+// changed since stays.
+func (p *Plane) RemoveNodeRole(ctx context.Context, roleARN string) error {
+	maps := p.client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		found, err := maps.Get(ctx, "aws-auth", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		mapRoles := mapping.RemoveRole(found.Data["mapRoles"], nodeRole(roleARN))
+		if mapRoles == found.Data["mapRoles"] {
+			return nil
+		}
+		found.Data["mapRoles"] = mapRoles
+		_, err = maps.Update(ctx, found, metav1.UpdateOptions{FieldManager: manager})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cluster %s: taking node role %s out of aws-auth: %w", p.cluster, roleARN, err)
+	}
+	return nil
+}
+
 // nodeRole is the mapping that lets instances of a role be nodes.
 func nodeRole(arn string) mapping.Role {
 	return mapping.Role{ARN: arn, Username: "system:node:{{EC2PrivateDNSName}}", Groups: []string{"system:bootstrappers", "system:nodes"}}
