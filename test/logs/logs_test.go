@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -57,6 +58,7 @@ func TestControlPlaneLogs(t *testing.T) {
 	m.setLogging(true)
 	m.since = time.Now().UnixMilli()
 	m.toldWithinASecond(user1)
+	m.asked()
 	m.killed()
 	t.Logf("without up and down: %.1f s", time.Since(began).Seconds())
 }
@@ -189,6 +191,33 @@ func (m *machine) toldWithinASecond(user1 lab.Terminal) {
 	user1.Refused(m.t, `export KUBECONFIG=~/other; aws eks update-kubeconfig --name cluster --role-arn arn:aws:iam::111122223333:role/unknown && kubectl get pods`)
 	denied := m.soon("the refused login", authenticator, `"access denied" "role/unknown"`)
 	lab.Has(m.t, "access denied", denied, `level=warning msg="access denied" arn="arn:aws:iam::111122223333:role/unknown"`, `error="ARN is not mapped: arn:aws:iam::111122223333:role/unknown"`)
+}
+
+// asked: the workshop's questions, by eksact itself; and what comes is followed.
+func (m *machine) asked() {
+	out := m.Eksact(m.t, "logs", "query", "--group", group, "--csv", `fields objectRef.name, responseStatus.code | filter user.username = "user1" and objectRef.resource = "secrets"`)
+	lab.Has(m.t, "eksact logs query", out, "objectRef.name,responseStatus.code\n", "db-login,403\n")
+	out = m.Eksact(m.t, "logs", "query", "--file", filepath.Join(m.State, "clusters/cluster/logs/audit.log"), `filter user.username = "kubernetes-admin" and objectRef.name = "told" | stats count(*) as n by verb`)
+	lab.Has(m.t, "eksact logs query --file", out, "create  1\n")
+	follow := m.Command("logs", "tail", group, "--follow", "--stream", "kube-apiserver-audit-", "--filter", `{ $.objectRef.name = "followed" && $.verb = "create" }`)
+	lines, err := follow.StdoutPipe()
+	m.must(err)
+	m.must(follow.Start())
+	defer func() { _ = follow.Process.Kill(); _ = follow.Wait() }()
+	time.Sleep(time.Second)
+	_, err = m.kube.CoreV1().ConfigMaps("default").Create(m.t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "followed"}}, metav1.CreateOptions{})
+	m.must(err)
+	seen := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(lines).ReadString('\n')
+		seen <- line
+	}()
+	select {
+	case line := <-seen:
+		lab.Has(m.t, "eksact logs tail", line, "kube-apiserver-audit-", `"name":"followed"`)
+	case <-time.After(5 * time.Second):
+		m.t.Error("eksact logs tail --follow does not show what came")
+	}
 }
 
 // streams: the other three tell something too.

@@ -43,6 +43,7 @@ func TestWorkshop(t *testing.T) {
 	undo(t, home, laptop, lab.Part{Name: "its controls are proved, and refuted when undone", Test: func(t *testing.T) { verified(t, l, shell) }})
 	t.Run("1 to 4 in eksact shell", func(t *testing.T) { steps(t, shell, laptop) })
 	machine.CheckNothingSent()
+	t.Run("8 the audit trail", func(t *testing.T) { audited(t, shell) })
 
 	admin := shell.After("export KUBECONFIG=~/.kube/config-admin")
 	t.Run("6 the endpoint is made private", func(t *testing.T) { madePrivate(t, admin, laptop) })
