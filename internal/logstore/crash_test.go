@@ -323,7 +323,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(group(t, openStore(t, dir, Options{}), "g"))
-	if refused < 50 {
+	if refused < 10 {
 		t.Errorf("only %d refusals", refused)
 	}
 }

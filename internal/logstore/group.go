@@ -42,6 +42,7 @@ type Group struct {
 type segment struct {
 	*columns.Segment
 	path          string
+	file          *os.File
 	first, behind int64
 	damaged       bool // found when it was to be merged
 }
@@ -310,21 +311,16 @@ func (g *Group) close() error {
 	}
 	g.closed = true
 	g.room.Broadcast()
+	var err error
+	for _, s := range g.segments {
+		g.s.cache.Forget(s.Segment)
+		err = errors.Join(err, s.file.Close())
+	}
 	if g.tail == nil {
-		return nil
+		return err
 	}
 	if g.tail.failed == nil && len(g.tail.pending) > 0 {
 		g.settle(g.tail, g.tail.size, g.tail.f.Sync())
 	}
-	return g.tail.close()
-}
-
-// drop closes a group whose files are about to be deleted.
-func (g *Group) drop() {
-	_ = g.close() // its events are not wanted any more
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, s := range g.segments {
-		g.s.cache.Forget(s.Segment)
-	}
+	return errors.Join(err, g.tail.close())
 }

@@ -30,6 +30,13 @@ func (g *Group) seal() {
 			return writeEntries(w, entries)
 		})
 		g.mu.Lock()
+		if g.closed { // and deleted
+			g.mu.Unlock()
+			if err == nil {
+				_ = s.file.Close()
+			}
+			return
+		}
 		g.sealErr = err
 		if err == nil {
 			g.sealing = g.sealing[1:]
@@ -87,7 +94,8 @@ func (g *Group) writeSegment(first, behind int64, write func(w *columns.Writer) 
 
 // openSegment reads a segment's contents.
 func (g *Group) openSegment(path string, first, behind int64) (*segment, error) {
-	// The file is closed when nobody scans it any more.
+	// A segment that is merged or expires may still be scanned: its file is closed when it
+	// is garbage, or with the store.
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -103,7 +111,7 @@ func (g *Group) openSegment(path string, first, behind int64) (*segment, error) 
 	if a, b := s.Sequence(); a != first || b != behind {
 		return nil, errors.Join(fmt.Errorf("%s has events %d to %d", path, a, b-1), f.Close())
 	}
-	return &segment{Segment: s, path: path, first: first, behind: behind}, nil
+	return &segment{Segment: s, path: path, file: f, first: first, behind: behind}, nil
 }
 
 // mergeAt is how many small segments that follow one another become one.
@@ -176,7 +184,7 @@ func (g *Group) mergeParts(parts []*segment) error {
 	}
 	g.mu.Unlock()
 	if !there { // some expired meanwhile
-		return os.Remove(merged.path)
+		return errors.Join(merged.file.Close(), os.Remove(merged.path))
 	}
 	for _, p := range parts {
 		g.s.cache.Forget(p.Segment)

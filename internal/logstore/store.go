@@ -172,7 +172,7 @@ func (s *Store) Delete(name string) error {
 	}
 	if g := s.groups[id(name)]; g != nil {
 		delete(s.groups, g.id)
-		g.drop()
+		_ = g.close() // its events are not wanted any more
 	}
 	// First the folder loses its name, so that half of it is not taken for a group.
 	path := filepath.Join(s.dir, id(name))
