@@ -127,29 +127,95 @@ func (d *deviating) result(g int) value.Value {
 }
 func (d *deviating) size() int64 { return int64(len(d.n)) * 40 }
 
-// listing keeps all numbers: pct and histogram.
+// listing keeps all numbers: pct and histogram. They lie in the order in which they came,
+// each with its group, until a result is asked for.
 type listing struct {
-	lists  [][]float64
-	kept   int64
-	finish func(numbers []float64) value.Value // may change their order
+	full    []numbered // parts of listPart numbers
+	last    numbered
+	finish  func(numbers []float64) value.Value // may change their order
+	n       int                                 // groups
+	others  []*listing                          // that were merged into this one
+	renamed map[*listing][]int32                // their groups' numbers here
+	sorted  []float64                           // by group
+	starts  []int                               // of each group in sorted, and the end
 }
 
-func (l *listing) grow(groups int)                   { l.lists = grown(l.lists, groups) }
+func (l *listing) grow(groups int)                   { l.n = groups }
 func (l *listing) add(g int, v value.Value, _ int64) { numbersOnly(l, g, v) }
-func (l *listing) number(g int, x float64)           { l.lists[g] = append(l.lists[g], x); l.kept++ }
-func (l *listing) merge(g int, from accumulator, o int) {
-	l.lists[g] = append(l.lists[g], from.(*listing).lists[o]...)
+func (l *listing) number(g int, x float64) {
+	if len(l.last.numbers) == listPart {
+		l.full = append(l.full, l.last)
+		l.last = numbered{make([]float64, 0, listPart), make([]int32, 0, listPart)}
+	}
+	l.last.numbers, l.last.groups = append(l.last.numbers, x), append(l.last.groups, int32(g))
 }
+
+// numbered are numbers, each with its group.
+type numbered struct {
+	numbers []float64
+	groups  []int32
+}
+
+const listPart = 1 << 16
+
+// each calls do for all numbers.
+func (l *listing) each(do func(g int32, x float64)) {
+	for _, part := range append(l.full, l.last) {
+		for i, x := range part.numbers {
+			do(part.groups[i], x)
+		}
+	}
+}
+
+func (l *listing) merge(g int, from accumulator, o int) {
+	f := from.(*listing)
+	names := l.renamed[f]
+	if names == nil {
+		if l.renamed == nil {
+			l.renamed = map[*listing][]int32{}
+		}
+		names = make([]int32, f.n)
+		l.renamed[f], l.others = names, append(l.others, f)
+	}
+	names[o] = int32(g)
+}
+
+// gather brings the numbers of each group together.
+func (l *listing) gather() {
+	each := func(do func(g int32, x float64)) {
+		l.each(do)
+		for _, f := range l.others {
+			names := l.renamed[f]
+			f.each(func(g int32, x float64) { do(names[g], x) })
+		}
+	}
+	l.starts = make([]int, l.n+1)
+	each(func(g int32, _ float64) { l.starts[g+1]++ })
+	for g := range l.n {
+		l.starts[g+1] += l.starts[g]
+	}
+	at := slices.Clone(l.starts)
+	l.sorted = make([]float64, l.starts[l.n])
+	each(func(g int32, x float64) { l.sorted[at[g]] = x; at[g]++ })
+}
+
 func (l *listing) result(g int) value.Value { return l.by(l.finish, g) }
 
 // by is another function of the same numbers.
 func (l *listing) by(finish func(numbers []float64) value.Value, g int) value.Value {
-	if len(l.lists[g]) == 0 {
+	if l.starts == nil {
+		l.gather()
+	}
+	list := l.sorted[l.starts[g]:l.starts[g+1]]
+	if len(list) == 0 {
 		return value.Value{}
 	}
-	return finish(l.lists[g])
+	return finish(list)
 }
-func (l *listing) size() int64 { return int64(len(l.lists))*24 + l.kept*16 }
+
+func (l *listing) size() int64 {
+	return int64(l.n)*8 + int64(len(l.full)*listPart+len(l.last.numbers))*24
+}
 
 // percentile is the value that p percent are at or below, by nearest rank.
 func percentile(p float64) func([]float64) value.Value {

@@ -22,6 +22,8 @@ type deduping struct {
 	x   *execution
 }
 
+func (*deduping) keeps() bool { return true }
+
 func (d *deduping) add(f *frame) error {
 	read := d.order.read(f)
 	keys := make([]*vector, len(d.keys))

@@ -18,6 +18,9 @@ type worker struct {
 	single single
 	plan   *plan
 	ctx    context.Context
+	bins   map[int]*binDict // by node
+	floats arena[float64]
+	ids    arena[uint32]
 	dicts  map[*scan.Dictionary]*dict
 	sink   sink
 	err    error
@@ -25,7 +28,11 @@ type worker struct {
 }
 
 // A sink takes the rows that passed a plan's steps, those of one worker.
-type sink interface{ add(f *frame) error }
+type sink interface {
+	add(f *frame) error
+	// keeps reports whether the sink keeps frames.
+	keeps() bool
+}
 
 // mostDicts is how many dictionaries a worker remembers at a time.
 const mostDicts = 512
@@ -66,6 +73,7 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 	for i := range workers {
 		w := &worker{plan: p, ctx: ctx}
 		w.sink = newSink(w)
+		w.floats.off, w.ids.off = w.sink.keeps(), w.sink.keeps()
 		workers[i] = w
 	}
 	if r.From > r.To {
@@ -92,6 +100,8 @@ func (w *worker) batch(b *scan.Batch, progress *Progress) error {
 	if b.Rows == 0 {
 		return nil
 	}
+	w.floats.reset()
+	w.ids.reset()
 	return w.pass(&frame{w: w, n: b.Rows, batch: b}, w.plan.steps, progress)
 }
 

@@ -107,9 +107,9 @@ func (f *frame) compute(n *node) *vector {
 		case times, instants:
 			switch {
 			case n.bin != nil:
-				return binned(n.bin, in.millis())
+				return w.binned(n, in.millis())
 			case n.millis:
-				return &vector{form: numbers, numbers: floats(in.millis())}
+				return &vector{form: numbers, numbers: in.millisAsNumbers(w.floats.take(f.n))}
 			}
 		}
 	}
@@ -146,8 +146,18 @@ func (v *vector) millis() []int64 {
 	return out
 }
 
-func floats(ints []int64) []float64 {
-	out := make([]float64, len(ints))
+// millisAsNumbers are times as numbers of milliseconds.
+func (v *vector) millisAsNumbers(out []float64) []float64 {
+	if v.form == times {
+		return floats(v.ints, out)
+	}
+	for i, micros := range v.ints {
+		out[i] = math.Floor(float64(micros) / 1000)
+	}
+	return out
+}
+
+func floats(ints []int64, out []float64) []float64 {
 	for i, x := range ints {
 		out[i] = float64(x)
 	}
@@ -157,8 +167,8 @@ func floats(ints []int64) []float64 {
 // calculate computes an operator of two numbers for all rows.
 func (f *frame) calculate(n *node) *vector {
 	x, y := f.vector(n.args[0]), f.vector(n.args[1])
-	a, b := x.toNumbers(f.n), y.toNumbers(f.n)
-	out := make([]float64, f.n)
+	a, b := x.toNumbers(f.w, f.n), y.toNumbers(f.w, f.n)
+	out := f.w.floats.take(f.n)
 	for i := range out {
 		r := n.arithmetic(a[i], b[i])
 		if r-r != 0 {
@@ -170,14 +180,14 @@ func (f *frame) calculate(n *node) *vector {
 }
 
 // toNumbers are a vector's numbers; NaN where it has none.
-func (v *vector) toNumbers(n int) []float64 {
-	switch v.form {
-	case numbers:
+func (v *vector) toNumbers(w *worker, n int) []float64 {
+	if v.form == numbers {
 		return v.numbers
-	case times:
-		return floats(v.ints)
 	}
-	out := make([]float64, n)
+	out := w.floats.take(n)
+	if v.form == times {
+		return floats(v.ints, out)
+	}
 	for i := range out {
 		var x float64
 		var ok bool
@@ -194,12 +204,23 @@ func (v *vector) toNumbers(n int) []float64 {
 	return out
 }
 
-// mostBins is how many bins a batch may span to be worth a dictionary of them.
-const mostBins = 1 << 16
+// mostBins is how many bins a batch may span to be worth a dictionary of them, moreBins
+// how many earlier ones are put into it for batches to come, which mostly are older.
+const (
+	mostBins = 1 << 16
+	moreBins = 32
+)
 
-// binned rounds times down to a period's borders. Periods of one length make ids into
-// the dictionary of all borders from the first to the last.
-func binned(b *binning, ints []int64) *vector {
+// A binDict is a period's borders one after the other, and the dictionary of them.
+type binDict struct {
+	borders []int64
+	length  int64 // of a period; months differ
+	dict    *dict
+}
+
+// binned rounds times down to a period's borders: ids into a dictionary of borders, which
+// batches share as long as it has theirs.
+func (w *worker) binned(n *node, ints []int64) *vector {
 	if len(ints) == 0 {
 		return &vector{form: times}
 	}
@@ -207,34 +228,48 @@ func binned(b *binning, ints []int64) *vector {
 	for _, t := range ints {
 		low, high = min(low, t), max(high, t)
 	}
-	var borders []int64
-	for at := b.floor(low); at <= high && len(borders) <= mostBins; at = b.period.Next(at-b.offset) + b.offset {
-		borders = append(borders, at)
-	}
-	if len(borders) > mostBins {
-		out := make([]int64, len(ints))
-		for i, t := range ints {
-			out[i] = b.floor(t)
+	known := w.bins[n.id]
+	if known == nil || low < known.borders[0] || high >= n.bin.next(known.borders[len(known.borders)-1]) {
+		if known = newBinDict(n.bin, low, high); known == nil {
+			out := make([]int64, len(ints))
+			for i, t := range ints {
+				out[i] = n.bin.floor(t)
+			}
+			return &vector{form: times, ints: out}
 		}
-		return &vector{form: times, ints: out}
+		if w.bins == nil {
+			w.bins = map[int]*binDict{}
+		}
+		w.bins[n.id] = known
 	}
-	d := newDict(len(borders), value.Value{}, func(id uint32) value.Value { return value.OfTime(borders[id]) })
-	if len(borders) == 1 {
-		return &vector{form: coded, dict: d}
-	}
-	ids := make([]uint32, len(ints))
-	length := borders[1] - borders[0]
+	borders, last := known.borders, len(known.borders)-1
+	ids := w.ids.take(len(ints))
 	for i, t := range ints {
-		id := (t - borders[0]) / length // exact, or near for months
-		for id > 0 && (id >= int64(len(borders)) || borders[id] > t) {
+		id := int((t - borders[0]) / known.length) // exact, or near for months
+		for id > last || borders[id] > t {
 			id--
 		}
-		for int(id)+1 < len(borders) && borders[id+1] <= t {
+		for id < last && borders[id+1] <= t {
 			id++
 		}
 		ids[i] = uint32(id)
 	}
-	return &vector{form: coded, dict: d, ids: ids}
+	return &vector{form: coded, dict: known.dict, ids: ids}
+}
+
+// newBinDict is the borders from some before low to that before high; nil if they are too
+// many.
+func newBinDict(b *binning, low, high int64) *binDict {
+	first := b.floor(low)
+	d := &binDict{length: b.next(first) - first}
+	if (high-low)/d.length > mostBins-2*moreBins {
+		return nil
+	}
+	for at := b.floor(first - moreBins*d.length); at <= high; at = b.next(at) {
+		d.borders = append(d.borders, at)
+	}
+	d.dict = newDict(len(d.borders), value.Value{}, func(id uint32) value.Value { return value.OfTime(d.borders[id]) })
+	return d
 }
 
 // where keeps the rows for which a node holds; nil when none does.

@@ -22,6 +22,8 @@ type mining struct {
 	before     bool // it is the time that is compared with
 }
 
+func (*mining) keeps() bool { return false }
+
 func (m *mining) add(f *frame) error {
 	texts, times := f.vector(m.text), f.vector(m.time)
 	for row := range f.n {

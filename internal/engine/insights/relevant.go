@@ -26,6 +26,8 @@ type relevance struct {
 	fields    map[string]*rows.Relevance
 }
 
+func (*relevance) keeps() bool { return false }
+
 func (r *relevance) add(f *frame) error {
 	condition := f.vector(r.condition)
 	var columns []*vector
@@ -135,6 +137,7 @@ func (c *compiler) relevantTable(r *relevance, mentioned map[string]bool) *table
 type counted struct{}
 
 func (counted) add(*frame) error { return nil }
+func (counted) keeps() bool      { return false }
 
 // estimate says how many bytes and events the query would look at.
 func (x *execution) estimate(ctx context.Context, s *scope) *table {

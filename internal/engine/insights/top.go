@@ -28,6 +28,8 @@ type top struct {
 // perRow is roughly what a row costs that is kept, without its values.
 const perRow = 160
 
+func (*top) keeps() bool { return true }
+
 func (t *top) add(f *frame) error {
 	keys := t.order.read(f)
 	for row := range f.n {
@@ -202,6 +204,8 @@ type gathering struct {
 	nodes []*node
 	rows  []orderedRow
 }
+
+func (*gathering) keeps() bool { return false }
 
 func (g *gathering) add(f *frame) error {
 	keys := g.order.read(f)

@@ -3,6 +3,7 @@ package insights
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -15,10 +16,12 @@ type totals struct {
 	each   []accumulator
 	memory *budget
 	taken  int64
+	// workers is how many goroutines work out results.
+	workers int
 }
 
 func newTotals(sum *summary, memory *budget) *totals {
-	t := &totals{sum: sum, groups: newGrouping(len(sum.keys)), memory: memory}
+	t := &totals{sum: sum, groups: newGrouping(len(sum.keys)), memory: memory, workers: 1}
 	for _, a := range sum.aggregates {
 		if a.of >= 0 {
 			t.each = append(t.each, sharing{})
@@ -66,6 +69,8 @@ func (t *totals) count() error {
 }
 
 // add takes the rows of a frame.
+func (*totals) keeps() bool { return false }
+
 func (t *totals) add(f *frame) error {
 	keys := make([]*vector, len(t.sum.keys))
 	for i, k := range t.sum.keys {
@@ -181,18 +186,7 @@ func (t *totals) rows() [][]value.Value {
 		t.groups.of(nil)
 		t.grow()
 	}
-	var list [][]value.Value // keys and aggregates
-	for g := range t.groups.groups {
-		r := t.groups.values(int32(g))
-		for i, a := range t.sum.aggregates {
-			if a.of >= 0 {
-				r = append(r, t.each[a.of].(*listing).by(a.make().(*listing).finish, g))
-			} else {
-				r = append(r, t.each[i].result(g))
-			}
-		}
-		list = append(list, r)
-	}
+	list := t.results()
 	slices.SortFunc(list, func(a, b []value.Value) int {
 		for i := range t.sum.keys {
 			if o := keyOrder(a[i], b[i]); o != 0 {
@@ -209,6 +203,42 @@ func (t *totals) rows() [][]value.Value {
 		}
 		list[i] = out
 	}
+	return list
+}
+
+// results are the groups' keys and aggregates. Several groups are worked out at once: to
+// find percentiles takes as long as to scan.
+func (t *totals) results() [][]value.Value {
+	for _, a := range t.each {
+		if l, ok := a.(*listing); ok {
+			l.gather()
+		}
+	}
+	finish := make([]func([]float64) value.Value, len(t.each))
+	for i, a := range t.sum.aggregates {
+		if a.of >= 0 {
+			finish[i] = a.make().(*listing).finish
+		}
+	}
+	list := make([][]value.Value, len(t.groups.groups)) // keys and aggregates
+	some := func(from, to int) {
+		for g := from; g < to; g++ {
+			r := t.groups.values(int32(g))
+			for i, a := range t.sum.aggregates {
+				if a.of >= 0 {
+					r = append(r, t.each[a.of].(*listing).by(finish[i], g))
+				} else {
+					r = append(r, t.each[i].result(g))
+				}
+			}
+			list[g] = r
+		}
+	}
+	var wait sync.WaitGroup
+	for part := range t.workers {
+		wait.Go(func() { some(len(list)*part/t.workers, len(list)*(part+1)/t.workers) })
+	}
+	wait.Wait()
 	return list
 }
 
@@ -230,6 +260,7 @@ func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *su
 	var all []*totals
 	err := x.scan(ctx, p, x.window, sum.nodes(), scan.Any, nil, func(*worker) sink {
 		t := newTotals(sum, x.memory)
+		t.workers = max(1, x.env.Workers)
 		all = append(all, t)
 		return t
 	})
