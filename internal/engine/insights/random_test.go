@@ -40,6 +40,9 @@ func drawEvent(t *rapid.T, i int) memory.Event {
 			parts = append(parts, fmt.Sprintf("%q:%s", key, v))
 		}
 	}
+	if at := rapid.IntRange(-1, 999_999).Draw(t, "t"); at >= 0 { // most with one form, which stores may keep as numbers
+		parts = append(parts, fmt.Sprintf(`"t":"2026-11-22T14:0%d:0%d.%06dZ"`, at%10, at/100_000, at))
+	}
 	e.Message = "{" + strings.Join(parts, ",") + "}"
 	return e
 }
@@ -81,7 +84,8 @@ func (m *maker) expr(depth int) string {
 		if m.grouped {
 			return sub()
 		}
-		return draw(m.t, "bin(1m)", "toMillis(@timestamp)", "datefloor(@timestamp, 2m)", "messageSize()", "sourceIPs[0]", "l[0]", "jsonParse(@message).c.d", "jsonParse(@message).l[2]")
+		return draw(m.t, "bin(1m)", "toMillis(@timestamp)", "datefloor(@timestamp, 2m)", "messageSize()", "sourceIPs[0]", "l[0]", "jsonParse(@message).c.d", "jsonParse(@message).l[2]",
+			"toMillis(t)", "toMillis(t) - toMillis(@timestamp)", "datefloor(t, 1m)", "bin(1mo)", "dateceil(t, 1h)")
 	}
 	return fmt.Sprintf("toupper(%s)", sub())
 }
@@ -193,7 +197,7 @@ func TestEngineAgreesWithTheOracle(t *testing.T) {
 		for i := range rapid.IntRange(0, 30).Draw(t, "events") {
 			events = append(events, drawEvent(t, i))
 		}
-		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing"}}
+		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
 		text := m.query()
 		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
 		want := ask(t, text, events, env)
@@ -216,7 +220,7 @@ func TestStoresAgree(t *testing.T) {
 		for i := range rapid.IntRange(0, 40).Draw(t, "events") {
 			events = append(events, drawEvent(t, i))
 		}
-		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing"}}
+		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
 		text := m.query()
 		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
 		var answers [2][]string

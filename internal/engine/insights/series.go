@@ -59,7 +59,7 @@ func (t *table) fillMissing(e *syntax.FillMissing) {
 	constants := map[int]value.Value{} // by column
 	for i, f := range e.Fields {
 		n := t.scope.expr(e.Values[i])
-		if n.kind != constant {
+		if mentions(e.Values[i]) || n.kind != constant {
 			panic(syntax.Errorf(t.scope.c.text, e.Values[i].At(), "the value for %s must be a literal", f.Name))
 		}
 		if column := t.scope.names[f.Name]; column != nil && column.kind == leaf {
@@ -98,6 +98,16 @@ func (t *table) fillMissing(e *syntax.FillMissing) {
 		}
 		return 0
 	})
+}
+
+// mentions reports whether an expression has a field in it.
+func mentions(e syntax.Expr) (found bool) {
+	syntax.Walk(e, func(e syntax.Expr) bool {
+		_, isField := e.(*syntax.Field)
+		found = found || isField
+		return true
+	})
+	return found
 }
 
 // span are the bins of a group, with the first and the last of all groups beside them,
