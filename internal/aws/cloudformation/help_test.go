@@ -22,6 +22,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/ecr"
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/internal/aws/fleettest"
 	"github.com/eksact/eksact/internal/aws/logs"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
@@ -37,6 +38,7 @@ type account struct {
 	*doortest.Door
 	stacks *service.Service
 	door   *gated
+	fleet  *fleettest.Fleet
 	client *cloudformation.Client
 	iam    *awsiam.Client
 	s3     *awss3.Client
@@ -72,11 +74,12 @@ func open(t testing.TB) *account {
 		t.Fatal(err)
 	}
 	t.Cleanup(buckets.Close)
-	network := ec2.New(at.Store, doortest.Place, "us-west-2a", "us-west-2b")
+	a.fleet = fleettest.New(t, at)
+	network := a.fleet.EC2
 	if err := network.PutPrefixList(t.Context(), ec2.PrefixList{ID: "pl-1", Name: "com.amazonaws.us-west-2.s3", Owner: "AWS", Family: "IPv4"}); err != nil {
 		t.Fatal(err)
 	}
-	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now})
+	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now, Fleet: a.fleet, Images: a.fleet, Nodes: &fleettest.Nodes{}, Sessions: at.STS})
 	repositories, err := ecr.New(ecr.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Dir: t.TempDir(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +95,13 @@ func open(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
+	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), a.fleet.Groups.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
 		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), repositories.Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler}
+	a.fleet.Groups.UseDoor(a.Door.Handler)
+	clusters.UseDoor(a.Door.Handler)
+	a.fleet.Run(t)
 	a.stacks.UseDoor(a.door)
 	a.client, a.iam = cloudformation.NewFromConfig(a.Admin), awsiam.NewFromConfig(a.Admin)
 	a.s3 = awss3.NewFromConfig(a.Admin, func(o *awss3.Options) { o.UsePathStyle = true })

@@ -173,8 +173,13 @@ func updateCluster(ctx context.Context, j *Job) (Made, error) {
 
 // updated waits for an update of a cluster or its add-on.
 func updated(ctx context.Context, j *Job, name string, addon, id *string) error {
-	return until(ctx, clusterLimit, func() (bool, error) {
-		out, err := call[eks.DescribeUpdateOutput](ctx, j, "eks", "DescribeUpdate", &eks.DescribeUpdateInput{Name: &name, AddonName: addon, UpdateId: id})
+	return awaitUpdate(ctx, j, clusterLimit, &eks.DescribeUpdateInput{Name: &name, AddonName: addon, UpdateId: id})
+}
+
+// awaitUpdate waits for an update, of whatever the request asks for.
+func awaitUpdate(ctx context.Context, j *Job, limit time.Duration, in *eks.DescribeUpdateInput) error {
+	return until(ctx, limit, func() (bool, error) {
+		out, err := call[eks.DescribeUpdateOutput](ctx, j, "eks", "DescribeUpdate", in)
 		if err != nil {
 			return false, err
 		}

@@ -20,9 +20,12 @@ var handlers = map[string]*Handler{
 	"AWS::S3::BucketPolicy": {create: createBucketPolicy, update: putBucketPolicy, remove: deleteBucketPolicy},
 
 	"AWS::EKS::Cluster":                {supports: append([]string{"Logging"}, clusterParts...), create: createCluster, update: updateCluster, remove: deleteCluster},
+	"AWS::EKS::Nodegroup":              {supports: append([]string{"ForceUpdateEnabled"}, nodegroupParts...), create: createNodegroup, update: updateNodegroup, remove: deleteNodegroup},
 	"AWS::EKS::Addon":                  {create: createAddon, update: updateAddon, remove: deleteAddon},
 	"AWS::EKS::AccessEntry":            {create: createEntry, update: updateEntry, remove: deleteEntry},
 	"AWS::EKS::PodIdentityAssociation": {create: createAssociation, update: updateAssociation, remove: deleteAssociation},
+
+	"AWS::AutoScaling::AutoScalingGroup": {supports: scalingParts, create: createScaling, update: updateScaling, remove: deleteScaling},
 
 	"AWS::EC2::VPC": {supports: []string{"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy"}, create: createVPC, update: updateVPC, remove: deleteVPC},
 	"AWS::EC2::Subnet": {
