@@ -33,7 +33,6 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/root", afterOpen(d, d.rootCredentials))
 	handle(mux, "/clusters", afterOpen(d, d.listClusters))
 	handle(mux, "/connections", afterOpen(d, d.connections))
-	handle(mux, "/nodes", afterOpen(d, d.launch))
 	handle(mux, "/ready", afterOpen(d, d.waitReady))
 	handle(mux, "/shell", afterOpen(d, d.openShell))
 	handle(mux, "/denial", afterOpen(d, d.explainDenial))

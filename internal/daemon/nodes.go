@@ -3,9 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,21 +14,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/cgroup"
-	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/engine/nodeconfig"
 	"github.com/eksact/eksact/internal/images/build"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/node/cni"
 	"github.com/eksact/eksact/internal/supervise"
-	"github.com/eksact/eksact/internal/vpc"
 )
 
 // node is an instance that was started in this process.
@@ -42,91 +35,9 @@ type node struct {
 
 const (
 	clusterTag = "kubernetes.io/cluster/" // + the cluster's name: "owned"
-	groupTag   = "alpha.eksctl.io/nodegroup-name"
 	// mirrorAddress is where the image registry listens on every node.
 	mirrorAddress = "127.0.0.1:5005"
 )
-
-// Launch brings a cluster's node group to so many nodes.
-func (d *Daemon) launch(ctx context.Context, want control.Launch) ([]control.Node, error) {
-	// After a start the record of a cluster is there before what runs it.
-	if err := d.eks.WaitServing(ctx, want.Cluster); err != nil {
-		return nil, err
-	}
-	k, err := d.clusterNamed(want.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	profile, err := d.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: &want.Profile})
-	if err != nil {
-		return nil, err
-	}
-	if len(profile.InstanceProfile.Roles) == 0 {
-		return nil, fmt.Errorf("instance profile %s holds no role", want.Profile)
-	}
-	if err := d.admitNodeRole(ctx, k, aws.ToString(profile.InstanceProfile.Roles[0].Arn)); err != nil {
-		return nil, err
-	}
-	have := d.instancesOf(want.Cluster)
-	for i := len(have); i < want.Count; i++ {
-		record, err := d.newInstance(ctx, k, want, profile.InstanceProfile, i)
-		if err != nil {
-			return nil, err
-		}
-		if err := d.startNode(k.live, k, record); err != nil {
-			return nil, err
-		}
-	}
-	return d.nodesOf(want.Cluster), nil
-}
-
-// admitNodeRole lets instances of a role be nodes: by an access entry where the
-// cluster's mode counts those, else in aws-auth, as EKS does.
-func (d *Daemon) admitNodeRole(ctx context.Context, k *cluster, role string) error {
-	if entry, err := d.eks.EnsureNodeEntry(ctx, k.record.Name, role); entry || err != nil {
-		return err
-	}
-	return k.plane.EnsureNodeRole(ctx, role)
-}
-
-// newInstance draws an instance's id and addresses and records it.
-func (d *Daemon) newInstance(ctx context.Context, k *cluster, want control.Launch, p *iamtypes.InstanceProfile, index int) (ec2.Instance, error) {
-	var random [16]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return ec2.Instance{}, err
-	}
-	digits := hex.EncodeToString(random[:])
-	id := "i-0" + digits[:16]
-	subnets := d.privateSubnets()
-	subnet := subnets[index%len(subnets)]
-	address, err := d.addresses.Address(ctx, subnet.Name, "instance/"+id)
-	if err != nil {
-		return ec2.Instance{}, err
-	}
-	pods, err := d.addresses.Block(ctx, subnet.Name, "instance/"+id+"/pods", podBlock(29))
-	if err != nil {
-		return ec2.Instance{}, err
-	}
-	group := k.record.ClusterSecurityGroup
-	record := ec2.Instance{
-		ID: id, Reservation: "r-0" + digits[16:], State: ec2.Running, Type: want.InstanceType, Image: d.ec2.NodeImage(k.record.Version, arch()), LaunchTime: time.Now().UTC(), Arch: arch(),
-		VPC: d.config.vpcID(), Subnet: d.config.subnetID(subnet.Name), Zone: subnet.Zone,
-		PrivateIP: address, PrivateDNS: privateName(address, d.config.Region), Groups: []string{group},
-		Interfaces: []ec2.Interface{{
-			ID: d.config.resourceID("eni", id), MAC: vpc.MAC(id).String(), Subnet: d.config.subnetID(subnet.Name),
-			IP: address, Prefixes: []netip.Prefix{pods}, Groups: []string{group},
-		}},
-		ProfileARN: aws.ToString(p.Arn), ProfileID: aws.ToString(p.InstanceProfileId), HopLimit: 2, TokensOnly: true,
-		Tags: map[string]string{
-			"Name":                         want.Cluster + "-" + want.NodeGroup + "-Node",
-			clusterTag + want.Cluster:      "owned",
-			groupTag:                       want.NodeGroup,
-			"alpha.eksctl.io/cluster-name": want.Cluster,
-		},
-		Cluster: want.Cluster,
-	}
-	return record, d.ec2.PutInstance(ctx, record)
-}
 
 // privateName is EC2's private DNS name by address.
 func privateName(a netip.Addr, region string) string {

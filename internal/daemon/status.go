@@ -64,10 +64,21 @@ func (d *Daemon) listClusters(context.Context, struct{}) (all []control.Cluster,
 		}
 		all = append(all, control.Cluster{
 			Name: name, Status: string(c.Status), Version: c.Version, Endpoint: "https://" + c.Host, Nodes: d.nodesOf(name),
-			Issues: strings.Join(issues, ": "),
+			Issues: strings.Join(issues, ": "), Nodegroups: d.nodegroupsOf(name),
 		})
 	}
 	return all, nil
+}
+
+func (d *Daemon) nodegroupsOf(cluster string) (all []control.Nodegroup) {
+	for _, n := range d.eks.NodegroupsOf(cluster) {
+		var issues []string
+		for _, i := range n.Issues {
+			issues = append(issues, i.Message)
+		}
+		all = append(all, control.Nodegroup{Name: n.Name, Status: n.Status, Desired: n.Desired, Issues: strings.Join(issues, ": ")})
+	}
+	return all
 }
 
 func (d *Daemon) nodesOf(cluster string) []control.Node {

@@ -106,8 +106,15 @@ func (h *house) reboot(t *testing.T) {
 	}
 }
 
+// lone keeps the nodes' Auto Scaling group from replacing those that stop or end.
+func (h *house) lone(t *testing.T) {
+	h.Host(t).AWS(t, "2").Must(t, "aws autoscaling suspend-processes --scaling-processes Launch ReplaceUnhealthy --auto-scaling-group-name "+
+		"$(aws autoscaling describe-auto-scaling-groups --query 'AutoScalingGroups[0].AutoScalingGroupName' --output text)")
+}
+
 func (h *house) stop(t *testing.T) {
 	n, ctx := h.nodes[1], t.Context()
+	h.lone(t)
 	kubelet := "inside curl -sk -o /dev/null --max-time 5 --noproxy '*' https://" + n.Address + ":10250/"
 	h.from(h.nodes[0].ID).Must(t, kubelet)
 	if c := got(h.ec2.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{n.ID}})).StoppingInstances[0]; c.CurrentState.Name != types.InstanceStateNameStopping {

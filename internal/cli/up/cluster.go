@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -59,20 +60,16 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 	if err != nil || len(clusters) > 0 && len(cluster.Nodes) >= o.config.Nodes {
 		return err
 	}
-	var profile string
-	err = asAdmin(ctx, client, o, func(a account) (err error) {
+	err = asAdmin(ctx, client, o, func(a account) error {
 		if err := a.addons(ctx, o.config.Cluster); err != nil || len(cluster.Nodes) >= o.config.Nodes {
 			return err
 		}
-		profile, err = a.nodeProfile(ctx, o.config.Cluster)
-		return err
+		return a.nodes(ctx, cluster, int32(o.config.Nodes))
 	})
-	if err != nil || profile == "" {
+	if err != nil {
 		return err
 	}
-	return client.Call(ctx, "/nodes", control.Launch{
-		Cluster: o.config.Cluster, Count: o.config.Nodes, NodeGroup: "ng", InstanceType: "m5.large", Profile: profile,
-	}, nil)
+	return awaitNodes(ctx, client, o.config.Cluster, o.config.Nodes)
 }
 
 func (a account) createCluster(ctx context.Context, name string) error {
@@ -80,15 +77,9 @@ func (a account) createCluster(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	subnets, err := a.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{
-		Filters: []ec2types.Filter{{Name: aws.String("tag:eksact/default"), Values: []string{"true"}}},
-	})
+	ids, err := a.subnets(ctx)
 	if err != nil {
 		return err
-	}
-	var ids []string
-	for _, s := range subnets.Subnets {
-		ids = append(ids, aws.ToString(s.SubnetId))
 	}
 	_, err = a.eks.CreateCluster(ctx, &eks.CreateClusterInput{
 		Name:               &name,
@@ -99,6 +90,21 @@ func (a account) createCluster(ctx context.Context, name string) error {
 		}}},
 	})
 	return err
+}
+
+// subnets are those that the account was made with, as far as more filters let them
+// through.
+func (a account) subnets(ctx context.Context, more ...ec2types.Filter) (ids []string, err error) {
+	out, err := a.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{
+		Filters: append(more, ec2types.Filter{Name: aws.String("tag:eksact/default"), Values: []string{"true"}}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range out.Subnets {
+		ids = append(ids, aws.ToString(s.SubnetId))
+	}
+	return ids, nil
 }
 
 // addons puts the default networking software into EKS's hands, as eksctl does, if
@@ -152,27 +158,73 @@ func issues(c control.Cluster) string {
 	return ": " + c.Issues
 }
 
-// nodeProfile makes the role and instance profile of the nodes, as eksctl names
-// them.
-func (a account) nodeProfile(ctx context.Context, cluster string) (string, error) {
-	role, name := "eksctl-"+cluster+"-nodegroup-ng-NodeInstanceRole", "eksctl-"+cluster+"-nodegroup-ng-NodeInstanceProfile"
-	_, err := a.role(ctx, role, "ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly", "AmazonSSMManagedInstanceCore")
+// nodegroup is the name of the node group that up makes.
+const nodegroup = "ng"
+
+// mostNodes is how many nodes the node group may be given later.
+const mostNodes = 10
+
+// nodes makes the node group, as eksctl makes a managed one, or lets it have more nodes.
+func (a account) nodes(ctx context.Context, c control.Cluster, want int32) error {
+	for _, n := range c.Nodegroups {
+		if n.Name != nodegroup {
+			continue
+		}
+		if n.Desired >= want { // what is missing is on its way
+			return nil
+		}
+		_, err := a.eks.UpdateNodegroupConfig(ctx, &eks.UpdateNodegroupConfigInput{
+			ClusterName: &c.Name, NodegroupName: aws.String(nodegroup), ScalingConfig: &ekstypes.NodegroupScalingConfig{DesiredSize: &want, MaxSize: aws.Int32(max(want, mostNodes))},
+		})
+		return err
+	}
+	role, err := a.role(ctx, "eksctl-"+c.Name+"-nodegroup-"+nodegroup+"-NodeInstanceRole", "ec2.amazonaws.com",
+		"AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly", "AmazonSSMManagedInstanceCore")
 	if err != nil {
-		return "", err
+		return err
 	}
-	_, err = a.iam.CreateInstanceProfile(ctx, &iam.CreateInstanceProfileInput{InstanceProfileName: &name})
-	if err != nil && !exists(err) {
-		return "", err
-	}
-	profile, err := a.iam.GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: &name})
+	subnets, err := a.subnets(ctx, ec2types.Filter{Name: aws.String("tag:kubernetes.io/role/internal-elb"), Values: []string{"1"}})
 	if err != nil {
-		return "", err
+		return err
 	}
-	if len(profile.InstanceProfile.Roles) > 0 {
-		return name, nil
+	labels := map[string]string{"alpha.eksctl.io/cluster-name": c.Name, "alpha.eksctl.io/nodegroup-name": nodegroup}
+	_, err = a.eks.CreateNodegroup(ctx, &eks.CreateNodegroupInput{
+		ClusterName: &c.Name, NodegroupName: aws.String(nodegroup), NodeRole: &role, Subnets: subnets, InstanceTypes: []string{instanceType()}, Labels: labels, Tags: labels,
+		ScalingConfig: &ekstypes.NodegroupScalingConfig{MinSize: aws.Int32(0), MaxSize: aws.Int32(max(want, mostNodes)), DesiredSize: &want},
+	})
+	return err
+}
+
+// instanceType is the size of up's nodes, for this machine's processor.
+func instanceType() string {
+	if runtime.GOARCH == "arm64" {
+		return "m6g.large"
 	}
-	_, err = a.iam.AddRoleToInstanceProfile(ctx, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: &name, RoleName: &role})
-	return name, err
+	return "m5.large"
+}
+
+// awaitNodes waits until there are so many machines, which may not be ready yet.
+func awaitNodes(ctx context.Context, client *control.Client, name string, want int) error {
+	for {
+		var all []control.Cluster
+		if err := client.Call(ctx, "/clusters", nil, &all); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(c control.Cluster) bool { return c.Name == name })
+		if i < 0 || len(all[i].Nodes) >= want {
+			return nil
+		}
+		for _, n := range all[i].Nodegroups {
+			if n.Issues != "" {
+				return fmt.Errorf("node group %q of cluster %q is %s: %s", n.Name, name, n.Status, n.Issues)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // role makes a role that a service may assume, with AWS managed policies, if it

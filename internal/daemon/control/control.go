@@ -56,6 +56,16 @@ type Cluster struct {
 	Endpoint string `json:"endpoint"`
 	Nodes    []Node `json:"nodes"`
 	Issues   string `json:"issues,omitempty"` // of its health
+
+	Nodegroups []Nodegroup `json:"nodegroups,omitempty"`
+}
+
+// Nodegroup is a managed node group.
+type Nodegroup struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	Desired int32  `json:"desired"` // nodes
+	Issues  string `json:"issues,omitempty"`
 }
 
 // Node is an instance that is, or is to be, a node.
@@ -81,15 +91,6 @@ type Credentials struct {
 	SecretAccessKey string `json:"secretAccessKey"`
 	SessionToken    string `json:"sessionToken,omitempty"`
 	ARN             string `json:"arn"`
-}
-
-// Launch asks for nodes.
-type Launch struct {
-	Cluster      string `json:"cluster"`
-	Count        int    `json:"count"` // nodes the cluster is to have in all
-	NodeGroup    string `json:"nodeGroup"`
-	InstanceType string `json:"instanceType"`
-	Profile      string `json:"profile"` // name of the instance profile
 }
 
 // Attachment is a machine inside the VPC.
