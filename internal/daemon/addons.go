@@ -67,7 +67,7 @@ func (d *Daemon) switchNetworkPolicy(ctx context.Context, cluster string, enable
 func (r runtime) SetAddon(ctx context.Context, c eks.Cluster, a eks.AddonWish) error {
 	switch a.Name {
 	case eks.VPCCNI:
-		return r.d.switchNetworkPolicy(ctx, c.Name, a.Settings["enableNetworkPolicy"] != "false")
+		return errors.Join(r.d.setNodeAccount(ctx, c, a.Role), r.d.switchNetworkPolicy(ctx, c.Name, a.Settings["enableNetworkPolicy"] != "false"))
 	case eks.KubeProxy:
 		return nil // it runs on every node, and has nothing to set
 	case eks.CoreDNS:
@@ -76,6 +76,15 @@ func (r runtime) SetAddon(ctx context.Context, c eks.Cluster, a eks.AddonWish) e
 		return r.d.switchAgents(c.Name, true)
 	}
 	return fmt.Errorf("no add-on %s is known", a.Name)
+}
+
+// setNodeAccount gives the VPC CNI's service account its role.
+func (d *Daemon) setNodeAccount(ctx context.Context, c eks.Cluster, role string) error {
+	plane, err := d.planeOf(c)
+	if err != nil {
+		return err
+	}
+	return plane.ApplyNodeAccount(ctx, role)
 }
 
 func (d *Daemon) setCoreDNS(ctx context.Context, c eks.Cluster, a eks.AddonWish) error {

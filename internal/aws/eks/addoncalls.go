@@ -2,6 +2,7 @@ package eks
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -25,10 +26,13 @@ type Addon struct {
 	Status  string // a types.AddonStatus
 
 	Configuration string // as it was given
-	CreatedAt     time.Time
-	ModifiedAt    time.Time
-	Tags          map[string]string
-	Issues        []Issue
+	RoleARN       string `json:",omitempty"` // of its service account
+
+	Identities []AddonIdentity `json:",omitempty"`
+	CreatedAt  time.Time
+	ModifiedAt time.Time
+	Tags       map[string]string
+	Issues     []Issue
 
 	// Conflicts is how to deal with fields that others own, of a creation.
 	Conflicts string
@@ -52,7 +56,7 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAddon(c.Name, kind, addonWishes{in.ConfigurationValues, in.ResolveConflicts, in.ServiceAccountRoleArn, in.PodIdentityAssociations, in.NamespaceConfig}); err != nil {
+	if err := s.checkAddon(ctx, c.Name, kind, addonWishes{in.ConfigurationValues, in.ResolveConflicts, in.ServiceAccountRoleArn, in.PodIdentityAssociations, in.NamespaceConfig}); err != nil {
 		return nil, err
 	}
 	if err := checkTags(c.Name, in.Tags); err != nil {
@@ -64,6 +68,7 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 		Cluster: c.Name, Name: name, ID: uuid.NewString(), Version: version, Status: string(types.AddonStatusCreating),
 		Configuration: aws.ToString(in.ConfigurationValues), CreatedAt: s.Now(), ModifiedAt: s.Now(), Tags: in.Tags,
 		Conflicts: string(in.ResolveConflicts), Token: aws.ToString(in.ClientRequestToken), Digest: digestOf(asked),
+		RoleARN: aws.ToString(in.ServiceAccountRoleArn), Identities: identitiesOf(in.PodIdentityAssociations),
 	}
 	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := s.ready(tx, c.Name, "CreateAddon"); err != nil {
@@ -76,6 +81,9 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 			return nil
 		case there:
 			return &types.ResourceInUseException{ClusterName: named(c.Name), AddonName: named(name), Message: aws.String("Addon already exists.")}
+		}
+		if id, there := s.foreignIdentity(tx, a, a.Identities); there {
+			return inUse(c.Name, "Association already exists: %s", id)
 		}
 		s.addons.In(tx).Put(addonKey(c.Name, name), a)
 		return nil
@@ -108,24 +116,19 @@ type addonWishes struct {
 	namespace  *types.AddonNamespaceConfigRequest
 }
 
-func checkAddon(cluster string, a addon, w addonWishes) error {
+func (s *Service) checkAddon(ctx context.Context, cluster string, a addon, w addonWishes) error {
 	switch w.conflicts {
 	case "", types.ResolveConflictsNone, types.ResolveConflictsOverwrite, types.ResolveConflictsPreserve:
 	default:
 		return invalidAddon(cluster, a.name, "Invalid resolveConflicts: %s", w.conflicts)
 	}
-	switch {
-	case aws.ToString(w.role) != "":
-		return invalidAddon(cluster, a.name, "serviceAccountRoleArn is not supported by eksact: %s calls no AWS API", a.name)
-	case len(w.identities) > 0:
-		return invalidAddon(cluster, a.name, "podIdentityAssociations is not supported by eksact: %s calls no AWS API", a.name)
-	case w.namespace != nil && aws.ToString(w.namespace.Namespace) != addonNamespace:
+	if w.namespace != nil && aws.ToString(w.namespace.Namespace) != addonNamespace {
 		return invalidAddon(cluster, a.name, "namespaceConfig is not supported by eksact: %s is in %s", a.name, addonNamespace)
 	}
 	if _, fault := a.schema.read(aws.ToString(w.values)); fault != "" {
 		return invalidAddon(cluster, a.name, "ConfigurationValue provided in request is not supported: %s", fault)
 	}
-	return nil
+	return s.checkAddonRoles(ctx, cluster, a, w)
 }
 
 // DescribeAddon shows one add-on.
@@ -169,7 +172,7 @@ func (s *Service) UpdateAddon(ctx context.Context, in *eks.UpdateAddonInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAddon(c.Name, kind, addonWishes{in.ConfigurationValues, in.ResolveConflicts, in.ServiceAccountRoleArn, in.PodIdentityAssociations, nil}); err != nil {
+	if err := s.checkAddon(ctx, c.Name, kind, addonWishes{in.ConfigurationValues, in.ResolveConflicts, in.ServiceAccountRoleArn, in.PodIdentityAssociations, nil}); err != nil {
 		return nil, err
 	}
 	asked := *in
@@ -202,6 +205,15 @@ func (s *Service) UpdateAddon(ctx context.Context, in *eks.UpdateAddonInput) (*e
 		if in.ConfigurationValues != nil {
 			u.Configuration = *in.ConfigurationValues
 		}
+		if u.RoleARN = a.RoleARN; in.ServiceAccountRoleArn != nil {
+			u.RoleARN = *in.ServiceAccountRoleArn
+		}
+		if u.Identities = a.Identities; in.PodIdentityAssociations != nil {
+			u.Identities = identitiesOf(in.PodIdentityAssociations)
+		}
+		if id, there := s.foreignIdentity(tx, a, u.Identities); there {
+			return inUse(c.Name, "Association already exists: %s", id)
+		}
 		a.Status, a.Update = string(types.AddonStatusUpdating), u.ID
 		s.addons.In(tx).Put(addonKey(c.Name, a.Name), a)
 		s.updates.In(tx).Put(updateKey(c.Name, u.ID), u)
@@ -224,6 +236,11 @@ func addonParams(in *eks.UpdateAddonInput) []Param {
 	add(types.UpdateParamTypeAddonVersion, aws.ToString(in.AddonVersion))
 	add(types.UpdateParamTypeResolveConflicts, string(in.ResolveConflicts))
 	add(types.UpdateParamTypeConfigurationValues, aws.ToString(in.ConfigurationValues))
+	add(types.UpdateParamTypeServiceAccountRoleArn, aws.ToString(in.ServiceAccountRoleArn))
+	if in.PodIdentityAssociations != nil {
+		data, _ := json.Marshal(in.PodIdentityAssociations) // plain data
+		add(types.UpdateParamTypePodIdentityAssociations, string(data))
+	}
 	return all
 }
 
@@ -291,6 +308,7 @@ func (s *Service) addonView(a Addon) *types.Addon {
 	if a.Configuration != "" {
 		v.ConfigurationValues = aws.String(a.Configuration)
 	}
+	v.ServiceAccountRoleArn, v.PodIdentityAssociations = optional(a.RoleARN), s.identityARNs(a)
 	for _, i := range a.Issues {
 		v.Health.Issues = append(v.Health.Issues, types.AddonIssue{
 			Code: types.AddonIssueCode(i.Code), Message: aws.String(i.Message), ResourceIds: list(i.ResourceIDs),

@@ -15,6 +15,8 @@ type AddonWish struct {
 	Name string
 	// Settings are the configuration values, as the add-on's schema takes them.
 	Settings map[string]any
+	// Role is that of the add-on's service account; "" is none.
+	Role string
 	// Conflicts says what becomes of fields that others than EKS have set: NONE
 	// fails with a ConflictError, OVERWRITE takes them, PRESERVE leaves them.
 	Conflicts string
@@ -36,7 +38,7 @@ func (d *driver) addons(ctx context.Context, c Cluster) error {
 	for _, a := range d.s.addons.List(c.Name + "/") {
 		switch types.AddonStatus(a.Status) {
 		case types.AddonStatusCreating:
-			failed = errors.Join(failed, d.setAddon(ctx, c, a, Update{Configuration: a.Configuration, Conflicts: a.Conflicts, AddonVersion: a.Version}))
+			failed = errors.Join(failed, d.setAddon(ctx, c, a, Update{Configuration: a.Configuration, Conflicts: a.Conflicts, AddonVersion: a.Version, RoleARN: a.RoleARN, Identities: a.Identities}))
 		case types.AddonStatusUpdating:
 			u, ok, err := d.addonUpdate(ctx, a)
 			if err == nil && ok {
@@ -61,7 +63,7 @@ func (d *driver) addonUpdate(ctx context.Context, a Addon) (u Update, ok bool, e
 
 // setAddon makes the software as u says, and records how that ended.
 func (d *driver) setAddon(ctx context.Context, c Cluster, a Addon, u Update) error {
-	failure := d.s.Runtime.SetAddon(d.live, c, AddonWish{Name: a.Name, Settings: settingsOf(a.Name, u.Configuration), Conflicts: u.Conflicts})
+	failure := d.s.Runtime.SetAddon(d.live, c, AddonWish{Name: a.Name, Settings: settingsOf(a.Name, u.Configuration), Role: u.RoleARN, Conflicts: u.Conflicts})
 	if d.live.Err() != nil {
 		return nil // the daemon stops: to be done again
 	}
@@ -77,7 +79,8 @@ func (d *driver) setAddon(ctx context.Context, c Cluster, a Addon, u Update) err
 			status, a.Issues = failed, []Issue{issue}
 			u.Status, u.Errors = string(types.UpdateStatusFailed), []UpdateError{{issue.Code, issue.Message}}
 		} else {
-			a.Configuration, a.Version = u.Configuration, u.AddonVersion
+			a.Configuration, a.Version, a.RoleARN, a.Identities = u.Configuration, u.AddonVersion, u.RoleARN, u.Identities
+			d.s.syncIdentities(tx, *a, a.Identities)
 			d.noteNetworkPolicy(tx, *a)
 			d.notePodIdentityAgent(tx, *a, true)
 		}
@@ -129,6 +132,9 @@ func (d *driver) deleteAddon(ctx context.Context, c Cluster, a Addon) error {
 		}
 		if !a.Preserve {
 			d.notePodIdentityAgent(tx, a, false)
+		}
+		if !a.Preserve {
+			d.s.syncIdentities(tx, a, nil)
 		}
 		d.s.addons.In(tx).Delete(addonKey(a.Cluster, a.Name))
 		return nil

@@ -26,6 +26,9 @@ type addon struct {
 	version func(s *Service, minor string) string
 	schema  schema
 	kind    string // what the API says it is for; "" is networking
+	// account is the service account of its software that can have a role, and policy
+	// what EKS recommends for it; "" of software that calls no AWS API.
+	account, policy string
 	// fixed says why its software can't be taken away; "" when it can.
 	fixed string
 }
@@ -65,6 +68,7 @@ var catalog = []addon{
 		schema: schema{title: "VpcCni", settings: map[string]setting{
 			"enableNetworkPolicy": {kind: "string", format: "boolean", enum: []string{"true", "false"}},
 		}},
+		account: "aws-node", policy: "AmazonEKS_CNI_Policy",
 		fixed: "pods get their addresses by it",
 	},
 }
@@ -153,6 +157,7 @@ func (s *Service) addonInfo(a addon, minor string) types.AddonInfo {
 			i = len(info.AddonVersions)
 			info.AddonVersions = append(info.AddonVersions, types.AddonVersionInfo{
 				AddonVersion: aws.String(version), Architecture: []string{"amd64", "arm64"}, ComputeTypes: []string{"ec2"},
+				RequiresConfiguration: false, RequiresIamPermissions: a.account != "",
 			})
 		}
 		info.AddonVersions[i].Compatibilities = append(info.AddonVersions[i].Compatibilities, fits)
@@ -169,6 +174,7 @@ func (s *Service) DescribeAddonConfiguration(_ context.Context, in *eks.Describe
 		if i >= 0 {
 			return &eks.DescribeAddonConfigurationOutput{
 				AddonName: in.AddonName, AddonVersion: in.AddonVersion, ConfigurationSchema: aws.String(catalog[i].schema.text()),
+				PodIdentityConfiguration: s.recommended(catalog[i]),
 			}, nil
 		}
 	}
@@ -176,6 +182,16 @@ func (s *Service) DescribeAddonConfiguration(_ context.Context, in *eks.Describe
 		return nil, err
 	}
 	return nil, invalidAddon("", name, "The parameter addonVersion is required.")
+}
+
+// recommended is what EKS says about the roles of an add-on's service accounts.
+func (s *Service) recommended(a addon) []types.AddonPodIdentityConfiguration {
+	if a.account == "" {
+		return nil
+	}
+	return []types.AddonPodIdentityConfiguration{{
+		ServiceAccount: aws.String(a.account), RecommendedManagedPolicies: []string{"arn:" + s.Place.Partition + ":iam::aws:policy/" + a.policy},
+	}}
 }
 
 // NetworkPolicyEnabled says whether a cluster's NetworkPolicies are to be enforced:

@@ -53,6 +53,8 @@ func named(cluster string) *string {
 	return &cluster
 }
 
+func optional(s string) *string { return named(s) }
+
 func text(format string, args []any) *string {
 	return aws.String(fmt.Sprintf(format, args...))
 }

@@ -45,6 +45,9 @@ type Association struct {
 	ModifiedAt time.Time
 	Tags       map[string]string
 
+	// Owner is the ARN of the add-on that it is of; "" of one by itself.
+	Owner string `json:",omitempty"`
+
 	Token  string // client request token of its creation
 	Digest string // of the parameters
 }
@@ -211,7 +214,7 @@ func (s *Service) ListPodIdentityAssociations(_ context.Context, in *eks.ListPod
 		keys = append(keys, key)
 		found[key] = types.PodIdentityAssociationSummary{
 			ClusterName: aws.String(a.Cluster), Namespace: aws.String(a.Namespace), ServiceAccount: aws.String(a.ServiceAccount),
-			AssociationArn: aws.String(s.associationARN(a.Cluster, a.ID)), AssociationId: aws.String(a.ID),
+			AssociationArn: aws.String(s.associationARN(a.Cluster, a.ID)), AssociationId: aws.String(a.ID), OwnerArn: optional(a.Owner),
 		}
 	}
 	cut, next, err := page(keys, digestOf([]any{"ListPodIdentityAssociations", c.ID, in.Namespace, in.ServiceAccount}), in.MaxResults, in.NextToken)
@@ -264,6 +267,9 @@ func (s *Service) UpdatePodIdentityAssociation(ctx context.Context, in *eks.Upda
 		if a, ok = s.associations.In(tx).Get(associationKey(a.Cluster, a.ID)); !ok {
 			return noAssociation(aws.ToString(in.ClusterName), aws.ToString(in.AssociationId))
 		}
+		if err := ownedByAddon(a); err != nil {
+			return err
+		}
 		change(&a)
 		if err := a.check(); err != nil { // another change may have come between
 			return err
@@ -286,6 +292,9 @@ func (s *Service) DeletePodIdentityAssociation(ctx context.Context, in *eks.Dele
 	}
 	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := s.ready(tx, a.Cluster, "DeletePodIdentityAssociation"); err != nil {
+			return err
+		}
+		if err := ownedByAddon(a); err != nil {
 			return err
 		}
 		s.associations.In(tx).Delete(associationKey(a.Cluster, a.ID))
@@ -342,7 +351,7 @@ func (s *Service) associationView(a Association) *types.PodIdentityAssociation {
 	for _, set := range []struct {
 		to   **string
 		from string
-	}{{&v.TargetRoleArn, a.TargetRoleARN}, {&v.ExternalId, a.ExternalID}, {&v.Policy, a.Policy}} {
+	}{{&v.OwnerArn, a.Owner}, {&v.TargetRoleArn, a.TargetRoleARN}, {&v.ExternalId, a.ExternalID}, {&v.Policy, a.Policy}} {
 		if set.from != "" {
 			*set.to = aws.String(set.from)
 		}

@@ -112,6 +112,9 @@ type Update struct {
 	AddonVersion       string  `json:",omitempty"`
 	Configuration      string  `json:",omitempty"`
 	Conflicts          string  `json:",omitempty"`
+	RoleARN            string  `json:",omitempty"` // of an add-on
+
+	Identities []AddonIdentity `json:",omitempty"`
 
 	// Of a node group.
 	Nodegroup string    `json:",omitempty"` // its name
