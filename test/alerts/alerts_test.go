@@ -1,0 +1,119 @@
+package alerts
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eksact/eksact/internal/aws/cloudwatch"
+	"github.com/eksact/eksact/test/lab"
+)
+
+// TestAlerts: step 8's alarms, and the others of the bundle: from an event in the audit log
+// to the alarm, its notification, the finding.
+func TestAlerts(t *testing.T) {
+	l := lab.New(t)
+	l.Up(t, "--nodes", "0")
+	host := l.Host(t).AWS(t, "2")
+	user1 := stranger(t, l, host)
+
+	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable"), "alarms watch the audit log of cluster", "cluster-audit-alerts")
+	host.Must(t, "aws cloudwatch describe-alarms --alarm-name-prefix cluster-audit- --query 'length(MetricAlarms)'")
+	host.Must(t, "aws logs describe-metric-filters --log-group-name /aws/eks/cluster/cluster --filter-name-prefix secrets-", "secrets-refused")
+
+	began := time.Now()
+	user1.Refused(t, "kubectl get secret db-login", "forbidden")
+	refused := time.Now()
+	fired(t, l, "cluster-audit-secrets-refused", began, refused)
+
+	began = time.Now()
+	host.Must(t, "kubectl get secret db-login")
+	read := time.Now()
+	fired(t, l, "cluster-audit-secrets-read", began, read)
+	fired(t, l, "cluster-audit-admin-at-work", time.Time{}, read)
+	lab.Has(t, "the history", host.Must(t, "aws cloudwatch describe-alarm-history --alarm-name cluster-audit-secrets-refused --history-item-type Action"), "Successfully executed action arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts")
+	lab.Has(t, "the alarm", host.Must(t, "aws cloudwatch describe-alarms --alarm-names cluster-audit-secrets-refused"), `"StateValue": "ALARM"`, "was greater than or equal to the threshold (1.0).")
+
+	// Nobody works from that network: every address is unexpected.
+	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--detection", "unexpected-source,admin-at-work", "--allowed", "203.0.113.0/24"), "2 alarms watch")
+	began = time.Now()
+	host.Must(t, "kubectl get namespaces")
+	fired(t, l, "cluster-audit-unexpected-source", began, time.Now())
+
+	lab.Has(t, "audit findings", l.Eksact(t, "audit", "findings", "--since", "1h"), "Somebody tried to read secrets and was refused", "user1 get default: secrets/db-login", "Somebody read secrets", "The cluster's creator is at work")
+	lab.Has(t, "audit findings -o ocsf", l.Eksact(t, "audit", "findings", "--since", "1h", "--detection", "secrets-refused", "-o", "ocsf"), `"class_uid":2004`, `"uid":"T1552.007"`)
+	lab.Has(t, "alerts", l.Eksact(t, "alerts", "--alarm", "cluster-audit-secrets-*"), "cluster-audit-secrets-refused", "cluster-audit-secrets-read", "ALARM")
+
+	metrics(t, host)
+	l.Eksact(t, "alerts", "disable")
+	lab.Has(t, "the alarms that are left", host.Must(t, "aws cloudwatch describe-alarms --alarm-name-prefix cluster-audit- --query 'length(MetricAlarms)'"), "0")
+}
+
+// metrics are written and read by AWS's CLI.
+func metrics(t *testing.T, host lab.Terminal) {
+	t.Helper()
+	host.Must(t, "aws cloudwatch put-metric-data --namespace shop --metric-name orders --dimensions country=se --value 3")
+	host.Must(t, "aws cloudwatch list-metrics --namespace shop", "orders", "country")
+	host.Must(t, `aws cloudwatch get-metric-statistics --namespace shop --metric-name orders --dimensions Name=country,Value=se --statistics Sum --period 60 --start-time "$(date -u -d '-5 minutes' +%FT%TZ)" --end-time "$(date -u -d '+1 minute' +%FT%TZ)"`, `"Sum": 3.0`)
+	host.Must(t, `aws cloudwatch get-metric-data --start-time "$(date -u -d '-5 minutes' +%FT%TZ)" --end-time "$(date -u -d '+1 minute' +%FT%TZ)" --metric-data-queries '[{"Id":"o","MetricStat":{"Metric":{"Namespace":"shop","MetricName":"orders","Dimensions":[{"Name":"country","Value":"se"}]},"Period":60,"Stat":"Sum"}},{"Id":"twice","Expression":"o * 2"}]'`, `"twice"`, "6.0")
+	host.Refused(t, "aws cloudwatch put-metric-data --namespace AWS/EC2 --metric-name x --value 1", "InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
+}
+
+// stranger is the workshop's user1: a role that is mapped and has no rights.
+func stranger(t *testing.T, l *lab.Lab, host lab.Terminal) lab.Terminal {
+	t.Helper()
+	const role = "arn:aws:iam::111122223333:role/eks-user1"
+	host.Must(t, `aws iam create-role --role-name eks-user1 --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}'`)
+	host.Must(t, `kubectl patch configmap aws-auth -n kube-system -p '{"data":{"mapRoles":"- rolearn: `+role+`\n  username: user1\n  groups: [user1:admins]\n"}}' ||
+		kubectl create configmap aws-auth -n kube-system --from-literal=mapRoles='[{"rolearn":"`+role+`","username":"user1","groups":["user1:admins"]}]'`)
+	host.Must(t, "kubectl create secret generic db-login --from-literal=password=password")
+	x := l.Shell().AWS(t, "2").After("export KUBECONFIG=~/user1")
+	x.Must(t, "aws eks update-kubeconfig --name cluster --role-arn "+role)
+	return x
+}
+
+// fired waits for an alarm that was made by what ended at a time: within two seconds.
+func fired(t *testing.T, l *lab.Lab, alarm string, after, event time.Time) {
+	t.Helper()
+	for {
+		for _, c := range changes(t, l) {
+			if c.Alarm != alarm || c.To != "ALARM" || c.At.Before(after) {
+				continue
+			}
+			took := c.At.Sub(event)
+			t.Logf("%s: %v after the answer", alarm, took.Round(time.Millisecond))
+			if took > 2*time.Second {
+				t.Errorf("%s: after %v, want less than 2 s", alarm, took)
+			}
+			return
+		}
+		if time.Since(event) > 20*time.Second {
+			t.Fatalf("%s did not fire: %+v", alarm, changes(t, l))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// changes are those in the daemon's file.
+func changes(t *testing.T, l *lab.Lab) (all []cloudwatch.StateChange) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(l.State, "alerts", "alerts.jsonl"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		var c cloudwatch.StateChange
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil && !strings.HasSuffix(lines.Text(), "}") {
+			continue // it is being written
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
