@@ -121,7 +121,7 @@ down: ## stop everything and remove it (root)
 
 # ---- Test -------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-netpol
+.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-netpol bench-identity
 test: deps-test build lint test-unit test-integration ## everything: lint, unit and integration tests (root)
 	@echo "== all passed"
 
@@ -174,6 +174,9 @@ bench-policy: ## IAM decisions beside other evaluators, on standard output; fetc
 
 bench-netpol: build ## NetworkPolicy beside two other engines, on standard output; fetches them (root)
 	@scripts/bench-netpol
+
+bench-identity: build ## credentials of pods, and the webhook that pods pass, with a real API server (root)
+	@EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test ./test/irsa -count=1 -v -run TestWebhook -bench Identities -benchtime 3s | grep -E 'p[0-9.]+: |calls/s'
 
 # ---- Release ----------------------------------------------------------------
 # One file for each architecture, with the other programs and the images inside.

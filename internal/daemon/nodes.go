@@ -114,9 +114,17 @@ func (d *Daemon) startNode(ctx context.Context, k *cluster, record ec2.Instance)
 	if err := d.enforcePolicies(live, k, c); err != nil {
 		return err
 	}
+	runs, err := d.keeps(c.Spec().Name)
+	if err == nil && !runs {
+		err = c.Unplug()
+	}
+	if err != nil {
+		return err
+	}
 	if err := d.keeper.Ensure(c.Spec()); err != nil {
 		return err
 	}
+	d.running.Go(func() { d.plugNode(live, k, c, record) })
 	d.running.Go(func() { d.tendProxy(live, k, c) })
 	d.running.Go(func() { d.tendRules(live, c, pods) })
 	d.running.Go(func() { d.tendAgent(live, c) })

@@ -43,6 +43,7 @@ func TestTwoNodes(t *testing.T) {
 		// The longest wait: what else there is happens in it.
 		{"nodes live by their role's mapping", h.mapping},
 		{"it resumes with all there was", h.resumes},
+		{"the VPC CNI has a role of its own", h.cniRole},
 		{"nodes live by their role's access entry", h.accessEntry},
 	} {
 		if !t.Run(part.name, part.test) && part.name == "a pod starts on each" {

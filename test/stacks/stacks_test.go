@@ -35,6 +35,7 @@ func TestStacks(t *testing.T) {
 		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])), HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
 	}
+	t.Run("a role for a service account", func(t *testing.T) { serviceAccount(t, config, env["KUBECONFIG"]) })
 	t.Run("access", func(t *testing.T) { access(t, sh, config) })
 	t.Run("network", func(t *testing.T) { network(t, sh) })
 	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh, config) })

@@ -179,7 +179,7 @@ func TestEntryRefusals(t *testing.T) {
 			{"arn:aws:iam::111122223333:role/*", nil, invalid},
 			{"arn:aws:iam::111122223333:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch", nil,
 				"The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role"},
-			{devRole, kind("EC2_MACOS"), "Invalid access entry type: EC2_MACOS"},
+			{devRole, kind("EC2_MACOS"), "AccessEntry type must be one of [EC2, EC2_LINUX, EC2_WINDOWS, FARGATE_LINUX, HYBRID_LINUX, HYPERPOD_LINUX, STANDARD]"},
 			{bob, kind("EC2_LINUX"), "AccessEntry principalArn must be IAM role " + ofNodes},
 			{foreign, kind("HYBRID_LINUX"), "AccessEntry principalArn must be from the same account as the cluster " + ofNodes},
 			{nodeRole, kind("EC2_LINUX", username("system:node:x")), `The specified username is invalid: setting username is not allowed when the type is "EC2_LINUX"`},

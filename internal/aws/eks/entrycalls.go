@@ -85,7 +85,7 @@ func (s *Service) checkEntry(cluster, arn string, in *eks.CreateAccessEntryInput
 		kind, ok = entryTypeNamed(*in.Type)
 	}
 	if !ok {
-		return kind, invalidParameter(cluster, "Invalid access entry type: %s", *in.Type)
+		return kind, invalidParameter(cluster, "AccessEntry type must be one of [%s]", strings.Join(entryTypeNames(), ", "))
 	}
 	p, ok := parsePrincipal(arn)
 	if !ok || p.partition != s.Place.Partition {
@@ -111,6 +111,17 @@ func (s *Service) checkEntry(cluster, arn string, in *eks.CreateAccessEntryInput
 		return kind, invalidParameter(cluster, "The specified kubernetesGroups is invalid: setting kubernetesGroups is not allowed when the type is %q", kind.name)
 	}
 	return kind, checkTags(cluster, in.Tags)
+}
+
+// entryTypeNames are sorted, as in the text that https://github.com/aws/aws-cdk/pull/31146
+// reports, of when there were four.
+func entryTypeNames() []string {
+	var names []string
+	for _, t := range entryTypes {
+		names = append(names, t.name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func firstError(errs ...error) error {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,11 +18,13 @@ import (
 	"github.com/eksact/eksact/internal/supervise"
 )
 
-// Write makes the node's folder and files. It changes nothing that is right
+// Write makes the node's folder and files, but for the CNI configuration. It changes nothing that is right
 // already, so that a running node does not notice.
 func (c Config) Write() error {
-	if err := os.MkdirAll(c.path("log"), 0o755); err != nil {
-		return err
+	for _, dir := range []string{"log", "cni"} {
+		if err := os.MkdirAll(c.path(dir), 0o755); err != nil {
+			return err
+		}
 	}
 	kubelet, err := yaml.Marshal(c.kubeletConfiguration())
 	if err != nil {
@@ -44,7 +47,6 @@ func (c Config) Write() error {
 		"hosts":                       []byte(hosts),
 		"containerd.toml":             []byte(c.containerdConfig()),
 		"certs.d/_default/hosts.toml": []byte(c.mirrorConfig()),
-		"cni/10-eksact.conflist":      []byte(c.CNI),
 		"ca.crt":                      c.CA,
 		"kubelet.yaml":                kubelet,
 		"kube-proxy.yaml":             proxy,
@@ -57,6 +59,33 @@ func (c Config) Write() error {
 		}
 	}
 	return nil
+}
+
+// conflist is the CNI configuration, without which containerd gives no pod a network and
+// the kubelet calls the node NotReady.
+const conflist = "cni/10-eksact.conflist"
+
+// Plug writes the CNI configuration. In place: containerd, which watches the folder, does
+// not see a file that was moved there.
+func (c Config) Plug() error {
+	if old, err := os.ReadFile(c.path(conflist)); err == nil && string(old) == c.CNI {
+		return nil
+	}
+	return os.WriteFile(c.path(conflist), []byte(c.CNI), 0o600)
+}
+
+// Unplug removes it, of a node that does not run.
+func (c Config) Unplug() error {
+	if err := os.Remove(c.path(conflist)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Plugged says whether it is there.
+func (c Config) Plugged() bool {
+	_, err := os.Stat(c.path(conflist))
+	return err == nil
 }
 
 func writeFile(path string, data []byte) error {

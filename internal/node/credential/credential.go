@@ -34,7 +34,7 @@ func Main(args []string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	keys, err := InstanceCredentials(ctx, Metadata)
+	keys, err := InstanceCredentials(ctx, http.DefaultClient, Metadata)
 	if err != nil {
 		return fmt.Errorf("credentials of the instance's role: %w", err)
 	}
@@ -52,13 +52,13 @@ func Main(args []string, out io.Writer) error {
 
 // InstanceCredentials asks the metadata service at base for the role of the
 // instance and its credentials.
-func InstanceCredentials(ctx context.Context, base string) (token.Credentials, error) {
-	session, err := fetch(ctx, http.MethodPut, base+"api/token", "X-aws-ec2-metadata-token-ttl-seconds", "60")
+func InstanceCredentials(ctx context.Context, client *http.Client, base string) (token.Credentials, error) {
+	session, err := fetch(ctx, client, http.MethodPut, base+"api/token", "X-aws-ec2-metadata-token-ttl-seconds", "60")
 	if err != nil {
 		return token.Credentials{}, err
 	}
 	get := func(path string) (string, error) {
-		return fetch(ctx, http.MethodGet, base+"meta-data/iam/security-credentials/"+path, "X-aws-ec2-metadata-token", session)
+		return fetch(ctx, client, http.MethodGet, base+"meta-data/iam/security-credentials/"+path, "X-aws-ec2-metadata-token", session)
 	}
 	role, err := get("")
 	if err != nil {
@@ -78,13 +78,13 @@ func InstanceCredentials(ctx context.Context, base string) (token.Credentials, e
 	return token.Credentials{AccessKeyID: answer.AccessKeyId, SecretAccessKey: answer.SecretAccessKey, SessionToken: answer.Token}, nil
 }
 
-func fetch(ctx context.Context, method, url, header, value string) (string, error) {
+func fetch(ctx context.Context, client *http.Client, method, url, header, value string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return "", err
 	}
 	req.Header.Set(header, value)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}

@@ -30,18 +30,18 @@ func service(t *testing.T, role, answer string) string {
 
 func TestTheRolesCredentialsAreFound(t *testing.T) {
 	url := service(t, "node-role", `{"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"s","Token":"t"}`)
-	got, err := InstanceCredentials(t.Context(), url)
+	got, err := InstanceCredentials(t.Context(), http.DefaultClient, url)
 	if err != nil || got.AccessKeyID != "ASIA" || got.SecretAccessKey != "s" || got.SessionToken != "t" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestWithoutARoleThereIsNoToken(t *testing.T) {
-	if _, err := InstanceCredentials(t.Context(), service(t, "", "")); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := InstanceCredentials(t.Context(), http.DefaultClient, service(t, "", "")); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("err %v", err)
 	}
 	url := service(t, "r", `{"Code":"AssumeRoleUnauthorizedAccess"}`)
-	if _, err := InstanceCredentials(t.Context(), url); err == nil || !strings.Contains(err.Error(), "AssumeRoleUnauthorizedAccess") {
+	if _, err := InstanceCredentials(t.Context(), http.DefaultClient, url); err == nil || !strings.Contains(err.Error(), "AssumeRoleUnauthorizedAccess") {
 		t.Errorf("err %v", err)
 	}
 }

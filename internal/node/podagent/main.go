@@ -63,7 +63,7 @@ func Main(args []string) error {
 		Cluster: *cluster, Region: *region, URL: "https://eks-auth." + *region + ".amazonaws.com",
 		HTTP: &http.Client{Timeout: fetchTime, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}},
 		Keys: func(ctx context.Context) (aws.Credentials, error) {
-			k, err := credential.InstanceCredentials(ctx, credential.Metadata)
+			k, err := credential.InstanceCredentials(ctx, http.DefaultClient, credential.Metadata)
 			return aws.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken}, err
 		},
 	}
