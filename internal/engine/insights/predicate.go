@@ -22,7 +22,7 @@ func (s *scope) where(p *plan, condition syntax.Expr) {
 		return
 	}
 	field := s.c.plan.leaves[n.only].field
-	pred := scan.Predicate{Field: field, Match: predicate(field, n)}
+	pred := scan.Predicate{Field: field, Match: predicate(field, n), Test: s.describe(condition, field)}
 	if x := compared(condition); x != nil && field != timestamp && field != ingestionTime {
 		if l := s.expr(x); l.kind == leaf {
 			pred.Contains, pred.Enough = contained(condition)

@@ -67,6 +67,8 @@ type Predicate struct {
 	// that Match asks of a value that isn't null.
 	Contains []string
 	Enough   bool
+	// Test, if not nil, says what Match decides: exactly that.
+	Test *Test
 }
 
 // An Extract takes a field's text apart. Its columns are null for rows whose text does
