@@ -36,6 +36,12 @@ type Request struct {
 	// scan runs: older ones when Order is Newest, younger ones when it is Oldest. A
 	// source may leave them out.
 	Cutoff *atomic.Int64
+	// Counted says that rows are only counted: a source may give those that agree in all
+	// columns as one, and say how many it stands for (Batch.Counts).
+	Counted bool
+	// Grain, if not 0, is a length of time in milliseconds: @timestamp may be rounded down
+	// to a multiple of it.
+	Grain int64
 	// Workers is how many goroutines may call yield at once; less than 2 is 1.
 	Workers int
 	// Progress, if not nil, is kept by the source while it scans.
@@ -106,5 +112,6 @@ type Progress struct {
 // are read late hold what they need.
 type Batch struct {
 	Rows    int
+	Counts  []int64  // how many rows each stands for; nil: itself (Request.Counted)
 	Columns []Vector // Request.Fields, then the columns of Request.Extracts
 }
