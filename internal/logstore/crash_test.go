@@ -135,10 +135,7 @@ func TestTailsDamagedAnywhere(t *testing.T) {
 			t.Fatalf("byte %d: %d events", at, len(got))
 		}
 		put(t, g, "s", numberedEvents(9, 1)...)
-		if err := g.Seal(); err != nil {
-			t.Fatal(err)
-		}
-		settled(g)
+		settle(t, g)
 		if after := everything(t, g, Query{}); len(after) != len(got)+1 {
 			t.Fatalf("byte %d: %d events, then %d", at, len(got), len(after))
 		}
@@ -161,10 +158,7 @@ func TestSegmentsDamagedAnywhere(t *testing.T) {
 	g := group(t, s, "g")
 	e := numberedEvents(0, 300)
 	put(t, g, "s", e...)
-	if err := g.Seal(); err != nil {
-		t.Fatal(err)
-	}
-	settled(g)
+	settle(t, g)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

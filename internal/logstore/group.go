@@ -26,6 +26,8 @@ type Group struct {
 	name string
 	dir  string
 
+	merging sync.Mutex // held while segments are merged; before mu
+
 	mu       sync.Mutex
 	room     *sync.Cond // there is one tail less to be sealed, or an error
 	closed   bool
@@ -44,11 +46,11 @@ type segment struct {
 	path          string
 	file          *os.File
 	first, behind int64
-	damaged       bool // found when it was to be merged
+	apart         bool // it can't be merged
 }
 
 // mostSealing is how many tails may wait to become segments before Append waits for them.
-const mostSealing = 6
+const mostSealing = 3
 
 // ErrPaused says that new events can't be taken for now; why, it wraps.
 var ErrPaused = errors.New("log events are not taken until there is room on disk again")

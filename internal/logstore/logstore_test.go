@@ -269,15 +269,10 @@ func TestOneWriter(t *testing.T) {
 	}
 }
 
-// settled waits until nothing is to be sealed or merged.
-func settled(g *Group) {
-	for {
-		g.mu.Lock()
-		done := len(g.sealing) == 0
-		g.mu.Unlock()
-		if done && g.mergeable() == nil {
-			return
-		}
+func settle(t testing.TB, g *Group) {
+	t.Helper()
+	if err := g.Settle(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -297,7 +292,7 @@ func TestSegmentsAreMergedAndExpire(t *testing.T) {
 			t.Fatalf("%d rows, want %d", len(rows), len(all))
 		}
 	}
-	settled(g)
+	settle(t, g)
 	if files, _ := filepath.Glob(filepath.Join(g.dir, "*.segment")); len(files) > 5 {
 		t.Errorf("%d segments", len(files))
 	}
@@ -382,7 +377,7 @@ func TestLargeTailsAreSealedByThemselves(t *testing.T) {
 	for n := range 5 {
 		put(t, g, "s", numberedEvents(n*8000, 8000)...)
 	}
-	settled(g)
+	settle(t, g)
 	files, _ := filepath.Glob(filepath.Join(g.dir, "*.segment"))
 	if len(files) == 0 {
 		t.Error("no segment was made")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,8 +27,8 @@ func (g *Group) seal() {
 		t := g.sealing[0]
 		entries := t.entries
 		g.mu.Unlock()
-		s, err := g.writeSegment(entries[0].sequence, entries[len(entries)-1].sequence+1, func(w *columns.Writer) error {
-			return writeEntries(w, entries)
+		s, err := g.writeSegment(entries[0].sequence, entries[len(entries)-1].sequence+1, func(out io.Writer) error {
+			return writeEntries(out, entries)
 		})
 		g.mu.Lock()
 		if g.closed { // and deleted
@@ -56,13 +57,31 @@ func (g *Group) seal() {
 	}
 }
 
+// Settle makes a segment of the tail and waits until nothing is left to be sealed or
+// merged.
+func (g *Group) Settle() error {
+	if err := g.Seal(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	for len(g.sealing) > 0 && g.sealErr == nil && !g.closed {
+		g.room.Wait()
+	}
+	err := g.sealErr
+	g.mu.Unlock()
+	if err == nil {
+		g.merge()
+	}
+	return err
+}
+
 func (g *Group) insert(s *segment) {
 	i, _ := slices.BinarySearchFunc(g.segments, s, func(a, b *segment) int { return int(a.first - b.first) })
 	g.segments = slices.Insert(slices.Clone(g.segments), i, s)
 }
 
 // writeSegment makes a segment's file, all on disk and under its name when it returns.
-func (g *Group) writeSegment(first, behind int64, write func(w *columns.Writer) error) (*segment, error) {
+func (g *Group) writeSegment(first, behind int64, write func(out io.Writer) error) (*segment, error) {
 	path := filepath.Join(g.dir, fmt.Sprintf("%016x-%016x.segment", first, behind))
 	draft := path + ".draft"
 	if err := os.Remove(draft); err != nil && !os.IsNotExist(err) {
@@ -73,7 +92,7 @@ func (g *Group) writeSegment(first, behind int64, write func(w *columns.Writer) 
 		return nil, err
 	}
 	out := bufio.NewWriterSize(f, 1<<20)
-	err = write(columns.NewWriter(out, first))
+	err = write(out)
 	if err == nil {
 		err = out.Flush()
 	}
@@ -119,6 +138,8 @@ const mergeAt = 32
 
 // merge makes one segment of small ones.
 func (g *Group) merge() {
+	g.merging.Lock()
+	defer g.merging.Unlock()
 	for {
 		parts := g.mergeable()
 		if parts == nil {
@@ -141,7 +162,7 @@ func (g *Group) mergeable() []*segment {
 	var run []*segment
 	events := int64(0)
 	for _, s := range g.segments {
-		if n := s.Events(); n > g.s.bounds.small || s.damaged {
+		if n := s.Events(); n > g.s.bounds.small || s.apart {
 			if len(run) >= mergeAt {
 				return run
 			}
@@ -158,21 +179,30 @@ func (g *Group) mergeable() []*segment {
 	return nil
 }
 
+// mergeCache is the memory for what a merge opens of a segment, beside the segment that
+// it makes.
+const mergeCache = 4 << 20
+
 func (g *Group) mergeParts(parts []*segment) error {
-	merged, err := g.writeSegment(parts[0].first, parts[len(parts)-1].behind, func(w *columns.Writer) error {
-		for _, p := range parts {
-			err := p.Each(func(sequence int64, e *columns.Event) error {
-				return errors.Join(w.Jump(sequence), w.Append(e))
-			})
-			if err != nil {
-				g.mu.Lock()
-				p.damaged = true
-				g.mu.Unlock()
-				return fmt.Errorf("%s: %w", p.path, err)
-			}
+	// Queries' cache is not for what is read once.
+	var apart []*columns.Segment
+	for _, p := range parts {
+		s, err := columns.Open(p.file, p.Size(), columns.NewCache(mergeCache))
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.path, err)
 		}
-		return w.Close()
+		apart = append(apart, s)
+	}
+	merged, err := g.writeSegment(parts[0].first, parts[len(parts)-1].behind, func(out io.Writer) error {
+		return columns.Merge(out, apart)
 	})
+	var of *columns.PartError
+	if errors.As(err, &of) {
+		g.mu.Lock()
+		parts[of.Part].apart = true
+		g.mu.Unlock()
+		return fmt.Errorf("%s: %w", parts[of.Part].path, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -116,3 +116,34 @@ func BenchmarkRebuild(b *testing.B) {
 func TestAuditEventsComeBack(t *testing.T) {
 	same(t, open(t, auditSegment()), audit())
 }
+
+// BenchmarkMerge makes one segment of those of a chunk each.
+func BenchmarkMerge(b *testing.B) {
+	var parts []*Segment
+	size := 0
+	for from := 0; from < len(audit()); from += ChunkEvents {
+		var out bytes.Buffer
+		w := NewWriter(&out, int64(from))
+		for i := from; i < min(from+ChunkEvents, len(audit())); i++ {
+			if err := w.Append(&audit()[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+		size += out.Len()
+		parts = append(parts, open(b, out.Bytes()))
+	}
+	b.SetBytes(rawBytes())
+	defer cpu(b, rawBytes())()
+	var out bytes.Buffer
+	for b.Loop() {
+		out.Reset()
+		if err := Merge(&out, parts); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/1e6, "MBbefore")
+	b.ReportMetric(float64(out.Len())/1e6, "MB")
+}

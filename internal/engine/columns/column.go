@@ -12,8 +12,8 @@ type column struct {
 	rows  int
 	dict  *dictionaryData // below formArray
 	one   uint32          // formOne: its number in the dictionary
-	used  []uint32        // formCoded: the numbers in the dictionary
-	ids   []uint8         // formCoded: into used, one of the two
+	used  []uint32        // formCoded and formFollows: the numbers in the dictionary
+	ids   []uint8         // into used, one of the two
 	wide  []uint16
 	array array // formArray and above
 }
@@ -85,24 +85,35 @@ func (k *chunk) openColumn(e *entry) (*column, int, error) {
 		c.one = uint32(in.count(c.dict.count - 1))
 		return c, 100, in.err
 	}
-	n := in.count(ChunkEvents)
-	used := cursor{b: in.bytes()}
-	c.used = make([]uint32, n)
-	for i, u := range used.ints(n) {
-		if u < 0 || u >= int64(c.dict.count) {
-			return nil, 0, errCorrupt
-		}
-		c.used[i] = uint32(u)
+	if c.used = in.used(c.dict.count); in.err != nil {
+		return nil, 0, in.err
 	}
-	if len(in.b) > 0 && in.b[0] == packedBy {
+	if e.form == formFollows {
 		err = k.followed(&in, c, e)
 	} else {
-		c.ids, c.wide = in.numbers(e.rows, n)
+		c.ids, c.wide = in.numbers(e.rows, len(c.used))
 	}
-	if in.err != nil || used.err != nil {
-		return nil, 0, errCorrupt
+	if err == nil {
+		err = in.err
 	}
-	return c, 4*n + len(c.ids) + 2*len(c.wide), err
+	return c, 4*len(c.used) + len(c.ids) + 2*len(c.wide), err
+}
+
+// used reads which values of a dictionary of so many a column uses.
+func (c *cursor) used(values int) []uint32 {
+	n := c.count(ChunkEvents)
+	in := cursor{b: c.bytes()}
+	used := make([]uint32, n)
+	for i, u := range in.ints(n) {
+		if u < 0 || u >= int64(values) {
+			c.fail()
+		}
+		used[i] = uint32(u)
+	}
+	if in.err != nil || n == 0 {
+		c.fail()
+	}
+	return used
 }
 
 // numbers reads n numbers below a bound.
@@ -158,9 +169,8 @@ func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
 
 // followed fills in a column of which each value follows from another column's.
 func (k *chunk) followed(in *cursor, c *column, e *entry) error {
-	in.byte()
 	i := k.find(in.count(len(k.s.shapes.columns)))
-	if i < 0 || k.entries[i].column >= e.column || k.entries[i].form != formCoded {
+	if i < 0 || k.entries[i].form != formCoded {
 		return errCorrupt
 	}
 	by, err := k.column(i)

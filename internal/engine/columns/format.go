@@ -14,16 +14,16 @@ const inline = 160
 
 // Forms of a column in a chunk.
 const (
-	formOne   byte = iota // one value of a dictionary
-	formCoded             // values of a dictionary
-	formArray             // the values themselves, and above it the other forms of arrays
+	formOne     byte = iota // one value of a dictionary
+	formCoded               // values of a dictionary
+	formFollows             // the same, each row's following from another column's in the same row
+	formArray               // the values themselves, and above it the other forms of arrays
 )
 
 // Forms of numbers.
 const (
 	packedBits  byte = iota
 	packedBytes      // compressed: the low bytes of all, then the high ones if there are any
-	packedBy         // each follows from that of another column in the same row
 )
 
 // A block is where bytes lie: in a file, or here.

@@ -24,59 +24,79 @@ type codedColumn struct {
 // part is the rows of a template in a column.
 type part struct{ place, from, to int }
 
+// sealed is a chunk as it is to be written.
+type sealed struct {
+	info      chunkInfo
+	templates []int     // numbers
+	counts    []int     // of rows of each
+	arrived   [4][]byte // order, times, times of ingestion, streams
+	columns   []sealedColumn
+}
+
+type sealedColumn struct {
+	column int
+	form   byte
+	dict   int // below formArray
+	data   []byte
+}
+
+// putChunk writes a chunk. Its columns are in their order.
+func (w *Writer) putChunk(k *sealed) {
+	k.info.base = w.at
+	out := appendUint(w.seal.out[:0], len(k.templates))
+	for i, t := range k.templates {
+		out = appendUint(appendUint(out, t), k.counts[i])
+	}
+	for _, data := range k.arrived {
+		at := w.block(data, k.info.base)
+		out = at.appendTo(out)
+	}
+	out = appendUint(out, len(k.columns))
+	last := 0
+	for i := range k.columns {
+		c := &k.columns[i]
+		out = append(appendUint(out, c.column-last), c.form)
+		last = c.column
+		if c.form < formArray {
+			out = appendUint(out, c.dict)
+		}
+		at := w.block(c.data, k.info.base)
+		out = at.appendTo(out)
+	}
+	w.seal.out = out
+	packed := w.z.pack(nil, out)
+	k.info.directory = block{offset: w.at, length: len(packed), sum: checksum(packed)}
+	w.write(packed)
+	w.chunks = append(w.chunks, k.info)
+	w.next = k.info.sequence + int64(k.info.rows)
+}
+
 // sealChunk writes the events gathered.
 func (w *Writer) sealChunk() {
 	b, s := w.b, &w.seal
-	info := chunkInfo{
-		base: w.at, rows: len(b.order), bytes: b.bytes, sequence: w.next,
+	k := sealed{templates: b.used, info: chunkInfo{
+		rows: len(b.order), bytes: b.bytes, sequence: w.next,
 		first: slices.Min(b.times), end: slices.Max(b.times),
-	}
-	shapes := b.split.shapes
-	out := appendUint(s.out[:0], len(b.used))
-	counts := make([]int, len(b.used))
+	}}
 	parts := map[int][]part{}
 	ends := map[int]int{}
 	for place, t := range b.used {
 		r := &b.templates[t]
-		counts[place] = r.count
-		out = appendUint(appendUint(out, t), r.count)
-		for _, slot := range shapes.templates[t].slots {
+		k.counts = append(k.counts, r.count)
+		for _, slot := range b.split.shapes.templates[t].slots {
 			from := ends[slot.column]
 			ends[slot.column] = from + r.count
 			parts[slot.column] = append(parts[slot.column], part{place, from, from + r.count})
 		}
 	}
-	arrived := arrivals(b.order, counts)
-	for _, data := range [][]byte{
-		w.appendNumbers(nil, widen(b.order), len(b.used)),
-		appendInts(nil, b.times),
-		appendInts(nil, b.ingested),
-		w.appendStreams(nil),
-	} {
-		at := w.block(data, info.base)
-		out = at.appendTo(out)
-	}
+	k.arrived = [4][]byte{w.appendNumbers(nil, widen(b.order), len(b.used)), appendInts(nil, b.times), appendInts(nil, b.ingested), w.appendStreams(nil)}
+	arrived := arrivals(b.order, k.counts)
 	slices.Sort(b.touched)
-	out = appendUint(out, len(b.touched))
 	s.coded = s.coded[:0]
-	last := 0
 	for _, c := range b.touched {
-		form, dict, data := w.sealColumn(c, parts[c], ends[c], arrived)
-		out = append(appendUint(out, c-last), form)
-		last = c
-		if form < formArray {
-			out = appendUint(out, dict)
-		}
-		at := w.block(data, info.base)
-		out = at.appendTo(out)
+		k.columns = append(k.columns, w.sealColumn(c, parts[c], ends[c], arrived))
 	}
-	s.out = out
-	packed := w.z.pack(nil, out)
-	at := block{offset: w.at, length: len(packed), sum: checksum(packed)}
-	w.write(packed)
-	info.directory = at
-	w.chunks = append(w.chunks, info)
-	w.next += int64(len(b.order))
+	w.putChunk(&k)
 	b.reset(len(w.chunks)%16 == 0)
 }
 
@@ -124,8 +144,8 @@ func (s *sealer) compact(in []uint32, most int) (used, ids []uint32) {
 	return used, ids
 }
 
-// sealColumn gives the form of a column, its dictionary and what else is to be written.
-func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) (form byte, dict int, data []byte) {
+// sealColumn gives a column as it is to be written.
+func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) sealedColumn {
 	b := w.b
 	col := b.columns[c]
 	numbers := make([]uint32, 0, n)
@@ -145,9 +165,9 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) (for
 			}
 		}
 		col.values.rows = numbers
-		form, data = w.z.array(&col.values, times)
+		form, data := w.z.array(&col.values, times)
 		col.values.rows = nil
-		return formArray + form, 0, data
+		return sealedColumn{c, formArray + form, 0, data}
 	}
 	into := w.dictionary(c)
 	global := make([]uint32, len(col.ends))
@@ -155,34 +175,32 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) (for
 		global[i] = into.intern(col.at(i))
 	}
 	if len(global) == 1 {
-		return formOne, into.number, appendUint(nil, int(global[0]))
+		return sealedColumn{c, formOne, into.number, appendUint(nil, int(global[0]))}
 	}
 	for i, v := range numbers {
 		numbers[i] = global[v]
 	}
-	col2 := &codedColumn{column: c, parts: parts}
-	col2.used, col2.ids = w.seal.compact(numbers, len(into.ends))
-	data = w.appendCoded(nil, col2)
-	w.seal.coded = append(w.seal.coded, col2)
-	return formCoded, into.number, data
-}
-
-// appendCoded writes which values a column uses and which each row has.
-func (w *Writer) appendCoded(out []byte, c *codedColumn) []byte {
-	out = appendUint(out, len(c.used))
-	used := make([]int64, len(c.used))
-	for i, u := range c.used {
-		used[i] = int64(u)
-	}
-	out = appendBytes(out, appendInts(nil, used))
-	numbers := w.appendNumbers(nil, c.ids, len(c.used))
-	if len(numbers) > inline/2 {
-		if by := w.appendBy(nil, c); by != nil && len(by) < len(numbers) {
-			c.by = true
-			return append(out, by...)
+	coded := &codedColumn{column: c, parts: parts}
+	coded.used, coded.ids = w.seal.compact(numbers, len(into.ends))
+	w.seal.coded = append(w.seal.coded, coded)
+	head := appendUsed(nil, coded.used)
+	data := w.appendNumbers(nil, coded.ids, len(coded.used))
+	if len(data) > inline/2 {
+		if by := w.follow(coded); by != nil && len(by) < len(data) {
+			coded.by = true
+			return sealedColumn{c, formFollows, into.number, append(head, by...)}
 		}
 	}
-	return append(out, numbers...)
+	return sealedColumn{c, formCoded, into.number, append(head, data...)}
+}
+
+// appendUsed writes which values of its dictionary a column uses.
+func appendUsed(out []byte, used []uint32) []byte {
+	wide := make([]int64, len(used))
+	for i, u := range used {
+		wide[i] = int64(u)
+	}
+	return appendBytes(appendUint(out, len(used)), appendInts(nil, wide))
 }
 
 // appendNumbers writes numbers below a bound.
@@ -214,17 +232,18 @@ func (w *Writer) appendNumbers(out []byte, ids []uint32, bound int) []byte {
 // mostTried is how many columns are tried as the one that another follows from.
 const mostTried = 32
 
-// appendBy looks for a column of which each value goes with one value of c.
-func (w *Writer) appendBy(out []byte, c *codedColumn) []byte {
+// follow looks for a column of which each value goes with one value of c. It gives the
+// column and what goes with its values.
+func (w *Writer) follow(c *codedColumn) []byte {
 	tried := 0
-	for i := len(w.seal.coded) - 1; i >= 0 && tried < mostTried; i-- {
+	for i := len(w.seal.coded) - 2; i >= 0 && tried < mostTried; i-- {
 		from := w.seal.coded[i]
 		if from.by || len(from.used) < len(c.used) {
 			continue
 		}
 		tried++
 		if to := follows(from, c); to != nil {
-			return appendInts(appendUint(append(out, packedBy), from.column), to)
+			return appendInts(appendUint(nil, from.column), to)
 		}
 	}
 	return nil

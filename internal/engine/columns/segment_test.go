@@ -179,3 +179,61 @@ func TestRandomMessagesComeBack(t *testing.T) {
 		}
 	}
 }
+
+// TestMergedSegments are one segment with the same events, and are scanned as those are.
+func TestMergedSegments(t *testing.T) {
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		e := random(r, 200+r.IntN(2000))
+		if seed%3 == 0 {
+			e = append(e, events(hostile()[:31]...)...)
+		}
+		var parts []*Segment
+		for from := 0; from < len(e); {
+			to := min(len(e), from+1+r.IntN(700))
+			var out bytes.Buffer
+			w := NewWriter(&out, 1000+int64(from))
+			for i := from; i < to; i++ {
+				if err := w.Append(&e[i]); err != nil {
+					t.Fatal(err)
+				}
+				if r.IntN(200) == 0 {
+					if err := w.Flush(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, open(t, out.Bytes()))
+			from = to
+		}
+		var out bytes.Buffer
+		if err := Merge(&out, parts); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, out.Bytes())
+		same(t, s, e)
+		streams := map[string]StreamStats{}
+		for _, o := range s.Streams() {
+			streams[o.Name] = o
+		}
+		for _, o := range open(t, write(t, e, 0)).Streams() {
+			if streams[o.Name] != o {
+				t.Errorf("%+v, want %+v", streams[o.Name], o)
+			}
+		}
+		log := Log{ID: "id", Name: "account:group", Segments: []*Segment{s}}
+		for n := range 10 {
+			req := request(r, e)
+			agree(t, log, e, req, fmt.Sprintf("seed %d, request %d: %+v", seed, n, req))
+		}
+		// And once more: a merged one is merged with others.
+		var again bytes.Buffer
+		if err := Merge(&again, []*Segment{s}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, open(t, again.Bytes()), e)
+	}
+}
