@@ -59,13 +59,14 @@ var ErrPaused = errors.New("log events are not taken until there is room on disk
 // was read, unless mark is "". It gives the events' numbers. When it returns they are on
 // disk; after an error none of them is there.
 func (g *Group) Append(stream string, events []Event, mark string) error {
-	r := record{kind: eventsRecord, stream: stream, mark: mark, entries: make([]entry, len(events))}
+	r := record{kind: eventsRecord, stream: stream, mark: mark, entries: make([]entry, len(events)), texts: make([]string, len(events))}
 	for i := range events {
 		e := &events[i]
 		if len(e.Message) > columns.MaxMessage {
 			return fmt.Errorf("an event of %d bytes is longer than %d", len(e.Message), columns.MaxMessage)
 		}
-		r.entries[i].Event = columns.Event{Time: e.Time, Ingested: e.Ingested, Stream: stream, Message: []byte(e.Message)}
+		r.entries[i].Event = columns.Event{Time: e.Time, Ingested: e.Ingested, Stream: stream}
+		r.texts[i] = e.Message
 	}
 	if len(events) == 0 && mark == "" {
 		return nil

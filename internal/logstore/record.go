@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 
 	"github.com/eksact/eksact/internal/engine/columns"
 )
@@ -43,6 +44,7 @@ type record struct {
 	stream  string
 	mark    string
 	entries []entry
+	texts   []string          // messages to be written, if the entries have none yet
 	before  int64             // deleteRecord: events before it are gone
 	marks   map[string]string // stateRecord
 	hidden  map[string]int64
@@ -52,9 +54,23 @@ func appendText[T ~string | ~[]byte](out []byte, s T) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
 }
 
-// appendTo writes the record with its frame.
+// size is at least how many bytes the record has.
+func (r *record) size() int {
+	n := frameBytes + 64 + len(r.stream) + len(r.mark)
+	for i := range r.entries {
+		n += 25 + len(r.entries[i].Message)
+	}
+	for _, t := range r.texts {
+		n += len(t)
+	}
+	return n
+}
+
+// appendTo writes the record with its frame. Entries whose messages are texts get theirs
+// from what was written.
 func (r *record) appendTo(out []byte, mark []byte) []byte {
 	from := len(out)
+	out = slices.Grow(out, r.size())
 	out = append(append(out, mark...), make([]byte, 8)...)
 	out = append(out, r.kind)
 	switch r.kind {
@@ -67,7 +83,12 @@ func (r *record) appendTo(out []byte, mark []byte) []byte {
 				out = binary.AppendVarint(out, e.sequence)
 			}
 			out = binary.AppendVarint(binary.AppendVarint(out, e.Time), e.Ingested)
-			out = appendText(out, e.Message)
+			if r.texts == nil {
+				out = appendText(out, e.Message)
+				continue
+			}
+			out = appendText(out, r.texts[i])
+			e.Message = out[len(out)-len(r.texts[i]) : len(out) : len(out)]
 		}
 	case deleteRecord:
 		out = binary.AppendVarint(appendText(out, r.stream), r.before)

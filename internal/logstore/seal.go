@@ -28,7 +28,8 @@ func (g *Group) seal() {
 		entries := t.entries
 		g.mu.Unlock()
 		s, err := g.writeSegment(entries[0].sequence, entries[len(entries)-1].sequence+1, func(out io.Writer) error {
-			return writeEntries(out, entries)
+			g.s.writer.Reset(out, entries[0].sequence)
+			return writeEntries(g.s.writer, entries)
 		})
 		g.mu.Lock()
 		if g.closed { // and deleted

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -25,6 +26,7 @@ type Store struct {
 
 	create func(path string) (file, error)
 	bounds bounds
+	writer *columns.Writer // the sealer's
 
 	mu     sync.Mutex
 	groups map[string]*Group // by id
@@ -75,7 +77,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, log: o.Log, cache: columns.NewCache(o.Cache), create: o.create, bounds: b, groups: map[string]*Group{},
+	s := &Store{dir: dir, log: o.Log, cache: columns.NewCache(o.Cache), create: o.create, bounds: b, writer: columns.NewWriter(io.Discard, 0), groups: map[string]*Group{},
 		lock: flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600)), seals: newQueue(), merges: newQueue()}
 	ok, err := s.lock.TryLock()
 	if err != nil {

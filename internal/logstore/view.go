@@ -3,7 +3,6 @@ package logstore
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/eksact/eksact/internal/engine/columns"
@@ -54,15 +53,14 @@ func (v *views) of(entries []entry) ([]*columns.Segment, error) {
 
 func inMemory(entries []entry) (*columns.Segment, error) {
 	var out bytes.Buffer
-	if err := writeEntries(&out, entries); err != nil {
+	if err := writeEntries(columns.NewWriter(&out, entries[0].sequence), entries); err != nil {
 		return nil, fmt.Errorf("taking new log events apart: %w", err)
 	}
 	const most = 64 << 20 // more than so few events have
 	return columns.Open(bytes.NewReader(out.Bytes()), int64(out.Len()), columns.NewCache(most))
 }
 
-func writeEntries(out io.Writer, entries []entry) error {
-	w := columns.NewWriter(out, entries[0].sequence)
+func writeEntries(w *columns.Writer, entries []entry) error {
 	for i := range entries {
 		if err := w.Jump(entries[i].sequence); err != nil {
 			return err

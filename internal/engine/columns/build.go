@@ -49,6 +49,16 @@ func newBuilder() *builder {
 	return &builder{split: newSplitter(newShapes(), segmentTemplates)}
 }
 
+// renew begins a segment.
+func (b *builder) renew() {
+	b.reset(true)
+	b.split = newSplitter(newShapes(), segmentTemplates)
+	b.streams.reset()
+	for _, c := range b.columns {
+		c.every = false
+	}
+}
+
 func (b *builder) full() bool { return len(b.order) >= ChunkEvents || b.bytes >= ChunkBytes }
 
 func (b *builder) add(e *Event) {

@@ -18,6 +18,7 @@ type Writer struct {
 	chunks  []chunkInfo
 	dicts   []dictionaryInfo
 	open    map[int]*dictionary // by column
+	free    []*dictionary       // of segments before
 	streams []StreamStats
 	seal    sealer
 }
@@ -37,9 +38,20 @@ const (
 // NewWriter begins a segment whose first event has a number in its log; those that follow
 // count on. The caller makes the output durable.
 func NewWriter(out io.Writer, first int64) *Writer {
-	w := &Writer{out: out, next: first, z: newCompressor(), b: newBuilder(), open: map[int]*dictionary{}}
-	w.write([]byte(magic))
+	w := &Writer{z: newCompressor(), b: newBuilder(), open: map[int]*dictionary{}}
+	w.Reset(out, first)
 	return w
+}
+
+// Reset begins another segment. It keeps the memory of the one before, and nothing else.
+func (w *Writer) Reset(out io.Writer, first int64) {
+	for _, d := range w.open {
+		w.free = append(w.free, d)
+	}
+	clear(w.open)
+	w.b.renew()
+	*w = Writer{out: out, next: first, z: w.z, b: w.b, open: w.open, free: w.free, seal: w.seal}
+	w.write([]byte(magic))
 }
 
 // Append adds an event. It keeps nothing of it.
@@ -170,7 +182,13 @@ func (w *Writer) dictionary(column int) *dictionary {
 		d = nil
 	}
 	if d == nil {
-		d = &dictionary{number: len(w.dicts)}
+		if n := len(w.free); n > 0 {
+			d, w.free = w.free[n-1], w.free[:n-1]
+			d.reset()
+			d.number = len(w.dicts)
+		} else {
+			d = &dictionary{number: len(w.dicts)}
+		}
 		w.dicts = append(w.dicts, dictionaryInfo{})
 		w.open[column] = d
 	}
