@@ -182,17 +182,13 @@ func (g *Group) mergeable() []*segment {
 
 // mergeCache is the memory for what a merge opens of a segment, beside the segment that
 // it makes.
-const mergeCache = 4 << 20
+const mergeCache = 1 << 20
 
 func (g *Group) mergeParts(parts []*segment) error {
 	// Queries' cache is not for what is read once.
 	var apart []*columns.Segment
 	for _, p := range parts {
-		s, err := columns.Open(p.file, p.Size(), columns.NewCache(mergeCache))
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.path, err)
-		}
-		apart = append(apart, s)
+		apart = append(apart, p.Apart(columns.NewCache(mergeCache)))
 	}
 	merged, err := g.writeSegment(parts[0].first, parts[len(parts)-1].behind, func(out io.Writer) error {
 		return columns.Merge(out, apart)

@@ -53,7 +53,7 @@ func (k *chunk) column(i int) (*column, error) {
 	return get(k.s.cache, cacheKey{k.s, partColumn, int32(k.number), int32(i)}, func() (*column, int, error) {
 		c, size, err := k.openColumn(&k.entries[i])
 		if err != nil {
-			err = fmt.Errorf("reading column %q of chunk %d: %w", k.s.shapes.columns[k.entries[i].column].name, k.number, err)
+			err = fmt.Errorf("reading column %q of chunk %d: %w", k.shapes.columns[k.entries[i].column].name, k.number, err)
 		}
 		return c, size, err
 	})
@@ -169,7 +169,7 @@ func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
 
 // followed fills in a column of which each value follows from another column's.
 func (k *chunk) followed(in *cursor, c *column, e *entry) error {
-	i := k.find(in.count(len(k.s.shapes.columns)))
+	i := k.find(in.count(len(k.shapes.columns)))
 	if i < 0 || k.entries[i].form != formCoded {
 		return errCorrupt
 	}

@@ -54,7 +54,9 @@ type mergedDict struct {
 }
 
 func (m *merger) merge() error {
-	m.shapes()
+	if err := m.shapes(); err != nil {
+		return err
+	}
 	if len(m.w.b.split.shapes.templates) > segmentTemplates {
 		return ErrShapes
 	}
@@ -80,9 +82,13 @@ func (m *merger) merge() error {
 }
 
 // shapes finds the templates and columns, or adds them.
-func (m *merger) shapes() {
+func (m *merger) shapes() error {
+	from, err := m.s.texts.read()
+	if err != nil {
+		return err
+	}
 	to := m.w.b.split.shapes
-	for i, t := range m.s.shapes.templates {
+	for i, t := range from.templates {
 		n, known := m.known[t.text]
 		if i == 0 {
 			n, known = 0, true
@@ -92,15 +98,16 @@ func (m *merger) shapes() {
 			m.known[t.text] = n
 			c := &template{text: t.text, literals: t.literals, fields: t.fields, slots: slices.Clone(t.slots)}
 			for i := range c.slots {
-				c.slots[i].column = to.addColumn(m.s.shapes.columns[c.slots[i].column])
+				c.slots[i].column = to.addColumn(from.columns[c.slots[i].column])
 			}
 			to.templates = append(to.templates, c)
 		}
 		m.number = append(m.number, n)
 	}
-	for _, c := range m.s.shapes.columns {
+	for _, c := range from.columns {
 		m.column = append(m.column, to.addColumn(c))
 	}
+	return nil
 }
 
 func (m *merger) chunk(number int) error {

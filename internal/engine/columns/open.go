@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // A Segment is one that was written and can be read. It is safe for use by several
@@ -12,7 +13,7 @@ import (
 type Segment struct {
 	r       io.ReaderAt
 	cache   *Cache
-	shapes  *shapes
+	texts   *texts
 	dicts   []dictionaryInfo
 	streams []StreamStats
 	chunks  []chunkInfo
@@ -21,7 +22,7 @@ type Segment struct {
 
 // Open reads the contents of a segment of so many bytes.
 func Open(r io.ReaderAt, size int64, cache *Cache) (*Segment, error) {
-	s := &Segment{r: r, cache: cache, size: size, shapes: newShapes()}
+	s := &Segment{r: r, cache: cache, size: size}
 	if err := s.open(size); err != nil {
 		return nil, fmt.Errorf("reading the contents of a segment: %w", err)
 	}
@@ -34,11 +35,7 @@ func (s *Segment) open(size int64) error {
 		return err
 	}
 	c := cursor{b: data}
-	for range c.count(len(c.b)) {
-		if err := s.shapes.read(string(c.bytes())); err != nil {
-			return err
-		}
-	}
+	s.texts = &texts{packed: c.bytes()}
 	s.dicts = make([]dictionaryInfo, c.count(len(c.b)))
 	for i := range s.dicts {
 		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock), c.byte()}
@@ -52,6 +49,37 @@ func (s *Segment) open(size int64) error {
 		s.chunks[i] = c.chunkInfo()
 	}
 	return c.err
+}
+
+// texts are a segment's templates, which are read when the first chunk is opened: many
+// segments are only ever merged or expire.
+type texts struct {
+	once   sync.Once
+	packed []byte
+	shapes *shapes
+	err    error
+}
+
+func (t *texts) read() (*shapes, error) {
+	t.once.Do(func() {
+		data, err := unpack(t.packed)
+		shapes := newShapes()
+		c := cursor{b: data, err: err}
+		for n := c.count(len(c.b)); n > 0 && c.err == nil; n-- {
+			if c.err == nil {
+				c.err = shapes.read(string(c.bytes()))
+			}
+		}
+		t.packed, t.shapes, t.err = nil, shapes, c.err
+	})
+	return t.shapes, t.err
+}
+
+// Apart is the same segment with a cache of its own.
+func (s *Segment) Apart(cache *Cache) *Segment {
+	apart := *s
+	apart.cache = cache
+	return &apart
 }
 
 // mostContents is how many bytes from the end the contents are looked for.
@@ -167,6 +195,7 @@ func (s *Segment) Times() (first, last int64) {
 type chunk struct {
 	*chunkInfo
 	s         *Segment
+	shapes    *shapes
 	number    int
 	templates []chunkRows
 	counts    []int
@@ -211,7 +240,11 @@ func (s *Segment) chunk(number int) (*chunk, error) {
 }
 
 func (s *Segment) openChunk(number int) (*chunk, int, error) {
-	k := &chunk{chunkInfo: &s.chunks[number], s: s, number: number}
+	shapes, err := s.texts.read()
+	if err != nil {
+		return nil, 0, err
+	}
+	k := &chunk{chunkInfo: &s.chunks[number], s: s, shapes: shapes, number: number}
 	packed, err := s.read(&k.directory)
 	if err != nil {
 		return nil, 0, err
@@ -228,7 +261,7 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 	k.order, k.times, k.ingested, k.streams = c.block(k.base), c.block(k.base), c.block(k.base), c.block(k.base)
 	column := 0
 	for range c.count(len(c.b)) {
-		column += c.count(len(s.shapes.columns))
+		column += c.count(len(shapes.columns))
 		if column >= len(k.entryOf) || k.entryOf[column] == 0 {
 			return nil, 0, errCorrupt
 		}
@@ -254,15 +287,14 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 // readTemplates reads which templates the chunk has, from which it follows where their
 // values lie. It gives about how much memory that takes.
 func (k *chunk) readTemplates(c *cursor) (size int) {
-	s := k.s
-	k.entryOf = make([]int32, len(s.shapes.columns))
+	k.entryOf = make([]int32, len(k.shapes.columns))
 	k.templates = make([]chunkRows, c.count(min(len(c.b), chunkTemplates)))
 	total, slots := 0, 0
 	for i := range k.templates {
-		t, n := c.count(len(s.shapes.templates)-1), c.count(k.rows)
-		k.templates[i] = chunkRows{template: s.shapes.templates[t], number: t, count: n}
+		t, n := c.count(len(k.shapes.templates)-1), c.count(k.rows)
+		k.templates[i] = chunkRows{template: k.shapes.templates[t], number: t, count: n}
 		total += n
-		slots += len(s.shapes.templates[t].slots)
+		slots += len(k.shapes.templates[t].slots)
 		k.counts = append(k.counts, n)
 	}
 	if total != k.rows {

@@ -113,12 +113,12 @@ func (w *Writer) Close() error {
 			w.writeDictionary(d)
 		}
 	}
-	var out []byte
 	shapes := w.b.split.shapes
-	out = appendUint(out, len(shapes.templates)-1)
+	texts := appendUint(nil, len(shapes.templates)-1)
 	for _, t := range shapes.templates[1:] {
-		out = appendBytes(out, t.text)
+		texts = appendBytes(texts, t.text)
 	}
+	out := appendBytes(nil, w.z.pack(nil, texts))
 	out = appendUint(out, len(w.dicts))
 	for _, d := range w.dicts {
 		out = append(appendUint(d.appendTo(out), d.count), d.form)
