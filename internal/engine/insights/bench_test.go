@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/eksact/eksact/bench/auditevents"
 	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights"
@@ -38,6 +40,51 @@ var seven = []struct{ name, query string }{
 	{"7-parse", `parse @message '"userAgent":"*"' as agent | stats count(*) as n by agent`},
 }
 
+// TestStoresAgreeOnAuditEvents asks the seven queries, and some of all kinds of columns, of
+// generated audit events in memory and in columns.
+func TestStoresAgreeOnAuditEvents(t *testing.T) {
+	defer func(n int) { benchEvents = n }(benchEvents)
+	benchEvents = 5_000
+	sources := []scan.Source{openMemory(), openColumns()}
+	queries := []string{
+		`fields datefloor(stageTimestamp, 1h) as h, verb | stats count(*), min(stageTimestamp), count_distinct(auditID), avg(strlen(@message)) by h, verb`,
+		`filter sourceIPs.0 like /^10\./ and (responseStatus.code >= 300 or verb = "watch") | stats count_distinct(user.username) by responseStatus.code, objectRef.resource`,
+		"fields annotations.`authorization.k8s.io/decision` as d, auditID | filter ispresent(d) | sort auditID desc | limit 50",
+		`dedup user.username, verb | limit 100`,
+		`parse requestURI "/api/*/namespaces/*/*" as v, ns, rest | stats count(*) by v, ns | sort count(*) desc`,
+		`filter @message like "\"verb\":\"create\"" | stats count(*), latest(objectRef.name) by objectRef.resource`,
+		`fields toMillis(stageTimestamp) as t | sort t desc, auditID | limit 20`,
+	}
+	for _, q := range seven {
+		queries = append(queries, q.query)
+	}
+	for _, text := range queries {
+		q, err := insights.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answers [2][][]insights.Field
+		for i, source := range sources {
+			r, err := q.Run(context.Background(), insights.Env{
+				Open:  func(context.Context, insights.Selection) (scan.Source, error) { return source, nil },
+				Start: 0, End: 1 << 45, Workers: 2,
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			for row := range r.Rows {
+				answers[i] = append(answers[i], r.Fields(row))
+			}
+		}
+		if len(answers[0]) == 0 {
+			t.Errorf("%s: no rows", text)
+		}
+		if diff := cmp.Diff(answers[0], answers[1]); diff != "" {
+			t.Errorf("%s: memory (-), columns (+)\n%.2000s", text, diff)
+		}
+	}
+}
+
 // each calls f for all generated events.
 func each(f func(time int64, message []byte)) {
 	g := auditevents.New(1, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), 86*time.Millisecond)
@@ -47,15 +94,17 @@ func each(f func(time int64, message []byte)) {
 	}
 }
 
-var inMemory = sync.OnceValue(func() scan.Source {
+var inMemory, inColumns = sync.OnceValue(openMemory), sync.OnceValue(openColumns)
+
+func openMemory() scan.Source {
 	var events []memory.Event
 	each(func(at int64, m []byte) {
 		events = append(events, memory.Event{Time: at, Ingested: at + 400, Stream: "s", Message: string(m)})
 	})
 	return memory.New("111122223333:g", events)
-})
+}
 
-var inColumns = sync.OnceValue(func() scan.Source {
+func openColumns() scan.Source {
 	var out bytes.Buffer
 	w := columns.NewWriter(&out, 0)
 	each(func(at int64, m []byte) {
@@ -71,8 +120,8 @@ var inColumns = sync.OnceValue(func() scan.Source {
 	if err != nil {
 		panic(err)
 	}
-	return columns.Source{{ID: "g", Name: "111122223333:g", Segments: []*columns.Segment{s}}}
-})
+	return columns.Source{{ID: "111122223333:g", Name: "111122223333:g", Segments: []*columns.Segment{s}}}
+}
 
 // processorTime is what the process has used of all processors: it says the same on a busy
 // machine, where time does not.
