@@ -1,6 +1,8 @@
 package insights
 
 import (
+	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -16,4 +18,51 @@ func TestNthIsThatOfTheSortedList(t *testing.T) {
 			t.Fatalf("%v, want %v", got, sorted[n])
 		}
 	})
+}
+
+// Groups of many numbers, most of them small and whole, give what a plain list gives.
+func TestPercentilesOfManyNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	parts := []*listing{{}, {}, {}}
+	lists := make([][]float64, 3)
+	for _, l := range parts {
+		l.grow(len(lists))
+	}
+	for i := range 60_000 {
+		g := i % 7 % len(lists)
+		x := float64(r.IntN(6000) - 500)
+		switch {
+		case g == 1:
+			x = r.Float64() * 100
+		case i%5 == 0:
+			x /= 3
+		}
+		parts[r.IntN(len(parts))].number(g, x)
+		lists[g] = append(lists[g], x)
+	}
+	// The groups of the others have other numbers.
+	all := &listing{}
+	all.grow(len(lists))
+	for _, l := range parts {
+		for g := range lists {
+			all.merge((g+1)%len(lists), l, g)
+		}
+	}
+	for g, list := range lists {
+		slices.Sort(list)
+		for _, p := range []float64{0, 0.1, 1, 25, 50, 75, 99, 99.9, 100} {
+			want := list[max(int(math.Ceil(p/100*float64(len(list)))), 1)-1]
+			if got, _ := all.by(percentile(p), (g+1)%len(lists)).Number(); got != want {
+				t.Errorf("group %d: %v percent are up to %v, want %v", g, p, got, want)
+			}
+		}
+		total := 0.0
+		for _, n := range all.by(histogram(7), (g+1)%len(lists)).Items() {
+			x, _ := n.Number()
+			total += x
+		}
+		if total != float64(len(list)) {
+			t.Errorf("group %d: the histogram has %v numbers of %d", g, total, len(list))
+		}
+	}
 }

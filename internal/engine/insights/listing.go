@@ -8,27 +8,27 @@ import (
 )
 
 // listing keeps all numbers: pct and histogram. They lie in the order in which they came,
-// each with its group, until a result is asked for.
+// each with its group, until a result is asked for. A group that has many counts those
+// that are small and whole, as most milliseconds, bytes and codes are: that takes less
+// memory, and less time in the end.
 type listing struct {
 	full    []numbered // parts of listPart numbers
 	last    numbered
-	finish  func(numbers []float64) value.Value // may change their order
-	n       int                                 // groups
-	others  []*listing                          // that were merged into this one
-	renamed map[*listing][]int32                // their groups' numbers here
-	sorted  []float64                           // by group
-	starts  []int                               // of each group in sorted, and the end
+	seen    []uint32   // numbers of each group
+	counts  [][]uint32 // of 0 and so on, of each group that has had many numbers
+	counted int        // groups with counts
+	finish  func(d *distribution) value.Value
+	others  []*listing           // that were merged into this one
+	renamed map[*listing][]int32 // their groups' numbers here
+	sorted  []float64            // by group
+	starts  []int                // of each group in sorted, and the end
 }
 
-func (l *listing) grow(groups int)                   { l.n = groups }
-func (l *listing) add(g int, v value.Value, _ int64) { numbersOnly(l, g, v) }
-func (l *listing) number(g int, x float64) {
-	if len(l.last.numbers) == listPart {
-		l.full = append(l.full, l.last)
-		l.last = numbered{make([]float64, 0, listPart), make([]int32, 0, listPart)}
-	}
-	l.last.numbers, l.last.groups = append(l.last.numbers, x), append(l.last.groups, int32(g))
-}
+const (
+	listPart   = 1 << 16
+	smallWhole = 1 << 12 // numbers below it are counted
+	manySeen   = 1 << 12 // numbers that a group must have had
+)
 
 // numbered are numbers, each with its group.
 type numbered struct {
@@ -36,15 +36,27 @@ type numbered struct {
 	groups  []int32
 }
 
-const listPart = 1 << 16
+func (l *listing) grow(groups int) {
+	l.seen, l.counts = grown(l.seen, groups), grown(l.counts, groups)
+}
 
-// each calls do for all numbers.
-func (l *listing) each(do func(g int32, x float64)) {
-	for _, part := range append(l.full, l.last) {
-		for i, x := range part.numbers {
-			do(part.groups[i], x)
+func (l *listing) add(g int, v value.Value, _ int64) { numbersOnly(l, g, v) }
+
+func (l *listing) number(g int, x float64) {
+	if c := l.counts[g]; c != nil {
+		if i := int(x); uint(i) < smallWhole && float64(i) == x {
+			c[i]++
+			return
 		}
+	} else if l.seen[g]++; l.seen[g] == manySeen {
+		l.counts[g] = make([]uint32, smallWhole)
+		l.counted++
 	}
+	if len(l.last.numbers) == listPart {
+		l.full = append(l.full, l.last)
+		l.last = numbered{make([]float64, 0, listPart), make([]int32, 0, listPart)}
+	}
+	l.last.numbers, l.last.groups = append(l.last.numbers, x), append(l.last.groups, int32(g))
 }
 
 func (l *listing) merge(g int, from accumulator, o int) {
@@ -54,13 +66,29 @@ func (l *listing) merge(g int, from accumulator, o int) {
 		if l.renamed == nil {
 			l.renamed = map[*listing][]int32{}
 		}
-		names = make([]int32, f.n)
+		names = make([]int32, len(f.seen))
 		l.renamed[f], l.others = names, append(l.others, f)
 	}
 	names[o] = int32(g)
+	if l.counts[g] == nil {
+		l.counts[g] = f.counts[o]
+		return
+	}
+	for i, n := range f.counts[o] {
+		l.counts[g][i] += n
+	}
 }
 
-// gather brings the numbers of each group together.
+// each calls do for all numbers that are listed.
+func (l *listing) each(do func(g int32, x float64)) {
+	for _, part := range append(l.full, l.last) {
+		for i, x := range part.numbers {
+			do(part.groups[i], x)
+		}
+	}
+}
+
+// gather brings the listed numbers of each group together.
 func (l *listing) gather() {
 	each := func(do func(g int32, x float64)) {
 		l.each(do)
@@ -69,39 +97,86 @@ func (l *listing) gather() {
 			f.each(func(g int32, x float64) { do(names[g], x) })
 		}
 	}
-	l.starts = make([]int, l.n+1)
+	groups := len(l.seen)
+	l.starts = make([]int, groups+1)
 	each(func(g int32, _ float64) { l.starts[g+1]++ })
-	for g := range l.n {
+	for g := range groups {
 		l.starts[g+1] += l.starts[g]
 	}
 	at := slices.Clone(l.starts)
-	l.sorted = make([]float64, l.starts[l.n])
+	l.sorted = make([]float64, l.starts[groups])
 	each(func(g int32, x float64) { l.sorted[at[g]] = x; at[g]++ })
 }
 
 func (l *listing) result(g int) value.Value { return l.by(l.finish, g) }
 
 // by is another function of the same numbers.
-func (l *listing) by(finish func(numbers []float64) value.Value, g int) value.Value {
+func (l *listing) by(finish func(*distribution) value.Value, g int) value.Value {
 	if l.starts == nil {
 		l.gather()
 	}
-	list := l.sorted[l.starts[g]:l.starts[g+1]]
-	if len(list) == 0 {
+	d := &distribution{list: l.sorted[l.starts[g]:l.starts[g+1]], counts: l.counts[g]}
+	d.total = len(d.list)
+	for _, n := range d.counts {
+		d.total += int(n)
+	}
+	if d.total == 0 {
 		return value.Value{}
 	}
-	return finish(list)
+	return finish(d)
 }
 
 func (l *listing) size() int64 {
-	return int64(l.n)*8 + int64(len(l.full)*listPart+len(l.last.numbers))*24
+	return int64(len(l.seen))*32 + int64(len(l.full)*listPart+len(l.last.numbers))*24 + int64(l.counted)*smallWhole*4
+}
+
+// A distribution is the numbers of one group: a list of some, in any order, which may be
+// changed, and how often each small whole number comes besides.
+type distribution struct {
+	list   []float64
+	counts []uint32
+	total  int
+}
+
+// at is the number at a place of the sorted numbers.
+func (d *distribution) at(n int) float64 {
+	if d.counts == nil {
+		return nth(d.list, n)
+	}
+	slices.Sort(d.list)
+	next := 0
+	for x, count := range d.counts {
+		for next < len(d.list) && d.list[next] < float64(x) {
+			if n == 0 {
+				return d.list[next]
+			}
+			n, next = n-1, next+1
+		}
+		if n < int(count) {
+			return float64(x)
+		}
+		n -= int(count)
+	}
+	return d.list[next+n]
+}
+
+// each calls do for all numbers, with how often they come.
+func (d *distribution) each(do func(x float64, n int)) {
+	for _, x := range d.list {
+		do(x, 1)
+	}
+	for x, n := range d.counts {
+		if n > 0 {
+			do(float64(x), int(n))
+		}
+	}
 }
 
 // percentile is the value that p percent are at or below, by nearest rank.
-func percentile(p float64) func([]float64) value.Value {
-	return func(list []float64) value.Value {
-		rank := int(math.Ceil(p / 100 * float64(len(list))))
-		return value.OfNumber(nth(list, min(max(rank, 1), len(list))-1))
+func percentile(p float64) func(*distribution) value.Value {
+	return func(d *distribution) value.Value {
+		rank := int(math.Ceil(p / 100 * float64(d.total)))
+		return value.OfNumber(d.at(min(max(rank, 1), d.total) - 1))
 	}
 }
 
@@ -141,21 +216,21 @@ func nth(list []float64, n int) float64 {
 }
 
 // histogram counts values in n ranges of the same width: a map by the ranges' borders.
-func histogram(n int) func([]float64) value.Value {
-	return func(list []float64) value.Value {
-		low, high := slices.Min(list), slices.Max(list)
+func histogram(n int) func(*distribution) value.Value {
+	return func(d *distribution) value.Value {
+		low, high := d.at(0), d.at(d.total-1)
 		buckets, width := n, (high-low)/float64(n)
 		if width == 0 {
 			buckets = 1
 		}
 		counts := make([]int, buckets)
-		for _, x := range list {
+		d.each(func(x float64, times int) {
 			i := 0
 			if buckets > 1 {
 				i = min(int((x-low)/width), buckets-1)
 			}
-			counts[i]++
-		}
+			counts[i] += times
+		})
 		keys, items := make([]string, buckets), make([]value.Value, buckets)
 		for i := range counts {
 			from, to := low+width*float64(i), low+width*float64(i+1)

@@ -214,7 +214,7 @@ func (t *totals) results() [][]value.Value {
 			l.gather()
 		}
 	}
-	finish := make([]func([]float64) value.Value, len(t.each))
+	finish := make([]func(*distribution) value.Value, len(t.each))
 	for i, a := range t.sum.aggregates {
 		if a.of >= 0 {
 			finish[i] = a.make().(*listing).finish
