@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
@@ -49,7 +50,7 @@ func catch(f func()) (err error) {
 		case failure:
 			err = r.error
 		default:
-			panic(r)
+			err = &BugError{r, debug.Stack()}
 		}
 	}()
 	f()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 
@@ -66,6 +68,9 @@ var errEnough = errors.New("no more rows are wanted")
 // one for each worker.
 func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node, order scan.Order, cutoff *atomic.Int64, newSink func(w *worker) sink) error {
 	r := p.request(nodes)
+	if p.narrowed {
+		at = at.and(p.window)
+	}
 	r.From, r.To, r.Order, r.Cutoff = at.from, at.to, order, cutoff
 	r.Workers = max(1, x.env.Workers)
 	r.Progress, r.Damaged = &x.env.Progress.Progress, x.env.Damaged
@@ -81,7 +86,7 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 	}
 	err := x.source.Scan(ctx, r, func(i int, b *scan.Batch) bool {
 		w := workers[i]
-		w.err = w.batch(b, x.env.Progress)
+		w.err = w.safely(b, x.env.Progress)
 		return w.err == nil && ctx.Err() == nil
 	})
 	for _, w := range workers {
@@ -93,6 +98,26 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 		return err
 	}
 	return ctx.Err()
+}
+
+// A BugError is a mistake of the engine's. It ends the query that met it, not the process.
+type BugError struct {
+	What  any
+	Stack []byte
+}
+
+func (e *BugError) Error() string {
+	return fmt.Sprintf("the query engine failed (%v): this is its mistake, not the query's", e.What)
+}
+
+// safely is batch, in the source's goroutine: a panic there could be caught by nobody.
+func (w *worker) safely(b *scan.Batch, progress *Progress) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &BugError{r, debug.Stack()}
+		}
+	}()
+	return w.batch(b, progress)
 }
 
 // batch takes a batch through the plan's steps to the sink.

@@ -219,7 +219,7 @@ func (s *scope) access(e *syntax.Access) *node {
 // pathOf is the name of a field of the event that an access means, if it means one.
 func (s *scope) pathOf(e syntax.Expr) (string, bool) {
 	base, name, ok := path(e)
-	if _, defined := s.names[base]; !ok || defined {
+	if _, defined := s.names[base]; !ok || defined && !s.raw[base] {
 		return "", false
 	}
 	return name, s.field != nil || s.names[name] != nil

@@ -171,7 +171,7 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		q, err := Parse(text)
 		if err != nil {
-			var wrong *syntax.Error
+			var wrong *syntax.Error // a *BugError is none
 			if !errors.As(err, &wrong) {
 				t.Fatalf("%q: %v is no *syntax.Error", text, err)
 			}
@@ -180,6 +180,10 @@ func FuzzRun(f *testing.F) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		r, err := q.Run(ctx, env)
+		var bug *BugError
+		if errors.As(err, &bug) {
+			t.Fatalf("%q: %v\n%s", text, bug, bug.Stack)
+		}
 		if err != nil {
 			return
 		}

@@ -68,7 +68,7 @@ func (s *scope) multiply(p *plan, m *multiplyStep, names ...string) {
 func (s *scope) unnest(p *plan, n *node, e syntax.Expr, into string) {
 	m := &multiplyStep{inputs: []*node{n}}
 	path := ""
-	if name, ok := s.pathOf(e); ok && n.kind == leaf && name != message {
+	if name := s.fieldOf(e, n); name != "" && name != message {
 		m.inputs = append(m.inputs, s.resolve(message))
 		path = name
 	}
@@ -94,6 +94,18 @@ func (s *scope) unnest(p *plan, n *node, e syntax.Expr, into string) {
 		}
 	}
 	s.multiply(p, m, into)
+}
+
+// fieldOf is the name of the event's field that an expression is; "" if it is none.
+func (s *scope) fieldOf(e syntax.Expr, n *node) string {
+	_, name, ok := path(e)
+	if !ok || n.kind != leaf {
+		return ""
+	}
+	if _, is := s.pathOf(e); is && s.field != nil || s.raw[name] {
+		return name
+	}
+	return ""
 }
 
 // mostMatches bounds how many rows parse multi makes of one event.

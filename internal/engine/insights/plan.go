@@ -15,7 +15,22 @@ type plan struct {
 	extracts []scan.Extract
 	steps    []frameStep
 	order    []orderKey // as far as sort says; ties are newest first
+	// window is the time that conditions leave, if narrowed.
+	window   window
+	narrowed bool
 }
+
+// within narrows the time that is looked at, both ends inclusive.
+func (p *plan) within(from, to int64) {
+	if !p.narrowed {
+		p.window, p.narrowed = window{from, to}, true
+		return
+	}
+	p.window = p.window.and(window{from, to})
+}
+
+// and is the time that both windows have.
+func (w window) and(o window) window { return window{max(w.from, o.from), min(w.to, o.to)} }
 
 // A leafInfo says where a leaf's values come from.
 type leafInfo struct {

@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"math"
 	"strings"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
@@ -16,6 +17,9 @@ func (s *scope) where(p *plan, condition syntax.Expr) {
 		s.where(p, b.Y)
 		return
 	}
+	if s.during(p, condition) {
+		return
+	}
 	n := s.expr(condition)
 	if n.only < 0 || s.c.plan.leaves[n.only].own || s.c.plan.leaves[n.only].extract >= 0 {
 		p.steps = append(p.steps, whereStep{n})
@@ -29,6 +33,40 @@ func (s *scope) where(p *plan, condition syntax.Expr) {
 		}
 	}
 	p.where = append(p.where, pred)
+}
+
+// during takes a comparison of the event's time with a number into the plan's window, so
+// that stores pass by what lies outside. It reports whether the condition was one.
+func (s *scope) during(p *plan, condition syntax.Expr) bool {
+	b, ok := condition.(*syntax.Binary)
+	if !ok {
+		return false
+	}
+	f, isField := b.X.(*syntax.Field)
+	number, isNumber := b.Y.(*syntax.Number)
+	if !isField || !isNumber || f.Name != timestamp || s.field == nil || s.names[timestamp] != nil {
+		return false
+	}
+	x, ok := value.ParseNumber(number.Text)
+	if !ok || math.Abs(x) > 1<<53 {
+		return false
+	}
+	low, high := int64(math.Ceil(x)), int64(math.Floor(x)) // the same, but for fractions
+	switch b.Op {
+	case syntax.Equal:
+		p.within(low, high)
+	case syntax.Greater:
+		p.within(high+1, math.MaxInt64)
+	case syntax.GreaterEqual:
+		p.within(low, math.MaxInt64)
+	case syntax.Less:
+		p.within(math.MinInt64, low-1)
+	case syntax.LessEqual:
+		p.within(math.MinInt64, high)
+	default:
+		return false
+	}
+	return true
 }
 
 const ingestionTime = "@ingestionTime"

@@ -21,6 +21,8 @@ type scope struct {
 	// field makes the leaf of an event's field; nil where rows are no longer events,
 	// and names that nothing made are null.
 	field func(name string) *node
+	// raw are names of a table's columns that are events' fields.
+	raw map[string]bool
 	// aliases resolve names behind a join's alias.
 	aliases map[string]func(rest string) *node
 
@@ -73,6 +75,7 @@ func (s *scope) define(name string, n *node) {
 		s.names = map[string]*node{}
 	}
 	s.names[name] = n
+	delete(s.raw, name)
 }
 
 // make defines a column that is shown, too.

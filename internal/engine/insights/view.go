@@ -14,10 +14,12 @@ type view struct {
 	order *rowOrder
 	names []string
 	nodes []*node
+	raw   map[string]bool // names of events' fields
 }
 
 func (x *execution) view(s *scope, rest []syntax.Command) *view {
-	v := &view{order: newOrder(s.c.plan, s.field(timestamp), s.field(pointer))}
+	p := s.c.plan
+	v := &view{order: newOrder(p, s.field(timestamp), s.field(pointer))}
 	v.add(timestamp, s.resolve(timestamp))
 	v.add(pointer, s.field(pointer))
 	for _, list := range s.lists() {
@@ -27,6 +29,10 @@ func (x *execution) view(s *scope, rest []syntax.Command) *view {
 	}
 	for _, name := range fieldsOf(rest) {
 		v.add(name, s.resolve(name))
+	}
+	v.raw = map[string]bool{}
+	for i, n := range v.nodes {
+		v.raw[v.names[i]] = n.kind == leaf && p.leaves[n.leaf].field == v.names[i]
 	}
 	return v
 }
@@ -47,7 +53,7 @@ func (v *view) table(s *scope, rows []orderedRow) *table {
 		list[i] = rows[i].cells
 	}
 	t := s.c.newTable(v.names, list)
-	t.scope.shown, t.scope.display = nil, s.display
+	t.scope.shown, t.scope.display, t.scope.raw = nil, s.display, v.raw
 	to := t.scope.lists()
 	for i, list := range s.lists() {
 		for _, col := range *list {
