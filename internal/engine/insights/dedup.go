@@ -25,6 +25,7 @@ type deduping struct {
 func (*deduping) keeps() bool { return true }
 
 func (d *deduping) add(f *frame) error {
+	defer f.forget()
 	read := d.order.read(f)
 	keys := make([]*vector, len(d.keys))
 	for i, k := range d.keys {

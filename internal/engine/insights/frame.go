@@ -59,6 +59,14 @@ func (f *frame) at(i, row int) value.Value {
 	}
 }
 
+// forget lets go of columns that can be made again: what a row is kept for reads single
+// values.
+func (f *frame) forget() {
+	for ; f != nil; f = f.parent {
+		f.memo, f.leafs = nil, nil
+	}
+}
+
 // A frameRow is one row of a frame.
 type frameRow struct {
 	f   *frame

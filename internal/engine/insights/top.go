@@ -31,6 +31,7 @@ const perRow = 160
 func (*top) keeps() bool { return true }
 
 func (t *top) add(f *frame) error {
+	defer f.forget()
 	keys := t.order.read(f)
 	for row := range f.n {
 		if at := keys.timeAt(row); t.bound != nil && t.order.byTime && at != t.bound.time && (at < t.bound.time) != t.order.oldest {
