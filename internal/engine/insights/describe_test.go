@@ -133,7 +133,7 @@ func TestWhatIsDescribed(t *testing.T) {
 		{`ispresent(a) and not startsWith(a, "system:")`, true},
 		{`sourceIPs[0] = "10.0.0.1"`, true},
 		{`a`, true},
-		{`@timestamp > 5`, true},
+		{`@timestamp != 5`, true},
 		{`@timestamp like "2026"`, false},
 		{`strlen(a) = 3`, false},
 		{`toupper(a) = "X"`, false},

@@ -213,8 +213,11 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 	}
 	o.readPtr(a)
 	o.readPtr(b)
-	if a.place == b.place { // rows of one event, which were made in their order
+	switch {
+	case a.ptr == b.ptr: // rows of one event, which were made in their order
 		return cmp.Compare(a.number, b.number)
+	case a.place == b.place:
+		return o.direction(a.ptr < b.ptr)
 	}
 	return o.direction(a.place < b.place)
 }
