@@ -124,6 +124,10 @@ func (d describer) like(e *syntax.Like) *scan.Test {
 	t := &scan.Test{Op: scan.Contains}
 	switch p := e.Pattern.(type) {
 	case *syntax.Regex:
+		if literals, enough := required(p.Regexp); enough {
+			t.Text = literals[0]
+			break
+		}
 		t.Op, t.Regexp = scan.Matches, p.Regexp
 	case *syntax.String:
 		t.Text = p.Text

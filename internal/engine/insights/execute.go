@@ -136,7 +136,7 @@ func (w *worker) pass(f *frame, steps []frameStep, progress *Progress) error {
 		return err
 	}
 	if len(steps) == 0 {
-		progress.Rows.Add(int64(f.n))
+		progress.Rows.Add(f.events())
 		return w.sink.add(f)
 	}
 	return steps[0].apply(f, func(out *frame) error { return w.pass(out, steps[1:], progress) })

@@ -15,6 +15,8 @@ type plan struct {
 	extracts []scan.Extract
 	steps    []frameStep
 	order    []orderKey // as far as sort says; ties are newest first
+	counted  bool       // rows are only counted (counted.go)
+	grain    int64      // what @timestamp may be rounded down to
 	// window is the time that conditions leave, if narrowed.
 	window   window
 	narrowed bool
@@ -81,7 +83,7 @@ func (p *plan) inputs() (list []*node) {
 
 // request is what to ask the source for, so that nodes can be computed.
 func (p *plan) request(nodes []*node) *scan.Request {
-	r := &scan.Request{Where: p.where}
+	r := &scan.Request{Where: p.where, Counted: p.counted, Grain: p.grain}
 	used := make([]bool, len(p.leaves))
 	for _, n := range append(nodes, p.inputs()...) {
 		n.leaves(func(i int) { used[i] = true })

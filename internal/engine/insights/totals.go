@@ -78,6 +78,7 @@ func (t *totals) add(f *frame) error {
 	}
 	groups := t.groups.assign(f, keys)
 	t.grow()
+	counts := f.counts()
 	var at *vector
 	if t.sum.wantsTime() {
 		at = f.vector(t.sum.time)
@@ -87,7 +88,11 @@ func (t *totals) add(f *frame) error {
 		if a.arg != nil {
 			in = f.vector(a.arg)
 		}
-		if a.of < 0 {
+		switch {
+		case a.of >= 0:
+		case counts != nil:
+			accumulateCounted(t.each[i], groups, in, counts)
+		default:
 			accumulate(t.each[i], groups, in, at)
 		}
 	}
@@ -257,6 +262,7 @@ func keyOrder(a, b value.Value) int {
 
 // summarize runs a plan and sums its rows up.
 func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *summary) (*table, error) {
+	sum.mayCount(p)
 	var all []*totals
 	err := x.scan(ctx, p, x.window, sum.nodes(), scan.Any, nil, func(*worker) sink {
 		t := newTotals(sum, x.memory)
