@@ -81,6 +81,9 @@ next:
 	for row := range b.Rows {
 		for i, c := range s.checks {
 			v := b.at(c.from, row)
+			if c.decided && v.Text == "" {
+				continue
+			}
 			yes, ok := known[i][v]
 			if !ok {
 				yes = c.of.Match(v)
@@ -172,4 +175,12 @@ func coded(all []scan.Value) scan.Vector {
 		return scan.Vector{}
 	}
 	return v
+}
+
+// Remaining are the fields of the predicates that Batch asks again.
+func (s *Statement) Remaining() (fields []string) {
+	for _, c := range s.checks {
+		fields = append(fields, c.of.Field)
+	}
+	return fields
 }

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -39,17 +40,25 @@ func columnOf(field string) column {
 	return column{kind: "kinds" + at, text: "texts" + at, number: "numbers" + at}
 }
 
-// A condition is what SQL can say of a predicate: at least all that meet it, and exactly
-// those if it is exact. Without a text it says nothing.
+// A condition is what SQL can say of a predicate: all that meet it, and as much more as
+// its precision says. Without a text it says nothing.
 type condition struct {
-	sql   string
-	exact bool
+	sql string
+	precision
 }
+
+type precision uint8
+
+const (
+	superset    precision = iota
+	exactInUTF8           // all texts that are no UTF-8 are among what is said
+	exact
+)
 
 var (
 	nothing = condition{}
-	always  = condition{"1", true}
-	never   = condition{"0", true}
+	always  = condition{"1", exact}
+	never   = condition{"0", exact}
 )
 
 // where is a predicate's condition.
@@ -72,44 +81,44 @@ func where(p *scan.Predicate) condition {
 
 // all is what meets all conditions; those that say nothing are left out.
 func all(list []condition) condition {
-	exact := true
+	least := exact
 	var said []string
 	for _, c := range list {
-		exact = exact && c.exact
+		least = min(least, c.precision)
 		if c.sql != "" {
 			said = append(said, c.sql)
 		}
 	}
 	switch len(said) {
 	case 0:
-		if exact {
+		if least == exact {
 			return always
 		}
 		return nothing
 	case 1:
-		return condition{said[0], exact}
+		return condition{said[0], least}
 	}
-	return condition{"(" + strings.Join(said, " AND ") + ")", exact}
+	return condition{"(" + strings.Join(said, " AND ") + ")", least}
 }
 
 // some is what meets one of the conditions: nothing can be said if one says nothing.
 func some(list []condition) condition {
-	exact := true
+	least := exact
 	var said []string
 	for _, c := range list {
 		if c.sql == "" {
 			return nothing
 		}
-		exact = exact && c.exact
+		least = min(least, c.precision)
 		said = append(said, c.sql)
 	}
 	switch len(said) {
 	case 0:
 		return never
 	case 1:
-		return condition{said[0], exact}
+		return condition{said[0], least}
 	}
-	return condition{"(" + strings.Join(said, " OR ") + ")", exact}
+	return condition{"(" + strings.Join(said, " OR ") + ")", least}
 }
 
 // test is a question that is to be answered by yes or, if not so, by no. Negations move
@@ -140,14 +149,14 @@ func (c column) test(t *scan.Test, yes bool) condition {
 		leaf.sql = "NOT (" + leaf.sql + ")"
 	}
 	if t.Op == scan.Matches && c.isEvents {
-		return condition{"(" + leaf.sql + " OR NOT isValidUTF8(" + c.text + "))", false}
+		return condition{"(" + leaf.sql + " OR NOT isValidUTF8(" + c.text + "))", exactInUTF8}
 	}
 	return leaf
 }
 
 // leaf is one question's condition, exact except for what test adds.
 func (c column) leaf(t *scan.Test) condition {
-	exactly := func(sql string) condition { return condition{sql, true} }
+	exactly := func(sql string) condition { return condition{sql, exact} }
 	switch t.Op {
 	case scan.Present:
 		if c.kind == "" {
@@ -203,9 +212,9 @@ func (c column) compared(op scan.Op, with scan.Value) condition {
 		case equal.sql == "":
 			return nothing
 		case c.kind == "":
-			return condition{"NOT (" + equal.sql + ")", true}
+			return condition{"NOT (" + equal.sql + ")", exact}
 		}
-		return condition{c.kind + " != 0 AND NOT (" + equal.sql + ")", true}
+		return condition{c.kind + " != 0 AND NOT (" + equal.sql + ")", exact}
 	}
 	constant := value.Scanned(with)
 	number, isNumber := constant.Number()
@@ -235,9 +244,9 @@ func (c column) compared(op scan.Op, with scan.Value) condition {
 // hasKind adds what kind a field must be of.
 func (c column) hasKind(kind, asked string) condition {
 	if c.kind == "" {
-		return condition{asked, true}
+		return condition{asked, exact}
 	}
-	return condition{"(" + c.kind + " " + kind + " AND " + asked + ")", true}
+	return condition{"(" + c.kind + " " + kind + " AND " + asked + ")", exact}
 }
 
 // in compares with a list: what counts as a number with its numbers, all else with its
@@ -272,6 +281,8 @@ func (c column) in(values []scan.Value) condition {
 
 // literal writes a number so that it reads as the same.
 func literal(f float64) string {
-	f += 0 // there is one zero
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return strconv.FormatInt(int64(f), 10)
+	}
 	return "toFloat64(" + strconv.FormatFloat(f, 'g', -1, 64) + ")"
 }

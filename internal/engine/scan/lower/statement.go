@@ -60,6 +60,8 @@ type extract struct {
 type check struct {
 	of   *scan.Predicate
 	from source
+	// decided says that rows with an empty text were decided by SQL.
+	decided bool
 }
 
 // builder makes a statement.
@@ -80,7 +82,7 @@ func Lower(r *scan.Request, t Table) *Statement {
 	wanted := make([]condition, len(r.Where))
 	for i := range r.Where {
 		wanted[i] = where(&r.Where[i])
-		if !wanted[i].exact && r.Where[i].Field == timestamp {
+		if wanted[i].precision < exact && r.Where[i].Field == timestamp {
 			b.grain = 0 // it is to be asked of the whole time
 		}
 	}
@@ -91,8 +93,12 @@ func Lower(r *scan.Request, t Table) *Statement {
 		s.extracts = append(s.extracts, b.extract(&r.Extracts[i]))
 	}
 	for i := range r.Where {
-		if !wanted[i].exact {
-			s.checks = append(s.checks, check{&r.Where[i], b.field(r.Where[i].Field)})
+		p := &r.Where[i]
+		switch wanted[i].precision {
+		case exactInUTF8:
+			s.checks = append(s.checks, check{of: p, from: b.odd(p.Field), decided: true})
+		case superset:
+			s.checks = append(s.checks, check{of: p, from: b.field(p.Field)})
 		}
 	}
 	conditions := []string{"log = " + quote(t.Log)}
@@ -159,6 +165,18 @@ func (b *builder) field(name string) source {
 		at.text = b.add(fmt.Sprintf("s%d", n), String, c.text)
 	}
 	b.known[name] = at
+	return at
+}
+
+// odd asks for a field of every event where it is no UTF-8; elsewhere the text is empty.
+func (b *builder) odd(field string) source {
+	name := "odd " + field
+	at, ok := b.known[name]
+	if !ok {
+		text := columnOf(field).text
+		at = source{-1, -1, b.add(fmt.Sprintf("o%d", len(b.known)), String, "if(isValidUTF8("+text+"), '', "+text+")")}
+		b.known[name] = at
+	}
 	return at
 }
 
