@@ -71,6 +71,7 @@ const (
 
 // Fill discovers the fields of a row's message.
 func (r *Row) Fill() {
+	r.Names, r.Kinds, r.Texts, r.Numbers = nil, nil, nil, nil
 	for _, l := range scan.Discover(r.Message) {
 		v := value.Scanned(l.Value)
 		kind := scan.Text // also of a number beyond a float64
@@ -115,4 +116,12 @@ func identifier(name string) string {
 		parts[i] = "`" + strings.NewReplacer("\\", `\\`, "`", "\\`").Replace(p) + "`"
 	}
 	return strings.Join(parts, ".")
+}
+
+// ColumnNames are the table's columns, in the order in which Insert takes them.
+var ColumnNames = []string{"log", "stream", "time", "ingested", "ptr", "message", "names", "kinds", "texts", "numbers"}
+
+// Insert is the statement that adds rows.
+func Insert(table string) string {
+	return "INSERT INTO " + identifier(table) + " (" + strings.Join(ColumnNames, ", ") + ") VALUES"
 }
