@@ -38,6 +38,7 @@ import (
 	"github.com/eksact/eksact/internal/drain"
 	"github.com/eksact/eksact/internal/images"
 	"github.com/eksact/eksact/internal/images/registry"
+	"github.com/eksact/eksact/internal/logstore"
 	"github.com/eksact/eksact/internal/programs"
 	"github.com/eksact/eksact/internal/store"
 	"github.com/eksact/eksact/internal/supervise"
@@ -77,6 +78,7 @@ type Daemon struct {
 	elb        *elb.Service
 	s3         *s3.S3
 	logs       *logs.Service
+	logStore   *logstore.Store
 	trail      *cloudtrail.Trail
 	route53    *route53.Service
 	stacks     *cloudformation.Service
@@ -301,6 +303,9 @@ func (d *Daemon) close() {
 	}
 	if d.trail != nil {
 		_ = d.trail.Close()
+	}
+	if d.logStore != nil {
+		note(d.logStore.Close(), context.Background(), "the log store")
 	}
 	if d.cloudwatch != nil {
 		_ = d.cloudwatch.Close()

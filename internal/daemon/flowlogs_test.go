@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -22,7 +21,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/doortest"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/vpc/vpctest"
@@ -39,7 +37,7 @@ func TestFlowLogsArrive(t *testing.T) {
 	}
 	a := doortest.New(t)
 	d := &Daemon{config: Config{Account: doortest.Number, Region: doortest.Place.Region}, network: network, store: a.Store, iam: a.IAM,
-		ec2: ec2.New(a.Store, doortest.Place), logs: logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now})}
+		ec2: ec2.New(a.Store, doortest.Place), logs: logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Now: time.Now})}
 	if d.s3, err = s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/ssm"
 	"github.com/eksact/eksact/internal/aws/sts"
+	"github.com/eksact/eksact/internal/logstore"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
@@ -88,8 +89,11 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.ecr, err = d.newRepositories(place); err != nil {
 		return err
 	}
+	if d.logStore, err = logstore.Open(d.config.state("log-groups"), logstore.Options{Log: slog.Default()}); err != nil {
+		return err
+	}
 	d.logs = logs.New(logs.Deps{
-		Store: d.store, Place: place, Events: storage.NewFiles(d.config.state("log-events"), slog.Default(), time.Now), Dir: d.config.state("logs-service"),
+		Store: d.store, Place: place, Events: storage.NewColumns(d.logStore, slog.Default()), Dir: d.config.state("logs-service"),
 		Roles: d.iam, Buckets: d.s3, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {

@@ -242,6 +242,13 @@ func (g *Group) Mark(stream string) string {
 	return g.marks[stream]
 }
 
+// Next is the number that the next event gets.
+func (g *Group) Next() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.next
+}
+
 // Seal makes a segment of the tail, whatever its size.
 func (g *Group) Seal() error {
 	g.mu.Lock()

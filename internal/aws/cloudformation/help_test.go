@@ -3,7 +3,6 @@ package cloudformation_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +23,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/aws/fleettest"
 	"github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sns"
 	"github.com/eksact/eksact/internal/aws/ssm"
@@ -95,7 +93,7 @@ func open(t testing.TB) *account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), a.fleet.Groups.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
+	a.Door = at.Open(t, alarms.Service(), buckets.Service(), network.Service(), clusters.Service(), a.fleet.Groups.Service(), logs.New(logs.Deps{Store: at.Store, Place: doortest.Place, Events: doortest.Events(t), Now: time.Now}).Service(),
 		ssm.New(ssm.Deps{Store: at.Store, Place: doortest.Place, Now: time.Now}).Service(),
 		sns.New(sns.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now}).Service(), repositories.Service(), a.stacks.Service())
 	a.door = &gated{Door: a.Door.Handler}

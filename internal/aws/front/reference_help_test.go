@@ -3,7 +3,6 @@ package front_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -42,7 +41,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sns"
@@ -96,7 +94,7 @@ func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 		balancersOf(t, a).Service(),
 		cloudtrail.NewHistory(a.Trail, a.TrailDir, time.Now).Service(),
 		buckets.Service(),
-		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(t.TempDir(), slog.Default(), time.Now), Now: time.Now}).Service(),
+		logs.New(logs.Deps{Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Now: time.Now}).Service(),
 		iamtoolbox.New(a.IAM).Service(),
 		parameters.Service(),
 		topics.Service(),

@@ -17,8 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
-	ours "github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 )
 
 const arns = "arn:aws:logs:us-west-2:" + doortest.Number + ":"
@@ -106,11 +104,8 @@ func TestReadingFromTheTailAndRecords(t *testing.T) {
 	if got := texts(first.Events, ofFilter) + ", " + texts(second.Events, ofFilter); got != `two three, {"a":{"b":1},"c":["x",null]}` {
 		t.Errorf("backwards: %s", got)
 	}
-	at, ok := storage.ParseID(*second.Events[0].EventId)
-	if !ok {
-		t.Fatal(*second.Events[0].EventId)
-	}
-	ptr := ours.Pointer(storage.Stream{Group: "g", Name: "s"}, at)
+	found, _ := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("fields a.b | filter a.b = 1")})
+	ptr := *found.Results[0][1].Value
 	record, err := a.GetLogRecord(t.Context(), &cloudwatchlogs.GetLogRecordInput{LogRecordPointer: &ptr})
 	must(record, err)
 	for name, want := range map[string]string{"a.b": "1", "c.0": "x", "@logStream": "s", "@log": doortest.Number + ":g", "@ptr": ptr, "@timestamp": fmt.Sprint(a.now.UnixMilli() - 9000)} {
@@ -119,7 +114,7 @@ func TestReadingFromTheTailAndRecords(t *testing.T) {
 		}
 	}
 	_, err = a.GetLogRecord(t.Context(), &cloudwatchlogs.GetLogRecordInput{LogRecordPointer: aws.String("x")})
-	doortest.Refused(t, err, "InvalidParameterException", "pointer")
+	doortest.Refused(t, err, "ResourceNotFoundException", "pointer")
 }
 
 func TestMetricFilters(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -30,6 +29,14 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateL
 	if err := checkTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	// What a deleted group of the name may have left goes first, if a crash kept it.
+	s.making.Lock()
+	defer s.making.Unlock()
+	if _, there := s.groups.Get(g.Name); !there {
+		if err := s.Events.DeleteGroup(g.Name); err != nil {
+			return nil, err
+		}
+	}
 	return &cloudwatchlogs.CreateLogGroupOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.groups.In(tx).Get(g.Name); ok {
 			return exists("group")
@@ -42,9 +49,9 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateL
 // DeleteLogGroup deletes a group with its streams and events.
 func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteLogGroupInput) (*cloudwatchlogs.DeleteLogGroupOutput, error) {
 	name := aws.ToString(in.LogGroupName)
-	var gone []string
+	s.making.Lock()
+	defer s.making.Unlock()
 	err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		gone = nil
 		switch g, ok := s.groups.In(tx).Get(name); {
 		case !ok:
 			return notFound("group")
@@ -58,21 +65,15 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteL
 		for key := range s.subscriptions.In(tx).List(streamKey(name, "")) {
 			s.subscriptions.In(tx).Delete(key)
 		}
-		for key, t := range s.streams.In(tx).List(streamKey(name, "")) {
+		for key := range s.streams.In(tx).List(streamKey(name, "")) {
 			s.streams.In(tx).Delete(key)
-			gone = append(gone, t.Name)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range gone {
-		if err := s.Events.Delete(storage.Stream{Group: name, Name: t}); err != nil {
-			return nil, err
-		}
-	}
-	return &cloudwatchlogs.DeleteLogGroupOutput{}, nil
+	return &cloudwatchlogs.DeleteLogGroupOutput{}, s.Events.DeleteGroup(name)
 }
 
 // DescribeLogGroups lists groups by name.
@@ -113,7 +114,7 @@ func (s *Service) DescribeLogGroups(_ context.Context, in *cloudwatchlogs.Descri
 			if err != nil {
 				return nil, err
 			}
-			*view.StoredBytes += st.Bytes + eventOverhead*int64(st.Events)
+			*view.StoredBytes += st.Bytes + eventOverhead*st.Events
 		}
 		out.LogGroups = append(out.LogGroups, view)
 	}

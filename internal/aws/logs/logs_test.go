@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +16,6 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/doortest"
 	ours "github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/s3"
 )
 
@@ -30,7 +26,6 @@ type account struct {
 	*cloudwatchlogs.Client
 	service *ours.Service
 	door    *doortest.Door
-	dir     string
 	now     time.Time
 
 	mu     sync.Mutex
@@ -41,20 +36,14 @@ func (a *account) clock() time.Time { return a.now }
 
 func open(t *testing.T) *account {
 	t.Helper()
-	return openAt(t, t.TempDir(), time.Now().UTC().Truncate(time.Millisecond))
-}
-
-// openAt makes an account whose events are in a directory.
-func openAt(t *testing.T, dir string, now time.Time) *account {
-	t.Helper()
-	a := &account{Account: doortest.New(t), dir: dir, now: now}
+	a := &account{Account: doortest.New(t), now: time.Now().UTC().Truncate(time.Millisecond)}
 	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(buckets.Close)
 	a.service = ours.New(ours.Deps{
-		Store: a.Store, Place: doortest.Place, Events: storage.NewFiles(dir, slog.Default(), a.clock), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Now: a.clock,
+		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Now: a.clock,
 		Metrics: func(points []ours.MetricPoint) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -189,41 +178,6 @@ func TestFiltering(t *testing.T) {
 	for _, pattern := range []string{`"a`, "a.b", "{ $.a }", "[a, b"} {
 		_, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g"), FilterPattern: &pattern})
 		doortest.Refused(t, err, "InvalidParameterException", "filter pattern")
-	}
-}
-
-// A batch that was cut short is not there after a restart.
-func TestEventsLast(t *testing.T) {
-	a := open(t)
-	a.group(t, "g", "s")
-	doortest.Must(t)(a.put("g", "s", "-9 a", "-8 b"))
-	files, err := filepath.Glob(filepath.Join(a.dir, "*", "*.rows"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%q, %v", files, err)
-	}
-	whole, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, cut := range []int{len(whole) - 1, len(whole) - 20} {
-		if err := os.WriteFile(files[0], whole[:cut], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files := storage.NewFiles(a.dir, slog.Default(), a.clock)
-		id := storage.Stream{Group: "g", Name: "s"}
-		if err := files.Append(id, []storage.Event{{Place: storage.Place{At: a.now.UnixMilli()}, Message: "c"}}, ""); err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for e, err := range files.Read(storage.Query{Group: "g", Streams: []string{"s"}, From: storage.First, To: storage.Last}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, e.Message)
-		}
-		if strings.Join(got, " ") != "c" {
-			t.Errorf("cut to %d bytes: %q", cut, got)
-		}
 	}
 }
 

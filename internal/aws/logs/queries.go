@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -234,15 +235,15 @@ func (s *Service) environment(groups, allowed []string) insights.Env {
 			if !sel.IsDefault() {
 				names = slices.DeleteFunc(s.selected(sel), func(name string) bool { return !slices.Contains(allowed, name) })
 			}
-			src := &source{s: s}
+			var scopes []storage.Scope
 			for _, name := range names {
 				g, ok := s.groups.Get(name)
 				if !ok {
 					return nil, notFound("group")
 				}
-				src.groups = append(src.groups, g)
+				scopes = append(scopes, storage.Scope{Group: name, Log: s.Place.AccountID + ":" + name, Oldest: s.oldest(&g)})
 			}
-			return src, nil
+			return s.Events.Source(scopes)
 		},
 		Table: func(_ context.Context, name string) (*insights.Table, error) {
 			text, err := s.TableText(name)

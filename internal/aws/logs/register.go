@@ -81,8 +81,7 @@ func (s *Service) addEvents(svc *api.Service) {
 		return s.ofGroup(in.LogGroupName, in.LogGroupIdentifier)
 	})
 	api.Add(svc, "GetLogRecord", s.GetLogRecord, func(_ context.Context, in *cloudwatchlogs.GetLogRecordInput) []string {
-		id, _, _ := readPointer(in.LogRecordPointer)
-		return s.ofGroup(&id.Group, nil)
+		return s.ofRecord(in.LogRecordPointer)
 	})
 	api.Add(svc, "StartLiveTail", s.StartLiveTail, func(_ context.Context, in *cloudwatchlogs.StartLiveTailInput) (all []string) {
 		for i := range in.LogGroupIdentifiers {

@@ -144,10 +144,8 @@ func (s *Service) expire() {
 		if g.Retention == 0 {
 			continue
 		}
-		for _, t := range s.streams.List(streamKey(g.Name, "")) {
-			if err := s.Events.Expire(t.id(), s.oldest(&g)); err != nil {
-				s.Log.Error("events past their retention can't be removed", "group", g.Name, "stream", t.Name, "error", err)
-			}
+		if err := s.Events.Expire(g.Name, s.oldest(&g)); err != nil {
+			s.Log.Error("events past their retention can't be removed", "group", g.Name, "error", err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.Create
 	s.making.Lock()
 	defer s.making.Unlock()
 	if _, there := s.streams.Get(streamKey(t.Group, t.Name)); !there {
-		if err := s.Events.Delete(t.id()); err != nil {
+		if err := s.Events.DeleteStream(t.id()); err != nil {
 			return nil, err
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.Delete
 	if err != nil {
 		return nil, err
 	}
-	return &cloudwatchlogs.DeleteLogStreamOutput{}, s.Events.Delete(storage.Stream{Group: group, Name: name})
+	return &cloudwatchlogs.DeleteLogStreamOutput{}, s.Events.DeleteStream(storage.Stream{Group: group, Name: name})
 }
 
 // id is the stream's in the storage.

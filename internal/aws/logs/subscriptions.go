@@ -68,6 +68,10 @@ func (s *Service) PutSubscriptionFilter(ctx context.Context, in *cloudwatchlogs.
 		s.Log.Warn("a subscription's destination takes no test message", "destination", f.Destination, "error", err)
 		return nil, invalid("Could not deliver test message to specified destination. Check if the destination is valid: " + err.Error())
 	}
+	next, err := s.Events.Next(f.Group)
+	if err != nil {
+		return nil, err
+	}
 	return &cloudwatchlogs.PutSubscriptionFilterOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		if !s.hasGroup(tx, &f.Group) {
 			return notFound("group")
@@ -85,7 +89,7 @@ func (s *Service) PutSubscriptionFilter(ctx context.Context, in *cloudwatchlogs.
 			return err
 		}
 		if _, ok := s.cursors.In(tx).Get(key); !ok {
-			s.cursors.In(tx).Put(key, Cursor{From: s.Now().UnixMicro()})
+			s.cursors.In(tx).Put(key, Cursor{From: next - 1})
 		}
 		s.subscriptions.In(tx).Put(key, f)
 		return nil

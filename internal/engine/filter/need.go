@@ -116,9 +116,3 @@ func escaped(message string) bool {
 		message = message[at+2:]
 	}
 }
-
-// MayHold says whether a text can be in one of a JSON message's values. It is fast, and
-// wrong only where it says yes.
-func MayHold(message, text string) bool {
-	return strings.Contains(message, plain(text)) || escaped(message)
-}

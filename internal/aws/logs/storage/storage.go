@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 	"strconv"
+
+	"github.com/eksact/eksact/internal/engine/scan"
 )
 
 // Stream names a stream.
@@ -15,7 +17,7 @@ type Stream struct{ Group, Name string }
 // then as they came.
 type Place struct {
 	At     int64 // ms since 1970
-	Serial int64 // of all events ever taken, growing
+	Serial int64 // of all events of the group, growing
 }
 
 // First and Last are before and behind all events.
@@ -65,10 +67,17 @@ type Query struct {
 
 // Stats are about a stream.
 type Stats struct {
-	Events      int
+	Events      int64
 	Bytes       int64 // of messages
 	First, Last int64 // times of the oldest and the youngest event, ms since 1970
 	LastTaken   int64 // when an event came last
+}
+
+// Scope is a group as queries see it.
+type Scope struct {
+	Group  string
+	Log    string // what @log says: ACCOUNT:GROUP
+	Oldest int64  // events before it are not there, ms since 1970
 }
 
 // Storage keeps streams' events. It is safe for concurrent use.
@@ -84,10 +93,18 @@ type Storage interface {
 	// Arrived gives a stream's events that came after a serial, in the order they came:
 	// some megabytes of them, whoever wants more asks again.
 	Arrived(s Stream, after int64) ([]Event, error)
+	// Next is the serial that a group's next event gets.
+	Next(group string) (int64, error)
 	// Stats are of the events from a time on.
 	Stats(s Stream, since int64) (Stats, error)
-	// Expire lets go of events that are older than a time; it may keep them a while.
-	Expire(s Stream, oldest int64) error
-	// Delete removes a stream's events and its mark.
-	Delete(s Stream) error
+	// Source makes groups a source for queries.
+	Source(groups []Scope) (scan.Source, error)
+	// Record finds the event that a query's @ptr names.
+	Record(pointer string) (Stream, Event, bool, error)
+	// Expire lets go of a group's events that are older than a time; it may keep them a
+	// while.
+	Expire(group string, oldest int64) error
+	// DeleteStream removes a stream's events and its mark, DeleteGroup all of a group's.
+	DeleteStream(s Stream) error
+	DeleteGroup(group string) error
 }
