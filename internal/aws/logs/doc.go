@@ -1,12 +1,17 @@
-// Package logs is the part of Amazon CloudWatch Logs that takes and gives back log
-// events: groups with a retention, streams, PutLogEvents, GetLogEvents and
-// FilterLogEvents. What else there is of the service is unknown to the front door
-// and refused there.
+// Package logs is Amazon CloudWatch Logs: groups and streams, the events that clients put
+// and that AWS services vend, filter patterns, metric and subscription filters, Live Tail,
+// exports, and queries in Insights' language with what they need: saved queries and lookup
+// tables. What else there is of the service is unknown to the front door and refused there.
 //
-// Groups and streams are records of the store. A stream's events are a file of its
-// own, written at the end alone (events): an answer to PutLogEvents means that they
-// are in it. A daemon killed in the middle of a write leaves half an event there,
-// which is cut off when the file is next read.
+// Groups and streams are records of the store; events are in a Storage of their own
+// (package storage). An answer to PutLogEvents means that they are on disk, synced. Then,
+// in the same call, metric filters take what they find in them, Live Tail sees them, and
+// subscriptions are woken, which read from the storage behind a cursor.
+//
+//	PutLogEvents, Vend ─► take ─► Storage.Append ─► meter (metric filters) ─► Deps.Metrics
+//	                                             ├► tails (Live Tail)
+//	                                             └► senders ─ Storage.Arrived ─► bucket, URL
+//	StartQuery ─► engine/insights ─► Storage.Source
 //
 // Limits, errors and defaults follow
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/.
