@@ -94,7 +94,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: storage.NewColumns(d.logStore, slog.Default()), Dir: d.config.state("logs-service"),
-		Roles: d.iam, Buckets: d.s3, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
+		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err

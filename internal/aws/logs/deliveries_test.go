@@ -177,6 +177,35 @@ func TestSubscriptionToABucket(t *testing.T) {
 	}
 }
 
+func TestSubscriptionToATopic(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	ctx, must := t.Context(), doortest.Must(t)
+	const topic = "arn:aws:sns:us-west-2:" + doortest.Number + ":alerts"
+	put := func() error {
+		_, err := a.PutSubscriptionFilter(ctx, &cloudwatchlogs.PutSubscriptionFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("f"), FilterPattern: aws.String("x"), DestinationArn: aws.String(topic)})
+		return err
+	}
+	a.closed = true
+	doortest.Refused(t, put(), "InvalidParameterException", "Could not deliver test message")
+	a.closed = false
+	if err := put(); err != nil {
+		t.Fatal(err)
+	}
+	must(a.put("g", "s", "-9 no", "-8 "+strings.Repeat("x", 300_000), "-7 xyz"))
+	got := func() []string {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.published
+	}
+	eventually(t, "three messages", func() bool { return len(got()) == 3 })
+	for i, want := range []string{`"messageType":"CONTROL_MESSAGE"`, `"messageType":"DATA_MESSAGE"`, `"message":"xyz"`} {
+		if m := got()[i]; !strings.HasPrefix(m, topic+" ") || !strings.Contains(m, want) || len(m) > 200_000 {
+			t.Errorf("message %d, of %d bytes, lacks %s: %.200s", i, len(m), want, m)
+		}
+	}
+}
+
 func TestExports(t *testing.T) {
 	a := open(t)
 	a.group(t, "g", "s", "t/u")

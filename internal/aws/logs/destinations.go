@@ -15,7 +15,7 @@ import (
 
 // Destination is a name for a place that events are sent to. AWS's are Kinesis streams,
 // of other accounts mostly; here a target is the ARN of a bucket, with a prefix or
-// without, or the URL of an HTTP endpoint.
+// without, that of an SNS topic, or the URL of an HTTP endpoint.
 type Destination struct {
 	Name    string
 	Target  string
@@ -39,9 +39,10 @@ func (s *Service) isDestination(arn *string) bool {
 	return strings.HasPrefix(aws.ToString(arn), s.destinationARN(""))
 }
 
-// target is where events go: a bucket, or an endpoint.
+// target is where events go: a bucket, a topic, or an endpoint.
 type target struct {
 	bucket, prefix string
+	topic          string // ARN
 	url            string
 }
 
@@ -51,10 +52,13 @@ func (s *Service) readTarget(text string) (target, error) {
 		bucket, prefix, _ := strings.Cut(rest, "/")
 		return target{bucket: bucket, prefix: strings.Trim(prefix, "/")}, nil
 	}
+	if strings.HasPrefix(text, "arn:"+s.Place.Partition+":sns:"+s.Place.Region+":"+s.Place.AccountID+":") {
+		return target{topic: text}, nil
+	}
 	if u, err := url.Parse(text); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 		return target{url: text}, nil
 	}
-	return target{}, invalid("The destination " + text + " is not supported: only buckets (arn:" + s.Place.Partition + ":s3:::BUCKET/PREFIX) and, as targets of destinations, HTTP endpoints (https://…) are.")
+	return target{}, invalid("The destination " + text + " is not supported: only buckets (arn:" + s.Place.Partition + ":s3:::BUCKET/PREFIX), topics of this account and, as targets of destinations, HTTP endpoints (https://…) are.")
 }
 
 // passRole refuses a role that the caller may not pass, or that this service can't

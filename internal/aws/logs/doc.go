@@ -10,7 +10,7 @@
 //
 //	PutLogEvents, Vend ─► take ─► Storage.Append ─► meter (metric filters) ─► Deps.Metrics
 //	                                             ├► tails (Live Tail)
-//	                                             └► senders ─ Storage.Arrived ─► bucket, URL
+//	                                             └► senders ─ Storage.Arrived ─► bucket, topic, URL
 //	StartQuery ─► engine/insights ─► Storage.Source
 //
 // Limits, errors and defaults follow

@@ -28,8 +28,21 @@ type account struct {
 	door    *doortest.Door
 	now     time.Time
 
-	mu     sync.Mutex
-	points []ours.MetricPoint
+	mu        sync.Mutex
+	points    []ours.MetricPoint
+	published []string // to topics
+	closed    bool     // topics are: nothing can be published
+}
+
+// PublishAs implements ours.Topics.
+func (a *account) PublishAs(_ context.Context, service, source, topic, text string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || service != "logs.us-west-2.amazonaws.com" || !strings.HasPrefix(source, arns+"log-group:") {
+		return errors.New("not authorized")
+	}
+	a.published = append(a.published, topic+" "+text)
+	return nil
 }
 
 func (a *account) clock() time.Time { return a.now }
@@ -43,7 +56,7 @@ func open(t *testing.T) *account {
 	}
 	t.Cleanup(buckets.Close)
 	a.service = ours.New(ours.Deps{
-		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Now: a.clock,
+		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Now: a.clock,
 		Metrics: func(points []ours.MetricPoint) {
 			a.mu.Lock()
 			defer a.mu.Unlock()

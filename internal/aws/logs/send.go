@@ -51,7 +51,39 @@ func (s *Service) try(ctx context.Context, f *Subscription, to target) error {
 	p := parcel{MessageType: "CONTROL_MESSAGE", Owner: "CloudwatchLogs", Filters: []string{}, Events: []parcelEvent{
 		{Timestamp: s.ms(), Message: "CWL CONTROL MESSAGE: Checking health of destination " + f.Destination},
 	}}
+	if to.topic != "" {
+		return s.publish(ctx, f, to, &p)
+	}
 	return post(ctx, to.url, p.bytes())
+}
+
+// Limits of what goes to a topic, whose messages have 256 KiB at most.
+const (
+	topicEvents  = 100 << 10 // bytes of events in a message, but for its last
+	topicMessage = 100 << 10 // bytes of an event's; the rest is cut off
+)
+
+// publish sends a parcel to a topic as JSON, in as many messages as it takes.
+func (s *Service) publish(ctx context.Context, f *Subscription, to target, p *parcel) error {
+	for rest := p.Events; len(rest) > 0; {
+		part, size, n := *p, 0, 0
+		part.Events = nil
+		for ; n < len(rest) && size < topicEvents; n++ {
+			e := rest[n]
+			e.Message = strings.ToValidUTF8(e.Message[:min(len(e.Message), topicMessage)], "")
+			part.Events = append(part.Events, e)
+			size += len(e.Message) + eventOverhead
+		}
+		rest = rest[n:]
+		text, err := json.Marshal(&part)
+		if err != nil {
+			return err
+		}
+		if err := s.Topics.PublishAs(ctx, s.principal(), s.groupARN(f.Group)+":*", to.topic, string(text)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // key is an object's.
@@ -255,6 +287,9 @@ func (s *Service) sendSome(ctx context.Context, key string, f *Subscription, giv
 func (s *Service) deliver(ctx context.Context, f *Subscription, to target, p *parcel, serial int64) error {
 	if to.bucket != "" {
 		return s.Buckets.WriteAs(ctx, s.principal(), s.groupARN(f.Group)+":*", to.bucket, to.key(f, p.Stream, s.Now(), serial), "application/gzip", p.bytes())
+	}
+	if to.topic != "" {
+		return s.publish(ctx, f, to, p)
 	}
 	return post(ctx, to.url, p.bytes())
 }

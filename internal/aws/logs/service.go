@@ -39,6 +39,7 @@ type Deps struct {
 	Dir     string // of files that belong to records
 	Roles   Roles
 	Buckets Buckets
+	Topics  Topics
 	// Metrics takes what metric filters find. It must not block. Nil: nobody does.
 	Metrics func([]MetricPoint)
 	Now     func() time.Time
@@ -61,6 +62,12 @@ type Roles interface {
 type Buckets interface {
 	AdmitsAs(service, source, bucket, key string) error
 	WriteAs(ctx context.Context, service, source, bucket, key, contentType string, data []byte) error
+}
+
+// Topics is what the service asks of SNS. A message is a service principal's, on behalf
+// of the resource of an ARN: the topic's policy decides.
+type Topics interface {
+	PublishAs(ctx context.Context, service, source, topic, text string) error
 }
 
 // Service is CloudWatch Logs of one account.

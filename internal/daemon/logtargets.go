@@ -1,12 +1,23 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/eksact/eksact/internal/aws/cloudwatch"
 	"github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/sns"
 	"github.com/eksact/eksact/internal/engine/metric"
 )
+
+// logTopics is SNS as CloudWatch Logs publishes to it.
+type logTopics struct{ *Daemon }
+
+// PublishAs implements logs.Topics.
+func (t logTopics) PublishAs(ctx context.Context, service, source, topic, text string) error {
+	_, err := t.sns.PublishAs(ctx, service, topic, sns.Given{Text: text, Source: source})
+	return err
+}
 
 // measure gives what metric filters found in log events to CloudWatch.
 func (d *Daemon) measure(points []logs.MetricPoint) {
