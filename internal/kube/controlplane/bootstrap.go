@@ -26,8 +26,8 @@ var objectFiles embed.FS
 const manager = "eks"
 
 // Bootstrap makes the objects that an EKS cluster has. EKS's own roles, bindings and
-// webhooks are applied each time. CoreDNS, if it is given, as it is for a new cluster, is made
-// where it is missing and otherwise left as it is. Call it once the API is ready; it
+// webhooks are applied each time. Service account aws-node and CoreDNS, if it is given, as it
+// is for a new cluster, are made where they are missing and otherwise left as they are. Call it once the API is ready; it
 // tries again what fails for a moment, until ctx ends.
 func (p *Plane) Bootstrap(ctx context.Context, dns *CoreDNS) error {
 	roles, err := manifest("roles.yaml", nil)
@@ -41,11 +41,17 @@ func (p *Plane) Bootstrap(ctx context.Context, dns *CoreDNS) error {
 		}
 		roles = append(roles, webhooks...)
 	}
-	var coredns []*unstructured.Unstructured
+	// The account's role is its add-on's to say.
+	users, err := manifest("awsnode.yaml", map[string]any{"Role": ""})
+	if err != nil {
+		return err
+	}
 	if dns != nil {
-		if coredns, err = p.coreDNS(*dns); err != nil {
+		coredns, err := p.coreDNS(*dns)
+		if err != nil {
 			return err
 		}
+		users = append(users, coredns...)
 	}
 	// The API server makes the namespace itself, but soon after it is ready.
 	namespace := &unstructured.Unstructured{Object: map[string]any{
@@ -60,7 +66,7 @@ func (p *Plane) Bootstrap(ctx context.Context, dns *CoreDNS) error {
 	for _, object := range roles {
 		g.Go(func() error { return p.persist(ctx, object, apply) })
 	}
-	for _, object := range coredns {
+	for _, object := range users {
 		g.Go(func() error { return p.persist(ctx, object, create) })
 	}
 	return g.Wait()

@@ -225,8 +225,16 @@ func TestAControlPlaneLives(t *testing.T) {
 		if _, err = deployments.Update(ctx, d, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		const cniRole = "arn:aws:iam::111122223333:role/cni"
+		if err := l.plane.ApplyNodeAccount(ctx, cniRole); err != nil {
+			t.Fatal(err)
+		}
 		if err := l.plane.Bootstrap(ctx, &controlplane.CoreDNS{Image: "example.com/eks/coredns:v2"}); err != nil {
 			t.Fatal(err)
+		}
+		account, err := admin.CoreV1().ServiceAccounts("kube-system").Get(ctx, "aws-node", metav1.GetOptions{})
+		if err != nil || account.Annotations["eks.amazonaws.com/role-arn"] != cniRole {
+			t.Errorf("aws-node has %v, %v", account.Annotations, err)
 		}
 		d, err = deployments.Get(ctx, "coredns", metav1.GetOptions{})
 		if err != nil || d.Labels["mine"] != "yes" || d.Spec.Template.Spec.Containers[0].Image != "example.com/eks/coredns:v1" {
