@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	authn "k8s.io/api/authentication/v1"
@@ -114,16 +115,21 @@ func (g *Guest) makeRole(ctx context.Context) error {
 
 // Role makes an IAM role, which is removed at the end, and returns its ARN.
 func (s *Session) Role(ctx context.Context, name, trust string) (arn string, err error) {
+	// Also if the call is cut short: its answer may be what is lost.
+	s.OnClose(func(ctx context.Context) error {
+		_, err := s.IAM.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
+		var none *iamtypes.NoSuchEntityException
+		if errors.As(err, &none) {
+			return nil
+		}
+		return err
+	})
 	made, err := s.IAM.CreateRole(ctx, &iam.CreateRoleInput{
 		RoleName: &name, AssumeRolePolicyDocument: &trust, Description: aws.String("made by eksact verify, which removes it"),
 	})
 	if err != nil {
 		return "", err
 	}
-	s.OnClose(func(ctx context.Context) error {
-		_, err := s.IAM.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
-		return err
-	})
 	return aws.ToString(made.Role.Arn), nil
 }
 
