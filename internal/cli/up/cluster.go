@@ -2,7 +2,6 @@ package up
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/eksact/eksact/internal/daemon/control"
 )
@@ -230,26 +228,9 @@ func awaitNodes(ctx context.Context, client *control.Client, name string, want i
 // role makes a role that a service may assume, with AWS managed policies, if it
 // is not there, and returns its ARN.
 func (a account) role(ctx context.Context, name, service string, policies ...string) (string, error) {
-	trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":%q},"Action":"sts:AssumeRole"}]}`, service)
-	_, err := a.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})
-	if err != nil && !exists(err) {
-		return "", err
-	}
+	var arns []string
 	for _, policy := range policies {
-		path := "arn:aws:iam::aws:policy/"
-		_, err := a.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: aws.String(path + policy)})
-		if err != nil {
-			return "", err
-		}
+		arns = append(arns, "arn:aws:iam::aws:policy/"+policy)
 	}
-	out, err := a.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-	if err != nil {
-		return "", err
-	}
-	return aws.ToString(out.Role.Arn), nil
-}
-
-func exists(err error) bool {
-	var e *iamtypes.EntityAlreadyExistsException
-	return errors.As(err, &e)
+	return a.roleWith(ctx, name, serviceTrust(service), arns, "", nil)
 }

@@ -21,13 +21,15 @@ import (
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/daemon/preflight"
+	"github.com/eksact/eksact/internal/engine/clusterconfig"
 	"github.com/eksact/eksact/internal/hint"
 )
 
 // options are the flags, over what the state directory remembers.
 type options struct {
-	config  daemon.Config
-	timeout time.Duration
+	config   daemon.Config
+	timeout  time.Duration
+	manifest *clusterconfig.Config // of --file; nil: there is none
 }
 
 // New makes the command.
@@ -35,6 +37,7 @@ func New(g *global.Options) *cobra.Command {
 	defaults := daemon.Default("", "")
 	var o options
 	var ranges ranges
+	var file string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start the account and its clusters; the first time, make one",
@@ -48,6 +51,14 @@ func New(g *global.Options) *cobra.Command {
 				return err
 			}
 			o.config = override(kept, o.config, cmd.Flags().Changed)
+			if file != "" {
+				if cmd.Flags().Changed("cluster") || cmd.Flags().Changed("nodes") {
+					return hint.New("--cluster and --nodes don't go with --file, which says both", "change the file, or leave the flags out")
+				}
+				if o.manifest, err = readManifest(file, &o.config, &ranges); err != nil {
+					return err
+				}
+			}
 			if err := ranges.into(&o.config, kept); err != nil {
 				return err
 			}
@@ -65,6 +76,7 @@ func New(g *global.Options) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", "an eksctl ClusterConfig that says which cluster to make")
 	f.StringVar(&o.config.Cluster, "cluster", defaults.Cluster, "name of the cluster to make when there is none")
 	f.IntVar(&o.config.Nodes, "nodes", defaults.Nodes, "nodes of that cluster")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this long")
@@ -232,7 +244,13 @@ func begin(ctx context.Context, o options, running bool, progress *ui.Progress) 
 	if err := client.Call(ctx, "/hosts", daemon.HostsQuestion{On: o.config.Hosts}, nil); err != nil {
 		return err
 	}
-	if err := firstCluster(ctx, client, o); err != nil {
+	make := firstCluster
+	if o.manifest != nil {
+		make = func(ctx context.Context, client *control.Client, o options) error {
+			return fromManifest(ctx, client, o, o.manifest)
+		}
+	}
+	if err := make(ctx, client, o); err != nil {
 		return err
 	}
 	return client.Call(ctx, "/ready", nil, nil)
