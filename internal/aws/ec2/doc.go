@@ -5,8 +5,8 @@
 // All is records in the store. What stands behind them is a [Ground]: one VPC runs
 // on this machine, and after each change of it the ground makes the network what
 // [Service.Layout] reads from the records. Other VPCs are records only; nothing can
-// be launched in them. Instances and interfaces are recorded by who runs them
-// (PutInstance, PutNetworkInterface). When a call that changes security groups
+// be launched in them. RunInstances launches nodes; other interfaces are recorded by
+// who has them (PutNetworkInterface). When a call that changes security groups
 // returns, packets meet the new rules (Service.Enforce).
 //
 // A kind of resource is a [family]: finding one, its tags and its condition keys are

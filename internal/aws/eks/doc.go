@@ -1,5 +1,5 @@
-// Package eks is Amazon EKS's API for clusters, their add-ons and their access entries:
-// create, describe, list, update, tag and delete them. Behaviour and error texts are EKS's own, from its API
+// Package eks is Amazon EKS's API for clusters, their node groups, add-ons and access
+// entries: create, describe, list, update, tag and delete them. Behaviour and error texts are EKS's own, from its API
 // reference and from what it was seen to answer.
 //
 // A handler validates, writes the cluster's record and answers at once, as EKS
@@ -16,6 +16,9 @@
 //
 // Once a cluster serves, the same goroutine sets up, changes and removes its add-ons,
 // one after another.
+//
+// A node group has a goroutine of its own, which makes its parts by calls of IAM, EC2 and
+// Auto Scaling as EKS's service-linked role, and drains nodes that are to end.
 //
 // The record is the only state: a daemon that starts again goes on where the
 // last one stopped.
