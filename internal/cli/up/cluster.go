@@ -55,19 +55,28 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 		}
 	}
 	cluster, err := awaitActive(ctx, client, o.config.Cluster)
-	if err != nil || len(clusters) > 0 && len(cluster.Nodes) >= o.config.Nodes {
+	if err != nil {
 		return err
 	}
+	nodes := o.config.Nodes
+	for _, n := range cluster.Nodegroups {
+		if n.Name == nodegroup && !o.nodesAsked { // what calls have made of it is right
+			nodes = min(nodes, int(n.Desired))
+		}
+	}
+	if len(clusters) > 0 && len(cluster.Nodes) >= nodes {
+		return nil
+	}
 	err = asAdmin(ctx, client, o, func(a account) error {
-		if err := a.addons(ctx, o.config.Cluster); err != nil || len(cluster.Nodes) >= o.config.Nodes {
+		if err := a.addons(ctx, o.config.Cluster); err != nil || len(cluster.Nodes) >= nodes {
 			return err
 		}
-		return a.nodes(ctx, cluster, int32(o.config.Nodes))
+		return a.nodes(ctx, cluster, int32(nodes))
 	})
 	if err != nil {
 		return err
 	}
-	return awaitNodes(ctx, client, o.config.Cluster, o.config.Nodes)
+	return awaitNodes(ctx, client, o.config.Cluster, nodes)
 }
 
 func (a account) createCluster(ctx context.Context, name string) error {

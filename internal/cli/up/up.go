@@ -30,6 +30,8 @@ type options struct {
 	config   daemon.Config
 	timeout  time.Duration
 	manifest *clusterconfig.Config // of --file; nil: there is none
+	// nodesAsked says that the number of nodes was given this time.
+	nodesAsked bool
 }
 
 // New makes the command.
@@ -51,6 +53,7 @@ func New(g *global.Options) *cobra.Command {
 				return err
 			}
 			o.config = override(kept, o.config, cmd.Flags().Changed)
+			o.nodesAsked = cmd.Flags().Changed("nodes")
 			if file != "" {
 				if cmd.Flags().Changed("cluster") || cmd.Flags().Changed("nodes") {
 					return hint.New("--cluster and --nodes don't go with --file, which says both", "change the file, or leave the flags out")
