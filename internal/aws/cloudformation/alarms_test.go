@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
 )
@@ -112,4 +114,66 @@ func TestAnAlarmsStack(t *testing.T) {
 	if got := all(); len(got.MetricAlarms)+len(got.CompositeAlarms) != 0 {
 		t.Errorf("alarms are left: %+v", got)
 	}
+}
+
+const filterTemplate = `
+Resources:
+  Group: {Type: AWS::Logs::LogGroup}
+  Errors:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Group
+      FilterPattern: '{ $.level = "error" }'
+      MetricTransformations: [{MetricNamespace: shop, MetricName: errors, MetricValue: "1", DefaultValue: 0, Unit: Count}]
+  ByHost:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Group
+      FilterName: by-host
+      FilterPattern: '{ $.host = * }'
+      MetricTransformations: [{MetricNamespace: shop, MetricName: calls, MetricValue: $.n, Dimensions: [{Key: host, Value: $.host}]}]
+Outputs:
+  Group: {Value: !Ref Group}
+  Errors: {Value: !Ref Errors}
+`
+
+func TestAMetricFiltersStack(t *testing.T) {
+	a, ctx := open(t), t.Context()
+	client := cloudwatchlogs.NewFromConfig(a.Admin)
+	id := a.create(t, "filters", filterTemplate)
+	a.is(t, "filters", types.StackStatusCreateComplete)
+	out := a.outputs(t, "filters")
+	filters := func() []logstypes.MetricFilter {
+		t.Helper()
+		got, err := client.DescribeMetricFilters(ctx, &cloudwatchlogs.DescribeMetricFiltersInput{LogGroupName: aws.String(out["Group"])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.MetricFilters
+	}
+	got := filters()
+	if len(got) != 2 || *got[0].FilterName != "by-host" || *got[1].FilterName != out["Errors"] || !strings.HasPrefix(out["Errors"], "filters-Errors-") {
+		t.Fatalf("filters are %+v", got)
+	}
+	if m := got[1].MetricTransformations[0]; *m.DefaultValue != 0 || m.Unit != "Count" || *m.MetricValue != "1" {
+		t.Errorf("%+v", m)
+	}
+	if m := got[0].MetricTransformations[0]; m.Dimensions["host"] != "$.host" || m.DefaultValue != nil {
+		t.Errorf("%+v", m)
+	}
+	if err := a.update(t, "filters", strings.Replace(filterTemplate, `"error"`, `"fatal"`, 1)); err != nil {
+		t.Fatal(err)
+	}
+	a.is(t, "filters", types.StackStatusUpdateComplete)
+	if p := *filters()[1].FilterPattern; p != `{ $.level = "fatal" }` {
+		t.Errorf("the pattern is %s", p)
+	}
+	a.create(t, "again", "Resources: {F: {Type: AWS::Logs::MetricFilter, Properties: {LogGroupName: "+out["Group"]+", FilterName: by-host, FilterPattern: a, MetricTransformations: [{MetricNamespace: a, MetricName: b, MetricValue: '1'}]}}}")
+	a.is(t, "again", types.StackStatusRollbackComplete)
+	follows(t, a.events(t, "again"), "F CREATE_FAILED Resource of type 'AWS::Logs::MetricFilter' with identifier 'by-host' already exists.")
+	if len(filters()) != 2 {
+		t.Error("the rollback took the filter that it did not make")
+	}
+	doortest.Must(t)(a.client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("filters")}))
+	a.is(t, id, types.StackStatusDeleteComplete)
 }

@@ -80,6 +80,7 @@ func detections() []Detection {
 			Do:        "Delete the binding, close the public endpoint, and look at what anonymous requests were allowed since.",
 			Sources:   []string{guardDuty},
 			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and @message like /"name":"system:(anonymous|unauthenticated)"/`,
+			Pattern:   `{ ($.requestObject.subjects[*].name = "system:anonymous" || $.requestObject.subjects[*].name = "system:unauthenticated") && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "aws-auth-edited", Title: "The mapping of IAM identities was edited", Severity: High, Technique: manipulated,
@@ -119,6 +120,7 @@ func detections() []Detection {
 			Do:        "Take the verbs out of the role, and look at what its subjects made since.",
 			Sources:   []string{stratus, workshop},
 			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and @message like /"(escalate|bind|impersonate)"/`,
+			Pattern:   `{ ($.requestObject.rules[*].verbs[*] = "escalate" || $.requestObject.rules[*].verbs[*] = "bind" || $.requestObject.rules[*].verbs[*] = "impersonate") && ($.objectRef.resource = "clusterroles" || $.objectRef.resource = "roles") && $.user.username != "system:apiserver" && $.user.username != "system:serviceaccount:kube-system:clusterrole-aggregation-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "exec", Title: "A command was run in a container", Severity: Medium, Technique: containerAdmin, Started: true,
@@ -142,6 +144,7 @@ func detections() []Detection {
 			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
 			Sources:   []string{guardDuty, falco},
 			Condition: pods + ` and @message like /"host(PID|IPC|Network)":true/`,
+			Pattern:   `{ ($.requestObject.spec.hostPID IS TRUE || $.requestObject.spec.hostIPC IS TRUE || $.requestObject.spec.hostNetwork IS TRUE) && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "host-path", Title: "A pod has a folder of its node", Severity: High, Technique: escape,
@@ -149,6 +152,7 @@ func detections() []Detection {
 			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
 			Sources:   []string{guardDuty, falco, stratus},
 			Condition: pods + ` and @message like /"hostPath":/`,
+			Pattern:   `{ $.requestObject.spec.volumes[*].hostPath.path = "*" && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 	}, more()...)
 }

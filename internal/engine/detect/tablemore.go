@@ -49,6 +49,7 @@ func more() []Detection {
 			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
 			Sources:   []string{guardDuty, falco, stratus},
 			Condition: pods + ` and @message like /"privileged":true/`,
+			Pattern:   `{ ($.requestObject.spec.containers[*].securityContext.privileged IS TRUE || $.requestObject.spec.initContainers[*].securityContext.privileged IS TRUE) && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "secrets-listed", Title: "The secrets of all namespaces were listed", Severity: High, Technique: containerAPI,

@@ -95,7 +95,7 @@ func TestTemplates(t *testing.T) {
 	if text, err = Template(Options{Detections: []string{"admin-at-work"}}); err != nil || strings.Count(text, "AWS::CloudWatch::Alarm") != 1 {
 		t.Errorf("one alone: %v\n%s", err, text)
 	}
-	for id, want := range map[string]string{"nothing": "no detection", "unexpected-source": "needs the networks", "host-path": "by query alone"} {
+	for id, want := range map[string]string{"nothing": "no detection", "unexpected-source": "needs the networks", "wildcard-role": "by query alone"} {
 		if _, err := Template(Options{Detections: []string{id}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", id, err)
 		}
