@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/eksact/eksact/internal/cli/account"
 	"github.com/eksact/eksact/internal/cli/global"
@@ -74,6 +75,9 @@ func findings(g *global.Options) *cobra.Command {
 				if len(p.Inside) == 0 {
 					p.Inside = []netip.Prefix{c.VPC}
 				}
+				if len(p.Allowed) == 0 { // as eksact alerts enable has it
+					p.Allowed = []netip.Prefix{c.VPC, c.Public}
+				}
 				ask = live(config, about.Group)
 			}
 			r, err := find(cmd.Context(), ask, list, p, from, to)
@@ -96,7 +100,7 @@ func findings(g *global.Options) *cobra.Command {
 	flags.StringVar(&a.until, "until", "", "events until then")
 	flags.StringVar(&a.severity, "severity", "", "findings of this severity or worse: low, medium, high, critical")
 	flags.StringSliceVar(&a.only, "detection", nil, "only these detections")
-	flags.StringSliceVar(&a.allowed, "allowed", nil, "networks that people work from: 203.0.113.0/24")
+	flags.StringSliceVar(&a.allowed, "allowed", nil, "networks that people work from: 203.0.113.0/24 (default the VPC and what stands for the Internet here; of files none)")
 	flags.StringSliceVar(&a.inside, "inside", nil, "networks that pods and nodes are in (default the VPC's)")
 	return cmd
 }
@@ -193,23 +197,34 @@ type result struct {
 	looked   int
 }
 
-// find runs detections one after the other.
+// atOnce is how many queries are asked at a time.
+const atOnce = 4
+
+// find runs detections.
 func find(ctx context.Context, a asker, list []detect.Detection, p detect.Params, from, to time.Time) (*result, error) {
 	r := &result{}
-	for _, d := range list {
+	found := make([][]detect.Finding, len(list))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, d := range list {
 		if !d.Applies(p) {
 			r.left = append(r.left, d)
 			continue
 		}
-		rows, err := a.ask(ctx, d.Query(p), from, to)
-		if err != nil {
-			return nil, fmt.Errorf("looking for %s: %w", d.ID, err)
-		}
 		r.looked++
-		r.findings = append(r.findings, d.Findings(p, rows)...)
+		g.Go(func() error {
+			rows, err := a.ask(ctx, d.Query(p), from, to)
+			if err != nil {
+				return fmt.Errorf("looking for %s: %w", d.ID, err)
+			}
+			found[i] = d.Findings(p, rows)
+			return nil
+		})
 	}
+	err := g.Wait()
+	r.findings = slices.Concat(found...)
 	detect.Sort(r.findings)
-	return r, nil
+	return r, err
 }
 
 // byDetection groups findings, in their order.

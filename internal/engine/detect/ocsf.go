@@ -49,7 +49,7 @@ func OCSF(f Finding, about About) map[string]any {
 			"version": ocsfVersion, "profiles": []string{"cloud"}, "log_name": about.Group,
 			"product": map[string]any{"name": "eksact", "vendor_name": "eksact", "version": about.Version, "feature": map[string]any{"name": "audit findings"}},
 		},
-		"cloud": map[string]any{"provider": "AWS", "region": about.Region, "account": map[string]any{"uid": about.Account, "type_id": 10, "type": "AWS Account"}},
+		"cloud": cloud(about),
 		"finding_info": map[string]any{
 			"uid": f.ID, "title": d.Title, "desc": d.Why, "types": []string{d.ID}, "created_time": about.Now.UnixMilli(), "first_seen_time": f.First.UnixMilli(), "last_seen_time": f.Last.UnixMilli(),
 			"analytic": map[string]any{"uid": d.ID, "name": d.Title, "type_id": 1, "type": "Rule", "desc": d.Condition},
@@ -63,13 +63,25 @@ func OCSF(f Finding, about About) map[string]any {
 		"evidences":   []any{evidence},
 	}
 	if f.Target != "" {
-		resource := map[string]any{"name": f.Target, "type": f.Resource, "region": about.Region, "group": map[string]any{"name": about.Group}}
+		resource := map[string]any{"name": f.Target, "type": f.Resource, "group": map[string]any{"name": about.Group}}
 		if f.Namespace != "" {
 			resource["namespace"] = f.Namespace
 		}
 		event["resources"] = []any{resource}
 	}
 	return event
+}
+
+// cloud is where it was, as far as that is known: of files it is not.
+func cloud(about About) map[string]any {
+	c := map[string]any{"provider": "AWS"}
+	if about.Region != "" {
+		c["region"] = about.Region
+	}
+	if about.Account != "" {
+		c["account"] = map[string]any{"uid": about.Account, "type_id": 10, "type": "AWS Account"}
+	}
+	return c
 }
 
 // code is a status code as a number.
