@@ -239,6 +239,7 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { d.cloudwatch.Run(ctx) })
 	d.running.Go(func() { d.logs.Run(ctx) })
 	d.running.Go(func() { d.ecr.Run(ctx) })
+	d.running.Go(func() { d.s3.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })
 	return nil
 }

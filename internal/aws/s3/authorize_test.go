@@ -41,6 +41,31 @@ func calls(t *testing.T) map[string]struct {
 		"GetBucketVersioning": {"s3:GetBucketVersioning", bucket, func(c *s3.Client) error {
 			return second(c.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: bkt}))
 		}},
+		"PutBucketVersioning": {"s3:PutBucketVersioning", bucket, func(c *s3.Client) error {
+			return second(c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: bkt, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusSuspended}}))
+		}},
+		"GetBucketEncryption": {"s3:GetEncryptionConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: bkt}))
+		}},
+		"PutBucketEncryption": {"s3:PutEncryptionConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: bkt, ServerSideEncryptionConfiguration: encryptedBy(types.ServerSideEncryptionAes256)}))
+		}},
+		"DeleteBucketEncryption": {"s3:PutEncryptionConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.DeleteBucketEncryption(ctx, &s3.DeleteBucketEncryptionInput{Bucket: bkt}))
+		}},
+		"GetBucketLifecycleConfiguration": {"s3:GetLifecycleConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: bkt}))
+		}},
+		"PutBucketLifecycleConfiguration": {"s3:PutLifecycleConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: bkt, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: []types.LifecycleRule{
+				{Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{}, Expiration: &types.LifecycleExpiration{Days: aws.Int32(9)}}}}}))
+		}},
+		"DeleteBucketLifecycle": {"s3:PutLifecycleConfiguration", bucket, func(c *s3.Client) error {
+			return second(c.DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: bkt}))
+		}},
+		"ListObjectVersions": {"s3:ListBucketVersions", bucket, func(c *s3.Client) error {
+			return second(c.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: bkt}))
+		}},
 		"GetBucketAcl": {"s3:GetBucketAcl", bucket, func(c *s3.Client) error { return second(c.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: bkt})) }},
 		"GetBucketOwnershipControls": {"s3:GetBucketOwnershipControls", bucket, func(c *s3.Client) error {
 			return second(c.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: bkt}))

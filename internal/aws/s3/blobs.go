@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/base64"
@@ -28,6 +29,9 @@ import (
 type blobs struct {
 	dir   string
 	store content.Store
+
+	// key is what all that is written is encrypted with.
+	key func(context.Context) (cipher.Block, error)
 
 	mu      sync.Mutex
 	uses    map[string]int // by digest: records that name it, and holds
@@ -145,9 +149,14 @@ func (b *blobs) write(ctx context.Context, r io.Reader, most int64) (w written, 
 		}
 	}()
 	sum, crc := md5.New(), hash.Hash(crc64.New(crc64NVME))
+	key, err := b.key(ctx)
+	if err != nil {
+		return w, err
+	}
+	sealed := newSealing(out, key)
 	buffer := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buffer)
-	w.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(out, sum, crc)}, onlyReader{io.LimitReader(r, most+1)}, *buffer)
+	w.size, err = io.CopyBuffer(onlyWriter{io.MultiWriter(sealed, sum, crc)}, onlyReader{io.LimitReader(r, most+1)}, *buffer)
 	switch {
 	case err != nil:
 		return w, err
@@ -158,9 +167,8 @@ func (b *blobs) write(ctx context.Context, r io.Reader, most int64) (w written, 
 	if w.size == 0 {
 		return w, nil
 	}
-	w.blobs = []Blob{{Digest: out.Digest().Encoded(), Size: w.size}}
+	w.blobs = []Blob{{Digest: out.Digest().Encoded(), Size: w.size, IV: sealed.iv}}
 	b.hold(w.blobs)
-	b.replacing(w.blobs[0])
 	if err = out.Commit(ctx, w.size, ""); errdefs.IsAlreadyExists(err) {
 		err = nil
 	}
@@ -168,15 +176,6 @@ func (b *blobs) write(ctx context.Context, r io.Reader, most int64) (w written, 
 		b.release(w.blobs)
 	}
 	return w, err
-}
-
-// replacing removes what is in a blob's place and can't be it: a link, or a file of
-// another size.
-func (b *blobs) replacing(blob Blob) {
-	path := filepath.Join(b.dir, "blobs", "sha256", blob.Digest)
-	if i, err := os.Lstat(path); err == nil && (!i.Mode().IsRegular() || i.Size() != blob.Size) {
-		_ = os.Remove(path)
-	}
 }
 
 // Only reading or writing: no shortcut around the buffer.
@@ -239,6 +238,15 @@ func (r *reader) next() error {
 		return err
 	}
 	r.now, r.close = io.NewSectionReader(at, r.skip, blob.Size-r.skip), at.Close
+	if blob.IV != "" {
+		key, err := r.b.key(r.ctx)
+		if err == nil {
+			r.now, err = opening(r.now, key, blob.IV, r.skip)
+		}
+		if err != nil {
+			return errors.Join(err, at.Close())
+		}
+	}
 	r.rest, r.skip = r.rest[1:], 0
 	return nil
 }

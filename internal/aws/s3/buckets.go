@@ -176,6 +176,9 @@ func (s *S3) deleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*s3.De
 	for range s.objects.Shared(*in.Bucket + "/") {
 		return nil, errNotEmpty
 	}
+	for range s.older.Shared(*in.Bucket + "/") {
+		return nil, errVersionsLeft
+	}
 	// Uploads under way go with the bucket; one that begins meanwhile, too.
 	for {
 		if err := s.forgetUploads(ctx, *in.Bucket); err != nil {
@@ -198,6 +201,9 @@ func (s *S3) deleteEmpty(ctx context.Context, name string) (again bool, err erro
 		}
 		for range s.objects.In(tx).List(name + "/") {
 			return errNotEmpty
+		}
+		for range s.older.In(tx).List(name + "/") {
+			return errVersionsLeft
 		}
 		for range s.uploads.In(tx).List(name + "/") {
 			again = true
@@ -237,12 +243,6 @@ func (s *S3) getBucketLocation(ctx context.Context, in *s3.GetBucketLocationInpu
 		region = "" // which is older than constraints
 	}
 	return &s3.GetBucketLocationOutput{LocationConstraint: types.BucketLocationConstraint(region)}, nil
-}
-
-// getBucketVersioning answers as a bucket does that never had versions.
-func (s *S3) getBucketVersioning(ctx context.Context, in *s3.GetBucketVersioningInput) (*s3.GetBucketVersioningOutput, error) {
-	_, err := s.onBucket(ctx, "s3:GetBucketVersioning", in.Bucket, in.ExpectedBucketOwner, nil)
-	return &s3.GetBucketVersioningOutput{}, err
 }
 
 // getBucketACL answers as a bucket does whose ACLs are disabled.

@@ -57,6 +57,7 @@ func (s *S3) completeMultipartUpload(ctx context.Context, in *s3.CompleteMultipa
 	c := o.Checksum
 	location := "https://" + *in.Bucket + ".s3." + s.Place.Region + ".amazonaws.com/" + *spelling(types.EncodingTypeUrl).spell(*in.Key)
 	return &s3.CompleteMultipartUploadOutput{
+		VersionId: o.version(), ServerSideEncryption: types.ServerSideEncryption(o.Encryption),
 		Bucket: in.Bucket, Key: in.Key, ETag: quoted(o.ETag), Location: &location, ChecksumType: c.kind(),
 		ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c), ChecksumCRC64NVME: c.of(types.ChecksumAlgorithmCrc64nvme),
 		ChecksumSHA1: c.of(types.ChecksumAlgorithmSha1), ChecksumSHA256: c.of(types.ChecksumAlgorithmSha256),
@@ -152,7 +153,7 @@ func givenChecksum(p types.CompletedPart, algorithm string) *string {
 // assemble is the object of an upload's parts. Its entity tag is the MD5 of their
 // MD5s, and their number.
 func assemble(u *Upload, parts []Part) (Object, error) {
-	o := Object{Head: u.Head, Tags: u.Tags, Parts: len(parts)}
+	o := Object{Head: u.Head, Tags: u.Tags, Parts: len(parts), Encryption: cmp.Or(u.Encryption, usual)}
 	sums := md5.New()
 	for _, p := range parts {
 		raw, err := hex.DecodeString(p.ETag)

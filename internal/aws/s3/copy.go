@@ -16,16 +16,12 @@ import (
 )
 
 // source is what x-amz-copy-source names.
-type source struct{ bucket, key string }
+type source struct{ bucket, key, version string }
 
 // parseSource reads BUCKET/KEY, URL-encoded, with or without a slash before it.
 func parseSource(header string) (src source, err error) {
 	path, query, _ := strings.Cut(header, "?")
-	if version, ok := strings.CutPrefix(query, "versionId="); ok {
-		if err := checkVersion(&version); err != nil {
-			return src, err
-		}
-	}
+	version, _ := strings.CutPrefix(query, "versionId=")
 	if path, err = url.PathUnescape(path); err != nil {
 		return src, invalidArgument("Copy Source must be URL-encoded")
 	}
@@ -36,7 +32,7 @@ func parseSource(header string) (src source, err error) {
 	if strings.HasPrefix(bucket, "arn:") {
 		return src, notImplemented("An access point as the source of a copy")
 	}
-	return source{bucket, key}, nil
+	return source{bucket, key, version}, nil
 }
 
 // from authorizes reading a copy's source and holds its bytes.
@@ -44,12 +40,8 @@ func (s *S3) from(ctx context.Context, header string, owner *string, w wishes) (
 	if src, err = parseSource(header); err != nil {
 		return src, o, err
 	}
-	if _, err = s.onObject(ctx, "s3:GetObject", &src.bucket, &src.key, owner, nil, nil); err != nil {
+	if o, err = s.readable(ctx, &src.bucket, &src.key, owner, pointer(src.version)); err != nil {
 		return src, o, err
-	}
-	o, ok := s.held(src.bucket, src.key)
-	if !ok {
-		return src, o, s.missing(ctx, src.bucket)
 	}
 	if err = w.check(&o, errPrecondition, errPrecondition); err == nil && o.Size > mostOfPut {
 		err = invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: %d", int64(mostOfPut))
@@ -82,11 +74,15 @@ func (s *S3) copyObject(ctx context.Context, in *s3.CopyObjectInput) (*s3.CopyOb
 		return nil, err
 	}
 	defer s.sweep(ctx)
-	defer s.blobs.release(old.Blobs)
+	defer func() { s.blobs.release(old.Blobs) }()
+	if err := s.sealed(ctx, &old); err != nil {
+		return nil, err
+	}
 	o, err := s.copied(ctx, in, src, old, tags)
 	if err != nil {
 		return nil, err
 	}
+	o.Encryption = s.encryption(*in.Bucket, in.ServerSideEncryption)
 	if err := s.flatten(ctx, o); err != nil {
 		return nil, err
 	}
@@ -94,7 +90,7 @@ func (s *S3) copyObject(ctx context.Context, in *s3.CopyObjectInput) (*s3.CopyOb
 		return nil, err
 	}
 	c := o.Checksum
-	return &s3.CopyObjectOutput{CopyObjectResult: &types.CopyObjectResult{
+	return &s3.CopyObjectOutput{VersionId: o.version(), CopySourceVersionId: pointer(src.version), ServerSideEncryption: types.ServerSideEncryption(o.Encryption), CopyObjectResult: &types.CopyObjectResult{
 		ETag: quoted(o.ETag), LastModified: &o.Modified, ChecksumType: c.kind(),
 		ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c), ChecksumCRC64NVME: c.of(types.ChecksumAlgorithmCrc64nvme),
 		ChecksumSHA1: c.of(types.ChecksumAlgorithmSha1), ChecksumSHA256: c.of(types.ChecksumAlgorithmSha256),
@@ -110,7 +106,7 @@ func (s *S3) copied(ctx context.Context, in *s3.CopyObjectInput, src source, o O
 			Encoding: text(in.ContentEncoding), Language: text(in.ContentLanguage), Redirect: text(in.WebsiteRedirectLocation), Expires: in.Expires, Meta: in.Metadata,
 		}
 	case "", types.MetadataDirectiveCopy:
-		if src == (source{*in.Bucket, *in.Key}) && in.WebsiteRedirectLocation == nil && in.StorageClass == "" {
+		if src == (source{*in.Bucket, *in.Key, ""}) && in.ServerSideEncryption == "" && in.WebsiteRedirectLocation == nil && in.StorageClass == "" {
 			return nil, errCopyToItself
 		}
 		o.Head.Redirect = text(in.WebsiteRedirectLocation) // never copied

@@ -13,33 +13,33 @@ import (
 )
 
 func (s *S3) deleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
-	if _, err := s.onObject(ctx, "s3:DeleteObject", in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, nil); err != nil {
+	if _, err := s.onObject(ctx, ofVersion("s3:DeleteObject", in.VersionId), in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId, nil); err != nil {
 		return nil, err
 	}
 	if in.MFA != nil || in.IfMatchLastModifiedTime != nil || in.IfMatchSize != nil {
 		return nil, notImplemented("A deletion by MFA, size or time")
 	}
 	defer s.sweep(ctx)
-	return &s3.DeleteObjectOutput{}, s.remove(ctx, *in.Bucket, *in.Key, in.IfMatch)
+	d, err := s.remove(ctx, *in.Bucket, *in.Key, in.VersionId, in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return &s3.DeleteObjectOutput{VersionId: pointer(d.version), DeleteMarker: d.marked()}, nil
 }
 
-// remove deletes an object; that it isn't there is no error.
-func (s *S3) remove(ctx context.Context, bucket, key string, match *string) error {
-	if match == nil {
-		if _, ok := s.objects.Get(objectKey(bucket, key)); !ok {
-			return nil
-		}
-	}
-	return s.Store.Update(ctx, func(tx *store.Tx) error {
+// remove deletes an object, or a version; that it isn't there is no error.
+func (s *S3) remove(ctx context.Context, bucket, key string, version, match *string) (d deletion, err error) {
+	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		if match != nil {
 			o, there := s.objects.In(tx).Get(objectKey(bucket, key))
 			if err := mayReplace(match, nil, &o, there); err != nil {
 				return err
 			}
 		}
-		s.objects.In(tx).Delete(objectKey(bucket, key))
-		return nil
+		d, err = s.removeIn(tx, bucket, key, text(version))
+		return err
 	})
+	return d, err
 }
 
 // deleteObjects deletes what the caller may delete, and says of each of the others
@@ -56,16 +56,18 @@ func (s *S3) deleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (*s3.
 	}
 	defer s.sweep(ctx)
 	out := &s3.DeleteObjectsOutput{}
-	var free []string // keys to be deleted without a condition
+	b, _ := s.buckets.Get(*in.Bucket)
+	var free []string // keys to be deleted without a condition, of a bucket without versions
 	for _, o := range in.Delete.Objects {
 		key := aws.ToString(o.Key)
-		_, err := s.onObject(ctx, "s3:DeleteObject", in.Bucket, &key, nil, o.VersionId, nil)
+		_, err := s.onObject(ctx, ofVersion("s3:DeleteObject", o.VersionId), in.Bucket, &key, nil, o.VersionId, nil)
+		var d deletion
 		switch {
-		case err == nil && o.ETag == nil:
+		case err == nil && o.ETag == nil && b.Versioning == "":
 			free = append(free, key)
 			continue
 		case err == nil:
-			err = s.remove(ctx, *in.Bucket, key, o.ETag)
+			d, err = s.remove(ctx, *in.Bucket, key, o.VersionId, o.ETag)
 		}
 		var coded interface {
 			ErrorCode() string
@@ -73,7 +75,7 @@ func (s *S3) deleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (*s3.
 		}
 		switch {
 		case err == nil:
-			out.Deleted = append(out.Deleted, types.DeletedObject{Key: &key})
+			out.Deleted = append(out.Deleted, d.shown(key, o.VersionId))
 		case errors.As(err, &coded):
 			out.Errors = append(out.Errors, types.Error{Key: &key, Code: aws.String(coded.ErrorCode()), Message: aws.String(coded.ErrorMessage())})
 		default:

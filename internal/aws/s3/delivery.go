@@ -81,7 +81,8 @@ func (s *S3) write(ctx context.Context, bucket, key, contentType string, data []
 	defer s.sweep(ctx)
 	defer s.blobs.release(w.blobs)
 	o := Object{
-		Size: w.size, Blobs: w.blobs, ETag: hex.EncodeToString(w.md5), Head: Head{ContentType: contentType},
+		Encryption: s.encryption(bucket, ""),
+		Size:       w.size, Blobs: w.blobs, ETag: hex.EncodeToString(w.md5), Head: Head{ContentType: contentType},
 		Checksum: Checksum{Algorithm: "CRC64NVME", Value: w.crc64},
 	}
 	return s.put(ctx, bucket, key, &o, nil, nil)

@@ -92,12 +92,8 @@ func (s *S3) find(ctx context.Context, r *reading) (o Object, at span, err error
 	if api.CallerFrom(ctx).Type == api.Anonymous && slices.ContainsFunc(r.overrides, func(p *string) bool { return p != nil }) {
 		return o, at, invalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
 	}
-	if _, err := s.onObject(ctx, "s3:GetObject", r.bucket, r.key, r.owner, r.version, nil); err != nil {
+	if o, err = s.readable(ctx, r.bucket, r.key, r.owner, r.version); err != nil {
 		return o, at, err
-	}
-	o, ok := s.held(*r.bucket, *r.key)
-	if !ok {
-		return o, at, s.missing(ctx, *r.bucket)
 	}
 	if err = r.check(&o, errPrecondition, errNotModified); err == nil {
 		switch {
@@ -113,22 +109,6 @@ func (s *S3) find(ctx context.Context, r *reading) (o Object, at span, err error
 		s.blobs.release(o.Blobs)
 	}
 	return o, at, err
-}
-
-// held is an object whose bytes are held: they were named by its record while they
-// were.
-func (s *S3) held(bucket, key string) (Object, bool) {
-	for {
-		o, ok := s.objects.Get(objectKey(bucket, key))
-		if !ok {
-			return o, false
-		}
-		s.blobs.hold(o.Blobs)
-		if now, ok := s.objects.Get(objectKey(bucket, key)); ok && slices.Equal(now.Blobs, o.Blobs) {
-			return o, true
-		}
-		s.blobs.release(o.Blobs)
-	}
 }
 
 // orElse is a header of the answer, which the call may override.
@@ -151,6 +131,7 @@ func (s *S3) getObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetObjec
 	}
 	h := &o.Head
 	out := &s3.GetObjectOutput{
+		VersionId: o.version(), ServerSideEncryption: types.ServerSideEncryption(o.Encryption),
 		Body: s.blobs.read(context.WithoutCancel(ctx), o.Blobs, at.offset, at.length), AcceptRanges: aws.String("bytes"),
 		ContentLength: &at.length, ContentRange: at.contentRange(o.Size), ETag: quoted(o.ETag), LastModified: &o.Modified,
 		ContentType: orElse(in.ResponseContentType, h.ContentType), CacheControl: orElse(in.ResponseCacheControl, h.CacheControl),
@@ -203,6 +184,7 @@ func (s *S3) headObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.HeadOb
 	s.blobs.release(o.Blobs)
 	h := &o.Head
 	out := &s3.HeadObjectOutput{
+		VersionId: o.version(), ServerSideEncryption: types.ServerSideEncryption(o.Encryption),
 		AcceptRanges: aws.String("bytes"), ContentLength: &at.length, ContentRange: at.contentRange(o.Size), ETag: quoted(o.ETag), LastModified: &o.Modified,
 		ContentType: orElse(in.ResponseContentType, h.ContentType), CacheControl: orElse(in.ResponseCacheControl, h.CacheControl),
 		ContentDisposition: orElse(in.ResponseContentDisposition, h.Disposition), ContentEncoding: orElse(in.ResponseContentEncoding, h.Encoding),

@@ -60,7 +60,7 @@ func (a asked) refuse() error {
 	switch {
 	case a.acl != "" && a.acl != types.ObjectCannedACLBucketOwnerFullControl, slices.ContainsFunc(a.grants, given):
 		return errNoACLs
-	case a.encryption != "":
+	case a.encryption != "" && a.encryption != types.ServerSideEncryptionAes256 && a.encryption != types.ServerSideEncryptionAwsKms:
 		return notImplemented("Server-side encryption (" + string(a.encryption) + ")")
 	case slices.ContainsFunc(a.customer, given):
 		return notImplemented("Server-side encryption with a key of the customer's")

@@ -178,30 +178,3 @@ func tree(t *testing.T, root string) map[string]bool {
 	}
 	return found
 }
-
-// TestPlantedLink: a symbolic link where a blob is to be is not followed out of the
-// folder.
-func TestPlantedLink(t *testing.T) {
-	a := open(t)
-	a.bucket(t, "bkt")
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Of "hello", which is what an object is going to hold.
-	blob := filepath.Join(a.dir, "blobs/sha256/2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
-	if err := os.Symlink(secret, blob); err != nil {
-		t.Fatal(err)
-	}
-	put(t, a.admin, "bkt", "k", "hello")
-	if got := get(t, a.admin, "bkt", "k"); got != "hello" {
-		t.Errorf("the object holds %q", got)
-	}
-	must(t)(a.admin.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("bkt"), Key: aws.String("k")}))
-	if data, err := os.ReadFile(secret); err != nil || string(data) != "secret" {
-		t.Errorf("the file that the link led to: %q, %v", data, err)
-	}
-	if _, err := os.Lstat(blob); err == nil {
-		t.Error("the link was not removed with the object")
-	}
-}

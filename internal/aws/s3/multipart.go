@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -39,7 +40,8 @@ func (s *S3) createMultipartUpload(ctx context.Context, in *s3.CreateMultipartUp
 		return nil, err
 	}
 	u := Upload{
-		Key: *in.Key, Started: s.now(), Initiator: api.CallerFrom(ctx).ARN, Tags: tags, Algorithm: string(in.ChecksumAlgorithm),
+		Encryption: s.encryption(*in.Bucket, in.ServerSideEncryption),
+		Key:        *in.Key, Started: s.now(), Initiator: api.CallerFrom(ctx).ARN, Tags: tags, Algorithm: string(in.ChecksumAlgorithm),
 		Head: Head{
 			ContentType: contentType(in.ContentType), CacheControl: text(in.CacheControl), Disposition: text(in.ContentDisposition),
 			Encoding: text(in.ContentEncoding), Language: text(in.ContentLanguage), Redirect: text(in.WebsiteRedirectLocation), Expires: in.Expires, Meta: in.Metadata,
@@ -58,7 +60,7 @@ func (s *S3) createMultipartUpload(ctx context.Context, in *s3.CreateMultipartUp
 		s.uploads.In(tx).Put(uploadKey(*in.Bucket, id), u)
 		return nil
 	})
-	return &s3.CreateMultipartUploadOutput{Bucket: in.Bucket, Key: in.Key, UploadId: &id, ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumType: u.kind()}, err
+	return &s3.CreateMultipartUploadOutput{ServerSideEncryption: types.ServerSideEncryption(u.Encryption), Bucket: in.Bucket, Key: in.Key, UploadId: &id, ChecksumAlgorithm: in.ChecksumAlgorithm, ChecksumType: u.kind()}, err
 }
 
 // chooseType settles whether the object's checksum is made of the parts' checksums
@@ -139,7 +141,8 @@ func (s *S3) uploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upload
 		return nil, err
 	}
 	return &s3.UploadPartOutput{
-		ETag: quoted(p.ETag), ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c),
+		ServerSideEncryption: types.ServerSideEncryption(cmp.Or(u.Encryption, usual)),
+		ETag:                 quoted(p.ETag), ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c),
 		ChecksumCRC64NVME: c.of(types.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(types.ChecksumAlgorithmSha1), ChecksumSHA256: c.of(types.ChecksumAlgorithmSha256),
 	}, nil
 }

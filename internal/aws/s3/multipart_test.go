@@ -116,8 +116,8 @@ func TestMultipart(t *testing.T) {
 	if sum := md5.Sum(whole); err != nil || *copied.ETag != `"`+hex.EncodeToString(sum[:])+`"` {
 		t.Errorf("a copy has the ETag %v, %v", aws.ToString(copied.ETag), err)
 	}
-	if n := a.blobs(t); n != 3 {
-		t.Errorf("%d files, want one for each part", n)
+	if n := a.blobs(t); n != 7*3 {
+		t.Errorf("%d files, want one for each part of seven objects: a copy has its source's", n)
 	}
 }
 

@@ -43,9 +43,11 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkVersion takes what names the one version that there is.
+var versionForm = regexp.MustCompile(`^(null|[A-Za-z0-9_-]{32})$`)
+
+// checkVersion refuses what is no version's id.
 func checkVersion(version *string) error {
-	if version == nil || *version == "null" {
+	if version == nil || versionForm.MatchString(*version) {
 		return nil
 	}
 	return invalidArgument("Invalid version id specified")

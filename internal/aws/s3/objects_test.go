@@ -234,7 +234,7 @@ func TestObjectRefusals(t *testing.T) {
 	}{
 		"public ACL":       {func(in *s3.PutObjectInput) { in.ACL = types.ObjectCannedACLPublicRead }, "AccessControlListNotSupported", "The bucket does not allow ACLs"},
 		"grant":            {func(in *s3.PutObjectInput) { in.GrantRead = aws.String("id=1") }, "AccessControlListNotSupported", ""},
-		"encryption":       {func(in *s3.PutObjectInput) { in.ServerSideEncryption = types.ServerSideEncryptionAwsKms }, "NotImplemented", "Server-side encryption (aws:kms) is not implemented."},
+		"encryption":       {func(in *s3.PutObjectInput) { in.ServerSideEncryption = types.ServerSideEncryptionAwsKmsDsse }, "NotImplemented", "Server-side encryption (aws:kms:dsse) is not implemented."},
 		"glacier":          {func(in *s3.PutObjectInput) { in.StorageClass = types.StorageClassGlacier }, "NotImplemented", "Storage class GLACIER"},
 		"class":            {func(in *s3.PutObjectInput) { in.StorageClass = "COLD" }, "InvalidStorageClass", ""},
 		"lock":             {func(in *s3.PutObjectInput) { in.ObjectLockLegalHoldStatus = types.ObjectLockLegalHoldStatusOn }, "InvalidRequest", "Bucket is missing Object Lock Configuration"},

@@ -55,12 +55,14 @@ func (s *S3) putObject(ctx context.Context, in *s3.PutObjectInput) (*s3.PutObjec
 	}
 	defer s.sweep(ctx)
 	defer s.blobs.release(w.blobs)
+	o.Encryption = s.encryption(*in.Bucket, in.ServerSideEncryption)
 	o.Size, o.Blobs, o.ETag, o.Checksum = w.size, w.blobs, hex.EncodeToString(w.md5), w.checksum(body)
 	if err := s.put(ctx, *in.Bucket, *in.Key, &o, in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
 	c := o.Checksum
 	return &s3.PutObjectOutput{
+		VersionId: o.version(), ServerSideEncryption: types.ServerSideEncryption(o.Encryption),
 		ETag: quoted(o.ETag), ChecksumType: c.kind(),
 		ChecksumCRC32: c.of(types.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(types.ChecksumAlgorithmCrc32c), ChecksumCRC64NVME: c.of(types.ChecksumAlgorithmCrc64nvme),
 		ChecksumSHA1: c.of(types.ChecksumAlgorithmSha1), ChecksumSHA256: c.of(types.ChecksumAlgorithmSha256),
@@ -108,7 +110,8 @@ func (s *S3) put(ctx context.Context, bucket, key string, o *Object, match, none
 }
 
 func (s *S3) putIn(tx *store.Tx, bucket, key string, o *Object, match, noneMatch *string) error {
-	if _, ok := s.buckets.In(tx).Get(bucket); !ok {
+	b, ok := s.buckets.In(tx).Get(bucket)
+	if !ok {
 		return errNoSuchBucket
 	}
 	if match != nil || noneMatch != nil {
@@ -116,6 +119,15 @@ func (s *S3) putIn(tx *store.Tx, bucket, key string, o *Object, match, noneMatch
 		if err := mayReplace(match, noneMatch, &old, there); err != nil {
 			return err
 		}
+	}
+	o.Order, o.Version = s.Now().UnixNano(), ""
+	switch b.Versioning {
+	case versioned:
+		o.Version = newVersion()
+		s.supersede(tx, bucket, key)
+	case suspended:
+		o.Version = nullVersion
+		s.supersedeOthers(tx, bucket, key)
 	}
 	s.objects.In(tx).Put(objectKey(bucket, key), *o)
 	return nil

@@ -12,6 +12,10 @@ type Bucket struct {
 	Policy  string // as it is kept: unique ids for users and roles; "" without
 	Block   *Block // the public access block; nil without
 	Tags    []Tag
+
+	Versioning string `json:",omitempty"` // Enabled or Suspended; "" of one that never had versions
+	Encryption string `json:",omitempty"` // of new objects: AES256 or aws:kms; "" is AES256
+	Lifecycle  string `json:",omitempty"` // JSON of the rules; "" without
 }
 
 // Block is a public access block.
@@ -22,8 +26,9 @@ type Tag struct{ Key, Value string }
 
 // Blob is a piece of an object's bytes.
 type Blob struct {
-	Digest string // SHA-256, hexadecimal
+	Digest string // SHA-256 of what is on disk, hexadecimal
 	Size   int64
+	IV     string `json:",omitempty"` // what it is encrypted with, beside the key, hexadecimal; "": it isn't
 }
 
 // Object is the record of an object, under BUCKET/KEY.
@@ -36,7 +41,22 @@ type Object struct {
 	Checksum Checksum
 	Head     Head
 	Tags     []Tag
+
+	Version    string `json:",omitempty"` // its id; "" is "null"
+	Order      int64  `json:",omitempty"` // of the versions of a key: ns since 1970
+	Encryption string `json:",omitempty"` // AES256 or aws:kms; "" of one from before there was any
 }
+
+// Version is the record of a version that is not the current one, or of a delete marker,
+// under BUCKET/KEY, a zero byte and its place, the newest first.
+type Version struct {
+	Object
+	Marker bool      `json:",omitempty"`
+	Since  time.Time // when it ceased to be the current one
+}
+
+// Key is what bytes on disk are encrypted with.
+type Key struct{ Secret []byte }
 
 // Checksum is an object's or a part's.
 type Checksum struct {
@@ -62,6 +82,8 @@ type Upload struct {
 	Tags      []Tag
 	Algorithm string // of the checksum; "" if the client asked for none
 	Composite bool
+
+	Encryption string `json:",omitempty"`
 }
 
 // Part is the record of an upload's part, under BUCKET/ID/NUMBER.
@@ -79,6 +101,8 @@ func objectKey(bucket, key string) string { return bucket + "/" + key }
 func keyOf(bucket, record string) string { return strings.TrimPrefix(record, bucket+"/") }
 
 func (o *Object) blobs() []Blob { return o.Blobs }
+
+func (v *Version) blobs() []Blob { return v.Blobs }
 
 func (p *Part) blobs() []Blob {
 	if p.Blob.Size == 0 {

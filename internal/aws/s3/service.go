@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"crypto/cipher"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,9 @@ type S3 struct {
 	objects *store.Table[Object]
 	uploads *store.Table[Upload]
 	parts   *store.Table[Part]
+	older   *store.Table[Version]
+	keys    *store.Table[Key]
+	cipher  atomic.Pointer[cipher.Block]
 
 	policies atomic.Pointer[map[string]*bucketPolicy] // compiled, by bucket
 	stops    []func()
@@ -69,12 +73,16 @@ func New(c Config) (*S3, error) {
 		objects: store.NewTable[Object](c.Store, "s3/object"),
 		uploads: store.NewTable[Upload](c.Store, "s3/upload"),
 		parts:   store.NewTable[Part](c.Store, "s3/part"),
+		older:   store.NewTable[Version](c.Store, "s3/version"),
+		keys:    store.NewTable[Key](c.Store, "s3/key"),
 	}
+	b.key = s.cipherOf
 	s.policies.Store(&map[string]*bucketPolicy{})
 	s.stops = []func(){
 		s.buckets.Watch(s.bucketChanged),
 		s.objects.Watch(func(_ string, old, new *Object) { b.changed(blobsOf(old), blobsOf(new)) }),
 		s.parts.Watch(func(_ string, old, new *Part) { b.changed(blobsOf(old), blobsOf(new)) }),
+		s.older.Watch(func(_ string, old, new *Version) { b.changed(blobsOf(old), blobsOf(new)) }),
 	}
 	return s, nil
 }
@@ -134,7 +142,7 @@ func (s *S3) Service() *api.Service {
 var dataEvents = map[string]bool{
 	"AbortMultipartUpload": true, "CompleteMultipartUpload": true, "CopyObject": true, "CreateMultipartUpload": true,
 	"DeleteObject": true, "DeleteObjects": true, "DeleteObjectTagging": true, "GetObject": true, "GetObjectAcl": true,
-	"GetObjectAttributes": true, "GetObjectTagging": true, "HeadObject": true, "ListObjects": true, "ListObjectsV2": true,
+	"GetObjectAttributes": true, "GetObjectTagging": true, "HeadObject": true, "ListObjectVersions": true, "ListObjects": true, "ListObjectsV2": true,
 	"ListMultipartUploads": true, "ListParts": true, "PutObject": true, "PutObjectTagging": true, "UploadPart": true,
 	"UploadPartCopy": true,
 }
@@ -146,6 +154,13 @@ func (s *S3) addBuckets(v *api.Service) {
 	api.Add(v, "DeleteBucket", s.deleteBucket, nil)
 	api.Add(v, "GetBucketLocation", s.getBucketLocation, nil)
 	api.Add(v, "GetBucketVersioning", s.getBucketVersioning, nil)
+	api.Add(v, "PutBucketVersioning", s.putBucketVersioning, nil)
+	api.Add(v, "GetBucketEncryption", s.getBucketEncryption, nil)
+	api.Add(v, "PutBucketEncryption", s.putBucketEncryption, nil)
+	api.Add(v, "DeleteBucketEncryption", s.deleteBucketEncryption, nil)
+	api.Add(v, "GetBucketLifecycleConfiguration", s.getBucketLifecycle, nil)
+	api.Add(v, "PutBucketLifecycleConfiguration", s.putBucketLifecycle, nil)
+	api.Add(v, "DeleteBucketLifecycle", s.deleteBucketLifecycle, nil)
 	api.Add(v, "GetBucketAcl", s.getBucketACL, nil)
 	api.Add(v, "GetBucketOwnershipControls", s.getOwnershipControls, nil)
 	api.Add(v, "GetBucketTagging", s.getBucketTagging, nil)
@@ -163,6 +178,7 @@ func (s *S3) addBuckets(v *api.Service) {
 func (s *S3) addObjects(v *api.Service) {
 	api.Add(v, "ListObjects", s.listObjects, nil)
 	api.Add(v, "ListObjectsV2", s.listObjectsV2, nil)
+	api.Add(v, "ListObjectVersions", s.listObjectVersions, nil)
 	api.Add(v, "PutObject", s.putObject, nil)
 	api.Add(v, "GetObject", s.getObject, nil)
 	api.Add(v, "HeadObject", s.headObject, nil)

@@ -185,6 +185,9 @@ type route struct {
 func (s *Service) restRoutes() []route {
 	s.routesOnce.Do(func() {
 		for _, name := range s.Operations() {
+			if s.id == s3ID && slices.Contains(replaced, name) {
+				continue
+			}
 			op := s.Operation(name)
 			path, query, _ := strings.Cut(op.uri, "?")
 			if s.id == route53ID {

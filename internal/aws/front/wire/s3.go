@@ -18,6 +18,9 @@ import (
 
 const s3ID = "s3"
 
+// replaced are S3's operations that newer ones have taken the place and the path of.
+var replaced = []string{"GetBucketLifecycle", "PutBucketLifecycle", "GetBucketNotification", "PutBucketNotification"}
+
 // s3Namespace is of all answers of S3; its model lacks it.
 const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -28,6 +31,7 @@ var s3Roots = map[string]string{
 	"DeleteObjects": "DeleteResult", "CreateMultipartUpload": "InitiateMultipartUploadResult",
 	"CompleteMultipartUpload": "CompleteMultipartUploadResult", "ListParts": "ListPartsResult",
 	"ListMultipartUploads": "ListMultipartUploadsResult", "GetBucketTagging": "Tagging", "GetObjectTagging": "Tagging",
+	"ListObjectVersions": "ListVersionsResult", "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
 	"GetBucketVersioning": "VersioningConfiguration", "GetBucketAcl": "AccessControlPolicy", "GetObjectAcl": "AccessControlPolicy",
 }
 
