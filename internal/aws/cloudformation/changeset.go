@@ -82,7 +82,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 		when(len(in.NotificationARNs) > 0, "NotificationARNs"), when(len(in.ResourceTypes) > 0, "ResourceTypes"),
 		when(triggers(in.RollbackConfiguration), "RollbackConfiguration"),
 		when(in.ChangeSetType == types.ChangeSetTypeImport || len(in.ResourcesToImport) > 0, "ChangeSetType IMPORT"),
-		when(aws.ToBool(in.ImportExistingResources), "ImportExistingResources"), when(in.DeploymentMode != "", "DeploymentMode "+string(in.DeploymentMode)),
+		when(in.DeploymentMode != "", "DeploymentMode "+string(in.DeploymentMode)),
 		express(in.DeploymentConfig),
 	)
 	if err != nil {

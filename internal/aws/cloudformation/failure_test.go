@@ -63,10 +63,10 @@ func TestAFailedCreationIsRolledBack(t *testing.T) {
 	doortest.Refused(t, err, "AlreadyExistsException", "Stack [s] already exists")
 
 	// As it was, if asked.
-	a.create(t, "kept", "Resources:\n"+role("A", "")+"  B: {Type: AWS::S3::Bucket, DependsOn: A, Properties: {VersioningConfiguration: {Status: Enabled}}}\n",
+	a.create(t, "kept", "Resources:\n"+role("A", "")+"  B: {Type: AWS::S3::Bucket, DependsOn: A, Properties: {CorsConfiguration: {CorsRules: [{AllowedMethods: [GET], AllowedOrigins: [a]}]}}}\n",
 		func(in *cloudformation.CreateStackInput) { in.OnFailure = types.OnFailureDoNothing })
 	a.is(t, "kept", types.StackStatusCreateFailed)
-	follows(t, a.events(t, "kept"), "B CREATE_FAILED Encountered unsupported property VersioningConfiguration")
+	follows(t, a.events(t, "kept"), "B CREATE_FAILED Encountered unsupported property CorsConfiguration")
 	doortest.Must(t)(a.client.RollbackStack(t.Context(), &cloudformation.RollbackStackInput{StackName: aws.String("kept")}))
 	a.is(t, "kept", types.StackStatusRollbackComplete)
 }
@@ -143,6 +143,7 @@ func TestCallsRefused(t *testing.T) {
 	for _, tc := range []struct{ template, code, text string }{
 		{"", "ValidationError", "Either Template URL or Template Body must be specified."},
 		{"Resources: {A: {Type: Custom::Thing}}", "ValidationError", "Template format error: Unrecognized resource types: [Custom::Thing]"},
+		{"Conditions: {Sure: !Equals [1, 1]}\nResources: {A: {Type: AWS::SQS::Queue, Condition: Sure}}", "ValidationError", "Template format error: Unrecognized resource types: [AWS::SQS::Queue]"},
 		{"Resources: {A: {Type: AWS::SQS::Queue}, B: {Type: AWS::SQS::Queue}}", "ValidationError", "Template format error: Unrecognized resource types: [AWS::SQS::Queue]"},
 		{"Transform: AWS::Serverless-2016-10-31\n" + template, "ValidationError", "AWS::Serverless-2016-10-31"},
 		{"Parameters: {P: {Type: String}}\nResources: {M: {Type: AWS::CDK::Metadata}}", "ValidationError", "Parameters: [P] must have values"},

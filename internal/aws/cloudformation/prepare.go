@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,7 +25,8 @@ type wish struct {
 	capabilities []types.Capability
 }
 
-// parse reads a template and refuses what stacks can't have here.
+// parse reads a template and refuses what stacks can't have here. What is made under a
+// condition is looked at when it is known.
 func parse(text string) (*template.Template, error) {
 	t, err := template.Parse(text)
 	if err == nil {
@@ -33,18 +35,27 @@ func parse(text string) (*template.Template, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	var unknown []string
-	seen := map[string]bool{}
+	var always []string
 	for _, r := range t.Resources {
-		if _, ok := resources.Find(r.Type); !ok && !seen[r.Type] {
-			unknown = append(unknown, r.Type)
+		if r.Condition == "" {
+			always = append(always, r.Type)
 		}
-		seen[r.Type] = true
+	}
+	return t, recognized(always)
+}
+
+// recognized refuses types of resources that have no handler.
+func recognized(kinds []string) error {
+	var unknown []string
+	for _, kind := range kinds {
+		if _, ok := resources.Find(kind); !ok && !slices.Contains(unknown, kind) {
+			unknown = append(unknown, kind)
+		}
 	}
 	if len(unknown) > 0 {
-		return nil, api.ValidationError("Template format error: Unrecognized resource types: [%s]", strings.Join(unknown, ", "))
+		return api.ValidationError("Template format error: Unrecognized resource types: [%s]", strings.Join(unknown, ", "))
 	}
-	return t, nil
+	return nil
 }
 
 // deployment evaluates a wish as far as that needs nothing made.
@@ -80,6 +91,13 @@ func (s *Service) deployment(ctx context.Context, w wish) (stack.Deployment, *te
 	scope, err := t.In(env)
 	if err != nil {
 		return none, nil, refusal(err)
+	}
+	var present []string
+	for _, r := range scope.Resources() {
+		present = append(present, r.Type)
+	}
+	if err := recognized(present); err != nil {
+		return none, nil, err
 	}
 	imports, err := scope.Imports()
 	if err != nil {

@@ -58,6 +58,9 @@ func checkBucket(p map[string]any) error {
 			return errors.New("Object ownership " + o + " is not supported")
 		}
 	}
+	if acl := text(p, "AccessControl"); acl != "" && acl != "Private" {
+		return errors.New("AccessControl " + acl + " is not supported: buckets have no ACLs")
+	}
 	return nil
 }
 
@@ -73,7 +76,11 @@ func setBucket(ctx context.Context, j *Job, name string) error {
 			IgnorePublicAcls: flag(block, "IgnorePublicAcls"), RestrictPublicBuckets: flag(block, "RestrictPublicBuckets"),
 		}}})
 	}
-	return do(ctx, j, "s3", steps...)
+	more, err := bucketSettings(j, name)
+	if err != nil {
+		return err
+	}
+	return do(ctx, j, "s3", append(steps, more...)...)
 }
 
 func updateBucket(ctx context.Context, j *Job) (Made, error) {
@@ -90,6 +97,12 @@ func updateBucket(ctx context.Context, j *Job) (Made, error) {
 	}
 	if object(j.Old, "PublicAccessBlockConfiguration") != nil && object(j.Properties, "PublicAccessBlockConfiguration") == nil {
 		steps = append(steps, step{"DeletePublicAccessBlock", &s3.DeletePublicAccessBlockInput{Bucket: &name}})
+	}
+	if object(j.Old, "BucketEncryption") != nil && object(j.Properties, "BucketEncryption") == nil {
+		steps = append(steps, step{"DeleteBucketEncryption", &s3.DeleteBucketEncryptionInput{Bucket: &name}})
+	}
+	if object(j.Old, "LifecycleConfiguration") != nil && object(j.Properties, "LifecycleConfiguration") == nil {
+		steps = append(steps, step{"DeleteBucketLifecycle", &s3.DeleteBucketLifecycleInput{Bucket: &name}})
 	}
 	return Made{}, undo(ctx, j, "s3", steps...)
 }

@@ -14,7 +14,7 @@ var handlers = map[string]*Handler{
 	"AWS::IAM::ManagedPolicy":   {create: createManaged, update: updateManaged, remove: deleteManaged},
 
 	"AWS::S3::Bucket": {
-		supports: []string{"BucketName", "OwnershipControls", "PublicAccessBlockConfiguration"},
+		supports: []string{"AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration", "VersioningConfiguration"},
 		create:   createBucket, update: updateBucket, remove: deleteBucket,
 	},
 	"AWS::S3::BucketPolicy": {create: createBucketPolicy, update: putBucketPolicy, remove: deleteBucketPolicy},
