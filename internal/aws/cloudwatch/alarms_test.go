@@ -228,6 +228,16 @@ func TestCompositeAlarms(t *testing.T) {
 		t.Errorf("children are %+v, %v", out, err)
 	}
 
+	if err := put("either", "ALARM(one) OR ALARM(two)"); err != nil {
+		t.Fatal(err)
+	}
+	doortest.Must(t)(a.admin.DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{"two"}}))
+	for name, want := range map[string]types.StateValue{"both": "OK", "top": "OK", "either": "ALARM"} {
+		if got := a.state(t, name); got != want {
+			t.Errorf("without one of its alarms %s is %s, want %s", name, got, want)
+		}
+	}
+
 	doortest.Refused(t, put("both", "OK(top)"), "ValidationError", "both -> top -> both")
 	doortest.Refused(t, put("self", "OK(self)"), "ValidationError", "self -> self")
 	doortest.Refused(t, put("x", "OK(gone)"), "ValidationError", "alarms [gone] in the alarm rule do not exist")

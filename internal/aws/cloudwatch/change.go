@@ -152,7 +152,7 @@ func (s *Service) SetAlarmState(ctx context.Context, in *cloudwatch.SetAlarmStat
 
 // DeleteAlarms deletes alarms, all or none. Of composite ones it deletes one at a time.
 func (s *Service) DeleteAlarms(ctx context.Context, in *cloudwatch.DeleteAlarmsInput) (*cloudwatch.DeleteAlarmsOutput, error) {
-	return &cloudwatch.DeleteAlarmsOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
 		now, composites := s.Now().UTC(), 0
 		for _, name := range in.AlarmNames {
 			a, ok := s.alarms.In(tx).Get(name)
@@ -170,6 +170,17 @@ func (s *Service) DeleteAlarms(ctx context.Context, in *cloudwatch.DeleteAlarmsI
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range in.AlarmNames { // conditions on what is gone are false
+		for _, parent := range s.watch.parents(name, s.arn(name)) {
+			if err := s.evaluateComposite(ctx, parent, configured{}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &cloudwatch.DeleteAlarmsOutput{}, nil
 }
 
 // switchActions lets alarms act, or not. Those that aren't there are passed by, as in
