@@ -58,7 +58,11 @@ func naiveRows(log Log, events []Event, first int64, r *scan.Request) (rows []st
 		}
 		var row strings.Builder
 		for _, f := range r.Fields {
-			fmt.Fprintf(&row, "%v|", value(f))
+			v := value(f)
+			if f == "@timestamp" {
+				v.Text = rounded(v.Text, r.Grain)
+			}
+			fmt.Fprintf(&row, "%v|", v)
 		}
 		for _, x := range r.Extracts {
 			texts := make([]string, x.Columns())

@@ -192,10 +192,11 @@ func (q *query) damage(err error) {
 // worker is one of the goroutines of a scan.
 type worker struct {
 	*query
-	number int
-	hits   []bool
-	buffer []byte
-	memos  map[string]*memo // by text
+	number   int
+	hits     []bool
+	buffer   []byte
+	memos    map[string]*memo // by text
+	counting counting
 }
 
 // bounds are the times that are still of use.
@@ -279,6 +280,9 @@ func (w *worker) group(g *group, from, to int64) error {
 	b, err := w.batch(g)
 	if err != nil {
 		return err
+	}
+	if w.Counted && b.Rows > 1 {
+		w.count(b)
 	}
 	if !w.yield(w.number, b) {
 		w.stopped.Store(true)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +24,19 @@ func rowsOf(t testing.TB, source scan.Source, r *scan.Request) (rows []string) {
 		for i := range b.Rows {
 			var row strings.Builder
 			for c := range b.Columns {
-				fmt.Fprintf(&row, "%v|", b.Columns[c].At(i))
+				v := b.Columns[c].At(i)
+				if c < len(r.Fields) && r.Fields[c] == "@timestamp" {
+					v.Text = rounded(v.Text, r.Grain)
+				}
+				fmt.Fprintf(&row, "%v|", v)
 			}
-			batch = append(batch, row.String())
+			times := int64(1)
+			if b.Counts != nil {
+				times = b.Counts[i]
+			}
+			for range times {
+				batch = append(batch, row.String())
+			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -36,6 +47,18 @@ func rowsOf(t testing.TB, source scan.Source, r *scan.Request) (rows []string) {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+// rounded is a time, rounded down if a scan may do so.
+func rounded(text string, grain int64) string {
+	if grain == 0 {
+		return text
+	}
+	t, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return strconv.FormatInt(int64(math.Floor(float64(t)/float64(grain)))*grain, 10)
 }
 
 // agree checks that a scan gives what looking at all events gives.
@@ -122,6 +145,9 @@ func request(r *rand.Rand, events []Event) *scan.Request {
 	}
 	if r.IntN(3) == 0 {
 		req.To = events[r.IntN(len(events))].Time
+	}
+	if r.IntN(3) == 0 {
+		req.Counted, req.Grain = true, int64(r.IntN(2)*300_000)
 	}
 	names := append([]string{"nowhere"}, allFields...)
 	sample := fieldsOf(events[r.IntN(len(events))].Message)
