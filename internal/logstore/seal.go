@@ -134,8 +134,20 @@ func (g *Group) openSegment(path string, first, behind int64) (*segment, error) 
 	return &segment{Segment: s, path: path, file: f, first: first, behind: behind}, nil
 }
 
-// mergeAt is how many small segments that follow one another become one.
-const mergeAt = 32
+// mergeAt is how many segments of a level that follow one another become one of the next.
+const mergeAt = 8
+
+// level is how often a segment's events were merged, by their number: of the last level
+// they are not merged again.
+func (g *Group) level(s *segment) int {
+	switch n := s.Events(); {
+	case n <= g.s.bounds.small:
+		return 0
+	case n <= g.s.bounds.small*mergeAt:
+		return 1
+	}
+	return 2
+}
 
 // merge makes one segment of small ones.
 func (g *Group) merge() {
@@ -160,22 +172,15 @@ func (g *Group) mergeable() []*segment {
 	if g.closed {
 		return nil
 	}
-	var run []*segment
-	events := int64(0)
-	for _, s := range g.segments {
-		if n := s.Events(); n > g.s.bounds.small || s.apart {
-			if len(run) >= mergeAt {
-				return run
-			}
-			run, events = nil, 0
-			continue
-		} else if events += n; events > g.s.bounds.merged {
-			return run
+	for from := 0; from < len(g.segments); {
+		to, level := from, g.level(g.segments[from])
+		for to < len(g.segments) && to-from < mergeAt && g.level(g.segments[to]) == level && !g.segments[to].apart {
+			to++
 		}
-		run = append(run, s)
-	}
-	if len(run) >= mergeAt {
-		return run
+		if to-from == mergeAt && level < 2 {
+			return g.segments[from:to]
+		}
+		from = max(to, from+1)
 	}
 	return nil
 }

@@ -36,11 +36,11 @@ type Store struct {
 	merges *queue
 }
 
-// bounds are numbers of events: those that fill a tail, the most that a segment has which
-// is merged with others, and the most that it has then.
+// bounds are numbers of events: those that fill a tail, and the most that a segment has
+// which was not merged yet.
 type bounds struct {
-	tail          int
-	small, merged int64
+	tail  int
+	small int64
 }
 
 // Options are what a store may be told.
@@ -70,9 +70,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.create == nil {
 		o.create = create
 	}
-	b := bounds{columns.ChunkEvents, 2 * columns.ChunkEvents, 64 * columns.ChunkEvents}
+	b := bounds{columns.ChunkEvents, 2 * columns.ChunkEvents}
 	if o.smallest > 0 {
-		b = bounds{o.smallest, int64(o.smallest) * 2, int64(o.smallest) * 64}
+		b = bounds{o.smallest, int64(o.smallest) * 2}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

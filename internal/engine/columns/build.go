@@ -78,11 +78,11 @@ func (b *builder) add(e *Event) {
 		r.place = len(b.used)
 	}
 	last := r.ids[max(0, len(r.ids)-len(spans)):]
-	for i, s := range b.split.shapes.templates[t].slots {
+	for i, column := range b.split.shapes.templates[t].columns {
 		v := e.Message[spans[i].from:spans[i].to]
-		c := b.columns[s.column]
+		c := b.columns[column]
 		if c.rows == 0 {
-			b.touched = append(b.touched, s.column)
+			b.touched = append(b.touched, column)
 		}
 		var id uint32
 		if r.count > 0 && !c.every && string(c.at(int(last[i]))) == string(v) {

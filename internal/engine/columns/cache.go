@@ -3,6 +3,7 @@ package columns
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 )
 
 // A Cache holds what was opened of segments, the most recently used, within a bound.
@@ -14,6 +15,26 @@ type Cache struct {
 	size    int64
 	entries map[cacheKey]*cached
 	recent  *list.List // of *cached, the latest used in front
+
+	templates sync.Map // by text: segments of a log have mostly the same
+	count     atomic.Int32
+}
+
+// mostShared is how many templates are shared by segments.
+const mostShared = 4096
+
+// template gives the template with a text.
+func (c *Cache) template(text string) (*template, error) {
+	if t, ok := c.templates.Load(text); ok {
+		return t.(*template), nil
+	}
+	t, err := parseTemplate(text)
+	if err != nil || c.count.Load() >= mostShared {
+		return t, err
+	}
+	c.count.Add(1)
+	stored, _ := c.templates.LoadOrStore(text, t)
+	return stored.(*template), nil
 }
 
 // cacheKey names a part of a segment.

@@ -83,7 +83,7 @@ func (m *merger) merge() error {
 
 // shapes finds the templates and columns, or adds them.
 func (m *merger) shapes() error {
-	from, err := m.s.texts.read()
+	from, err := m.s.texts.read(m.s.cache)
 	if err != nil {
 		return err
 	}
@@ -96,11 +96,7 @@ func (m *merger) shapes() error {
 		if !known {
 			n = len(to.templates)
 			m.known[t.text] = n
-			c := &template{text: t.text, literals: t.literals, fields: t.fields, slots: slices.Clone(t.slots)}
-			for i := range c.slots {
-				c.slots[i].column = to.addColumn(from.columns[c.slots[i].column])
-			}
-			to.templates = append(to.templates, c)
+			to.use(t.template)
 		}
 		m.number = append(m.number, n)
 	}

@@ -60,14 +60,19 @@ type texts struct {
 	err    error
 }
 
-func (t *texts) read() (*shapes, error) {
+func (t *texts) read(cache *Cache) (*shapes, error) {
 	t.once.Do(func() {
 		data, err := unpack(t.packed)
 		shapes := newShapes()
 		c := cursor{b: data, err: err}
 		for n := c.count(len(c.b)); n > 0 && c.err == nil; n-- {
-			if c.err == nil {
-				c.err = shapes.read(string(c.bytes()))
+			text := string(c.bytes())
+			if c.err != nil {
+				break
+			}
+			var template *template
+			if template, c.err = cache.template(text); c.err == nil {
+				shapes.use(template)
 			}
 		}
 		t.packed, t.shapes, t.err = nil, shapes, c.err
@@ -240,7 +245,7 @@ func (s *Segment) chunk(number int) (*chunk, error) {
 }
 
 func (s *Segment) openChunk(number int) (*chunk, int, error) {
-	shapes, err := s.texts.read()
+	shapes, err := s.texts.read(s.cache)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -292,7 +297,7 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 	total, slots := 0, 0
 	for i := range k.templates {
 		t, n := c.count(len(k.shapes.templates)-1), c.count(k.rows)
-		k.templates[i] = chunkRows{template: k.shapes.templates[t], number: t, count: n}
+		k.templates[i] = chunkRows{template: k.shapes.templates[t].template, number: t, count: n}
 		total += n
 		slots += len(k.shapes.templates[t].slots)
 		k.counts = append(k.counts, n)
@@ -306,13 +311,13 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 	for i := range k.templates {
 		r := &k.templates[i]
 		first := len(places)
-		for _, slot := range r.template.slots {
-			e := k.entryOf[slot.column]
+		for _, column := range k.shapes.templates[r.number].columns {
+			e := k.entryOf[column]
 			if e == 0 {
-				k.entries = append(k.entries, entry{column: slot.column, form: 0xff})
+				k.entries = append(k.entries, entry{column: column, form: 0xff})
 				parts = append(parts, 0)
 				e = int32(len(k.entries))
-				k.entryOf[slot.column] = e
+				k.entryOf[column] = e
 			}
 			places = append(places, place{e - 1, int32(k.entries[e-1].rows)})
 			k.entries[e-1].rows += r.count

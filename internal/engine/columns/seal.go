@@ -83,10 +83,10 @@ func (w *Writer) sealChunk() {
 	for place, t := range b.used {
 		r := &b.templates[t]
 		k.counts = append(k.counts, r.count)
-		for _, slot := range b.split.shapes.templates[t].slots {
-			from := ends[slot.column]
-			ends[slot.column] = from + r.count
-			parts[slot.column] = append(parts[slot.column], part{place, from, from + r.count})
+		for _, column := range b.split.shapes.templates[t].columns {
+			from := ends[column]
+			ends[column] = from + r.count
+			parts[column] = append(parts[column], part{place, from, from + r.count})
 		}
 	}
 	k.arrived = [4][]byte{w.appendNumbers(nil, widen(b.order), len(b.used)), appendInts(nil, b.times), appendInts(nil, b.ingested), w.appendStreams(nil)}
@@ -151,9 +151,8 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) seal
 	numbers := make([]uint32, 0, n)
 	for _, p := range parts {
 		r := &b.templates[b.used[p.place]]
-		t := b.split.shapes.templates[b.used[p.place]]
-		s := slices.IndexFunc(t.slots, func(s slot) bool { return s.column == c })
-		for i := s; i < len(r.ids); i += len(t.slots) {
+		columns := b.split.shapes.templates[b.used[p.place]].columns
+		for i := slices.Index(columns, c); i < len(r.ids); i += len(columns) {
 			numbers = append(numbers, r.ids[i])
 		}
 	}

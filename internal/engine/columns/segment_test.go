@@ -108,7 +108,7 @@ func TestUniqueKeys(t *testing.T) {
 	e := events(all...)
 	s := open(t, write(t, e, 0))
 	same(t, s, e)
-	if shapes, err := s.texts.read(); err != nil || len(shapes.templates) > chunkTemplates {
+	if shapes, err := s.texts.read(s.cache); err != nil || len(shapes.templates) > chunkTemplates {
 		t.Errorf("%d templates, %v", len(shapes.templates), err)
 	}
 }

@@ -15,9 +15,14 @@ type template struct {
 }
 
 type slot struct {
-	name   string
-	kind   byte
-	column int
+	name string
+	kind byte
+}
+
+// shape is a template in a segment. Segments share templates.
+type shape struct {
+	*template
+	columns []int // of its slots
 }
 
 // columnKey tells columns apart.
@@ -29,20 +34,27 @@ type columnKey struct {
 // shapes are the templates and columns of a segment. Template 0 is the one of messages
 // that are kept whole, column 0 has them.
 type shapes struct {
-	templates []*template
+	templates []shape
 	columns   []columnKey
 	byKey     map[columnKey]int
 }
 
+// wholeMessage is template 0.
+var wholeMessage = &template{text: string([]byte{whole}), literals: []string{"", ""}, slots: []slot{{kind: whole}}}
+
 func newShapes() *shapes {
 	s := &shapes{byKey: map[columnKey]int{}}
-	s.addColumn(columnKey{"", whole})
-	s.templates = []*template{{
-		text:     string([]byte{whole}),
-		literals: []string{"", ""},
-		slots:    []slot{{kind: whole}},
-	}}
+	s.use(wholeMessage)
 	return s
+}
+
+// use takes a template in.
+func (s *shapes) use(t *template) {
+	columns := make([]int, len(t.slots))
+	for i, slot := range t.slots {
+		columns[i] = s.addColumn(columnKey(slot))
+	}
+	s.templates = append(s.templates, shape{t, columns})
 }
 
 func (s *shapes) addColumn(k columnKey) int {
@@ -54,9 +66,9 @@ func (s *shapes) addColumn(k columnKey) int {
 	return len(s.columns) - 1
 }
 
-// add takes a template whose text has the leaves. It refuses one that names two leaves
-// alike.
-func (s *shapes) add(text string, leaves []leaf) (*template, bool) {
+// newTemplate makes a template of its text, which has the leaves. It refuses one that names
+// two leaves alike.
+func newTemplate(text string, leaves []leaf) (*template, bool) {
 	t := &template{text: text, fields: make(map[string]int, len(leaves))}
 	names := make(map[string]bool, len(leaves))
 	at := 0
@@ -73,25 +85,22 @@ func (s *shapes) add(text string, leaves []leaf) (*template, bool) {
 		}
 	}
 	t.literals = append(t.literals, text[at:])
-	for i := range t.slots {
-		t.slots[i].column = s.addColumn(columnKey{t.slots[i].name, t.slots[i].kind})
-	}
-	s.templates = append(s.templates, t)
 	return t, true
 }
 
 var errTemplate = errors.New("a template is not one")
 
-// read adds a template by its text, as it lies in a segment.
-func (s *shapes) read(text string) error {
+// parseTemplate reads a template's text, as it lies in a segment.
+func parseTemplate(text string) (*template, error) {
 	leaves, doubled, ok := parseObject([]byte(text), true, maxDepth)
 	if !ok || doubled {
-		return errTemplate
+		return nil, errTemplate
 	}
-	if _, ok := s.add(text, leaves); !ok {
-		return errTemplate
+	t, ok := newTemplate(text, leaves)
+	if !ok {
+		return nil, errTemplate
 	}
-	return nil
+	return t, nil
 }
 
 // A splitter takes messages apart by the templates that it knows, and learns new ones.
@@ -203,10 +212,11 @@ func (s *splitter) learn(message []byte) (int, bool) {
 	if len(n.edges) >= maxEdges {
 		return 0, false
 	}
-	t, ok := s.shapes.add(string(s.text), leaves)
+	t, ok := newTemplate(string(s.text), leaves)
 	if !ok {
 		return 0, false
 	}
+	s.shapes.use(t)
 	s.grow(n, t, depth, len(s.shapes.templates)-1)
 	return len(s.shapes.templates) - 1, true
 }
