@@ -158,6 +158,7 @@ type extractPlan struct {
 	rebuild bool // not known: messages must be looked at
 	never   bool // nothing matches
 	steps   []step
+	wanted  []int // of the steps; nil: all
 }
 
 // step gives a column: the text before a slot's value, the value and the text behind it,
@@ -167,6 +168,7 @@ type step struct {
 	before, after, part string
 	at                  int // of the part in after
 	last                bool
+	oneLine             bool // not known for texts with line breaks
 }
 
 // of gives the column's text for a value. It isn't sure where the part begins elsewhere
@@ -174,7 +176,7 @@ type step struct {
 func (s *step) of(raw string) (text string, sure bool) {
 	all := s.before + raw + s.after
 	p := strings.Index(all, s.part)
-	if p < 0 || !s.last && p != len(s.before)+len(raw)+s.at {
+	if p < 0 || !s.last && p != len(s.before)+len(raw)+s.at || s.oneLine && strings.Contains(all[:p], "\n") {
 		return "", false
 	}
 	return all[:p], true
@@ -193,26 +195,37 @@ func (q *query) extractPlan(t *template, number int) *extractPlan {
 var mustRebuild = &extractPlan{rebuild: true}
 
 func planExtract(t *template, e *scan.Extract) *extractPlan {
-	if e.Regexp != nil || len(e.Glob[0]) > mostPlanned {
+	glob, oneLine := e.Glob, []bool(nil)
+	p := &extractPlan{}
+	if e.Regexp != nil {
+		var ok bool
+		if glob, p.wanted, oneLine, ok = globOf(e); !ok {
+			return mustRebuild
+		}
+	}
+	if len(glob[0]) > mostPlanned {
 		return mustRebuild
 	}
-	at, off, found, sure := firstIn(t, e.Glob[0])
+	at, off, found, sure := firstIn(t, glob[0])
 	if !sure {
 		return mustRebuild
 	}
-	p := &extractPlan{}
 	if !found {
 		p.never = true
 		return p
 	}
-	parts := e.Glob[1:]
+	parts := glob[1:]
 	for i, part := range parts {
 		last := i == len(parts)-1
 		if part == "" && last {
 			return mustRebuild // the rest of the message
 		}
 		rest := t.literals[at][off:]
+		line := oneLine != nil && oneLine[i]
 		if i := strings.Index(rest, part); i >= 0 {
+			if line && strings.Contains(rest[:i], "\n") {
+				return mustRebuild
+			}
 			p.steps = append(p.steps, step{slot: -1, before: rest[:i]})
 			off += i + len(part)
 			continue
@@ -224,7 +237,7 @@ func planExtract(t *template, e *scan.Extract) *extractPlan {
 			p.never = true
 			return p
 		}
-		s := step{slot: at, before: rest, after: t.literals[at+1], part: part, last: last}
+		s := step{slot: at, before: rest, after: t.literals[at+1], part: part, last: last, oneLine: line}
 		if s.at = strings.Index(s.after, part); s.at < 0 && !last {
 			return mustRebuild
 		}
@@ -269,6 +282,13 @@ func (w *worker) planned(g *group, number int, p *extractPlan) (out []scan.Vecto
 			return nil, false, err
 		}
 		out = append(out, v)
+	}
+	if p.wanted != nil {
+		all := out
+		out = nil
+		for _, i := range p.wanted {
+			out = append(out, all[i])
+		}
 	}
 	return out, true, nil
 }

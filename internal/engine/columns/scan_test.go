@@ -186,9 +186,17 @@ func request(r *rand.Rand, events []Event) *scan.Request {
 			f = name()
 		}
 		e := scan.Extract{Field: f}
-		if r.IntN(4) == 0 {
+		quote := func() string { return regexp.QuoteMeta(strings.ToValidUTF8(piece(r, events), "?")) }
+		switch r.IntN(6) {
+		case 0:
+			e.Regexp, e.Groups = regexp.MustCompile(quote()+`(.*?)`+quote()), []int{1}
+		case 1:
+			e.Regexp, e.Groups = regexp.MustCompile(quote()+`(?P<a>[^"]*)"`), []int{1}
+		case 2:
+			e.Regexp, e.Groups = regexp.MustCompile(quote()+`(.*?)`+quote()+`.*?,([^,]*),`), []int{2, 1, 2}
+		case 3:
 			e.Regexp, e.Groups = regexp.MustCompile(regexp.QuoteMeta(strings.ToValidUTF8(piece(r, events), "?"))+`(.)(\w*)`), []int{2, 1}
-		} else {
+		default:
 			m := string(events[r.IntN(len(events))].Message)
 			at := 0
 			for range 2 + r.IntN(2) {
