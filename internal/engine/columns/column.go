@@ -125,9 +125,7 @@ func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
 	}
 	var ids []uint8
 	var wide []uint16
-	if width <= 8 {
-		ids = make([]uint8, n)
-	} else {
+	if width > 8 {
 		wide = make([]uint16, n)
 	}
 	switch mode {
@@ -137,6 +135,7 @@ func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
 			return nil, nil
 		}
 		if wide == nil {
+			ids = make([]uint8, n)
 			readBits(ids, packed, width)
 		} else {
 			readBits(wide, packed, width)
@@ -147,7 +146,9 @@ func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
 			c.fail()
 			return nil, nil
 		}
-		copy(ids, plain)
+		if wide == nil {
+			ids = plain
+		}
 		for i := range wide {
 			wide[i] = uint16(plain[i]) | uint16(plain[n+i])<<8
 		}
