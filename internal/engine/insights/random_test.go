@@ -97,6 +97,9 @@ func (m *maker) condition(depth int) string {
 	sub := func() string { return m.condition(depth - 1) }
 	switch rapid.IntRange(0, 9).Draw(m.t, "condition") {
 	case 9:
+		if !slices.Contains(m.names, "@timestamp") {
+			return sub()
+		}
 		return fmt.Sprintf("@timestamp %s %s", draw(m.t, "=", "!=", "<", ">", "<=", ">="), draw(m.t, "1795356360000", "1795356360000.5", "1795356359999", "-1", "0"))
 	case 0:
 		return fmt.Sprintf("(%s and %s)", sub(), sub())
