@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -146,6 +147,11 @@ func matcher(pattern syntax.Expr) func(string) bool {
 // regexMatcher looks for what every match contains before it asks the regular
 // expression.
 func regexMatcher(re *regexp.Regexp) func(string) bool {
+	if list := alternatives(re); list != nil {
+		return func(s string) bool {
+			return slices.ContainsFunc(list, func(l string) bool { return strings.Contains(s, l) })
+		}
+	}
 	literals, enough := required(re)
 	return func(s string) bool {
 		for _, l := range literals {
