@@ -152,10 +152,19 @@ func regexMatcher(re *regexp.Regexp) func(string) bool {
 			return slices.ContainsFunc(list, func(l string) bool { return strings.Contains(s, l) })
 		}
 	}
-	literals, enough := required(re)
+	exact, folded, enough := needed(re)
 	return func(s string) bool {
-		for _, l := range literals {
+		for _, l := range exact {
 			if !strings.Contains(s, l) {
+				return false
+			}
+		}
+		for _, l := range folded {
+			contains, unsure := containsFold(s, l)
+			if unsure {
+				return re.MatchString(s)
+			}
+			if !contains {
 				return false
 			}
 		}

@@ -4,27 +4,44 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
 // required are texts that every match of a regular expression contains. They are enough
 // if the expression is nothing but a text.
 func required(re *regexp.Regexp) (literals []string, enough bool) {
+	exact, _, enough := needed(re)
+	return exact, enough && len(exact) > 0
+}
+
+// needed are the texts that every match contains: some as they are, others, in small
+// letters, in whatever case. They are enough if the expression is nothing but a text.
+func needed(re *regexp.Regexp) (exact, folded []string, enough bool) {
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
-		return nil, false
+		return nil, nil, false
+	}
+	take := func(t *syntax.Regexp) bool {
+		switch {
+		case literal(t):
+			exact = append(exact, string(t.Rune))
+		case foldable(t):
+			folded = append(folded, strings.ToLower(string(t.Rune)))
+		default:
+			return false
+		}
+		return true
 	}
 	tree = tree.Simplify()
-	if literal(tree) {
-		return []string{string(tree.Rune)}, true
+	if take(tree) {
+		return exact, folded, true
 	}
 	var walk func(t *syntax.Regexp)
 	walk = func(t *syntax.Regexp) {
 		switch t.Op {
 		case syntax.OpLiteral:
-			if literal(t) {
-				literals = append(literals, string(t.Rune))
-			}
+			take(t)
 		case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
 			for _, sub := range t.Sub {
 				walk(sub)
@@ -36,7 +53,39 @@ func required(re *regexp.Regexp) (literals []string, enough bool) {
 		}
 	}
 	walk(tree)
-	return literals, false
+	return exact, folded, false
+}
+
+// foldable reports whether a piece of a regular expression is a text in whatever case,
+// all of it ASCII.
+func foldable(t *syntax.Regexp) bool {
+	return t.Op == syntax.OpLiteral && t.Flags&syntax.FoldCase != 0 && !slices.ContainsFunc(t.Rune, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// containsFold reports whether a text may contain another, which is in small ASCII
+// letters, in whatever case: unsure is true where letters that fold to k and s, but are
+// none of ASCII's, leave it to the regular expression.
+func containsFold(s, lower string) (contains, unsure bool) {
+	first := lower[0]
+	for i := 0; i+len(lower) <= len(s); i++ {
+		if s[i]|0x20 == first|0x20 && equalFold(s[i:i+len(lower)], lower) {
+			return true, false
+		}
+	}
+	return false, strings.Contains(s, "\u212a") || strings.Contains(s, "\u017f")
+}
+
+func equalFold(s, lower string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // alternatives are all the texts that a regular expression matches, if they are few: of

@@ -17,6 +17,7 @@ func TestLiteralsOfRegularExpressions(t *testing.T) {
 	}{
 		"secrets":                {"secrets", true, "secrets"},
 		"^secrets$":              {"secrets", false, ""},
+		"(?i)x(?-i)secrets":      {"secrets", false, ""},
 		"a.*b":                   {"a|b", false, ""},
 		"(?i)secrets":            {"", false, ""},
 		"get|list|watch":         {"", false, "get|list|watch"},
@@ -41,12 +42,12 @@ func TestLiteralsOfRegularExpressions(t *testing.T) {
 // What is looked for instead of a regular expression finds the same.
 func TestMatchersAgreeWithRegularExpressions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		expression := rapid.StringMatching(`(\(?[abé]{0,3}[|?+.*]?[abé]\)?|\[ab\]|\(\?i\)){0,4}`).Draw(t, "expression")
+		expression := rapid.StringMatching(`(\(?[abéks]{0,3}[|?+.*]?[abéks]\)?|\[ab\]|\(\?i\)){0,4}`).Draw(t, "expression")
 		re, err := regexp.Compile(expression)
 		if err != nil {
 			return
 		}
-		text := rapid.StringMatching(`[abABéc\x{fffd}]{0,6}`).Draw(t, "text")
+		text := rapid.StringMatching(`[abABéckKsSk\x{212a}\x{17f}\x{fffd}]{0,6}`).Draw(t, "text")
 		if rapid.Bool().Draw(t, "broken") {
 			text += "\xff"
 		}
