@@ -145,7 +145,7 @@ func (w *worker) pass(f *frame, steps []frameStep, progress *Progress) error {
 // An orderedRow is a row with what it is sorted by.
 type orderedRow struct {
 	time   int64
-	keys   []value.Value
+	keys   []value.Rank
 	frame  *frame
 	row    int32
 	number int64  // of all rows of its worker, which all rows of an event have the same
@@ -200,7 +200,7 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 		return o.direction(a.time < b.time)
 	}
 	for i, k := range o.keys {
-		c := value.Order(a.keys[i], b.keys[i])
+		c := a.keys[i].Compare(b.keys[i])
 		if k.desc {
 			c = -c
 		}
@@ -272,13 +272,13 @@ func (r *keyReader) timeAt(row int) int64 {
 	return ms
 }
 
-func (r *keyReader) keysAt(row int) []value.Value {
+func (r *keyReader) keysAt(row int) []value.Rank {
 	if len(r.keys) == 0 {
 		return nil
 	}
-	keys := make([]value.Value, len(r.keys))
+	keys := make([]value.Rank, len(r.keys))
 	for i, k := range r.keys {
-		keys[i] = k.at(row)
+		keys[i] = value.RankOf(k.at(row))
 	}
 	return keys
 }

@@ -72,18 +72,21 @@ func (t *table) apply() {
 
 // sort orders the rows by keys; those that agree stay as they are.
 func (t *table) sort(keys []orderKey) {
-	type keyed struct{ keys, row []value.Value }
+	type keyed struct {
+		keys []value.Rank
+		row  []value.Value
+	}
 	var s scratch
 	list := make([]keyed, len(t.rows))
 	for i, r := range t.rows {
 		list[i].row = r
 		for _, k := range keys {
-			list[i].keys = append(list[i].keys, s.of(k.node, cells(r)))
+			list[i].keys = append(list[i].keys, value.RankOf(s.of(k.node, cells(r))))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b keyed) int {
 		for i, k := range keys {
-			o := value.Order(a.keys[i], b.keys[i])
+			o := a.keys[i].Compare(b.keys[i])
 			if k.desc {
 				o = -o
 			}

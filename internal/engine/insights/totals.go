@@ -192,14 +192,7 @@ func (t *totals) rows() [][]value.Value {
 		t.grow()
 	}
 	list := t.results()
-	slices.SortFunc(list, func(a, b []value.Value) int {
-		for i := range t.sum.keys {
-			if o := keyOrder(a[i], b[i]); o != 0 {
-				return o
-			}
-		}
-		return 0
-	})
+	t.sort(list)
 	var s scratch
 	for i, r := range list {
 		out := make([]value.Value, len(t.sum.columns))
@@ -247,17 +240,44 @@ func (t *totals) results() [][]value.Value {
 	return list
 }
 
+// sort orders groups by their keys.
+func (t *totals) sort(list [][]value.Value) {
+	type ranked struct {
+		ranks []value.Rank
+		row   []value.Value
+	}
+	ranks := make([]value.Rank, len(list)*len(t.sum.keys))
+	all := make([]ranked, len(list))
+	for i, row := range list {
+		all[i] = ranked{ranks[i*len(t.sum.keys) : (i+1)*len(t.sum.keys)], row}
+		for k := range t.sum.keys {
+			all[i].ranks[k] = value.RankOf(row[k])
+		}
+	}
+	slices.SortFunc(all, func(a, b ranked) int {
+		for k := range a.ranks {
+			if o := keyOrder(a.ranks[k], b.ranks[k]); o != 0 {
+				return o
+			}
+		}
+		return 0
+	})
+	for i := range all {
+		list[i] = all[i].row
+	}
+}
+
 // keyOrder is the order of groups by one key.
-func keyOrder(a, b value.Value) int {
-	switch x, y := a.Kind() == value.Time, b.Kind() == value.Time; {
+func keyOrder(a, b value.Rank) int {
+	switch x, y := a.Value.Kind() == value.Time, b.Value.Kind() == value.Time; {
 	case x && y:
-		return value.Order(b, a)
+		return b.Compare(a)
 	case x:
 		return -1
 	case y:
 		return 1
 	}
-	return value.Order(a, b)
+	return a.Compare(b)
 }
 
 // summarize runs a plan and sums its rows up.

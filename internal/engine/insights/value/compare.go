@@ -45,27 +45,15 @@ func Same(a, b Value) bool {
 }
 
 // Order is the order of sort, ascending, in which any two values have one: null first,
-// and lists and maps, then what is no number, in natural order, then numbers by their size. Numbers of the
-// same size go by how they are printed.
-func Order(a, b Value) int {
-	ca, x := class(a)
-	cb, y := class(b)
-	if ca != cb {
-		return int(ca) - int(cb)
-	}
-	switch ca {
-	case classNumber:
-		if o := compareFloats(x, y); o != 0 {
-			return o
-		}
-		if a.text == b.text { // both computed, mostly: no need to print them
-			return 0
-		}
-		return strings.Compare(a.String(), b.String())
-	case classText:
-		return compareNatural(a.String(), b.String())
-	}
-	return 0
+// and lists and maps, then what is no number, in natural order, then numbers by their
+// size. Numbers of the same size go by how they are printed.
+func Order(a, b Value) int { return RankOf(a).Compare(RankOf(b)) }
+
+// A Rank is a value with what its order goes by, for values that are compared often.
+type Rank struct {
+	Value  Value
+	class  orderClass
+	number float64
 }
 
 type orderClass int
@@ -76,14 +64,35 @@ const (
 	classNumber
 )
 
-func class(v Value) (orderClass, float64) {
+// RankOf is a value's rank.
+func RankOf(v Value) Rank {
 	if v.kind == Null || v.kind >= List {
-		return classNull, 0
+		return Rank{v, classNull, 0}
 	}
 	if f, ok := v.Number(); ok {
-		return classNumber, f
+		return Rank{v, classNumber, f}
 	}
-	return classText, 0
+	return Rank{v, classText, 0}
+}
+
+// Compare is Order of two values by their ranks.
+func (r Rank) Compare(o Rank) int {
+	if r.class != o.class {
+		return int(r.class) - int(o.class)
+	}
+	switch r.class {
+	case classNumber:
+		if c := compareFloats(r.number, o.number); c != 0 {
+			return c
+		}
+		if r.Value.text == o.Value.text { // both computed, mostly: no need to print them
+			return 0
+		}
+		return strings.Compare(r.Value.String(), o.Value.String())
+	case classText:
+		return compareNatural(r.Value.String(), o.Value.String())
+	}
+	return 0
 }
 
 func compareFloats(x, y float64) int {
