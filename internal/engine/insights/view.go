@@ -23,8 +23,11 @@ func (x *execution) view(s *scope, rest []syntax.Command) *view {
 	v.add(timestamp, s.resolve(timestamp))
 	v.add(pointer, s.field(pointer))
 	for _, list := range s.lists() {
+		isUsual := list == &s.usual && (len(s.shown) > 0 || s.display) // nobody sees them
 		for _, col := range *list {
-			v.add(col.name, col.node)
+			if looksAtShown(rest) && !isUsual {
+				v.add(col.name, col.node)
+			}
 		}
 	}
 	for _, name := range fieldsOf(rest) {
@@ -35,6 +38,24 @@ func (x *execution) view(s *scope, rest []syntax.Command) *view {
 		v.raw[v.names[i]] = n.kind == leaf && p.leaves[n.leaf].field == v.names[i]
 	}
 	return v
+}
+
+// looksAtShown reports whether the columns that are shown so far matter to commands to
+// come, or to the result.
+func looksAtShown(rest []syntax.Command) bool {
+	for _, c := range rest {
+		switch c := c.(type) {
+		case *syntax.FillDown, *syntax.AppendCols:
+			return true
+		case *syntax.AddTotals:
+			if len(c.Fields) == 0 {
+				return true
+			}
+		case *syntax.Stats, *syntax.CountFrequent, *syntax.Pattern, *syntax.Display:
+			return false
+		}
+	}
+	return true
 }
 
 // lists are the lists of columns that may be shown.
@@ -57,7 +78,9 @@ func (v *view) table(s *scope, rows []orderedRow) *table {
 	to := t.scope.lists()
 	for i, list := range s.lists() {
 		for _, col := range *list {
-			*to[i] = append(*to[i], shownColumn{col.name, t.scope.names[col.name]})
+			if n := t.scope.names[col.name]; n != nil {
+				*to[i] = append(*to[i], shownColumn{col.name, n})
+			}
 		}
 	}
 	t.time, t.ptr = t.scope.names[timestamp], t.scope.names[pointer]
