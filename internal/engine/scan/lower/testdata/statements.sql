@@ -129,12 +129,11 @@ ORDER BY time DESC;
 SELECT toUnixTimestamp64Milli(time) AS t0, message AS s1, ptr AS s2
 FROM `events`
 WHERE log = '111122223333:g'
-  AND time >= fromUnixTimestamp64Milli(1763999940000, 'UTC')
+  AND time >= fromUnixTimestamp64Milli(1764000000001, 'UTC')
   AND time <= fromUnixTimestamp64Milli(1764000300000, 'UTC')
   AND (kinds[indexOf(names, 'code')] = 1 AND texts[indexOf(names, 'code')] < 'b')
   AND (kinds[indexOf(names, 'code')] != 0 AND numbers[indexOf(names, 'code')] > 3)
   AND if(isNaN(numbers[indexOf(names, 'done')]), texts[indexOf(names, 'done')] NOT IN ('', 'false'), kinds[indexOf(names, 'done')] != 0 AND numbers[indexOf(names, 'done')] != 0)
-  AND toFloat64(toUnixTimestamp64Milli(time)) > 1764000000000
 ORDER BY time DESC;
 
 -- filter toupper(verb) = "GET" | stats max(took), sum(took), avg(took) by bin(1w), @log
