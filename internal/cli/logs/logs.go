@@ -1,5 +1,6 @@
 // Package logs shows log events: tail prints a group's, as they come; query asks
-// groups, or files without a daemon, in Logs Insights' language.
+// groups, or files without a daemon, in Logs Insights' language; load brings files to
+// ClickHouse, where query can ask them, too.
 package logs
 
 import (
@@ -15,7 +16,7 @@ import (
 // New makes the command and its verbs.
 func New(g *global.Options) *cobra.Command {
 	cmd := &cobra.Command{Use: "logs", Short: "Show log events, and ask about them"}
-	cmd.AddCommand(newTail(g), newQuery(g))
+	cmd.AddCommand(newTail(g), newQuery(g), newLoad())
 	return cmd
 }
 

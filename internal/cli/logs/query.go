@@ -51,13 +51,19 @@ func newQuery(g *global.Options) *cobra.Command {
 			if len(q.files) == 0 && len(q.groups) == 0 && parsed.Selections()[0].IsDefault() {
 				return hint.New("the query has no log group", "name one: --group /aws/eks/cluster/cluster", "or ask files: --file audit.log")
 			}
+			if q.clickhouse != "" && len(q.files) > 0 {
+				return hint.New("files can't be asked in ClickHouse", "load them first: eksact logs load --clickhouse ADDRESS --group ACCOUNT:GROUP --file FILE", "or leave --clickhouse out")
+			}
 			if len(q.files) > 0 && len(q.groups) > 0 {
 				return hint.New("files and groups can't be asked together", "leave --file or --group out")
 			}
 			var a *answer
-			if len(q.files) > 0 {
+			switch {
+			case q.clickhouse != "":
+				a, err = q.ofClickHouse(cmd.Context(), parsed)
+			case len(q.files) > 0:
 				a, err = q.ofFiles(cmd.Context(), parsed, cmd.InOrStdin())
-			} else {
+			default:
 				a, err = q.ofGroups(cmd.Context(), g)
 			}
 			if err != nil {
@@ -79,6 +85,7 @@ func newQuery(g *global.Options) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&q.groups, "group", nil, "ask this log group; may be repeated")
 	flags.StringArrayVar(&q.files, "file", nil, "ask this file instead; may be repeated")
+	flags.StringVar(&q.clickhouse, "clickhouse", "", "ask groups that are in ClickHouse at this address (clickhouse://USER:PASSWORD@HOST:9000/DATABASE?table=TABLE), each named ACCOUNT:GROUP")
 	flags.StringVar(&since, "since", "", "events since then: a duration such as 90m, or a time; 1h of groups, everything of files if left out")
 	flags.IntVar(&q.limit, "limit", 0, "so many rows, if the query does not say; 10,000 if left out")
 	flags.BoolVar(&csv, "csv", false, "print CSV")
@@ -89,6 +96,7 @@ func newQuery(g *global.Options) *cobra.Command {
 type question struct {
 	text          string
 	groups, files []string
+	clickhouse    string // its address
 	since, until  time.Time
 	limit         int
 }
@@ -197,6 +205,11 @@ func (q *question) ofFiles(ctx context.Context, parsed *insights.Query, stdin io
 	if err != nil {
 		return nil, err
 	}
+	return answerOf(result, progress, began), nil
+}
+
+// answerOf is the answer of a query that was run here.
+func answerOf(result *insights.Result, progress *insights.Progress, began time.Time) *answer {
 	a := &answer{columns: result.Columns, scanned: float64(progress.Records.Load()), bytes: float64(progress.Bytes.Load()), took: time.Since(began)}
 	for i := range result.Rows {
 		row := map[string]string{}
@@ -205,7 +218,7 @@ func (q *question) ofFiles(ctx context.Context, parsed *insights.Query, stdin io
 		}
 		a.rows = append(a.rows, row)
 	}
-	return a.tidied(), nil
+	return a.tidied()
 }
 
 // unreadable is an error about a file.

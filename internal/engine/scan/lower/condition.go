@@ -26,7 +26,7 @@ const (
 	pointer       = "@ptr"
 )
 
-var eventTexts = map[string]string{message: "message", "@logStream": "toString(stream)", "@log": "toString(log)", pointer: "ptr"}
+var eventTexts = map[string]string{message: "message", "@logStream": "CAST(stream, 'String')", "@log": "CAST(log, 'String')", pointer: "ptr"}
 var eventTimes = map[string]string{timestamp: "toUnixTimestamp64Milli(time)", ingestionTime: "toUnixTimestamp64Milli(ingested)"}
 
 func columnOf(field string) column {

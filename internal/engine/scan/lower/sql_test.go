@@ -257,7 +257,7 @@ var functions = map[string]func(a []any) any{
 	"endsWith":                 func(a []any) any { return truth(strings.HasSuffix(s(a[0]), s(a[1]))) },
 	"isValidUTF8":              func(a []any) any { return truth(utf8.ValidString(s(a[0]))) },
 	"isNaN":                    func(a []any) any { return truth(math.IsNaN(a[0].(float64))) },
-	"toString":                 func(a []any) any { return a[0] },
+	"CAST":                     func(a []any) any { return a[0] },
 	"toFloat64":                func(a []any) any { return a[0] },
 	"toUnixTimestamp64Milli":   func(a []any) any { return a[0] },
 	"fromUnixTimestamp64Milli": func(a []any) any { return a[0] },

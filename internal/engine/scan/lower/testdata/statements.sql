@@ -121,7 +121,7 @@ FROM `events`
 WHERE log = '111122223333:g'
   AND time >= fromUnixTimestamp64Milli(1763999940000, 'UTC')
   AND time <= fromUnixTimestamp64Milli(1764000300000, 'UTC')
-  AND position(toString(stream), 'kube-apiserver-audit') > 0
+  AND position(CAST(stream, 'String'), 'kube-apiserver-audit') > 0
 ORDER BY time DESC;
 -- and here: a condition on @message
 
@@ -137,7 +137,7 @@ WHERE log = '111122223333:g'
 ORDER BY time DESC;
 
 -- filter toupper(verb) = "GET" | stats max(took), sum(took), avg(took) by bin(1w), @log
-SELECT toUnixTimestamp64Milli(time) - positiveModulo(toUnixTimestamp64Milli(time), 86400000) AS t0, toString(log) AS s1, kinds[indexOf(names, 'took')] AS k2, texts[indexOf(names, 'took')] AS s2, kinds[indexOf(names, 'verb')] AS k3, texts[indexOf(names, 'verb')] AS s3, count() AS n
+SELECT toUnixTimestamp64Milli(time) - positiveModulo(toUnixTimestamp64Milli(time), 86400000) AS t0, CAST(log, 'String') AS s1, kinds[indexOf(names, 'took')] AS k2, texts[indexOf(names, 'took')] AS s2, kinds[indexOf(names, 'verb')] AS k3, texts[indexOf(names, 'verb')] AS s3, count() AS n
 FROM `events`
 WHERE log = '111122223333:g'
   AND time >= fromUnixTimestamp64Milli(1763999940000, 'UTC')
