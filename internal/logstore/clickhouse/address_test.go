@@ -12,8 +12,8 @@ import (
 
 func TestAddresses(t *testing.T) {
 	for text, want := range map[string]address{
-		"clickhouse://h":                                     {server: "h:9000", table: "events"},
-		"clickhouse://u:p%40@h:1234/logs?table=t":            {server: "h:1234", database: "logs", user: "u", password: "p@", table: "t"},
+		"clickhouse://h": {server: "h:9000", table: "events"},
+		"clickhouse://u:p%40@h:1234/logs?table=t":             {server: "h:1234", database: "logs", user: "u", password: "p@", table: "t"},
 		"clickhouse://[::1]/?secure=true&cluster=c&table=d.t": {server: "[::1]:9440", table: "d.t", cluster: "c"},
 	} {
 		got, err := parse(text)
