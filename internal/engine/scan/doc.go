@@ -9,6 +9,10 @@
 // the query engine's, on vectors. A field's values come as a dictionary wherever they
 // repeat, so that the engine too works once for each value.
 //
+// A predicate is a function; a Test beside it says the same as data, for stores whose
+// values are elsewhere (scan/lower writes it in SQL). Rows that are only counted may come
+// as one with their number.
+//
 // # Fields
 //
 // @timestamp, @ingestionTime (epoch milliseconds), @message, @logStream, @log and @ptr

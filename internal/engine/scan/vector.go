@@ -84,6 +84,35 @@ func (v *Vector) At(row int) Value {
 	return Value{}
 }
 
+// Code makes a vector of values: by a dictionary, unless most of them differ.
+func Code(all []Value) Vector {
+	ids := map[Value]uint32{}
+	v := Vector{Form: Coded, Dict: &Dictionary{}, IDs: make([]uint32, len(all))}
+	for i, x := range all {
+		if x.Kind == Null {
+			v.IDs[i] = None
+			continue
+		}
+		id, ok := ids[x]
+		if !ok {
+			if len(ids) > 1024 && len(ids) > i/2 {
+				return Vector{Form: Plain, All: all}
+			}
+			id = uint32(len(ids))
+			ids[x] = id
+			v.Dict.Values = append(v.Dict.Values, x)
+		}
+		v.IDs[i] = id
+	}
+	switch {
+	case len(ids) == 0:
+		return Vector{}
+	case len(ids) > 16 && len(ids) > len(all)/2:
+		return Vector{Form: Plain, All: all}
+	}
+	return v
+}
+
 // FormatInstant writes a point in time, in microseconds since 1970, in RFC 3339 and UTC
 // with so many digits, 0 to 6, after the seconds.
 func FormatInstant(micros int64, digits int) string {

@@ -1,6 +1,9 @@
 package scan
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 func TestVectorsGiveValues(t *testing.T) {
 	dict := &Dictionary{Values: []Value{{Text, "a"}, {Number, "1"}}}
@@ -24,5 +27,31 @@ func TestVectorsGiveValues(t *testing.T) {
 				t.Errorf("%s, row %d: %v, want %v", c.name, row, got, want)
 			}
 		}
+	}
+}
+
+func TestValuesAreCodedWhereTheyRepeat(t *testing.T) {
+	for _, c := range []struct {
+		rows, different int
+		want            Form
+	}{{0, 1, Absent}, {10, 10, Coded}, {1000, 3, Coded}, {5000, 5000, Plain}, {1000, 1000, Plain}, {40, 30, Plain}} {
+		all := make([]Value, c.rows)
+		for i := range all {
+			if i%7 != 6 || c.different == c.rows {
+				all[i] = Value{Text, strconv.Itoa(i % c.different)}
+			}
+		}
+		v := Code(all)
+		if v.Form != c.want {
+			t.Errorf("%d values of %d: form %d, want %d", c.rows, c.different, v.Form, c.want)
+		}
+		for i, x := range all {
+			if got := v.At(i); got != x {
+				t.Errorf("%d values of %d: %d is %v, want %v", c.rows, c.different, i, got, x)
+			}
+		}
+	}
+	if v := Code(make([]Value, 5)); v.Form != Absent {
+		t.Errorf("nothing but null: form %d", v.Form)
 	}
 }

@@ -40,11 +40,11 @@ func (s *Statement) Batch(b *Block) *scan.Batch {
 		for i, row := range rows {
 			all[i] = b.at(from, row)
 		}
-		out.Columns = append(out.Columns, coded(all))
+		out.Columns = append(out.Columns, scan.Code(all))
 	}
 	for i := range s.extracts {
 		for _, all := range s.extracts[i].columns(b, rows) {
-			out.Columns = append(out.Columns, coded(all))
+			out.Columns = append(out.Columns, scan.Code(all))
 		}
 	}
 	if s.counts >= 0 {
@@ -149,32 +149,6 @@ func (x *extract) apply(b *Block, row int, out []string) bool {
 		out[i] = list[g-1]
 	}
 	return true
-}
-
-// coded makes a dictionary of values, unless most of them differ.
-func coded(all []scan.Value) scan.Vector {
-	ids := map[scan.Value]uint32{}
-	v := scan.Vector{Form: scan.Coded, Dict: &scan.Dictionary{}, IDs: make([]uint32, len(all))}
-	for i, x := range all {
-		if x.Kind == scan.Null {
-			v.IDs[i] = scan.None
-			continue
-		}
-		id, ok := ids[x]
-		if !ok {
-			if len(ids) > 64 && len(ids) > i/2 {
-				return scan.Vector{Form: scan.Plain, All: all}
-			}
-			id = uint32(len(ids))
-			ids[x] = id
-			v.Dict.Values = append(v.Dict.Values, x)
-		}
-		v.IDs[i] = id
-	}
-	if len(ids) == 0 {
-		return scan.Vector{}
-	}
-	return v
 }
 
 // Remaining are the fields of the predicates that Batch asks again.

@@ -180,7 +180,7 @@ func (s *Source) batch(r *scan.Request, rows []*event) *scan.Batch {
 			for i, e := range rows {
 				all[i] = s.field(e, name)
 			}
-			v = coded(all)
+			v = scan.Code(all)
 		}
 		b.Columns = append(b.Columns, v)
 	}
@@ -199,34 +199,8 @@ func (s *Source) batch(r *scan.Request, rows []*event) *scan.Batch {
 			}
 		}
 		for _, all := range columns {
-			b.Columns = append(b.Columns, coded(all))
+			b.Columns = append(b.Columns, scan.Code(all))
 		}
 	}
 	return b
-}
-
-// coded makes a dictionary of values, unless most of them differ.
-func coded(all []scan.Value) scan.Vector {
-	ids := map[scan.Value]uint32{}
-	v := scan.Vector{Form: scan.Coded, Dict: &scan.Dictionary{}, IDs: make([]uint32, len(all))}
-	for i, x := range all {
-		if x.Kind == scan.Null {
-			v.IDs[i] = scan.None
-			continue
-		}
-		id, ok := ids[x]
-		if !ok {
-			id = uint32(len(ids))
-			ids[x] = id
-			v.Dict.Values = append(v.Dict.Values, x)
-		}
-		v.IDs[i] = id
-	}
-	switch {
-	case len(ids) == 0:
-		return scan.Vector{}
-	case len(ids) > 16 && len(ids) > len(all)/2:
-		return scan.Vector{Form: scan.Plain, All: all}
-	}
-	return v
 }
