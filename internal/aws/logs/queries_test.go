@@ -218,3 +218,22 @@ func TestStoppingAQuery(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// Groups of a query end each at its own retention.
+func TestQueriesOverRetentions(t *testing.T) {
+	a := open(t)
+	must := doortest.Must(t)
+	for _, g := range []string{"kept", "short"} {
+		a.group(t, g, "s")
+		must(a.put(g, "s", "-9 old"))
+	}
+	must(a.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("short"), RetentionInDays: aws.Int32(1)}))
+	a.now = a.now.Add(25 * time.Hour)
+	must(a.put("short", "s", "-1 new"))
+	out, _ := ask(t, a.Client, cloudwatchlogs.StartQueryInput{
+		LogGroupNames: []string{"kept", "short"}, QueryString: aws.String("fields @message, @log | sort @message"), StartTime: aws.Int64(0), EndTime: aws.Int64(a.now.Unix()),
+	})
+	if got, want := rows(out), "@message=new @log="+doortest.Number+":short; @message=old @log="+doortest.Number+":kept"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
