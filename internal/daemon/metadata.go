@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/netip"
 	"slices"
@@ -74,6 +75,9 @@ func (m *metadata) describe(i ec2.Instance) imds.Instance {
 	}
 	if i.MetadataTags {
 		out.Tags = i.Tags
+	}
+	if i.UserData != "" {
+		out.UserData, _ = base64.StdEncoding.DecodeString(i.UserData) // checked at the launch
 	}
 	for _, n := range i.Interfaces {
 		out.Interfaces = append(out.Interfaces, m.describeInterface(i.VPC, n))
