@@ -106,7 +106,7 @@ func (s *Service) attempt(ctx context.Context, key string) error {
 	t, hasTopic := s.topics.Get(d.Topic)
 	sub, hasSub := s.subscriptions.Get(subscriptionKey(d.Topic, d.Subscription))
 	if !hasTopic || !hasSub {
-		return s.Store.Update(ctx, func(tx *store.Tx) error { s.deliveries.In(tx).Delete(key); return nil })
+		return s.drop(ctx, key, &d)
 	}
 	how, err := policyOf(&t, &sub)
 	if err != nil {
@@ -141,6 +141,19 @@ func (s *Service) attempt(ctx context.Context, key string) error {
 		}
 		now.Next = s.now().Add(pause)
 		s.deliveries.In(tx).Put(key, now)
+		return nil
+	})
+}
+
+// drop gives up a delivery whose subscription is gone. One that was made with it may not
+// be seen yet: the transaction tells.
+func (s *Service) drop(ctx context.Context, key string, d *Delivery) error {
+	return s.Store.Update(ctx, func(tx *store.Tx) error {
+		_, hasTopic := s.topics.In(tx).Get(d.Topic)
+		_, hasSub := s.subscriptions.In(tx).Get(subscriptionKey(d.Topic, d.Subscription))
+		if !hasTopic || !hasSub {
+			s.deliveries.In(tx).Delete(key)
+		}
 		return nil
 	})
 }
