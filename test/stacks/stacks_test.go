@@ -40,6 +40,7 @@ func TestStacks(t *testing.T) {
 	t.Run("network", func(t *testing.T) { network(t, sh) })
 	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh, config) })
 	t.Run("CDK", func(t *testing.T) { cdk(t, sh) })
+	t.Run("CDK from bootstrap to destroy", func(t *testing.T) { bootstrapped(t, sh) })
 }
 
 // file is a line that writes a file.

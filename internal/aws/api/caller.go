@@ -70,6 +70,9 @@ type Caller struct {
 	// Via are the services that pass their caller's rights on, the first first. None where
 	// a service uses a role that it was given.
 	Via []string `json:",omitempty"`
+	// SystemTags are set, beside those asked for, on what the call makes: by a service
+	// that makes calls, never by a client.
+	SystemTags map[string]string `json:"-"`
 }
 
 // Endpoint is a VPC endpoint, as far as calls that come through it are concerned.

@@ -2,36 +2,38 @@ package api
 
 import (
 	"context"
+	"maps"
 	"strings"
 )
 
-// systemTags are the beginnings of the tags that services set on what they make for
-// others, by the service that sets them.
-var systemTags = map[string]string{"aws:cloudformation:": "cloudformation.amazonaws.com"}
-
-// ReservedTag says whether ctx's caller may not set or take away a tag of that key: those
-// that begin with "aws:", in any case, belong to AWS's services, of which each may set its
-// own, in calls within the process.
+// ReservedTag says whether a tag's key is AWS's own, which no call sets or takes away: one
+// that begins with "aws:", in any case of letters.
 // https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
-func ReservedTag(ctx context.Context, key string) bool {
-	if len(key) < 4 || !strings.EqualFold(key[:4], "aws:") {
-		return false
-	}
-	for prefix, service := range systemTags {
-		if strings.HasPrefix(key, prefix) && CallerFrom(ctx).Service == service {
-			return false
-		}
-	}
-	return true
-}
+func ReservedTag(key string) bool { return len(key) >= 4 && strings.EqualFold(key[:4], "aws:") }
 
-// SystemTags counts the tags that services set, which no limit on tags counts.
-func SystemTags(tags map[string]string) int {
-	n := 0
+// OwnTags counts the tags that calls set, of which there are limits.
+func OwnTags(tags map[string]string) (n int) {
 	for key := range tags {
-		if strings.HasPrefix(key, "aws:") {
+		if !ReservedTag(key) {
 			n++
 		}
 	}
 	return n
+}
+
+// SystemTags are the tags that the service which makes ctx's call for others sets on what
+// the call makes; nil of all other calls. They are no part of what is asked, so that
+// policies and limits don't see them.
+func SystemTags(ctx context.Context) map[string]string { return CallerFrom(ctx).SystemTags }
+
+// WithSystemTags are the tags of what a call makes: those that it asks for, which the
+// caller keeps, and those of the service that makes it for others.
+func WithSystemTags(ctx context.Context, tags map[string]string) map[string]string {
+	system := SystemTags(ctx)
+	if len(system) == 0 {
+		return tags
+	}
+	all := maps.Clone(system)
+	maps.Copy(all, tags)
+	return all
 }

@@ -73,7 +73,7 @@ func TestANetworksStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := groups.SecurityGroups[0]
-	if !strings.HasPrefix(*g.GroupName, "net-Group-") || len(g.IpPermissions) != 2 || len(g.IpPermissionsEgress) != 2 || len(g.Tags) != 1 {
+	if !strings.HasPrefix(*g.GroupName, "net-Group-") || len(g.IpPermissions) != 2 || len(g.IpPermissionsEgress) != 2 || len(g.Tags) != 4 {
 		t.Errorf("the group is %+v", g)
 	}
 	changed := strings.NewReplacer(`FromPort: "443", ToPort: 443`, `FromPort: 80, ToPort: 80`, "Value: node", "Value: other", "each other", "one another", "Value: net", "Value: world").Replace(networkTemplate)

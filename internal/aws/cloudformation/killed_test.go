@@ -1,6 +1,8 @@
 package cloudformation_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -9,9 +11,58 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awss3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
+
+// TestTheDaemonIsKilledAfterACall whose result has neither a name nor a token: it is found
+// by its tags.
+func TestTheDaemonIsKilledAfterACall(t *testing.T) {
+	const template = `
+Resources:
+  VPC: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.7.0.0/16}}
+  Gateway: {Type: AWS::EC2::InternetGateway, DependsOn: VPC}
+  Address: {Type: AWS::EC2::EIP, DependsOn: Gateway, Properties: {Domain: vpc}}
+`
+	for _, operation := range []string{"CreateVpc", "CreateInternetGateway", "AllocateAddress"} {
+		t.Run(operation, func(t *testing.T) {
+			a, ctx := open(t), t.Context()
+			count := func() string {
+				t.Helper()
+				client := awsec2.NewFromConfig(a.Admin)
+				vpcs, err1 := client.DescribeVpcs(ctx, &awsec2.DescribeVpcsInput{Filters: []awsec2types.Filter{{Name: aws.String("cidr"), Values: []string{"10.7.0.0/16"}}}})
+				gateways, err2 := client.DescribeInternetGateways(ctx, &awsec2.DescribeInternetGatewaysInput{Filters: []awsec2types.Filter{{Name: aws.String("tag:aws:cloudformation:logical-id"), Values: []string{"Gateway"}}}})
+				addresses, err3 := client.DescribeAddresses(ctx, &awsec2.DescribeAddressesInput{})
+				if err := errors.Join(err1, err2, err3); err != nil {
+					t.Fatal(err)
+				}
+				return fmt.Sprint(len(vpcs.Vpcs), len(gateways.InternetGateways), len(addresses.Addresses))
+			}
+			reached, release := holdAt(operation, &a.door.after)
+			done := make(chan error, 1)
+			go func() {
+				_, err := a.client.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: aws.String(template)})
+				done <- err
+			}()
+			<-reached
+			id := *a.stack(t, "s").StackId
+			closed := make(chan struct{})
+			go func() { a.stacks.Close(); close(closed) }()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			close(release)
+			<-closed
+			a.again(t, id)
+			a.is(t, id, types.StackStatusCreateComplete)
+			if got := count(); got != "1 1 1" {
+				t.Errorf("VPCs, gateways and addresses are %s", got)
+			}
+		})
+	}
+}
 
 var here = &awss3types.CreateBucketConfiguration{LocationConstraint: awss3types.BucketLocationConstraintUsWest2}
 

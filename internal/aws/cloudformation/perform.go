@@ -23,6 +23,12 @@ func (s *Service) perform(ctx context.Context, r *Stack, o stack.Order, again bo
 		if err != nil {
 			return nil, err
 		}
+		if o.Action == stack.ActCreate || o.Action == stack.ActReplace {
+			who.SystemTags = map[string]string{}
+			for _, t := range o.SystemTags {
+				who.SystemTags[t.Key] = t.Value
+			}
+		}
 		return s.door.Do(ctx, who, service, operation, in)
 	}
 	var err error

@@ -44,6 +44,12 @@ func TestATopicsStack(t *testing.T) {
 		}
 		return got.Attributes
 	}
+	own, err := client.ListTagsForResource(ctx, &awssns.ListTagsForResourceInput{ResourceArn: aws.String(out["Topic"])})
+	if err != nil || len(own.Tags) != 4 || *own.Tags[0].Key != "aws:cloudformation:logical-id" || *own.Tags[0].Value != "Topic" || *own.Tags[1].Value != id || *own.Tags[2].Value != "topics" {
+		t.Errorf("%+v, %v", own, err)
+	}
+	_, err = client.UntagResource(ctx, &awssns.UntagResourceInput{ResourceArn: aws.String(out["Topic"]), TagKeys: []string{"aws:cloudformation:stack-name"}})
+	doortest.Refused(t, err, "InvalidParameter", "reserved")
 	if got := topic(); got["DisplayName"] != "alarms" || !strings.Contains(got["Policy"], "cloudwatch.amazonaws.com") || got["SubscriptionsPending"] != "2" {
 		t.Errorf("%v", got)
 	}
@@ -60,7 +66,7 @@ func TestATopicsStack(t *testing.T) {
 		t.Errorf("%v, %v", sub, err)
 	}
 	tags, err := client.ListTagsForResource(ctx, &awssns.ListTagsForResourceInput{ResourceArn: aws.String(out["Topic"])})
-	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "b" {
+	if err != nil || len(tags.Tags) != 4 || *tags.Tags[3].Value != "b" {
 		t.Errorf("%+v, %v", tags, err)
 	}
 	named := "Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: " + out["Name"] + "}}}"

@@ -58,7 +58,7 @@ func TestParametersOfParameterStore(t *testing.T) {
 	}
 	a.is(t, "parameters", types.StackStatusUpdateComplete)
 	tags, err := store.ListTagsForResource(ctx, &awsssm.ListTagsForResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter, ResourceId: aws.String("/cdk-bootstrap/x/version")})
-	if err != nil || len(tags.TagList) != 1 || *tags.TagList[0].Key != "unit" {
+	if err != nil || len(tags.TagList) != 4 || *tags.TagList[3].Key != "unit" {
 		t.Errorf("%+v, %v", tags, err)
 	}
 	a.create(t, "reader", readerTemplate)

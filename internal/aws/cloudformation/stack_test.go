@@ -70,7 +70,7 @@ func TestAStacksLife(t *testing.T) {
 		"Bucket CREATE_COMPLETE", "Role CREATE_IN_PROGRESS", "Role CREATE_COMPLETE", "More CREATE_COMPLETE", "app CREATE_COMPLETE")
 	name := outputs["Arn"][strings.LastIndexByte(outputs["Arn"], '/')+1:]
 	role, err := a.iam.GetRole(t.Context(), &awsiam.GetRoleInput{RoleName: &name})
-	if err != nil || *role.Role.Description != "hello" || len(role.Role.Tags) != 1 {
+	if err != nil || *role.Role.Description != "hello" || len(role.Role.Tags) != 4 {
 		t.Fatalf("the role is %+v, %v", role, err)
 	}
 	attached, err := a.iam.ListAttachedRolePolicies(t.Context(), &awsiam.ListAttachedRolePoliciesInput{RoleName: &name})
@@ -78,7 +78,7 @@ func TestAStacksLife(t *testing.T) {
 		t.Errorf("attached are %+v, %v", attached, err)
 	}
 	tags, err := a.s3.GetBucketTagging(t.Context(), &awss3.GetBucketTaggingInput{Bucket: aws.String(outputs["Bucket"])})
-	if err != nil || len(tags.TagSet) != 2 {
+	if err != nil || len(tags.TagSet) != 5 {
 		t.Errorf("the bucket's tags are %+v, %v", tags, err)
 	}
 

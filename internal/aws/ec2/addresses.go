@@ -67,7 +67,7 @@ func (s *Service) AllocateAddress(ctx context.Context, in *ec2.AllocateAddressIn
 	case in.NetworkBorderGroup != nil && *in.NetworkBorderGroup != s.place.Region:
 		return nil, invalid("Value (%s) for parameter networkBorderGroup is invalid.", *in.NetworkBorderGroup)
 	}
-	tags, err := tagsFor(types.ResourceTypeElasticIp, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeElasticIp, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // CreateVpcEndpoint makes an endpoint. An interface endpoint is answered as pending;
 // both kinds are in force when the call returns.
 func (s *Service) CreateVpcEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInput) (*ec2.CreateVpcEndpointOutput, error) {
-	e, err := s.wantedEndpoint(in)
+	e, err := s.wantedEndpoint(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) CreateVpcEndpoint(ctx context.Context, in *ec2.CreateVpcEndpoi
 
 // wantedEndpoint checks what a request says by itself, and makes an endpoint of it
 // that has no interfaces yet.
-func (s *Service) wantedEndpoint(in *ec2.CreateVpcEndpointInput) (e VPCEndpoint, err error) {
+func (s *Service) wantedEndpoint(ctx context.Context, in *ec2.CreateVpcEndpointInput) (e VPCEndpoint, err error) {
 	kind := in.VpcEndpointType
 	if kind == "" {
 		kind = types.VpcEndpointTypeGateway
@@ -94,7 +94,7 @@ func (s *Service) wantedEndpoint(in *ec2.CreateVpcEndpointInput) (e VPCEndpoint,
 	if err := checkEndpointPolicy(in.PolicyDocument); err != nil {
 		return e, err
 	}
-	tags, err := tagsFor(types.ResourceTypeVpcEndpoint, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeVpcEndpoint, in.TagSpecifications)
 	return VPCEndpoint{
 		ID: newID("vpce-"), VPC: *in.VpcId, Service: *in.ServiceName, Type: kind, Policy: aws.ToString(in.PolicyDocument), Created: s.Now().UTC(), Tags: tags,
 		Groups:     slices.Compact(slices.Sorted(slices.Values(in.SecurityGroupIds))),

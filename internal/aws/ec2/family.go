@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"iter"
@@ -156,9 +157,9 @@ func newID(prefix string) string {
 	return prefix + "0" + hex.EncodeToString(raw[:])
 }
 
-// tagsFor are the tags that a creation asks for, checked. Other kinds than the
-// one that is made are refused.
-func tagsFor(kind types.ResourceType, specified []types.TagSpecification) (map[string]string, error) {
+// tagsFor are the tags that a creation asks for, checked, and those of the service that
+// makes it for others. Other kinds than the one that is made are refused.
+func tagsFor(ctx context.Context, kind types.ResourceType, specified []types.TagSpecification) (map[string]string, error) {
 	out := map[string]string{}
 	for _, spec := range specified {
 		if spec.ResourceType == "" {
@@ -174,7 +175,7 @@ func tagsFor(kind types.ResourceType, specified []types.TagSpecification) (map[s
 			out[aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
 	}
-	return out, checkTags(out)
+	return api.WithSystemTags(ctx, out), checkTags(out)
 }
 
 // parsePrefix reads a CIDR block, in its canonical form: host bits are cleared, as

@@ -123,7 +123,7 @@ var flowLogResources = map[types.FlowLogsResourceType]struct {
 
 // CreateFlowLogs makes one flow log for each resource.
 func (s *Service) CreateFlowLogs(ctx context.Context, in *ec2.CreateFlowLogsInput) (*ec2.CreateFlowLogsOutput, error) {
-	model, err := s.wantedFlowLog(in)
+	model, err := s.wantedFlowLog(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -242,8 +242,8 @@ func (s *Service) canBeLogged(t types.FlowLogsResourceType, id string) (known bo
 
 // wantedFlowLog checks a request and makes a flow log of it, without id and
 // resource.
-func (s *Service) wantedFlowLog(in *ec2.CreateFlowLogsInput) (FlowLog, error) {
-	tags, err := tagsFor(types.ResourceTypeVpcFlowLog, in.TagSpecifications)
+func (s *Service) wantedFlowLog(ctx context.Context, in *ec2.CreateFlowLogsInput) (FlowLog, error) {
+	tags, err := tagsFor(ctx, types.ResourceTypeVpcFlowLog, in.TagSpecifications)
 	if err != nil {
 		return FlowLog{}, err
 	}

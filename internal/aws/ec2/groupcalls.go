@@ -27,7 +27,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurit
 	if err := checkNewGroup(name, description); err != nil {
 		return nil, err
 	}
-	named, err := tagsFor(types.ResourceTypeSecurityGroup, in.TagSpecifications)
+	named, err := tagsFor(ctx, types.ResourceTypeSecurityGroup, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

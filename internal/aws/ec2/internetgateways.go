@@ -35,7 +35,7 @@ func (s *Service) addInternetGateways(svc *api.Service) {
 
 // CreateInternetGateway makes a gateway of no VPC yet.
 func (s *Service) CreateInternetGateway(ctx context.Context, in *ec2.CreateInternetGatewayInput) (*ec2.CreateInternetGatewayOutput, error) {
-	tags, err := tagsFor(types.ResourceTypeInternetGateway, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeInternetGateway, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (s *Service) CreateKeyPair(ctx context.Context, in *ec2.CreateKeyPairInput)
 	if in.KeyFormat == types.KeyFormatPpk {
 		return nil, unsupported("The key format ppk")
 	}
-	wanted, err := tagsFor(types.ResourceTypeKeyPair, in.TagSpecifications)
+	wanted, err := tagsFor(ctx, types.ResourceTypeKeyPair, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (s *Service) putKeyPair(ctx context.Context, k KeyPair) error {
 
 // ImportKeyPair records a key of the caller's.
 func (s *Service) ImportKeyPair(ctx context.Context, in *ec2.ImportKeyPairInput) (*ec2.ImportKeyPairOutput, error) {
-	wanted, err := tagsFor(types.ResourceTypeKeyPair, in.TagSpecifications)
+	wanted, err := tagsFor(ctx, types.ResourceTypeKeyPair, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

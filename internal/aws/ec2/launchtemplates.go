@@ -85,7 +85,7 @@ func (s *Service) CreateLaunchTemplate(ctx context.Context, in *ec2.CreateLaunch
 	if err := checkTemplate(in.LaunchTemplateData); err != nil {
 		return nil, err
 	}
-	tags, err := tagsFor(types.ResourceTypeLaunchTemplate, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeLaunchTemplate, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

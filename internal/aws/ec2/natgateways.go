@@ -60,7 +60,7 @@ func (s *Service) CreateNatGateway(ctx context.Context, in *ec2.CreateNatGateway
 	case in.AllocationId == nil:
 		return nil, absent("allocationId")
 	}
-	tags, err := tagsFor(types.ResourceTypeNatgateway, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeNatgateway, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

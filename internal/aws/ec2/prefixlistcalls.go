@@ -15,7 +15,7 @@ import (
 
 // CreateManagedPrefixList makes a prefix list.
 func (s *Service) CreateManagedPrefixList(ctx context.Context, in *ec2.CreateManagedPrefixListInput) (*ec2.CreateManagedPrefixListOutput, error) {
-	named, err := tagsFor(types.ResourceTypePrefixList, in.TagSpecifications)
+	named, err := tagsFor(ctx, types.ResourceTypePrefixList, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (s *Service) addRouteTables(svc *api.Service) {
 
 // CreateRouteTable makes a table with the local routes alone.
 func (s *Service) CreateRouteTable(ctx context.Context, in *ec2.CreateRouteTableInput) (*ec2.CreateRouteTableOutput, error) {
-	tags, err := tagsFor(types.ResourceTypeRouteTable, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeRouteTable, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *ec2.Auth
 }
 
 func (s *Service) authorize(ctx context.Context, dryRun *bool, egress bool, id, name *string, list []types.IpPermission, f flat, specs []types.TagSpecification) ([]types.SecurityGroupRule, error) {
-	named, err := tagsFor(types.ResourceTypeSecurityGroupRule, specs)
+	named, err := tagsFor(ctx, types.ResourceTypeSecurityGroupRule, specs)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput) (
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagsFor(types.ResourceTypeSubnet, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeSubnet, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func (s *Service) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.C
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagsFor(types.ResourceTypeVpc, in.TagSpecifications)
+	tags, err := tagsFor(ctx, types.ResourceTypeVpc, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}

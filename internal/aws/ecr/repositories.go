@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -29,9 +30,10 @@ func (s *Service) CreateRepository(ctx context.Context, in *ecr.CreateRepository
 		return nil, err
 	}
 	r := Repository{Name: name, Created: s.Now().UTC(), Immutable: immutable}
-	if r.Tags, err = with(ctx, nil, in.Tags); err != nil {
+	if r.Tags, err = with(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	r.Tags = api.WithSystemTags(ctx, r.Tags)
 	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.repositories.In(tx).Get(name); ok {
 			return &types.RepositoryAlreadyExistsException{Message: aws.String("The repository with name '" + name + "' already exists in the registry with id '" + s.Place.AccountID + "'")}

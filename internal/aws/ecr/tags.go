@@ -17,19 +17,19 @@ import (
 const mostTags = 50
 
 // with are tags with some more.
-func with(ctx context.Context, old map[string]string, more []types.Tag) (map[string]string, error) {
+func with(old map[string]string, more []types.Tag) (map[string]string, error) {
 	tags := maps.Clone(old)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	for _, t := range more {
 		key := aws.ToString(t.Key)
-		if api.ReservedTag(ctx, key) {
+		if api.ReservedTag(key) {
 			return nil, &types.InvalidTagParameterException{Message: aws.String("Tag keys that begin with aws: are reserved: " + key)}
 		}
 		tags[key] = aws.ToString(t.Value)
 	}
-	if len(tags)-api.SystemTags(tags) > mostTags {
+	if api.OwnTags(tags) > mostTags {
 		return nil, &types.TooManyTagsException{Message: aws.String("The repository would have more than 50 tags")}
 	}
 	return tags, nil
@@ -44,7 +44,7 @@ func (s *Service) ofARN(arn *string) *string {
 // TagResource sets tags of a repository.
 func (s *Service) TagResource(ctx context.Context, in *ecr.TagResourceInput) (*ecr.TagResourceOutput, error) {
 	_, err := s.change(ctx, nil, s.ofARN(in.ResourceArn), func(r *Repository) (err error) {
-		r.Tags, err = with(ctx, r.Tags, in.Tags)
+		r.Tags, err = with(r.Tags, in.Tags)
 		return err
 	})
 	return &ecr.TagResourceOutput{}, err
@@ -55,7 +55,7 @@ func (s *Service) UntagResource(ctx context.Context, in *ecr.UntagResourceInput)
 	_, err := s.change(ctx, nil, s.ofARN(in.ResourceArn), func(r *Repository) error {
 		r.Tags = maps.Clone(r.Tags)
 		for _, key := range in.TagKeys {
-			if api.ReservedTag(ctx, key) {
+			if api.ReservedTag(key) {
 				return &types.InvalidTagParameterException{Message: aws.String("Tag keys that begin with aws: are reserved: " + key)}
 			}
 			delete(r.Tags, key)

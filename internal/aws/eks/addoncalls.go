@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/uuid"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -66,7 +67,7 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 	asked.ClientRequestToken = nil
 	a := Addon{
 		Cluster: c.Name, Name: name, ID: uuid.NewString(), Version: version, Status: string(types.AddonStatusCreating),
-		Configuration: aws.ToString(in.ConfigurationValues), CreatedAt: s.Now(), ModifiedAt: s.Now(), Tags: in.Tags,
+		Configuration: aws.ToString(in.ConfigurationValues), CreatedAt: s.Now(), ModifiedAt: s.Now(), Tags: api.WithSystemTags(ctx, in.Tags),
 		Conflicts: string(in.ResolveConflicts), Token: aws.ToString(in.ClientRequestToken), Digest: digestOf(asked),
 		RoleARN: aws.ToString(in.ServiceAccountRoleArn), Identities: identitiesOf(in.PodIdentityAssociations),
 	}

@@ -97,7 +97,7 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 		RoleARN:            aws.ToString(in.RoleArn),
 		Version:            aws.ToString(in.Version),
 		DeletionProtection: aws.ToBool(in.DeletionProtection),
-		Tags:               in.Tags,
+		Tags:               api.WithSystemTags(ctx, in.Tags),
 		Token:              aws.ToString(in.ClientRequestToken),
 	}
 	c.Host, c.Issuer = s.host(c.ID), s.issuer(c.ID)

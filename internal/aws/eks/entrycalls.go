@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/mapping"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -44,7 +45,7 @@ func (s *Service) CreateAccessEntry(ctx context.Context, in *eks.CreateAccessEnt
 	asked := *in
 	asked.ClientRequestToken = nil
 	e := s.newEntry(cluster, p, kind)
-	e.Tags, e.Token, e.Digest = in.Tags, aws.ToString(in.ClientRequestToken), digestOf(asked)
+	e.Tags, e.Token, e.Digest = api.WithSystemTags(ctx, in.Tags), aws.ToString(in.ClientRequestToken), digestOf(asked)
 	if kind.name == standard {
 		e.Groups = in.KubernetesGroups
 		if in.Username != nil && *in.Username != "" {

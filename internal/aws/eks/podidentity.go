@@ -98,7 +98,7 @@ func (s *Service) CreatePodIdentityAssociation(ctx context.Context, in *eks.Crea
 	a := Association{
 		Cluster: c.Name, ID: newAssociationID(), Namespace: aws.ToString(in.Namespace), ServiceAccount: aws.ToString(in.ServiceAccount),
 		RoleARN: aws.ToString(in.RoleArn), TargetRoleARN: aws.ToString(in.TargetRoleArn), NoSessionTags: aws.ToBool(in.DisableSessionTags), Policy: aws.ToString(in.Policy),
-		CreatedAt: s.Now(), ModifiedAt: s.Now(), Tags: in.Tags, Token: aws.ToString(in.ClientRequestToken), Digest: digestOf(asked),
+		CreatedAt: s.Now(), ModifiedAt: s.Now(), Tags: api.WithSystemTags(ctx, in.Tags), Token: aws.ToString(in.ClientRequestToken), Digest: digestOf(asked),
 	}
 	if err := a.check(); err != nil {
 		return nil, err

@@ -65,6 +65,7 @@ func (i *IAM) CreateOpenIDConnectProvider(ctx context.Context, in *iam.CreateOpe
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	tags = append(tags, systemTags(ctx)...)
 	p := OIDCProvider{
 		URL: strings.TrimPrefix(*in.Url, "https://"), ClientIDs: distinct(in.ClientIDList), Thumbprints: lowered(in.ThumbprintList),
 		Created: i.today(), Tags: tags,

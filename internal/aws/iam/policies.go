@@ -27,6 +27,7 @@ func (i *IAM) CreatePolicy(ctx context.Context, in *iam.CreatePolicyInput) (*iam
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	tags = append(tags, systemTags(ctx)...)
 	if err := checkManaged(*in.PolicyDocument); err != nil {
 		return nil, err
 	}

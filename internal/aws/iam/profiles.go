@@ -20,6 +20,7 @@ func (i *IAM) CreateInstanceProfile(ctx context.Context, in *iam.CreateInstanceP
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	tags = append(tags, systemTags(ctx)...)
 	p := Profile{Name: *in.InstanceProfileName, Path: path, ID: i.entityID(profilePrefix), Created: i.today(), Tags: tags}
 	err := i.change(ctx, func(tx *store.Tx) error {
 		if err := vacant(tx, i.profiles, p.Name, "Instance Profile %s already exists.", "InstanceProfilesPerAccount", profilesQuota); err != nil {

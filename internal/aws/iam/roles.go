@@ -34,6 +34,7 @@ func (i *IAM) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	tags = append(tags, systemTags(ctx)...)
 	if strings.HasPrefix(path, linkedPath) {
 		return nil, invalidInput("Path prefix '%s' can only be used for AWS Service linked Roles", linkedPath)
 	}

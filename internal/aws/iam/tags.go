@@ -1,10 +1,14 @@
 package iam
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 // maxTags is how many tags a resource can have.
@@ -52,4 +56,13 @@ func showTag(t Tag) types.Tag { return types.Tag{Key: &t.Key, Value: &t.Value} }
 // listTags takes a page of tags.
 func listTags(list []Tag, marker *string, maxItems *int32) (paged[types.Tag], error) {
 	return pageOf(newListing(marker, maxItems), byKey(list, func(t Tag) string { return t.Key }), always(showTag))
+}
+
+// systemTags are those of the service that makes ctx's call for others.
+func systemTags(ctx context.Context) (tags []Tag) {
+	all := api.SystemTags(ctx)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		tags = append(tags, Tag{key, all[key]})
+	}
+	return tags
 }

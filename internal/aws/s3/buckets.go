@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -108,6 +110,10 @@ func (s *S3) createBucket(ctx context.Context, in *s3.CreateBucketInput) (*s3.Cr
 	tags, err := s.createTags(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	system := api.SystemTags(ctx)
+	for _, key := range slices.Sorted(maps.Keys(system)) {
+		tags = append(tags, Tag{key, system[key]})
 	}
 	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.buckets.In(tx).Get(name); ok {

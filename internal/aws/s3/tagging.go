@@ -100,9 +100,19 @@ func (s *S3) putBucketTagging(ctx context.Context, in *s3.PutBucketTaggingInput)
 		return nil, err
 	}
 	return &s3.PutBucketTaggingOutput{}, s.change(ctx, *in.Bucket, func(_ *store.Tx, b *Bucket) error {
-		b.Tags = tags
+		b.Tags = append(systemTags(b.Tags), tags...)
 		return nil
 	})
+}
+
+// systemTags are those that no call sets or takes away.
+func systemTags(tags []Tag) (kept []Tag) {
+	for _, t := range tags {
+		if api.ReservedTag(t.Key) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
 }
 
 func (s *S3) deleteBucketTagging(ctx context.Context, in *s3.DeleteBucketTaggingInput) (*s3.DeleteBucketTaggingOutput, error) {
@@ -110,7 +120,7 @@ func (s *S3) deleteBucketTagging(ctx context.Context, in *s3.DeleteBucketTagging
 		return nil, err
 	}
 	return &s3.DeleteBucketTaggingOutput{}, s.change(ctx, *in.Bucket, func(_ *store.Tx, b *Bucket) error {
-		b.Tags = nil
+		b.Tags = systemTags(b.Tags)
 		return nil
 	})
 }

@@ -18,7 +18,7 @@ const mostTags = 50
 var errNoResource = &types.ResourceNotFoundException{Message: aws.String("Resource does not exist")}
 
 // with are tags with some more.
-func with(ctx context.Context, old map[string]string, more []types.Tag) (map[string]string, error) {
+func with(old map[string]string, more []types.Tag) (map[string]string, error) {
 	tags := maps.Clone(old)
 	if tags == nil {
 		tags = map[string]string{}
@@ -29,13 +29,13 @@ func with(ctx context.Context, old map[string]string, more []types.Tag) (map[str
 		switch {
 		case seen[key]:
 			return nil, invalid("Duplicated keys are not allowed.")
-		case api.ReservedTag(ctx, key):
+		case api.ReservedTag(key):
 			return nil, invalid("Tags Reason: keys that begin with aws: are reserved: " + key)
 		}
 		seen[key] = true
 		tags[key] = aws.ToString(t.Value)
 	}
-	if len(tags)-api.SystemTags(tags) > mostTags {
+	if api.OwnTags(tags) > mostTags {
 		return nil, &types.TagLimitExceededException{Message: aws.String("Could not complete request: tag quota of per resource exceeded")}
 	}
 	return tags, nil
@@ -55,7 +55,7 @@ func (s *Service) changeTags(ctx context.Context, arn *string, fn func(old map[s
 
 // TagResource sets tags of a topic.
 func (s *Service) TagResource(ctx context.Context, in *sns.TagResourceInput) (*sns.TagResourceOutput, error) {
-	return &sns.TagResourceOutput{}, s.changeTags(ctx, in.ResourceArn, func(old map[string]string) (map[string]string, error) { return with(ctx, old, in.Tags) })
+	return &sns.TagResourceOutput{}, s.changeTags(ctx, in.ResourceArn, func(old map[string]string) (map[string]string, error) { return with(old, in.Tags) })
 }
 
 // UntagResource takes tags of a topic away.
@@ -63,7 +63,7 @@ func (s *Service) UntagResource(ctx context.Context, in *sns.UntagResourceInput)
 	return &sns.UntagResourceOutput{}, s.changeTags(ctx, in.ResourceArn, func(old map[string]string) (map[string]string, error) {
 		tags := maps.Clone(old)
 		for _, key := range in.TagKeys {
-			if api.ReservedTag(ctx, key) {
+			if api.ReservedTag(key) {
 				return nil, invalid("Tags Reason: keys that begin with aws: are reserved: " + key)
 			}
 			delete(tags, key)

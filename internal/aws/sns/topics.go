@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -38,10 +39,11 @@ func (s *Service) CreateTopic(ctx context.Context, in *sns.CreateTopicInput) (*s
 	case aws.ToString(in.DataProtectionPolicy) != "":
 		return nil, invalid("DataProtectionPolicy is not supported here")
 	}
-	tags, err := with(ctx, nil, in.Tags)
+	tags, err := with(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}
+	tags = api.WithSystemTags(ctx, tags)
 	t := Topic{Name: name, Created: s.now(), SignatureVersion: "1", Tags: tags}
 	if err := s.defaultPolicy(&t); err != nil {
 		return nil, err

@@ -37,9 +37,10 @@ func (s *Service) PutParameter(ctx context.Context, in *ssm.PutParameterInput) (
 		User: api.CallerFrom(ctx).ARN, Modified: s.Now().UTC(),
 	}}
 	var err error
-	if p.Tags, err = with(ctx, nil, in.Tags); err != nil {
+	if p.Tags, err = with(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	p.Tags = api.WithSystemTags(ctx, p.Tags)
 	err = s.Store.Update(ctx, func(tx *store.Tx) error {
 		next := p
 		if old, ok := s.parameters.In(tx).Get(name); !ok {

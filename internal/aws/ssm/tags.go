@@ -20,19 +20,19 @@ const mostTags = 50
 func (s *Service) tagged(_ types.ResourceTypeForTagging, id *string) []string { return s.arns(id) }
 
 // with are tags with some more.
-func with(ctx context.Context, old map[string]string, more []types.Tag) (map[string]string, error) {
+func with(old map[string]string, more []types.Tag) (map[string]string, error) {
 	tags := maps.Clone(old)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	for _, t := range more {
 		key := aws.ToString(t.Key)
-		if api.ReservedTag(ctx, key) {
+		if api.ReservedTag(key) {
 			return nil, invalid("Invalid tag key: keys that begin with aws: are reserved: %s", key)
 		}
 		tags[key] = aws.ToString(t.Value)
 	}
-	if len(tags)-api.SystemTags(tags) > mostTags {
+	if api.OwnTags(tags) > mostTags {
 		return nil, &types.TooManyTagsError{}
 	}
 	return tags, nil
@@ -61,7 +61,7 @@ func (s *Service) changeTags(ctx context.Context, kind types.ResourceTypeForTagg
 // AddTagsToResource sets tags of a parameter.
 func (s *Service) AddTagsToResource(ctx context.Context, in *ssm.AddTagsToResourceInput) (*ssm.AddTagsToResourceOutput, error) {
 	return &ssm.AddTagsToResourceOutput{}, s.changeTags(ctx, in.ResourceType, in.ResourceId, func(old map[string]string) (map[string]string, error) {
-		return with(ctx, old, in.Tags)
+		return with(old, in.Tags)
 	})
 }
 
@@ -70,7 +70,7 @@ func (s *Service) RemoveTagsFromResource(ctx context.Context, in *ssm.RemoveTags
 	return &ssm.RemoveTagsFromResourceOutput{}, s.changeTags(ctx, in.ResourceType, in.ResourceId, func(old map[string]string) (map[string]string, error) {
 		tags := maps.Clone(old)
 		for _, key := range in.TagKeys {
-			if api.ReservedTag(ctx, key) {
+			if api.ReservedTag(key) {
 				return nil, invalid("Invalid tag key: keys that begin with aws: are reserved: %s", key)
 			}
 			delete(tags, key)

@@ -16,7 +16,7 @@ import (
 var apiVersions = map[string]string{
 	"sts": "2011-06-15", "iam": "2010-05-08", "eks": "2017-11-01", "ec2": "2016-11-15", "elbv2": "2015-12-01", "elb": "2012-06-01", "logs": "2014-03-28",
 	"s3": "2006-03-01", "route53": "2013-04-01", "cloudtrail": "2013-11-01", "cloudformation": "2010-05-15",
-	"cloudwatch": "2010-08-01", "sns": "2010-03-31", "ssm": "2014-11-06", "autoscaling": "2011-01-01",
+	"cloudwatch": "2010-08-01", "sns": "2010-03-31", "ssm": "2014-11-06", "autoscaling": "2011-01-01", "ecr": "2015-09-21",
 }
 
 // writeEndpointRules makes a folder for AWS_DATA_PATH in which every service's

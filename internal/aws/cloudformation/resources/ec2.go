@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/eksact/eksact/internal/engine/template/spec"
+	"github.com/eksact/eksact/internal/engine/template/stack"
 )
 
 // How long EC2 may take for what comes and goes by itself, and how often a deletion is
@@ -80,4 +81,20 @@ func (j *Job) physical(attributes map[string]any) string {
 
 func where(name string, values ...string) types.Filter {
 	return types.Filter{Name: &name, Values: values}
+}
+
+// unnoted says whether a creation may have been carried out without its result being
+// stored. Of a replacement nothing would tell: what it replaces has the same marks.
+func (j *Job) unnoted() bool { return j.Again && j.PhysicalID == "" && j.Action == stack.ActCreate }
+
+// marks find what the stack made for the resource: by the tags that it sets itself.
+func (j *Job) marks() []types.Filter {
+	var filters []types.Filter
+	for _, t := range j.SystemTags {
+		if t.Key != "aws:cloudformation:stack-name" {
+			name := "tag:" + t.Key
+			filters = append(filters, types.Filter{Name: &name, Values: []string{t.Value}})
+		}
+	}
+	return filters
 }

@@ -101,6 +101,15 @@ func deleteTableAssociation(ctx context.Context, j *Job) error {
 func createAddress(ctx context.Context, j *Job) (Made, error) {
 	p := j.Properties
 	var allocation string
+	if j.unnoted() {
+		out, err := call[ec2.DescribeAddressesOutput](ctx, j, "ec2", "DescribeAddresses", &ec2.DescribeAddressesInput{Filters: j.marks()})
+		if err != nil {
+			return Made{}, err
+		}
+		if len(out.Addresses) > 0 {
+			j.initiated(*out.Addresses[0].PublicIp)
+		}
+	}
 	if j.PhysicalID == "" {
 		out, err := call[ec2.AllocateAddressOutput](ctx, j, "ec2", "AllocateAddress", &ec2.AllocateAddressInput{
 			Domain: types.DomainType(text(p, "Domain")), Address: ptr(p, "Address"), TagSpecifications: specified(j, types.ResourceTypeElasticIp),

@@ -10,6 +10,16 @@ import (
 
 func createVPC(ctx context.Context, j *Job) (Made, error) {
 	p, id := j.Properties, j.PhysicalID
+	if id == "" && j.unnoted() {
+		out, err := call[ec2.DescribeVpcsOutput](ctx, j, "ec2", "DescribeVpcs", &ec2.DescribeVpcsInput{Filters: j.marks()})
+		if err != nil {
+			return Made{}, err
+		}
+		if len(out.Vpcs) > 0 {
+			id = *out.Vpcs[0].VpcId
+			j.initiated(id)
+		}
+	}
 	if id == "" {
 		out, err := call[ec2.CreateVpcOutput](ctx, j, "ec2", "CreateVpc", &ec2.CreateVpcInput{
 			CidrBlock: ptr(p, "CidrBlock"), InstanceTenancy: types.Tenancy(text(p, "InstanceTenancy")), TagSpecifications: specified(j, types.ResourceTypeVpc),
@@ -175,6 +185,15 @@ func deleteSubnet(ctx context.Context, j *Job) error {
 }
 
 func createGateway(ctx context.Context, j *Job) (Made, error) {
+	if j.unnoted() {
+		out, err := call[ec2.DescribeInternetGatewaysOutput](ctx, j, "ec2", "DescribeInternetGateways", &ec2.DescribeInternetGatewaysInput{Filters: j.marks()})
+		if err != nil {
+			return Made{}, err
+		}
+		if len(out.InternetGateways) > 0 {
+			j.initiated(*out.InternetGateways[0].InternetGatewayId)
+		}
+	}
 	if j.PhysicalID == "" {
 		out, err := call[ec2.CreateInternetGatewayOutput](ctx, j, "ec2", "CreateInternetGateway", &ec2.CreateInternetGatewayInput{TagSpecifications: specified(j, types.ResourceTypeInternetGateway)})
 		if err != nil {
