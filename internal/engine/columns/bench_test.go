@@ -12,7 +12,7 @@ import (
 	"github.com/eksact/eksact/bench/auditevents"
 )
 
-// benchEvents is how many events the figures are of: 1,000,000 for those in docs/LOGS.md
+// benchEvents is how many events the figures are of: 1,000,000 for those in docs/LOGSTORE.md
 // (EKSACT_BENCH_EVENTS=1000000 go test -run - -bench . ./internal/engine/columns).
 var benchEvents = func() int {
 	if n, err := strconv.Atoi(os.Getenv("EKSACT_BENCH_EVENTS")); err == nil {

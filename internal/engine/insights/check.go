@@ -2,7 +2,6 @@ package insights
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
@@ -50,7 +49,7 @@ func catch(f func()) (err error) {
 		case failure:
 			err = r.error
 		default:
-			err = &BugError{r, debug.Stack()}
+			err = &BugError{r, trace()}
 		}
 	}()
 	f()

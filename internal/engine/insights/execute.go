@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -110,11 +110,17 @@ func (e *BugError) Error() string {
 	return fmt.Sprintf("the query engine failed (%v): this is its mistake, not the query's", e.What)
 }
 
+// trace is where a goroutine is, as its stack says.
+func trace() []byte {
+	text := make([]byte, 16<<10)
+	return text[:runtime.Stack(text, false)]
+}
+
 // safely is batch, in the source's goroutine: a panic there could be caught by nobody.
 func (w *worker) safely(b *scan.Batch, progress *Progress) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &BugError{r, debug.Stack()}
+			err = &BugError{r, trace()}
 		}
 	}()
 	return w.batch(b, progress)
