@@ -44,11 +44,24 @@ func documents(data []byte) ([][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the user data is no MIME message: %w", err)
 	}
-	kind, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil || !strings.HasPrefix(kind, "multipart/") {
+	kind, parameters, _ := strings.Cut(m.Header.Get("Content-Type"), ";")
+	limit, ok := boundaryIn(parameters)
+	if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(kind)), "multipart/") || !ok {
 		return nil, fmt.Errorf("the user data is a message of type %q, not multipart", m.Header.Get("Content-Type"))
 	}
-	return parts(multipart.NewReader(m.Body, parameters["boundary"]))
+	return parts(multipart.NewReader(m.Body, limit))
+}
+
+// boundaryIn reads the boundary among a type's parameters. Generators write // without
+// quotation marks, which RFC 2045 wants and cloud-init doesn't.
+func boundaryIn(parameters string) (string, bool) {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if value = strings.Trim(value, `"`); strings.EqualFold(name, "boundary") && value != "" {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 func parts(r *multipart.Reader) (found [][]byte, err error) {

@@ -29,6 +29,8 @@ func TestParse(t *testing.T) {
 	}{
 		{"one document", plain, whole, ""},
 		{"a message", message(part("application/node.eks.aws", "---\n"+plain)), whole, ""},
+		{"a boundary without quotation marks", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=//\n\n--//\nContent-Type: application/node.eks.aws\n\n" + plain + "\n--//--\n", whole, ""},
+		{"no boundary", "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n", Config{}, "not multipart"},
 		{"flags", plain + flags, labelled, ""},
 		{"two documents", message(
 			part("application/node.eks.aws", plain+flags),
