@@ -105,6 +105,7 @@ func (g *Group) append(r *record) error {
 	}
 	g.next += int64(len(r.entries))
 	t.size += int64(len(data))
+	g.s.held.Add(int64(len(data)))
 	t.pending = append(t.pending, pending{t.size, *r})
 	t.waiting += len(r.entries)
 	end := t.size
@@ -114,7 +115,7 @@ func (g *Group) append(r *record) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.tail == t && t.full(g.s.bounds.tail) && !g.closed {
+	if g.tail == t && g.s.full(t) && !g.closed {
 		if err := g.rotate(); err != nil {
 			g.s.log.Warn("a new file for log events could not be made: the old one goes on", "group", g.name, "error", err)
 		}
@@ -221,6 +222,7 @@ func (g *Group) rotate() error {
 		return err
 	}
 	g.tail = t
+	g.s.held.Add(t.size)
 	if old == nil {
 		return nil
 	}
@@ -228,6 +230,7 @@ func (g *Group) rotate() error {
 		g.s.log.Warn("closing a file of log events", "group", g.name, "error", err)
 	}
 	if len(old.entries) == 0 {
+		g.s.held.Add(-old.size)
 		return os.Remove(old.path)
 	}
 	g.sealing = append(g.sealing, old)
@@ -321,6 +324,9 @@ func (g *Group) close() error {
 	}
 	g.closed = true
 	g.room.Broadcast()
+	for _, t := range g.tails() {
+		g.s.held.Add(-t.size)
+	}
 	var err error
 	for _, s := range g.segments {
 		g.s.cache.Forget(s.Segment)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -390,5 +391,42 @@ func TestLargeTailsAreSealedByThemselves(t *testing.T) {
 	}
 	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
 		t.Error(info.Mode(), err)
+	}
+}
+
+// TestManyGroups: tails of many groups are not all kept until they are full.
+func TestManyGroups(t *testing.T) {
+	s := openStore(t, t.TempDir(), Options{smallest: 1000}) // a million bytes
+	text := strings.Repeat("x", 1000)
+	for n := range 40 {
+		g := group(t, s, fmt.Sprint(n))
+		for i := range 100 {
+			put(t, g, "s", Event{Time: int64(i), Message: fmt.Sprint(i, text)})
+		}
+		settle(t, g)
+		put(t, g, "s", Event{Time: 1, Message: text})
+		if got := everything(t, g, Query{}); len(got) != 101 {
+			t.Fatalf("group %d: %d events", n, len(got))
+		}
+	}
+	for n := range 40 {
+		g := group(t, s, fmt.Sprint(n))
+		for i := range 90 {
+			put(t, g, "s", Event{Time: int64(i), Message: fmt.Sprint(i, text)})
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); s.held.Load() > 3_000_000; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are held", s.held.Load())
+		}
+	}
+	for n := range 40 {
+		settle(t, group(t, s, fmt.Sprint(n)))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.held.Load(); n != 0 {
+		t.Errorf("%d bytes are held by a closed store", n)
 	}
 }

@@ -137,8 +137,10 @@ func (g *Group) openTails(files []numbered) error {
 				return err
 			}
 			g.sealing = append(g.sealing, t)
+			g.s.held.Add(t.size)
 		default:
 			g.tail = t
+			g.s.held.Add(t.size)
 		}
 	}
 	if g.tail == nil {

@@ -42,6 +42,7 @@ func (g *Group) seal() {
 		g.sealErr = err
 		if err == nil {
 			g.sealing = g.sealing[1:]
+			g.s.held.Add(-t.size)
 			g.insert(s)
 		}
 		g.room.Broadcast()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 
@@ -26,6 +27,7 @@ type Store struct {
 
 	create func(path string) (file, error)
 	bounds bounds
+	held   atomic.Int64    // bytes of all groups' tails
 	writer *columns.Writer // the sealer's
 
 	mu     sync.Mutex
@@ -36,11 +38,12 @@ type Store struct {
 	merges *queue
 }
 
-// bounds are numbers of events: those that fill a tail, and the most that a segment has
-// which was not merged yet.
+// bounds are how many events fill a tail, the most that a segment has which was not merged
+// yet, and how many bytes of tails, which are in memory too, are enough for all groups.
 type bounds struct {
 	tail  int
 	small int64
+	held  int64
 }
 
 // Options are what a store may be told.
@@ -70,9 +73,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.create == nil {
 		o.create = create
 	}
-	b := bounds{columns.ChunkEvents, 2 * columns.ChunkEvents}
+	b := bounds{columns.ChunkEvents, 2 * columns.ChunkEvents, 4 * tailBytes}
 	if o.smallest > 0 {
-		b = bounds{o.smallest, int64(o.smallest) * 2}
+		b = bounds{o.smallest, int64(o.smallest) * 2, int64(o.smallest) * 1000}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

@@ -51,11 +51,12 @@ type pending struct {
 	record
 }
 
-// tailBytes is how many bytes make a tail full, as does a number of events.
+// tailBytes is how many bytes make a tail full, as does a number of events. While all
+// tails together are too large, a part of it is enough.
 const tailBytes = 24 << 20
 
-func (t *tail) full(events int) bool {
-	return len(t.entries)+t.waiting >= events || t.size >= tailBytes
+func (s *Store) full(t *tail) bool {
+	return len(t.entries)+t.waiting >= s.bounds.tail || t.size >= tailBytes || s.held.Load() > s.bounds.held && t.size > s.bounds.held/16
 }
 
 // behind is the number behind the tail's last event.
