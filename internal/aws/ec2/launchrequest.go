@@ -124,6 +124,7 @@ func (l *launch) unsupportedIn(in *ec2.RunInstancesInput) string {
 		{"SecurityGroup by name", len(l.SecurityGroups) > 0},
 		{"InstanceMarketOptions", l.InstanceMarketOptions != nil}, {"InstanceRequirements", l.InstanceRequirements != nil},
 		{"CpuOptions", l.CpuOptions != nil}, {"CreditSpecification", l.CreditSpecification != nil}, {"LicenseSpecifications", len(l.LicenseSpecifications) > 0},
+		//lint:ignore SA1019 what callers still send is refused by name
 		{"ElasticGpuSpecifications", len(l.ElasticGpuSpecifications) > 0}, {"ElasticInferenceAccelerators", len(l.ElasticInferenceAccelerators) > 0},
 		{"SecondaryInterfaces", len(l.SecondaryInterfaces) > 0}, {"NetworkPerformanceOptions", l.NetworkPerformanceOptions != nil}, {"Operator", l.Operator != nil},
 		{"EbsOptimized", aws.ToBool(l.EbsOptimized)}, {"DisableApiStop", aws.ToBool(l.DisableApiStop)},

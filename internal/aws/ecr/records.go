@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"strings"
 	"time"
 )
 
@@ -41,5 +40,3 @@ type Key struct{ Secret []byte }
 
 // of is a record's key. No repository's name has an @.
 func of(repository, digest string) string { return repository + "@" + digest }
-
-func digestOf(key string) string { return key[strings.IndexByte(key, '@')+1:] }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the older calls are tested beside those that replace them
+
 package logs_test
 
 import (

@@ -122,8 +122,7 @@ func post(ctx context.Context, url string, data []byte) error {
 // nobody else waiting.
 type senders struct {
 	mu      sync.Mutex
-	running map[string]context.CancelFunc // by key
-	waiting map[string][]chan struct{}    // by group: told when events come
+	waiting map[string][]chan struct{} // by group: told when events come
 }
 
 // tell wakes a group's subscriptions.

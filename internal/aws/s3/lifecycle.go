@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 rules in the older form, with a prefix of their own, are taken as S3 takes them
+
 package s3
 
 import (
@@ -32,7 +34,7 @@ type lifeRule struct {
 
 // readRule reads a rule; what it asks for and is not there is refused by name.
 func readRule(r types.LifecycleRule) (l lifeRule, err error) {
-	l = lifeRule{ID: aws.ToString(r.ID), Disabled: r.Status == types.ExpirationStatusDisabled, Prefix: aws.ToString(r.Prefix), Old: r.Prefix != nil} //nolint:staticcheck // the older form
+	l = lifeRule{ID: aws.ToString(r.ID), Disabled: r.Status == types.ExpirationStatusDisabled, Prefix: aws.ToString(r.Prefix), Old: r.Prefix != nil}
 	if len(r.Transitions)+len(r.NoncurrentVersionTransitions) > 0 {
 		return l, notImplemented("A lifecycle transition to another storage class")
 	}
@@ -82,7 +84,7 @@ func (l *lifeRule) shown() types.LifecycleRule {
 	tags := tagSet(l.Tags)
 	switch {
 	case l.Old:
-		r.Prefix = aws.String(l.Prefix) //nolint:staticcheck // as it was given
+		r.Prefix = aws.String(l.Prefix)
 	case len(tags) == 0:
 		r.Filter = &types.LifecycleRuleFilter{Prefix: aws.String(l.Prefix)}
 	case len(tags) == 1 && l.Prefix == "":

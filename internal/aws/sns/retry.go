@@ -1,3 +1,5 @@
+//lint:file-ignore ST1005 the texts end SNS's own sentences
+
 package sns
 
 import (

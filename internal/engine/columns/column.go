@@ -41,13 +41,6 @@ func (c *column) appendTo(out []byte, row int) []byte {
 	return c.dict.array.appendTo(out, int(c.id(row)))
 }
 
-func (c *column) text(row int) string {
-	if c.array != nil {
-		return c.array.text(row)
-	}
-	return c.dict.array.text(int(c.id(row)))
-}
-
 // column opens an entry.
 func (k *chunk) column(i int) (*column, error) {
 	return get(k.s.cache, cacheKey{k.s, partColumn, int32(k.number), int32(i)}, func() (*column, int, error) {

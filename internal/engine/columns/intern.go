@@ -45,21 +45,6 @@ func (t *interner) append(v []byte) uint32 {
 	return uint32(len(t.ends) - 1)
 }
 
-// has tells whether a value has a number.
-func (t *interner) has(v []byte) bool {
-	if len(t.table) == 0 {
-		return false
-	}
-	h := maphash.Bytes(seed, v)
-	mask := uint64(len(t.table) - 1)
-	for i := h & mask; t.table[i] != 0; i = (i + 1) & mask {
-		if e := t.table[i]; (e^h)>>32 == 0 && string(t.at(int(uint32(e)-1))) == string(v) {
-			return true
-		}
-	}
-	return false
-}
-
 func (t *interner) grow() {
 	old := t.table
 	t.table = make([]uint64, max(16, 4*len(old)))

@@ -52,7 +52,7 @@ func Parse(source string) (*Expr, error) {
 		return nil, fmt.Errorf("the expression is longer than %d characters", mostText)
 	}
 	if word, _, _ := strings.Cut(strings.TrimSpace(source), " "); strings.EqualFold(word, "SELECT") {
-		return nil, fmt.Errorf("Metrics Insights queries (SELECT) are not supported")
+		return nil, fmt.Errorf("queries of Metrics Insights (SELECT) are not supported")
 	}
 	p := &parser{rest: source, length: len(source), expr: &Expr{}}
 	if err := p.next(); err != nil {

@@ -153,7 +153,7 @@ func stable(ctx context.Context, j *Job, name string, since time.Time) (g *types
 		}
 		for _, a := range acts.Activities {
 			if a.StatusCode == types.ScalingActivityStatusCodeFailed && aws.ToTime(a.StartTime).After(since) {
-				return false, errors.New("Group did not stabilize. Last scaling activity: " + aws.ToString(a.StatusMessage)) //lint:ignore ST1005 as CloudFormation writes it
+				return false, errors.New("Group did not stabilize. Last scaling activity: " + aws.ToString(a.StatusMessage))
 			}
 		}
 		return false, nil
