@@ -133,7 +133,8 @@ func TestEksctl(t *testing.T) {
 		sh.Must(t, path+" get nodegroup --cluster cluster", "managed")
 		sh.Must(t, path+" get addon --cluster cluster", "vpc-cni")
 	}
-	// delete nodegroup
+	// delete nodegroup: of the last nodes, whose drain CoreDNS's disruption budget would hold up, as on EKS
+	sh.Must(t, "kubectl delete poddisruptionbudget --namespace kube-system --all")
 	sh.Must(t, "aws cloudformation update-termination-protection --stack-name eksctl-cluster-nodegroup-pool --no-enable-termination-protection && aws cloudformation delete-stack --stack-name eksctl-cluster-nodegroup-pool")
 	sh.Soon(t, 90*time.Second, "aws cloudformation describe-stacks --stack-name eksctl-cluster-nodegroup-pool 2>&1 || true", "does not exist")
 	sh.Must(t, "kubectl get nodes 2>&1; aws eks list-nodegroups --cluster-name cluster", "No resources found", `"nodegroups": []`)
