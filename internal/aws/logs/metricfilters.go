@@ -53,13 +53,8 @@ func (s *Service) PutMetricFilter(ctx context.Context, in *cloudwatchlogs.PutMet
 		if _, ok := s.groups.In(tx).Get(f.Group); !ok {
 			return notFound("group")
 		}
-		key, count := streamKey(f.Group, f.Name), 0
-		for other := range s.metricFilters.In(tx).List(streamKey(f.Group, "")) {
-			if other != key {
-				count++
-			}
-		}
-		if count >= mostMetricFilters {
+		key := streamKey(f.Group, f.Name)
+		if others(s.metricFilters.In(tx), f.Group, key) >= mostMetricFilters {
 			return limitExceeded
 		}
 		if err := s.checkRegexps(tx, f.Group, key, "", f.Pattern); err != nil {
@@ -68,6 +63,16 @@ func (s *Service) PutMetricFilter(ctx context.Context, in *cloudwatchlogs.PutMet
 		s.metricFilters.In(tx).Put(key, f)
 		return nil
 	})
+}
+
+// others counts a group's filters beside the one that has a key.
+func others[T any](filters store.TxTable[T], group, key string) (n int) {
+	for other := range filters.List(streamKey(group, "")) {
+		if other != key {
+			n++
+		}
+	}
+	return n
 }
 
 var limitExceeded = &types.LimitExceededException{Message: aws.String("Resource limit exceeded.")}

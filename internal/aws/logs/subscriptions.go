@@ -76,13 +76,8 @@ func (s *Service) PutSubscriptionFilter(ctx context.Context, in *cloudwatchlogs.
 		if !s.hasGroup(tx, &f.Group) {
 			return notFound("group")
 		}
-		key, count := streamKey(f.Group, f.Name), 0
-		for other := range s.subscriptions.In(tx).List(streamKey(f.Group, "")) {
-			if other != key {
-				count++
-			}
-		}
-		if count >= mostSubscriptions {
+		key := streamKey(f.Group, f.Name)
+		if others(s.subscriptions.In(tx), f.Group, key) >= mostSubscriptions {
 			return limitExceeded
 		}
 		if err := s.checkRegexps(tx, f.Group, "", key, f.Pattern); err != nil {

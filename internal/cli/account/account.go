@@ -28,8 +28,13 @@ func Admin(ctx context.Context, g *global.Options) (aws.Config, daemon.Config, e
 	if err := control.Dial(g.RunDir).Call(ctx, "/credentials", nil, &admin); err != nil {
 		return aws.Config{}, c, hint.Wrap(fmt.Errorf("the account can't be asked: %w", err), "eksact status shows what runs")
 	}
+	return Config(c, admin), c, nil
+}
+
+// Config is what the SDK's clients need to call with these credentials.
+func Config(c daemon.Config, as control.Credentials) aws.Config {
 	return aws.Config{
 		Region: c.Region, BaseEndpoint: aws.String(c.URL()), HTTPClient: client.New(nil),
-		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
-	}, c, nil
+		Credentials: credentials.NewStaticCredentialsProvider(as.AccessKeyID, as.SecretAccessKey, ""),
+	}
 }

@@ -40,19 +40,15 @@ func New(g *global.Options) *cobra.Command {
 			"With -o json each change is an object on a line of its own.",
 		Example: "  eksact alerts -f\n  eksact alerts --alarm 'cluster-audit-*' --since 24h -o json\n  eksact alerts enable --url https://hooks.example/alerts",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if tail < 0 {
 				return hint.New(fmt.Sprintf("-n %d is less than no changes", tail), "-n 0 shows all")
 			}
 			if _, err := path.Match(f.alarm, ""); err != nil {
 				return hint.New(fmt.Sprintf("--alarm %q is no pattern", f.alarm), "* stands for any text")
 			}
-			if since != "" {
-				d, err := time.ParseDuration(since)
-				if err != nil {
-					return hint.New(fmt.Sprintf("--since %q is no duration", since), "say 90m or 24h")
-				}
-				f.since = time.Now().Add(-d.Abs())
+			if f.since, err = global.Since(since, time.Now()); err != nil {
+				return err
 			}
 			r := &reader{dir: filepath.Join(g.StateDir, "alerts"), wanted: f}
 			changes, err := r.all()
@@ -77,7 +73,7 @@ func New(g *global.Options) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.alarm, "alarm", "", "changes of alarms of this name; * stands for any text")
-	flags.StringVar(&since, "since", "", "changes since then: 90m, 24h")
+	flags.StringVar(&since, "since", "", "changes since then: a duration such as 90m, or a time such as 2026-11-26T12:00:00Z")
 	flags.IntVarP(&tail, "tail", "n", 50, "so many of the newest; 0 is all")
 	flags.BoolVarP(&follow, "follow", "f", false, "go on with new changes until interrupted")
 	cmd.AddCommand(enable(g), disable(g), template())

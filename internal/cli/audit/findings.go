@@ -152,14 +152,14 @@ func (a *asked) params() (p detect.Params, err error) {
 // span is the time that is looked at: of files all, unless it is said.
 func (a *asked) span(now time.Time) (from, to time.Time, err error) {
 	if to = now; a.until != "" {
-		if to, err = when(a.until, now); err != nil {
-			return from, to, hint.New("--until: "+err.Error(), sayTime)
+		if to, err = global.When("--until", a.until, now); err != nil {
+			return from, to, err
 		}
 	}
 	switch {
 	case a.since != "":
-		if from, err = when(a.since, now); err != nil {
-			return from, to, hint.New("--since: "+err.Error(), sayTime)
+		if from, err = global.Since(a.since, now); err != nil {
+			return from, to, err
 		}
 	case len(a.files) > 0:
 		from = time.Unix(0, 0)
@@ -173,21 +173,6 @@ func (a *asked) span(now time.Time) (from, to time.Time, err error) {
 		return from, to, hint.New("the time to look at ends before it begins", "make --since earlier than --until")
 	}
 	return from, to, nil
-}
-
-const sayTime = "say 90m, 24h, 2026-11-26 or 2026-11-26T12:00:00Z"
-
-// when reads a time, or a duration before now.
-func when(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d.Abs()), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is neither a duration nor a time", text)
 }
 
 // result is what was found, and which detections could not look.

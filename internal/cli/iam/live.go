@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/aws/iam"
+	cliaccount "github.com/eksact/eksact/internal/cli/account"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
@@ -56,10 +55,7 @@ func readAccount(ctx context.Context, g *global.Options) (*details, error) {
 	if err := control.Dial(g.RunDir).Call(ctx, "/credentials", nil, &admin); err != nil {
 		return nil, unreached(err)
 	}
-	config := aws.Config{
-		Region: c.Region, BaseEndpoint: aws.String(c.URL()), HTTPClient: client.New(nil),
-		Credentials: credentials.NewStaticCredentialsProvider(admin.AccessKeyID, admin.SecretAccessKey, ""),
-	}
+	config := cliaccount.Config(c, admin)
 	var status control.Status
 	if err := control.Dial(g.RunDir).Call(ctx, "/status", daemon.StatusQuestion{}, &status); err != nil {
 		return nil, unreached(err)

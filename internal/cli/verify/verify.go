@@ -15,11 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/spf13/cobra"
 
-	"github.com/eksact/eksact/internal/aws/client"
+	"github.com/eksact/eksact/internal/cli/account"
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/cli/ui"
 	"github.com/eksact/eksact/internal/daemon"
@@ -104,10 +102,7 @@ func here(ctx context.Context, g *global.Options, name string) (verify.Target, e
 	}
 	return verify.Target{
 		Cluster: cluster.Name, Region: c.Region, Server: "https://" + cluster.Address, ServerName: cluster.ServerName, CA: ca,
-		AWS: aws.Config{
-			Region: c.Region, BaseEndpoint: aws.String(c.URL()), HTTPClient: client.New(nil),
-			Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
-		},
+		AWS:  account.Config(c, keys),
 		Dial: outside(c.Network().PublicDNS()),
 	}, nil
 }
