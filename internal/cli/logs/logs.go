@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/spf13/cobra"
 
-	"github.com/eksact/eksact/internal/cli/access"
+	cliaccount "github.com/eksact/eksact/internal/cli/account"
 	"github.com/eksact/eksact/internal/cli/global"
 )
 
@@ -29,7 +29,7 @@ type api interface {
 }
 
 func connect(ctx context.Context, g *global.Options) (api, error) {
-	config, err := access.Config(ctx, g.StateDir, g.RunDir)
+	config, _, err := cliaccount.Admin(ctx, g)
 	if err != nil {
 		return nil, err
 	}
