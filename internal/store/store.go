@@ -187,17 +187,19 @@ func (s *Store) settle(ctx context.Context) error {
 // Update runs fn and commits what it wrote, all or nothing. An error of fn
 // aborts and is returned as it is. Fn is run again when what it read was changed
 // by another, so it may have no effect but through tx. It must not be called
-// from a watcher.
+// from a watcher. Whatever it returns, the watchers have seen what fn read.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	for {
 		tx := &Tx{store: s, writes: map[string][]byte{}}
 		if err := fn(tx); err != nil {
+			s.watched()
 			return err
 		}
 		if tx.err != nil {
 			return tx.err
 		}
 		if len(tx.writes) == 0 {
+			s.watched()
 			return nil
 		}
 		conds, changes := tx.plan()
@@ -212,6 +214,13 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			return err
 		}
 	}
+}
+
+// watched returns when the watchers have seen all that could be read before: rows are
+// readable a moment before the watchers are told.
+func (s *Store) watched() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 }
 
 // Close stops following the backing store. Reads keep answering from memory.

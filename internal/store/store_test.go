@@ -283,6 +283,40 @@ func TestWatchersSeeEveryChangeInOrderBeforeUpdateReturns(t *testing.T) {
 	})
 }
 
+// TestARefusalComesAfterTheWatchers: who is told that a record is there finds it in the
+// indexes that watchers keep, too.
+func TestARefusalComesAfterTheWatchers(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Store) {
+		s := open()
+		table := NewTable[account](s, "bank/accounts")
+		load(t, s)
+		indexed := make(chan struct{})
+		table.Watch(func(string, *account, *account) {
+			time.Sleep(50 * time.Millisecond)
+			close(indexed)
+		})
+		go s.Update(t.Context(), func(tx *Tx) error { table.In(tx).Put("a", account{Owner: "a"}); return nil })
+		taken := errors.New("taken")
+		for {
+			err := s.Update(t.Context(), func(tx *Tx) error {
+				if _, there := table.In(tx).Get("a"); there {
+					return taken
+				}
+				return nil
+			})
+			if err == nil {
+				continue
+			}
+			select {
+			case <-indexed:
+			default:
+				t.Error("refused for a record that the watchers have not seen")
+			}
+			return
+		}
+	})
+}
+
 func TestASecondStoreFollowsTheFirst(t *testing.T) {
 	each(t, func(t *testing.T, open func() *Store) {
 		one, two := load(t, open()), load(t, open())

@@ -174,10 +174,7 @@ func updateScaling(ctx context.Context, j *Job) (Made, error) {
 	if subnets := list(p, "VPCZoneIdentifier"); subnets != nil {
 		in.VPCZoneIdentifier = aws.String(strings.Join(subnets, ","))
 	}
-	since := time.Now()
-	if err := do(ctx, j, "autoscaling", step{"UpdateAutoScalingGroup", in}); err != nil {
-		return Made{}, err
-	}
+	// Tags and hooks come first: the update launches, and what it launches is to have them.
 	if err := rehook(ctx, j, name); err != nil {
 		return Made{}, err
 	}
@@ -194,6 +191,10 @@ func updateScaling(ctx context.Context, j *Job) (Made, error) {
 		if err := do(ctx, j, "autoscaling", step{"DeleteTags", drop}); err != nil {
 			return Made{}, err
 		}
+	}
+	since := time.Now()
+	if err := do(ctx, j, "autoscaling", step{"UpdateAutoScalingGroup", in}); err != nil {
+		return Made{}, err
 	}
 	_, err = stable(ctx, j, name, since)
 	return Made{}, err
