@@ -5,7 +5,6 @@ package alerts
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,15 +23,10 @@ import (
 	"github.com/eksact/eksact/internal/hint"
 )
 
-// poll is how often -f looks for new changes.
-const poll = 200 * time.Millisecond
-
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
 	var f wanted
-	var since string
-	var tail int
-	var follow bool
+	var recent global.Recent
 	cmd := &cobra.Command{
 		Use:   "alerts",
 		Short: "Show how alarms changed, the newest last; switch on alarms on audit logs",
@@ -40,42 +34,38 @@ func New(g *global.Options) *cobra.Command {
 			"With -o json each change is an object on a line of its own.",
 		Example: "  eksact alerts -f\n  eksact alerts --alarm 'cluster-audit-*' --since 24h -o json\n  eksact alerts enable --url https://hooks.example/alerts",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if tail < 0 {
-				return hint.New(fmt.Sprintf("-n %d is less than no changes", tail), "-n 0 shows all")
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := recent.Read(); err != nil {
+				return err
 			}
+			f.since = recent.Since
 			if _, err := path.Match(f.alarm, ""); err != nil {
 				return hint.New(fmt.Sprintf("--alarm %q is no pattern", f.alarm), "* stands for any text")
-			}
-			if f.since, err = global.Since(since, time.Now()); err != nil {
-				return err
 			}
 			r := &reader{dir: filepath.Join(g.StateDir, "alerts"), wanted: f}
 			changes, err := r.all()
 			if err != nil {
 				return err
 			}
-			if tail > 0 && len(changes) > tail {
-				changes = changes[len(changes)-tail:]
+			if n := recent.Tail; n > 0 && len(changes) > n {
+				changes = changes[len(changes)-n:]
 			}
 			show := table(cmd.OutOrStdout())
 			if g.JSON() {
 				show = lines(cmd.OutOrStdout())
 			}
-			if len(changes) == 0 && !follow {
+			if len(changes) == 0 && !recent.Follow {
 				return hint.New("no alarm changed, of those asked for", "eksact alerts enable makes alarms on a cluster's audit log", "aws cloudwatch describe-alarms shows those there are")
 			}
-			if err := show(changes); err != nil || !follow {
+			if err := show(changes); err != nil || !recent.Follow {
 				return err
 			}
-			return r.follow(cmd.Context(), show)
+			return global.Follow(cmd.Context(), r.next, show)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.alarm, "alarm", "", "changes of alarms of this name; * stands for any text")
-	flags.StringVar(&since, "since", "", "changes since then: a duration such as 90m, or a time such as 2026-11-26T12:00:00Z")
-	flags.IntVarP(&tail, "tail", "n", 50, "so many of the newest; 0 is all")
-	flags.BoolVarP(&follow, "follow", "f", false, "go on with new changes until interrupted")
+	recent.AddTo(flags, "changes")
 	cmd.AddCommand(enable(g), disable(g), template())
 	return cmd
 }
@@ -167,25 +157,6 @@ func (r *reader) next() ([]cloudwatch.StateChange, error) {
 	}
 	more, err := r.read(names[1], 0)
 	return append(end, more...), err
-}
-
-func (r *reader) follow(ctx context.Context, show func([]cloudwatch.StateChange) error) error {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		changes, err := r.next()
-		if err != nil {
-			return err
-		}
-		if err := show(changes); err != nil {
-			return err
-		}
-	}
 }
 
 // lines writes changes as JSON, one a line.

@@ -3,7 +3,6 @@
 package trail
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,15 +19,10 @@ import (
 	"github.com/eksact/eksact/internal/hint"
 )
 
-// poll is how often -f looks for new events. They are written within 200 ms.
-const poll = 200 * time.Millisecond
-
 // New makes the command.
 func New(g *global.Options) *cobra.Command {
 	var f filter
-	var since string
-	var tail int
-	var follow bool
+	var recent global.Recent
 	cmd := &cobra.Command{
 		Use:   "trail",
 		Short: "Show the calls made to the AWS API, the newest last",
@@ -36,26 +30,24 @@ func New(g *global.Options) *cobra.Command {
 			"With -o json they are whole CloudTrail events, one a line.",
 		Example: "  eksact trail --errors --since 1h\n  eksact trail --service eks --user admin -f\n  eksact trail --event 'Create*' -o json | jq .requestParameters",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if tail < 0 {
-				return hint.New(fmt.Sprintf("-n %d is less than no calls", tail), "-n 0 shows all")
-			}
-			if f.since, err = global.Since(since, time.Now()); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := recent.Read(); err != nil {
 				return err
 			}
+			f.since = recent.Since
 			show := table(cmd.OutOrStdout())
 			if g.JSON() {
 				show = raw(cmd.OutOrStdout())
 			}
 			t := &reader{dir: filepath.Join(g.StateDir, "trail"), filter: f}
-			events, err := t.last(tail)
-			if err != nil || len(events) == 0 && !follow {
+			events, err := t.last(recent.Tail)
+			if err != nil || len(events) == 0 && !recent.Follow {
 				return errors.Join(err, none(err, g.StateDir))
 			}
-			if err := show(events); err != nil || !follow {
+			if err := show(events); err != nil || !recent.Follow {
 				return err
 			}
-			return t.follow(cmd.Context(), show)
+			return global.Follow(cmd.Context(), t.next, show)
 		},
 	}
 	flags := cmd.Flags()
@@ -63,10 +55,8 @@ func New(g *global.Options) *cobra.Command {
 	flags.StringVar(&f.event, "event", "", "calls of this operation; * stands for any text")
 	flags.StringVar(&f.service, "service", "", "calls to this service: iam or iam.amazonaws.com, eks, …")
 	flags.BoolVar(&f.errors, "errors", false, "calls that failed or were refused")
-	flags.StringVar(&since, "since", "", "calls since then: a duration such as 90m, or a time such as 2026-11-26T12:00:00Z")
 	flags.StringVar(&f.id, "id", "", "the call with this event id, request id or authorization id")
-	flags.IntVarP(&tail, "tail", "n", 50, "so many of the newest; 0 is all")
-	flags.BoolVarP(&follow, "follow", "f", false, "go on with new calls until interrupted")
+	recent.AddTo(flags, "calls")
 	return cmd
 }
 
@@ -128,26 +118,6 @@ func (t *reader) read(enough func(found int, at cloudtrail.Position) bool) ([]cl
 	}
 	slices.Reverse(found)
 	return found, nil
-}
-
-// follow shows new events until ctx ends.
-func (t *reader) follow(ctx context.Context, show func([]cloudtrail.Record) error) error {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		events, err := t.next()
-		if err == nil {
-			err = show(events)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // filter says which events are shown; what is empty lets all through.
