@@ -298,14 +298,24 @@ func (w *town) podTargets(t *testing.T) {
 	w.admin.Soon(t, 15*time.Second, health, w.pods[1]+"\thealthy")
 }
 
-// stream asks for lines, ten a second, and tells how it ends.
-func stream(from lab.Terminal, host string, lines int) <-chan string {
+// stream asks for lines, ten a second, and tells how it ends. It returns when the first
+// is there.
+func stream(t *testing.T, from lab.Terminal, host string, lines int) <-chan string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "lines")
 	said := make(chan string, 1)
 	go func() {
-		out, _ := from.Run(fmt.Sprintf("curl -sS -N -m 40 'http://%s/cgi-bin/slow?%d' 2>&1", host, lines))
+		out, _ := from.Run(fmt.Sprintf("curl -sS -N -m 60 'http://%s/cgi-bin/slow?%d' 2>&1 | tee %s", host, lines, file))
 		said <- out
 	}()
-	return said
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		switch text, _ := os.ReadFile(file); {
+		case strings.Contains(string(text), "line "):
+			return said
+		case time.Now().After(deadline):
+			t.Fatalf("no line came from %s", host)
+		}
+	}
 }
 
 func (w *town) draining(t *testing.T) {
@@ -318,7 +328,8 @@ func (w *town) draining(t *testing.T) {
 		t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host)))
 	}()
 	w.laptop.Soon(t, 20*time.Second, who(host), "web-1")
-	began, said := time.Now(), stream(w.laptop, host, 300)
+	said := stream(t, w.laptop, host, 300)
+	began := time.Now()
 	group := w.groupOf(t, host)
 	w.admin.Must(t, "kubectl label pod web-1 only=none --overwrite")
 	w.admin.Soon(t, 15*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group, "draining", "Target.DeregistrationInProgress")
@@ -407,8 +418,7 @@ func (w *town) survival(t *testing.T) {
 	network := w.admin.Must(t, "kubectl get service zones -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	var all []<-chan string
 	for _, host := range []string{w.addresses(t, classic)[0], w.addresses(t, network)[0]} {
-		all = append(all, stream(w.laptop, host, 200))
-		w.laptop.Must(t, who(host), "web-") // and so the other has begun too
+		all = append(all, stream(t, w.laptop, host, 200))
 	}
 	killed := w.daemon(t)
 	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
