@@ -94,7 +94,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: storage.NewColumns(d.logStore, slog.Default()), Dir: d.config.state("logs-service"),
-		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
+		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Sessions: d.sts, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err
@@ -134,6 +134,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.scaling.UseDoor(d.front)
 	d.ecr.UseDoor(d.front)
 	d.eks.UseDoor(d.front)
+	d.logs.UseDoor(d.front)
 	return err
 }
 

@@ -45,7 +45,18 @@ func (a *account) PublishAs(_ context.Context, service, source, topic, text stri
 	return nil
 }
 
-func (a *account) clock() time.Time { return a.now }
+func (a *account) clock() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now
+}
+
+// turn turns the clock forward while the service looks at it.
+func (a *account) turn(by time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now = a.now.Add(by)
+}
 
 func open(t *testing.T) *account {
 	t.Helper()
@@ -56,7 +67,7 @@ func open(t *testing.T) *account {
 	}
 	t.Cleanup(buckets.Close)
 	a.service = ours.New(ours.Deps{
-		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Now: a.clock,
+		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Sessions: a.STS, Now: a.clock,
 		Metrics: func(points []ours.MetricPoint) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -64,6 +75,7 @@ func open(t *testing.T) *account {
 		},
 	})
 	a.door = a.Open(t, a.service.Service(), buckets.Service())
+	a.service.UseDoor(a.door.Handler)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { a.service.Run(ctx); close(done) }()

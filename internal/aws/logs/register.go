@@ -16,6 +16,7 @@ func (s *Service) Service() *api.Service {
 	s.addFilters(svc)
 	s.addExports(svc)
 	s.addQueries(svc)
+	s.addScheduled(svc)
 	return svc
 }
 
@@ -156,6 +157,27 @@ func (s *Service) addQueries(svc *api.Service) {
 		return arns(in.LookupTableArn)
 	})
 	api.Add(svc, "DescribeLookupTables", s.DescribeLookupTables, nil)
+}
+
+func (s *Service) addScheduled(svc *api.Service) {
+	anyOne := func() []string { return []string{s.scheduledARN("*")} }
+	api.Add(svc, "CreateScheduledQuery", s.CreateScheduledQuery, func(context.Context, *cloudwatchlogs.CreateScheduledQueryInput) []string { return anyOne() })
+	api.WithNeeds(svc, "CreateScheduledQuery", func(_ context.Context, in *cloudwatchlogs.CreateScheduledQueryInput) []api.Need {
+		return tagsNeed(in.Tags, anyOne())
+	})
+	api.Add(svc, "UpdateScheduledQuery", s.UpdateScheduledQuery, func(_ context.Context, in *cloudwatchlogs.UpdateScheduledQueryInput) []string {
+		return s.ofScheduled(in.Identifier)
+	})
+	api.Add(svc, "GetScheduledQuery", s.GetScheduledQuery, func(_ context.Context, in *cloudwatchlogs.GetScheduledQueryInput) []string {
+		return s.ofScheduled(in.Identifier)
+	})
+	api.Add(svc, "GetScheduledQueryHistory", s.GetScheduledQueryHistory, func(_ context.Context, in *cloudwatchlogs.GetScheduledQueryHistoryInput) []string {
+		return s.ofScheduled(in.Identifier)
+	})
+	api.Add(svc, "DeleteScheduledQuery", s.DeleteScheduledQuery, func(_ context.Context, in *cloudwatchlogs.DeleteScheduledQueryInput) []string {
+		return s.ofScheduled(in.Identifier)
+	})
+	api.Add(svc, "ListScheduledQueries", s.ListScheduledQueries, nil)
 }
 
 func arns(arn *string) []string {

@@ -40,6 +40,8 @@ type Deps struct {
 	Roles   Roles
 	Buckets Buckets
 	Topics  Topics
+	// Sessions are what scheduled queries run as.
+	Sessions Sessions
 	// Metrics takes what metric filters find. It must not block. Nil: nobody does.
 	Metrics func([]MetricPoint)
 	Now     func() time.Time
@@ -82,7 +84,10 @@ type Service struct {
 	exports       *store.Table[Export]
 	definitions   *store.Table[Definition]
 	tables        *store.Table[LookupTable]
+	scheduled     *store.Table[ScheduledQuery] // by id
+	runs          *store.Table[ScheduledRun]   // of scheduled queries, by id and time
 
+	door    Door
 	making  sync.Mutex // of what has files beside its record
 	meter   meter
 	senders senders
@@ -111,6 +116,8 @@ func New(d Deps) *Service {
 		exports:       store.NewTable[Export](d.Store, "logs/export"),
 		definitions:   store.NewTable[Definition](d.Store, "logs/query-definition"),
 		tables:        store.NewTable[LookupTable](d.Store, "logs/lookup-table"),
+		scheduled:     store.NewTable[ScheduledQuery](d.Store, "logs/scheduled-query"),
+		runs:          store.NewTable[ScheduledRun](d.Store, "logs/scheduled-query-run"),
 		closing:       make(chan struct{}),
 	}
 	s.meter.emit = d.Metrics
@@ -122,7 +129,7 @@ func New(d Deps) *Service {
 const sweep = 10 * time.Minute
 
 // Run does what no call waits for, until ctx ends: it sends events to subscribers,
-// exports, and lets go of what is too old.
+// exports, runs scheduled queries, and lets go of what is too old.
 func (s *Service) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -130,6 +137,7 @@ func (s *Service) Run(ctx context.Context) {
 	defer s.queries.stopAll()
 	all.Go(func() { s.runSenders(ctx) })
 	all.Go(func() { s.runExports(ctx) })
+	all.Go(func() { s.runScheduled(ctx) })
 	seconds, sweeps := time.NewTicker(time.Second), time.NewTicker(sweep)
 	defer seconds.Stop()
 	defer sweeps.Stop()

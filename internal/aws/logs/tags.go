@@ -69,6 +69,8 @@ func (s *Service) tagged(ctx context.Context, arn *string, change func(tags map[
 			return changed(s.destinations.In(tx), name, func(d *Destination) error { return do(&d.Tags) })
 		case "lookup-table":
 			return changed(s.tables.In(tx), name, func(t *LookupTable) error { return do(&t.Tags) })
+		case "scheduled-query":
+			return changed(s.scheduled.In(tx), name, func(q *ScheduledQuery) error { return do(&q.Tags) })
 		}
 		return &types.ResourceNotFoundException{Message: aws.String("The specified resource does not exist.")}
 	})
@@ -155,6 +157,9 @@ func (s *Service) ofResource(arn, key string) policy.Values {
 	case "lookup-table":
 		t, _ := s.tables.Get(name)
 		return api.TagValue(t.Tags, tag)
+	case "scheduled-query":
+		q, _ := s.scheduled.Get(name)
+		return api.TagValue(q.Tags, tag)
 	}
 	return policy.Values{}
 }
