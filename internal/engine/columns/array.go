@@ -2,7 +2,6 @@ package columns
 
 import (
 	"sort"
-	"strconv"
 	"sync/atomic"
 )
 
@@ -141,16 +140,17 @@ func (c *cursor) readArray(form byte, n int, times []int64) array {
 			c.fail()
 			return nil
 		}
-		ints := c.ints(n)
-		for i := range ints {
-			if times != nil {
-				ints[i] += times[i] * 1000 / tens[digits]
+		all := c.integers(n, func(all []int64) {
+			for i := range all {
+				if times != nil {
+					all[i] += times[i] * 1000 / tens[digits]
+				}
+				all[i] *= tens[digits]
 			}
-			ints[i] *= tens[digits]
-		}
-		return &instants{ints, digits}
+		})
+		return &instants{all, digits}
 	case asInts:
-		return integers(c.ints(n))
+		return c.integers(n, nil)
 	case asUUIDs:
 		return uuids(c.take(n * 16))
 	}
@@ -158,22 +158,14 @@ func (c *cursor) readArray(form byte, n int, times []int64) array {
 	return nil
 }
 
+// instants are points in time, in microseconds since 1970.
 type instants struct {
-	micros []int64
+	*integers
 	digits int
 }
 
-func (a *instants) appendTo(out []byte, i int) []byte {
-	return appendInstant(out, a.micros[i], a.digits)
-}
-func (a *instants) text(i int) string { return string(a.appendTo(nil, i)) }
-func (a *instants) bytes() int        { return 8 * len(a.micros) }
-
-type integers []int64
-
-func (a integers) appendTo(out []byte, i int) []byte { return strconv.AppendInt(out, a[i], 10) }
-func (a integers) text(i int) string                 { return strconv.FormatInt(a[i], 10) }
-func (a integers) bytes() int                        { return 8 * len(a) }
+func (a *instants) appendTo(out []byte, i int) []byte { return appendInstant(out, a.at(i), a.digits) }
+func (a *instants) text(i int) string                 { return string(a.appendTo(nil, i)) }
 
 type uuids []byte
 

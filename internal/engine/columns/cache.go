@@ -6,12 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// A Cache holds what was opened of segments, the most recently used, within a bound.
-// Segments may share it. It is safe for use by several goroutines.
+// A Cache holds what was opened of segments, the most recently used, within a bound. But
+// a scan never drives out what it used itself: one that needs more than there is room for
+// would find nothing of it when it comes again. Segments may share it. It is safe for use
+// by several goroutines.
 type Cache struct {
 	bound int64
 
 	mu      sync.Mutex
+	scans   int64 // so many have begun
 	size    int64
 	entries map[cacheKey]*cached
 	recent  *list.List // of *cached, the latest used in front
@@ -66,6 +69,7 @@ type cached struct {
 	size  int64
 	err   error
 	place *list.Element
+	used  int64 // scans that had begun
 }
 
 // NewCache makes a cache of so many bytes.
@@ -85,6 +89,7 @@ func get[T any](c *Cache, key cacheKey, load func() (T, int, error)) (T, error) 
 	} else if e.place != nil {
 		c.recent.MoveToFront(e.place)
 	}
+	e.used = c.scans
 	c.mu.Unlock()
 	e.ready.Do(func() {
 		var size int
@@ -99,11 +104,22 @@ func get[T any](c *Cache, key cacheKey, load func() (T, int, error)) (T, error) 
 			c.remove(e)
 		}
 		for c.size > c.bound && c.recent.Len() > 1 {
-			c.remove(c.recent.Back().Value.(*cached))
+			last := c.recent.Back().Value.(*cached)
+			if last.used == c.scans && e.place != nil {
+				last = e
+			}
+			c.remove(last)
 		}
 	})
 	value, _ := e.value.(T)
 	return value, e.err
+}
+
+// begin tells that a scan begins, or something else that is no part of one.
+func (c *Cache) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.scans++
 }
 
 func (c *Cache) remove(e *cached) {

@@ -2,20 +2,23 @@ package columns
 
 import (
 	"fmt"
+	"sort"
+	"sync/atomic"
 
 	"github.com/eksact/eksact/internal/engine/scan"
 )
 
 // column is a column of a chunk, opened.
 type column struct {
-	form  byte
-	rows  int
-	dict  *dictionaryData // below formArray
-	one   uint32          // formOne: its number in the dictionary
-	used  []uint32        // formCoded and formFollows: the numbers in the dictionary
-	ids   []uint8         // into used, one of the two
-	wide  []uint16
-	array array // formArray and above
+	form    byte
+	rows    int
+	dict    *dictionaryData // below formArray
+	one     uint32          // formOne: its number in the dictionary
+	used    []uint32        // formCoded and formFollows: the numbers in the dictionary
+	numbers numbers         // formCoded: into used
+	follows *following      // formFollows
+	array   array           // formArray and above it
+	wrong   atomic.Bool     // a number was none of used
 }
 
 // id is a row's number in the dictionary.
@@ -26,11 +29,44 @@ func (c *column) id(row int) uint32 {
 	return c.used[c.local(row)]
 }
 
+// local is a row's place in used.
 func (c *column) local(row int) int {
-	if c.ids != nil {
-		return int(c.ids[row])
+	if c.follows != nil {
+		return c.follows.at(row)
 	}
-	return int(c.wide[row])
+	n := c.numbers.at(row)
+	if n >= len(c.used) {
+		c.wrong.Store(true)
+		return 0
+	}
+	return n
+}
+
+// locals gives as many places in used as out has room for, from a row on.
+func (c *column) locals(out []uint16, from int) error {
+	if c.follows != nil {
+		return c.follows.fill(out, from)
+	}
+	c.numbers.fill(out, from)
+	most := uint16(0)
+	for _, n := range out {
+		most = max(most, n)
+	}
+	if int(most) >= len(c.used) && len(out) > 0 {
+		return errCorrupt
+	}
+	return nil
+}
+
+// broken tells whether the column was found to be damaged while it was read.
+func (c *column) broken() error {
+	if c.wrong.Load() {
+		return errCorrupt
+	}
+	if c.dict != nil {
+		return broken(c.dict.array)
+	}
+	return broken(c.array)
 }
 
 // appendTo writes a row's value as it was in its message.
@@ -43,13 +79,20 @@ func (c *column) appendTo(out []byte, row int) []byte {
 
 // column opens an entry.
 func (k *chunk) column(i int) (*column, error) {
-	return get(k.s.cache, cacheKey{k.s, partColumn, int32(k.number), int32(i)}, func() (*column, int, error) {
+	if k.held != nil && k.held.columns[i] != nil {
+		return k.held.columns[i], nil
+	}
+	c, err := get(k.s.cache, cacheKey{k.s, partColumn, int32(k.number), int32(i)}, func() (*column, int, error) {
 		c, size, err := k.openColumn(&k.entries[i])
 		if err != nil {
 			err = fmt.Errorf("reading column %q of chunk %d: %w", k.shapes.columns[k.entries[i].column].name, k.number, err)
 		}
 		return c, size, err
 	})
+	if k.held != nil && err == nil {
+		k.held.columns[i] = c
+	}
+	return c, err
 }
 
 func (k *chunk) openColumn(e *entry) (*column, int, error) {
@@ -84,12 +127,12 @@ func (k *chunk) openColumn(e *entry) (*column, int, error) {
 	if e.form == formFollows {
 		err = k.followed(&in, c, e)
 	} else {
-		c.ids, c.wide = in.numbers(e.rows, len(c.used))
+		c.numbers = in.numbers(e.rows)
 	}
 	if err == nil {
 		err = in.err
 	}
-	return c, 4*len(c.used) + len(c.ids) + 2*len(c.wide), err
+	return c, 200 + 4*len(c.used) + len(c.numbers.bits) + len(c.numbers.bytes), err
 }
 
 // used reads which values of a dictionary of so many a column uses.
@@ -109,59 +152,18 @@ func (c *cursor) used(values int) []uint32 {
 	return used
 }
 
-// numbers reads n numbers below a bound.
-func (c *cursor) numbers(n, bound int) ([]uint8, []uint16) {
-	mode, width := c.byte(), int(c.byte())
-	if width > 16 || c.err != nil {
-		c.fail()
-		return nil, nil
-	}
-	var ids []uint8
-	var wide []uint16
-	if width > 8 {
-		wide = make([]uint16, n)
-	}
-	switch mode {
-	case packedBits:
-		packed := c.take((n*width + 7) / 8)
-		if c.err != nil {
-			return nil, nil
-		}
-		if wide == nil {
-			ids = make([]uint8, n)
-			readBits(ids, packed, width)
-		} else {
-			readBits(wide, packed, width)
-		}
-	case packedBytes:
-		plain, err := unpack(c.b)
-		if err != nil || len(plain) != n*(1+(width-1)/8) {
-			c.fail()
-			return nil, nil
-		}
-		if wide == nil {
-			ids = plain
-		}
-		for i := range wide {
-			wide[i] = uint16(plain[i]) | uint16(plain[n+i])<<8
-		}
-	default:
-		c.fail()
-	}
-	for _, v := range ids {
-		if int(v) >= bound {
-			c.fail()
-		}
-	}
-	for _, v := range wide {
-		if int(v) >= bound {
-			c.fail()
-		}
-	}
-	return ids, wide
+// following is places in used that follow from those of another column.
+type following struct {
+	by    *column
+	to    []uint16
+	parts []followed
 }
 
-// followed fills in a column of which each value follows from another column's.
+// followed are the rows of a template: from one of the column that follows to another,
+// and where they are in the other one.
+type followed struct{ from, to, at int32 }
+
+// followed reads which column an entry follows.
 func (k *chunk) followed(in *cursor, c *column, e *entry) error {
 	i := k.find(in.count(len(k.shapes.columns)))
 	if i < 0 || k.entries[i].form != formCoded {
@@ -171,36 +173,55 @@ func (k *chunk) followed(in *cursor, c *column, e *entry) error {
 	if err != nil {
 		return err
 	}
-	to := in.ints(len(by.used))
-	for _, v := range to {
+	f := &following{by: by, to: make([]uint16, len(by.used)), parts: make([]followed, 0, len(e.parts))}
+	for i, v := range in.ints(len(by.used)) {
 		if v < 0 || v >= int64(len(c.used)) {
 			return errCorrupt
 		}
+		f.to[i] = uint16(v)
 	}
 	if in.err != nil {
 		return errCorrupt
 	}
-	if len(c.used) <= 256 {
-		c.ids = make([]uint8, c.rows)
-	} else {
-		c.wide = make([]uint16, c.rows)
-	}
+	from, at := 0, 0
 	parts := k.entries[i].parts
 	for _, p := range e.parts {
-		for len(parts) > 0 && parts[0].place < p.place {
+		for len(parts) > 0 && parts[0] < p {
+			at += k.templates[parts[0]].count
 			parts = parts[1:]
 		}
-		if len(parts) == 0 || parts[0].place != p.place {
+		if len(parts) == 0 || parts[0] != p {
 			return errCorrupt
 		}
-		for row := p.from; row < p.to; row++ {
-			v := to[by.local(row-p.from+parts[0].from)]
-			if c.ids != nil {
-				c.ids[row] = uint8(v)
-			} else {
-				c.wide[row] = uint16(v)
-			}
+		n := k.templates[p].count
+		f.parts = append(f.parts, followed{int32(from), int32(from + n), int32(at)})
+		from += n
+	}
+	c.follows = f
+	return nil
+}
+
+// part is the one that has a row.
+func (f *following) part(row int) int {
+	return sort.Search(len(f.parts), func(i int) bool { return int(f.parts[i].to) > row })
+}
+
+func (f *following) at(row int) int {
+	p := &f.parts[f.part(row)]
+	return int(f.to[f.by.local(row-int(p.from)+int(p.at))])
+}
+
+func (f *following) fill(out []uint16, from int) error {
+	for i := f.part(from); len(out) > 0; i++ {
+		p := &f.parts[i]
+		n := min(len(out), int(p.to)-from)
+		if err := f.by.locals(out[:n], from-int(p.from)+int(p.at)); err != nil {
+			return err
 		}
+		for j, v := range out[:n] {
+			out[j] = f.to[v]
+		}
+		out, from = out[n:], from+n
 	}
 	return nil
 }

@@ -15,44 +15,76 @@ type counting struct {
 
 // digit is a column's part of a row's key.
 type digit struct {
-	size int   // how many values there are, null included
-	base int64 // of times: the first, in grains
+	size   int   // how many values there are, null included
+	base   int64 // of times: the first, in grains
+	column *column
+	dict   *fieldValues // of the column's
+	null   bool         // the last value is null
+	vector *scan.Vector // or one that was made already
 }
 
-// count makes one row of those that agree, where columns have few values. Others are
-// left as they are.
-func (w *worker) count(b *scan.Batch) {
-	digits := make([]digit, len(b.Columns))
-	all := 1
-	for i := range b.Columns {
-		d, ok := w.digit(i, &b.Columns[i])
-		if all *= d.size; !ok || all > mostCounted {
-			return
-		}
-		digits[i] = d
+// counted makes a batch of a row for each combination of values in a stretch. It gives none
+// if the request does not allow that, or it does not pay.
+func (w *worker) counted(s *stretch) (*scan.Batch, error) {
+	if !w.Counted || len(w.Extracts) > 0 || s.groups[0].number == 0 {
+		return nil, nil
 	}
-	c := &w.counting
-	if cap(c.keys) < b.Rows {
+	digits, all := make([]digit, len(w.Fields)), 1
+	for i := range digits {
+		d := &digits[i]
+		ok, err := w.digit(s, i, d)
+		if err != nil {
+			return nil, err
+		}
+		if all *= d.size; !ok || all > mostCounted || all > 64+4*s.rows {
+			return nil, nil
+		}
+	}
+	keys := w.counting.room(s.rows)
+	for i := range digits {
+		if err := w.addDigit(s, i, &digits[i], keys); err != nil {
+			return nil, err
+		}
+	}
+	b := &scan.Batch{Columns: make([]scan.Vector, len(digits))}
+	if keys = w.counting.count(b, keys, all); keys == nil {
+		return nil, nil
+	}
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i].takeFrom(keys, &b.Columns[i], w.Grain)
+	}
+	return b, nil
+}
+
+// room gives keys of so many rows, 0 all.
+func (c *counting) room(rows int) []uint32 {
+	if cap(c.keys) < rows {
 		c.keys = make([]uint32, ChunkEvents)
 	}
-	keys := c.keys[:b.Rows]
+	keys := c.keys[:rows]
 	clear(keys)
-	for i := range b.Columns {
-		digits[i].addTo(keys, &b.Columns[i], w.Grain)
-	}
+	return keys
+}
+
+// count counts rows by their keys, of which there are so many, into a batch, and gives the
+// batch's keys; none if most differ.
+func (c *counting) count(b *scan.Batch, keys []uint32, all int) []uint32 {
 	if c.counts == nil {
 		c.counts = make([]int64, mostCounted)
 	}
 	counts := c.counts[:all]
 	clear(counts)
-	rows := 0
 	for _, k := range keys {
-		if counts[k]++; counts[k] == 1 {
+		counts[k]++
+	}
+	rows := 0
+	for _, n := range counts {
+		if n > 0 {
 			rows++
 		}
 	}
-	if rows > b.Rows/2 {
-		return
+	if rows > len(keys)/2 && len(keys) > 1 {
+		return nil
 	}
 	b.Rows, b.Counts = rows, make([]int64, 0, rows)
 	keys = keys[:0]
@@ -62,30 +94,140 @@ func (w *worker) count(b *scan.Batch) {
 			b.Counts = append(b.Counts, n)
 		}
 	}
-	for i := len(b.Columns) - 1; i >= 0; i-- {
-		digits[i].takeFrom(keys, &b.Columns[i], w.Grain)
+	return keys
+}
+
+// digit tells how many values a field of a stretch may have. It is not ok if they differ too
+// much to be counted.
+func (w *worker) digit(s *stretch, want int, d *digit) (ok bool, err error) {
+	d.size = 1
+	switch k := s.groups[0].k; w.wants[want].kind {
+	case discovered:
+		if s.entries[want] < 0 {
+			return true, nil
+		}
+		e := &k.entries[s.entries[want]]
+		if e.form >= formArray {
+			return false, nil
+		}
+		if d.column, err = k.column(int(s.entries[want])); err != nil {
+			return false, err
+		}
+		if d.dict, err = d.column.dict.values(k.shapes.columns[e.column].kind); err != nil {
+			return false, err
+		}
+		if d.column.form != formOne {
+			d.size = len(d.column.used)
+		}
+		if d.null = s.lacks(want); d.null {
+			d.size++
+		}
+		return true, nil
+	case timestamp:
+		if w.Grain <= 0 {
+			return false, nil
+		}
+		v, err := w.vector(s, w.wants[want], want)
+		if err != nil {
+			return false, err
+		}
+		return d.ofTimes(&v, w.Grain), nil
+	case log, stream:
+		v, err := w.vector(s, w.wants[want], want)
+		d.ofCodes(&v)
+		return true, err
+	}
+	return false, nil
+}
+
+func (d *digit) ofTimes(v *scan.Vector, length int64) bool {
+	least, most := v.Ints[0], v.Ints[0]
+	for _, t := range v.Ints {
+		least, most = min(least, t), max(most, t)
+	}
+	least, most = grain(least, length), grain(most, length)
+	d.vector, d.base, d.size = v, least, int(most-least)+1
+	return most-least >= 0 && most-least < mostCounted
+}
+
+func (d *digit) ofCodes(v *scan.Vector) {
+	d.vector, d.size = v, 1
+	if v.IDs != nil {
+		d.size = len(v.Dict.Values) + 1
 	}
 }
 
-// digit tells how many values a column of a batch may have. It is not ok if they differ
-// too much to be counted.
-func (w *worker) digit(column int, v *scan.Vector) (d digit, ok bool) {
+// addDigit adds a field's part to keys.
+func (w *worker) addDigit(s *stretch, want int, d *digit, keys []uint32) error {
 	switch {
-	case v.Form == scan.Absent, v.Form == scan.Coded && v.IDs == nil:
-		return digit{size: 1}, true
-	case v.Form == scan.Coded:
-		return digit{size: len(v.Dict.Values) + 1}, true
-	case v.Form == scan.Times && w.Grain > 0 && column < len(w.wants) && w.wants[column].kind == timestamp:
-		least, most := grain(v.Ints[0], w.Grain), grain(v.Ints[0], w.Grain)
-		for _, t := range v.Ints {
-			g := grain(t, w.Grain)
-			least, most = min(least, g), max(most, g)
+	case d.size == 1:
+		return nil
+	case d.vector != nil:
+		d.addTo(keys, w.Grain)
+		return nil
+	}
+	size := uint32(d.size)
+	return s.each(want, func(at, from, n int, chosen []uint32) error {
+		out := keys[at : at+n]
+		switch {
+		case from < 0:
+			for i := range out {
+				out[i] = out[i]*size + size - 1
+			}
+		case d.column.form == formOne:
+			for i := range out {
+				out[i] *= size
+			}
+		case chosen != nil:
+			for i, row := range chosen {
+				out[i] = out[i]*size + uint32(d.column.local(from+int(row)))
+			}
+			return d.column.broken()
+		default:
+			locals, err := w.locals(d.column, from, n)
+			if err != nil {
+				return err
+			}
+			for i, l := range locals {
+				out[i] = out[i]*size + uint32(l)
+			}
 		}
-		if n := most - least; n >= 0 && n < mostCounted {
-			return digit{size: int(n) + 1, base: least}, true
+		return nil
+	})
+}
+
+// count makes one row of those that agree, where a batch's columns have few values. Others
+// are left as they are.
+func (w *worker) count(b *scan.Batch) {
+	digits := make([]digit, len(b.Columns))
+	all := 1
+	for i := range b.Columns {
+		d, v, ok := &digits[i], &b.Columns[i], true
+		d.size = 1
+		switch {
+		case v.Form == scan.Absent:
+			d.vector = v
+		case v.Form == scan.Coded:
+			d.ofCodes(v)
+		case v.Form == scan.Times && w.Grain > 0 && i < len(w.Fields) && w.wants[i].kind == timestamp:
+			ok = d.ofTimes(v, w.Grain)
+		default:
+			ok = false
+		}
+		if all *= d.size; !ok || all > mostCounted {
+			return
 		}
 	}
-	return digit{size: 1}, false
+	keys := w.counting.room(b.Rows)
+	for i := range digits {
+		digits[i].addTo(keys, w.Grain)
+	}
+	if keys = w.counting.count(b, keys, all); keys == nil {
+		return
+	}
+	for i := len(b.Columns) - 1; i >= 0; i-- {
+		digits[i].takeFrom(keys, &b.Columns[i], w.Grain)
+	}
 }
 
 // grain is how many grains a time is, rounded down.
@@ -97,13 +239,19 @@ func grain(t, grain int64) int64 {
 	return n
 }
 
-func (d *digit) addTo(keys []uint32, v *scan.Vector, length int64) {
-	size := uint32(d.size)
+func (d *digit) addTo(keys []uint32, length int64) {
+	size, v := uint32(d.size), d.vector
 	switch {
 	case d.size == 1:
 	case v.Form == scan.Times:
+		at := d.base // of the grain before
+		from, to := at*length, (at+1)*length
 		for i, t := range v.Ints {
-			keys[i] = keys[i]*size + uint32(grain(t, length)-d.base)
+			if t < from || t >= to { // rows mostly come in the order of time
+				at = grain(t, length)
+				from, to = at*length, (at+1)*length
+			}
+			keys[i] = keys[i]*size + uint32(at-d.base)
 		}
 	default:
 		for i, id := range v.IDs {
@@ -115,7 +263,12 @@ func (d *digit) addTo(keys []uint32, v *scan.Vector, length int64) {
 // takeFrom makes the column one of a row for each key, and takes its part off the keys.
 func (d *digit) takeFrom(keys []uint32, v *scan.Vector, length int64) {
 	size := uint32(d.size)
+	if d.vector != nil {
+		*v = *d.vector
+	}
 	switch {
+	case d.column != nil:
+		d.takeCodes(keys, v)
 	case v.Form == scan.Times:
 		out := make([]int64, len(keys))
 		for i, k := range keys {
@@ -131,5 +284,26 @@ func (d *digit) takeFrom(keys []uint32, v *scan.Vector, length int64) {
 			keys[i] = k / size
 		}
 		v.IDs = out
+	}
+}
+
+// takeCodes is takeFrom where digits are places in used.
+func (d *digit) takeCodes(keys []uint32, v *scan.Vector) {
+	*v = scan.Vector{Form: scan.Coded, Dict: d.dict.Dictionary, Same: d.dict.id(d.column.one)}
+	if d.size == 1 && d.column.form == formOne {
+		return
+	}
+	size := uint32(d.size)
+	v.IDs = make([]uint32, len(keys))
+	for i, k := range keys {
+		local := k % size
+		switch keys[i] = k / size; {
+		case d.null && local == size-1:
+			v.IDs[i] = scan.None
+		case d.column.form == formOne:
+			v.IDs[i] = v.Same
+		default:
+			v.IDs[i] = d.dict.id(d.column.used[local])
+		}
 	}
 }

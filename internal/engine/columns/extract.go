@@ -9,9 +9,10 @@ import (
 )
 
 // extract gives the columns of one of the request's extracts.
-func (w *worker) extract(g *group, number int) ([]scan.Vector, error) {
-	e := &w.Extracts[number]
-	if w.from[number].kind == message {
+func (w *worker) extract(s *stretch, number int) ([]scan.Vector, error) {
+	e, g := &w.Extracts[number], s.groups[0]
+	from := len(w.Fields) + number
+	if w.wants[from].kind == message {
 		if p := w.extractPlan(g.template, number); !p.rebuild {
 			if out, ok, err := w.planned(g, number, p); ok || err != nil {
 				return out, err
@@ -19,7 +20,7 @@ func (w *worker) extract(g *group, number int) ([]scan.Vector, error) {
 		}
 		return w.fromMessages(g, e)
 	}
-	v, err := w.vector(g, w.from[number])
+	v, err := w.vector(s, w.wants[from], from)
 	if err != nil {
 		return nil, err
 	}
@@ -301,9 +302,8 @@ func (w *worker) step(g *group, number, n int, s *step) (scan.Vector, bool, erro
 		})
 		return scan.Vector{Form: scan.Coded, Dict: m.dicts[0]}, true, nil
 	}
-	place := g.slots[s.slot]
-	from := int(place.from)
-	col, err := g.k.column(int(place.entry))
+	from := int(g.froms[s.slot])
+	col, err := g.k.column(g.k.entryIn(g.chunkRows, s.slot))
 	if err != nil {
 		return scan.Vector{}, false, err
 	}
@@ -332,13 +332,29 @@ func (w *worker) step(g *group, number, n int, s *step) (scan.Vector, bool, erro
 		v.Same = m.ids[0][col.one]
 		return v, m.unsure == nil || !m.unsure[col.one], nil
 	}
+	ids := make([]uint32, len(col.used))
+	doubt := false
+	for i, u := range col.used {
+		ids[i] = m.ids[0][u]
+		doubt = doubt || m.unsure != nil && m.unsure[u]
+	}
 	v.IDs = make([]uint32, g.rows.len())
+	if !g.rows.some && !doubt {
+		locals, err := w.locals(col, from, g.rows.n)
+		if err != nil {
+			return v, false, err
+		}
+		for i, l := range locals {
+			v.IDs[i] = ids[l]
+		}
+		return v, true, nil
+	}
 	for i := range v.IDs {
-		u := col.used[col.local(from+g.rows.at(i))]
-		if m.unsure != nil && m.unsure[u] {
+		l := col.local(from + g.rows.at(i))
+		if doubt && m.unsure[col.used[l]] {
 			return v, false, nil
 		}
-		v.IDs[i] = m.ids[0][u]
+		v.IDs[i] = ids[l]
 	}
-	return v, true, nil
+	return v, true, col.broken()
 }

@@ -2,7 +2,11 @@ package columns
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
+	"slices"
+	"strconv"
+	"sync"
 )
 
 // Integers lie in blocks of intBlock: the least of them, how many bits the differences
@@ -102,29 +106,37 @@ func appendBits(out []byte, values []uint64, width int) []byte {
 
 // ints reads n integers.
 func (c *cursor) ints(n int) []int64 {
-	mode := c.byte()
-	if c.err != nil || n > len(c.b)*intBlock {
+	if n > len(c.b)*intBlock {
 		c.fail()
 		return nil
 	}
 	out := make([]int64, n)
-	for from := 0; from < n && c.err == nil; from += intBlock {
-		block := out[from:min(from+intBlock, n)]
+	if c.intsInto(out); c.err != nil {
+		return nil
+	}
+	return out
+}
+
+// intsInto reads as many integers as out has room for.
+func (c *cursor) intsInto(out []int64) {
+	mode := c.byte()
+	for from := 0; from < len(out) && c.err == nil; from += intBlock {
+		block := out[from:min(from+intBlock, len(out))]
 		least, width, more := c.int(), int(c.byte()), int(c.byte())
 		if width > 64 {
 			c.fail()
-			return nil
+			return
 		}
 		packed := c.take((len(block)*width + 7) / 8)
 		if c.err != nil {
-			return nil
+			return
 		}
-		readBits(block, packed, width)
+		readBits(block, packed, 0, width)
 		for range more {
 			i, high := int(c.byte()), c.uint()
 			if i >= len(block) || width == 64 {
 				c.fail()
-				return nil
+				return
 			}
 			block[i] |= int64(high << width)
 		}
@@ -139,34 +151,133 @@ func (c *cursor) ints(n int) []int64 {
 			out[i] = last
 		}
 	}
-	if c.err != nil {
-		return nil
-	}
-	return out
 }
 
-// readBits reads as many values as out has room for.
-func readBits[T int64 | uint8 | uint16](out []T, packed []byte, width int) {
+// readBits reads as many values as out has room for, from a bit on.
+func readBits[T int64 | uint16](out []T, packed []byte, at, width int) {
 	if width == 0 {
+		clear(out)
 		return
 	}
 	mask := ^uint64(0) >> (64 - width)
-	at := 0
-	for i := range out {
-		from, shift := at>>3, at&7
-		var v uint64
-		if from+8 <= len(packed) {
-			v = binary.LittleEndian.Uint64(packed[from:]) >> shift
-			if shift+width > 64 {
-				v |= uint64(packed[from+8]) << (64 - shift)
+	if width <= 28 { // several from each word
+		each := (64 - 7) / width
+		for len(out) >= each && at>>3+8 <= len(packed) {
+			word := binary.LittleEndian.Uint64(packed[at>>3:]) >> (at & 7)
+			for i := range out[:each] {
+				out[i] = T(word & mask)
+				word >>= width
 			}
-		} else {
-			for j := len(packed) - 1; j >= from; j-- {
-				v = v<<8 | uint64(packed[j])
-			}
-			v >>= shift
+			out, at = out[each:], at+each*width
 		}
-		out[i] = T(v & mask)
+	}
+	for i := range out {
+		out[i] = T(bitsAt(packed, at, width))
 		at += width
 	}
+}
+
+// bitsAt reads one value, of up to 64 bits.
+func bitsAt(packed []byte, at, width int) uint64 {
+	if width == 0 {
+		return 0
+	}
+	from, shift := at>>3, at&7
+	var v uint64
+	if from+8 <= len(packed) {
+		v = binary.LittleEndian.Uint64(packed[from:]) >> shift
+		if shift+width > 64 {
+			v |= uint64(packed[from+8]) << (64 - shift)
+		}
+	} else {
+		for j := len(packed) - 1; j >= from; j-- {
+			v = v<<8 | uint64(packed[j])
+		}
+		v >>= shift
+	}
+	return v & (^uint64(0) >> (64 - width))
+}
+
+// integers are whole numbers in memory: each as what it is above the least of its block,
+// where that is short everywhere.
+type integers struct {
+	least []int64
+	above []uint32
+	all   []int64 // otherwise
+}
+
+// newIntegers copies integers.
+func newIntegers(all []int64) *integers {
+	a := &integers{least: make([]int64, 0, (len(all)+intBlock-1)/intBlock), above: make([]uint32, len(all))}
+	for from := 0; from < len(all); from += intBlock {
+		block := all[from:min(from+intBlock, len(all))]
+		least, most := block[0], block[0]
+		for _, v := range block {
+			least, most = min(least, v), max(most, v)
+		}
+		if uint64(most)-uint64(least) > math.MaxUint32 {
+			return &integers{all: slices.Clone(all)}
+		}
+		a.least = append(a.least, least)
+		for i, v := range block {
+			a.above[from+i] = uint32(v - least)
+		}
+	}
+	return a
+}
+
+func (a *integers) at(i int) int64 {
+	if a.all != nil {
+		return a.all[i]
+	}
+	return a.least[i/intBlock] + int64(a.above[i])
+}
+
+// fill gives as many as out has room for, from one on.
+func (a *integers) fill(out []int64, from int) {
+	if a.all != nil {
+		copy(out, a.all[from:])
+		return
+	}
+	for len(out) > 0 {
+		least := a.least[from/intBlock]
+		n := min(len(out), intBlock-from%intBlock)
+		for i, v := range a.above[from : from+n] {
+			out[i] = least + int64(v)
+		}
+		out, from = out[n:], from+n
+	}
+}
+
+func (a *integers) appendTo(out []byte, i int) []byte { return strconv.AppendInt(out, a.at(i), 10) }
+func (a *integers) text(i int) string                 { return strconv.FormatInt(a.at(i), 10) }
+func (a *integers) bytes() int                        { return 8*len(a.least) + 4*len(a.above) + 8*len(a.all) }
+
+// lent are integers that are only read on their way into another form.
+var lent = sync.Pool{New: func() any { return new([ChunkEvents]int64) }}
+
+// lend gives room for n integers, and what takes it back.
+func lend(n int) (room []int64, back func()) {
+	if n > ChunkEvents {
+		return make([]int64, n), func() {}
+	}
+	all := lent.Get().(*[ChunkEvents]int64)
+	return all[:n], func() { lent.Put(all) }
+}
+
+// integers reads n integers. Change, if there is any, makes others of them.
+func (c *cursor) integers(n int, change func(all []int64)) *integers {
+	if n > len(c.b)*intBlock {
+		c.fail()
+		return nil
+	}
+	all, back := lend(n)
+	defer back()
+	if c.intsInto(all); c.err != nil {
+		return nil
+	}
+	if change != nil {
+		change(all)
+	}
+	return newIntegers(all)
 }

@@ -151,23 +151,23 @@ func (w *worker) memo(k *chunk, text string) *memo {
 // test marks the rows whose value in a slot passes a test. It tells whether all do, and
 // whether any.
 func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some bool, err error) {
-	p := g.slots[t.slot]
-	e := &g.k.entries[p.entry]
+	entry, from := g.k.entryIn(g.chunkRows, t.slot), int(g.froms[t.slot])
+	e := &g.k.entries[entry]
 	if e.form >= formArray {
 		if !t.fits(e.form - formArray) {
 			return false, false, nil
 		}
-		col, err := g.k.column(int(p.entry))
+		col, err := g.k.column(entry)
 		if err != nil {
 			return false, false, err
 		}
 		g.opened = true
-		return false, t.mark(col.array, int(p.from), &g.rows, hits), broken(col.array)
+		return false, t.mark(col.array, from, &g.rows, hits), broken(col.array)
 	}
-	m := &memo.of[p.entry]
+	m := &memo.of[entry]
 	if m.key != t.key {
 		*m = columnMemo{key: t.key}
-		if err := w.remember(g.k, int(p.entry), t, m); err != nil {
+		if err := w.remember(g.k, entry, t, m); err != nil {
 			return false, false, err
 		}
 	}
@@ -175,9 +175,20 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 		return m.all, m.all, nil
 	}
 	g.opened = true
-	for i := range g.rows.len() {
-		row := g.rows.at(i)
-		if m.local[m.column.local(int(p.from)+row)] {
+	if g.rows.some {
+		for _, row := range g.rows.list {
+			if m.local[m.column.local(from+int(row))] {
+				hits[row], some = true, true
+			}
+		}
+		return false, some, m.column.broken()
+	}
+	locals, err := w.locals(m.column, from, g.rows.n)
+	if err != nil {
+		return false, false, err
+	}
+	for row, l := range locals {
+		if m.local[l] {
 			hits[row], some = true, true
 		}
 	}

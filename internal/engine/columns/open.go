@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -210,18 +211,50 @@ type chunk struct {
 	streams   block
 	entries   []entry
 	entryOf   []int32 // by column, + 1
+
+	held   *held  // of a worker that scans the chunk, or nil
+	shared *chunk // the same without it
+}
+
+// held is what a worker has opened of the chunk that it scans: it asks for it again and
+// again, and there may be no room for it in the cache.
+type held struct {
+	columns []*column // by entry
+	parts   [partArrivals + 1]any
+}
+
+// forWorker is the chunk for a worker that scans it.
+func (k *chunk) forWorker(h *held) *chunk {
+	own := *k
+	own.held, own.shared = h, k
+	h.columns = slices.Grow(h.columns[:0], len(k.entries))[:len(k.entries)]
+	clear(h.columns)
+	clear(h.parts[:])
+	return &own
+}
+
+// getHeld is get for what a chunk has once.
+func getHeld[T any](k *chunk, part part8, load func() (T, int, error)) (T, error) {
+	if k.held != nil {
+		if v, ok := k.held.parts[part].(T); ok {
+			return v, nil
+		}
+	}
+	v, err := get(k.s.cache, cacheKey{k.s, part, int32(k.number), 0}, load)
+	if k.held != nil && err == nil {
+		k.held.parts[part] = v
+	}
+	return v, err
 }
 
 // chunkRows are those of a template.
 type chunkRows struct {
 	*template
-	number int
-	count  int
-	slots  []place
+	number  int
+	count   int
+	columns []int    // of the slots
+	froms   []uint16 // of the slots: how many values of the same column come before
 }
-
-// place is where the values of a slot are: behind how many others of which entry.
-type place struct{ entry, from int32 }
 
 // entry is a column of a chunk.
 type entry struct {
@@ -229,9 +262,12 @@ type entry struct {
 	rows   int
 	form   byte
 	dict   int
-	parts  []part // by place among the chunk's templates
+	parts  []uint16 // the places of the templates that have it
 	block
 }
+
+// entryIn is the entry of a slot.
+func (k *chunk) entryIn(r *chunkRows, slot int) int { return int(k.entryOf[r.columns[slot]]) - 1 }
 
 // chunk opens a chunk's directory.
 func (s *Segment) chunk(number int) (*chunk, error) {
@@ -297,21 +333,22 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 	total, slots := 0, 0
 	for i := range k.templates {
 		t, n := c.count(len(k.shapes.templates)-1), c.count(k.rows)
-		k.templates[i] = chunkRows{template: k.shapes.templates[t].template, number: t, count: n}
+		shape := &k.shapes.templates[t]
+		k.templates[i] = chunkRows{template: shape.template, number: t, count: n, columns: shape.columns}
 		total += n
-		slots += len(k.shapes.templates[t].slots)
+		slots += len(shape.slots)
 		k.counts = append(k.counts, n)
 	}
 	if total != k.rows {
 		c.fail()
 		return 0
 	}
-	places := make([]place, 0, slots)
+	froms := make([]uint16, 0, slots)
 	var parts []int // of each entry
 	for i := range k.templates {
 		r := &k.templates[i]
-		first := len(places)
-		for _, column := range k.shapes.templates[r.number].columns {
+		first := len(froms)
+		for _, column := range r.columns {
 			e := k.entryOf[column]
 			if e == 0 {
 				k.entries = append(k.entries, entry{column: column, form: 0xff})
@@ -319,23 +356,24 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 				e = int32(len(k.entries))
 				k.entryOf[column] = e
 			}
-			places = append(places, place{e - 1, int32(k.entries[e-1].rows)})
+			froms = append(froms, uint16(k.entries[e-1].rows))
 			k.entries[e-1].rows += r.count
 			parts[e-1]++
 		}
-		r.slots = places[first:len(places):len(places)]
+		r.froms = froms[first:len(froms):len(froms)]
 	}
-	all := make([]part, slots)
+	k.entries = slices.Clip(k.entries)
+	all := make([]uint16, slots)
 	for i, n := range parts {
 		k.entries[i].parts, all = all[:0:n], all[n:]
 	}
 	for i := range k.templates {
-		for _, p := range k.templates[i].slots {
-			e := &k.entries[p.entry]
-			e.parts = append(e.parts, part{i, int(p.from), int(p.from) + k.templates[i].count})
+		for _, column := range k.templates[i].columns {
+			e := &k.entries[k.entryOf[column]-1]
+			e.parts = append(e.parts, uint16(i))
 		}
 	}
-	return slots*32 + len(k.entries)*100 + 4*len(k.entryOf)
+	return slots*4 + len(k.entries)*112 + 4*len(k.entryOf) + 80*len(k.templates)
 }
 
 // find is the entry of a column, or none.

@@ -9,8 +9,8 @@ import (
 // use by several goroutines.
 type Chunk struct {
 	k        *chunk
-	times    []int64
-	ingested []int64
+	times    *integers
+	ingested *integers
 	streams  *arrivedStreams
 	arrived  [][]uint16
 	messages []*messages
@@ -32,6 +32,7 @@ func (s *Segment) Bounds(chunk int) (first, last Place, behind int64) {
 
 // Chunk opens a chunk.
 func (s *Segment) Chunk(number int) (*Chunk, error) {
+	s.cache.begin()
 	k, err := s.chunk(number)
 	if err != nil {
 		return nil, err
@@ -66,9 +67,12 @@ func (c *Chunk) Places(wanted func(stream string) bool, hidden map[string]int64)
 	if !some {
 		return nil
 	}
-	places := make([]Place, 0, len(c.times))
+	places := make([]Place, 0, c.k.rows)
 	one, only := from[c.streams.used[0]], len(from) == 1
-	for at, t := range c.times {
+	times, back := lend(c.k.rows)
+	defer back()
+	c.times.fill(times, 0)
+	for at, t := range times {
 		first := one
 		if !only {
 			first = from[c.streams.at(at)]
@@ -100,7 +104,7 @@ func (c *Chunk) event(message []byte, arrival, template, row int) (e Event, err 
 		}
 		c.messages[template] = m
 	}
-	e = Event{Time: c.times[arrival], Ingested: c.ingested[arrival], Stream: c.k.s.streams[c.streams.at(arrival)].Name}
+	e = Event{Time: c.times.at(arrival), Ingested: c.ingested.at(arrival), Stream: c.k.s.streams[c.streams.at(arrival)].Name}
 	e.Message = m.appendTo(message, row)
 	return e, m.broken()
 }

@@ -11,9 +11,9 @@ type messages struct {
 func (k *chunk) messages(template int) (*messages, error) {
 	r := &k.templates[template]
 	m := &messages{rows: r, columns: make([]*column, len(r.slots))}
-	for i, p := range r.slots {
+	for i := range r.slots {
 		var err error
-		if m.columns[i], err = k.column(int(p.entry)); err != nil {
+		if m.columns[i], err = k.column(k.entryIn(r, i)); err != nil {
 			return nil, err
 		}
 	}
@@ -24,7 +24,7 @@ func (k *chunk) messages(template int) (*messages, error) {
 func (m *messages) appendTo(out []byte, row int) []byte {
 	for i, c := range m.columns {
 		out = append(out, m.rows.literals[i]...)
-		out = c.appendTo(out, int(m.rows.slots[i].from)+row)
+		out = c.appendTo(out, int(m.rows.froms[i])+row)
 	}
 	return append(out, m.rows.literals[len(m.columns)]...)
 }
@@ -35,11 +35,7 @@ func (r *chunkRows) size() int { return len(r.text) + 16*len(r.template.slots) }
 // broken tells whether a page was found to be damaged while messages were rebuilt.
 func (m *messages) broken() error {
 	for _, c := range m.columns {
-		a := c.array
-		if c.dict != nil {
-			a = c.dict.array
-		}
-		if err := broken(a); err != nil {
+		if err := c.broken(); err != nil {
 			return err
 		}
 	}
@@ -55,50 +51,54 @@ func broken(a array) error {
 }
 
 // timesIn are the times of a chunk's events by arrival.
-func (k *chunk) timesIn() ([]int64, error) { return k.arrivedInts(partTimes, &k.times) }
+func (k *chunk) timesIn() (*integers, error) { return k.arrivedInts(partTimes, &k.times) }
 
-func (k *chunk) ingestedIn() ([]int64, error) { return k.arrivedInts(partIngested, &k.ingested) }
+func (k *chunk) ingestedIn() (*integers, error) { return k.arrivedInts(partIngested, &k.ingested) }
 
-func (k *chunk) arrivedInts(part part8, b *block) ([]int64, error) {
-	return get(k.s.cache, cacheKey{k.s, part, int32(k.number), 0}, func() ([]int64, int, error) {
+func (k *chunk) arrivedInts(part part8, b *block) (*integers, error) {
+	return getHeld(k, part, func() (*integers, int, error) {
 		data, err := k.s.read(b)
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading the times of chunk %d: %w", k.number, err)
 		}
 		in := cursor{b: data}
-		return in.ints(k.rows), 8 * k.rows, in.err
+		a := in.integers(k.rows, nil)
+		if in.err != nil {
+			return nil, 0, in.err
+		}
+		return a, a.bytes(), nil
 	})
 }
 
 // arrivals are the places by arrival of the rows of each template.
 func (k *chunk) arrivals() ([][]uint16, error) {
-	return get(k.s.cache, cacheKey{k.s, partArrivals, int32(k.number), 0}, func() ([][]uint16, int, error) {
+	return getHeld(k, partArrivals, func() ([][]uint16, int, error) {
 		data, err := k.s.read(&k.order)
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading the order of chunk %d: %w", k.number, err)
 		}
 		in := cursor{b: data}
-		ids, wide := in.numbers(k.rows, len(k.templates))
+		order := in.numbers(k.rows)
 		if in.err != nil {
 			return nil, 0, errCorrupt
 		}
-		for _, v := range ids {
-			wide = append(wide, uint16(v))
-		}
+		places := make([]uint16, k.rows)
+		order.fill(places, 0)
 		left := append([]int(nil), k.counts...)
-		for _, t := range wide {
-			if left[t]--; left[t] < 0 {
+		for _, t := range places {
+			if int(t) >= len(left) || left[t] == 0 {
 				return nil, 0, errCorrupt
 			}
+			left[t]--
 		}
-		return arrivals(wide, k.counts), 2 * k.rows, nil
+		return arrivals(places, k.counts), 2*k.rows + 24*len(k.counts), nil
 	})
 }
 
 // streamsIn gives the streams of events by arrival: numbers in the segment, and which of
-// them each event has, nil if there is but one.
+// them each event has, if there is more than one.
 func (k *chunk) streamsIn() (*arrivedStreams, error) {
-	return get(k.s.cache, cacheKey{k.s, partStreams, int32(k.number), 0}, func() (*arrivedStreams, int, error) {
+	return getHeld(k, partStreams, func() (*arrivedStreams, int, error) {
 		data, err := k.s.read(&k.streams)
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading the streams of chunk %d: %w", k.number, err)
@@ -109,30 +109,26 @@ func (k *chunk) streamsIn() (*arrivedStreams, error) {
 			a.used = append(a.used, uint32(in.count(len(k.s.streams)-1)))
 		}
 		if len(a.used) > 1 {
-			a.ids, a.wide = in.numbers(k.rows, len(a.used))
+			a.numbers = in.numbers(k.rows)
 		}
-		if in.err != nil || len(a.used) == 0 {
+		if in.err != nil || len(a.used) == 0 || len(a.used) > 1 && !a.numbers.below(len(a.used)) {
 			return nil, 0, errCorrupt
 		}
-		return a, 4*len(a.used) + len(a.ids) + 2*len(a.wide), nil
+		return a, 4*len(a.used) + len(a.numbers.bits) + len(a.numbers.bytes), nil
 	})
 }
 
 type arrivedStreams struct {
-	used []uint32
-	ids  []uint8
-	wide []uint16
+	used    []uint32
+	numbers numbers // into used
 }
 
 // at is the number in the segment of an event's stream.
 func (a *arrivedStreams) at(arrival int) uint32 {
-	switch {
-	case a.ids != nil:
-		return a.used[a.ids[arrival]]
-	case a.wide != nil:
-		return a.used[a.wide[arrival]]
+	if len(a.used) == 1 {
+		return a.used[0]
 	}
-	return a.used[0]
+	return a.used[a.numbers.at(arrival)]
 }
 
 // timesOf are the times of an entry's rows.
@@ -145,10 +141,13 @@ func (k *chunk) timesOf(e *entry) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, back := lend(k.rows)
+	defer back()
+	times.fill(all, 0)
 	out := make([]int64, 0, e.rows)
 	for _, p := range e.parts {
-		for _, at := range arrived[p.place] {
-			out = append(out, times[at])
+		for _, at := range arrived[p] {
+			out = append(out, all[at])
 		}
 	}
 	return out, nil

@@ -28,11 +28,11 @@ type query struct {
 	ctx   context.Context
 	yield func(worker int, b *scan.Batch) bool
 
-	wants []want // of fields
+	wants []want // fields, then those of extracts
 	where []condition
-	from  []want          // of extracts' fields
 	named map[string]bool // discovered fields that the request names
 	parse bool            // there are any: messages that are kept whole are to be parsed
+	joins bool            // a batch may be of several templates
 
 	verdicts sync.Map // verdictKey: *verdict
 	plans    sync.Map // planKey: what was found out of a template
@@ -56,6 +56,13 @@ type task struct {
 func (s Source) Scan(ctx context.Context, r *scan.Request, yield func(worker int, b *scan.Batch) bool) error {
 	q := newQuery(ctx, r, yield)
 	tasks := s.tasks(r)
+	var begun *Cache
+	for i := range tasks {
+		if c := tasks[i].s.cache; c != begun {
+			begun = c
+			c.begin()
+		}
+	}
 	var next atomic.Int64
 	work := func(number int) {
 		w := &worker{query: q, number: number}
@@ -120,13 +127,12 @@ func newQuery(ctx context.Context, r *scan.Request, yield func(int, *scan.Batch)
 	// What is of all rows of a template comes before what is looked at row by row.
 	slices.SortStableFunc(q.where, func(a, b condition) int { return cmp.Compare(a.kind, b.kind) })
 	for _, e := range r.Extracts {
-		q.from = append(q.from, wantOf(e.Field))
+		q.wants = append(q.wants, wantOf(e.Field))
 	}
+	q.joins = r.Passing && len(r.Extracts) == 0
 	for _, w := range q.wants {
 		q.name(w)
-	}
-	for _, w := range q.from {
-		q.name(w)
+		q.joins = q.joins && w.kind != message && w.kind != pointer
 	}
 	for _, c := range q.where {
 		q.name(c.want)
@@ -197,6 +203,11 @@ type worker struct {
 	buffer   []byte
 	memos    map[string]*memo // by text
 	counting counting
+	held     held
+	groups   []group  // of a chunk
+	numbers  []uint16 // of a column's rows
+	rooms    []room   // by want
+	slots    map[*template][]int32
 }
 
 // bounds are the times that are still of use.
@@ -232,16 +243,34 @@ func (w *worker) chunk(t *task) {
 		w.damage(err)
 		return
 	}
+	k = k.forWorker(&w.held)
+	if cap(w.groups) < len(k.templates) {
+		w.groups = make([]group, len(k.templates))
+	}
+	stretch := stretch{w: w}
 	for i := range k.templates {
 		if w.stopped.Load() {
 			return
 		}
-		g := &group{chunkRows: &k.templates[i], k: k, log: t.log, place: i}
+		g := &w.groups[:len(k.templates)][i]
+		*g = group{chunkRows: &k.templates[i], k: k, log: t.log, place: i}
 		g.rows.n = g.count
-		if err := w.group(g, from, to); err != nil {
+		if err := w.choose(g, from, to); err != nil {
 			w.damage(err)
+			continue
+		}
+		if g.rows.len() == 0 {
+			if !g.opened {
+				w.skip(g.count)
+			}
+			continue
+		}
+		if !stretch.takes(g) {
+			stretch.yield()
+			stretch.takes(g)
 		}
 	}
+	stretch.yield()
 }
 
 // skip counts events that were passed by unopened.
@@ -251,43 +280,17 @@ func (w *worker) skip(n int) {
 	}
 }
 
-// group is the rows of a template in a chunk: what a batch is made of.
+// group is the rows of a template in a chunk.
 type group struct {
 	*chunkRows
 	k      *chunk
 	log    *Log
 	place  int
 	rows   selection
+	slots  []int32        // of the wants
 	opened bool           // data of rows were opened to choose them
 	fields [][]namedValue // of messages that are kept whole, by row
 	whole  *messages      // once they were opened
-}
-
-// group chooses rows of a template and hands them on.
-func (w *worker) group(g *group, from, to int64) error {
-	if err := w.choose(g, from, to); err != nil {
-		return err
-	}
-	if g.rows.len() == 0 {
-		if !g.opened {
-			w.skip(g.count)
-		}
-		return nil
-	}
-	if w.Progress != nil {
-		w.Progress.Matched.Add(int64(g.rows.len()))
-	}
-	b, err := w.batch(g)
-	if err != nil {
-		return err
-	}
-	if w.Counted && b.Rows > 1 {
-		w.count(b)
-	}
-	if !w.yield(w.number, b) {
-		w.stopped.Store(true)
-	}
-	return nil
 }
 
 // selection is some of the rows of a group: all n of them, or those listed.

@@ -139,7 +139,7 @@ func piece(r *rand.Rand, events []Event) string {
 
 // request makes a random one. Its values come from the events.
 func request(r *rand.Rand, events []Event) *scan.Request {
-	req := &scan.Request{To: math.MaxInt64, Workers: r.IntN(4), Order: scan.Order(r.IntN(3))}
+	req := &scan.Request{To: math.MaxInt64, Workers: r.IntN(4), Order: scan.Order(r.IntN(3)), Passing: r.IntN(2) == 0}
 	if r.IntN(3) == 0 {
 		req.From = events[r.IntN(len(events))].Time
 	}

@@ -7,43 +7,48 @@ import (
 )
 
 // batch makes what the request wants of the rows chosen.
-func (w *worker) batch(g *group) (*scan.Batch, error) {
-	b := &scan.Batch{Rows: g.rows.len(), Columns: make([]scan.Vector, 0, len(w.wants)+len(w.Extracts))}
-	if g.number == 0 && w.parse && g.fields == nil {
+func (w *worker) batch(s *stretch) (*scan.Batch, error) {
+	b := &scan.Batch{Rows: s.rows, Columns: make([]scan.Vector, 0, len(w.Fields)+len(w.Extracts))}
+	if g := s.groups[0]; g.number == 0 && w.parse && g.fields == nil {
 		if err := w.discover(g); err != nil {
 			return nil, err
 		}
 	}
-	for _, want := range w.wants {
-		v, err := w.vector(g, want)
+	for i := range w.Fields {
+		v, err := w.vector(s, w.wants[i], i)
 		if err != nil {
 			return nil, err
 		}
 		b.Columns = append(b.Columns, v)
 	}
 	for i := range w.Extracts {
-		vectors, err := w.extract(g, i)
+		vectors, err := w.extract(s, i)
 		if err != nil {
 			return nil, err
 		}
 		b.Columns = append(b.Columns, vectors...)
 	}
+	if w.Counted && b.Rows > 1 {
+		w.count(b)
+	}
 	return b, nil
 }
 
-// vector gives a field of the rows chosen.
-func (w *worker) vector(g *group, f want) (scan.Vector, error) {
+// vector gives a field of the rows chosen. Number is its place among the wants, if it is
+// one.
+func (w *worker) vector(s *stretch, f want, number int) (scan.Vector, error) {
+	g := s.groups[0]
 	switch f.kind {
 	case timestamp:
 		times, err := g.k.timesIn()
-		return g.arrived(times, err)
+		return w.arrived(s, times, number, err)
 	case ingestion:
 		times, err := g.k.ingestedIn()
-		return g.arrived(times, err)
+		return w.arrived(s, times, number, err)
 	case log:
 		return scan.Vector{Form: scan.Coded, Dict: w.logName(g.log)}, nil
 	case stream:
-		return w.streams(g)
+		return w.streams(s, number)
 	case pointer:
 		return w.pointers(g)
 	case message:
@@ -56,100 +61,147 @@ func (w *worker) vector(g *group, f want) (scan.Vector, error) {
 		}
 		return v, nil
 	}
-	s, has := g.template.fields[f.name]
-	if !has {
+	e := s.entries[number]
+	if e < 0 {
 		return scan.Vector{}, nil
 	}
-	g.opened = true
-	col, err := g.k.column(int(g.slots[s].entry))
+	col, err := g.k.column(int(e))
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	kind, from := g.template.slots[s].kind, int(g.slots[s].from)
+	kind := g.k.shapes.columns[g.k.entries[e].column].kind
 	if col.array != nil {
-		return g.values(col.array, kind, from), nil
+		return w.values(s, col.array, kind, number)
 	}
-	return g.coded(col, kind, from)
+	return w.coded(s, col, kind, number)
 }
 
 // coded gives values as numbers into their dictionary.
-func (g *group) coded(col *column, kind byte, from int) (scan.Vector, error) {
+func (w *worker) coded(s *stretch, col *column, kind byte, want int) (scan.Vector, error) {
 	values, err := col.dict.values(kind)
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	v := scan.Vector{Form: scan.Coded, Dict: values.Dictionary}
-	if col.form == formOne {
-		v.Same = values.id(col.one)
+	v := scan.Vector{Form: scan.Coded, Dict: values.Dictionary, Same: values.id(col.one)}
+	var ids []uint32 // of the places in used
+	if col.form != formOne {
+		ids = make([]uint32, len(col.used))
+		for i, u := range col.used {
+			ids[i] = values.id(u)
+		}
+	} else if !s.lacks(want) {
 		return v, nil
 	}
-	ids := make([]uint32, len(col.used))
-	for i, u := range col.used {
-		ids[i] = values.id(u)
-	}
-	v.IDs = make([]uint32, g.rows.len())
-	switch {
-	case g.rows.some:
-		for i, row := range g.rows.list {
-			v.IDs[i] = ids[col.local(from+int(row))]
+	v.IDs = w.room(want).forIDs(s.rows)
+	return v, s.each(want, func(at, from, n int, chosen []uint32) error {
+		out := v.IDs[at : at+n]
+		switch {
+		case from < 0:
+			for i := range out {
+				out[i] = scan.None
+			}
+		case ids == nil:
+			for i := range out {
+				out[i] = v.Same
+			}
+		case chosen != nil:
+			for i, row := range chosen {
+				out[i] = ids[col.local(from+int(row))]
+			}
+			return col.broken()
+		default:
+			locals, err := w.locals(col, from, n)
+			if err != nil {
+				return err
+			}
+			for i, l := range locals {
+				out[i] = ids[l]
+			}
 		}
-	case col.ids != nil:
-		for i, id := range col.ids[from : from+g.rows.n] {
-			v.IDs[i] = ids[id]
-		}
-	default:
-		for i, id := range col.wide[from : from+g.rows.n] {
-			v.IDs[i] = ids[id]
-		}
-	}
-	return v, nil
+		return nil
+	})
 }
 
 // values gives values that differ from row to row.
-func (g *group) values(a array, kind byte, from int) scan.Vector {
-	rows := g.rows
-	ints := func(all []int64) []int64 {
-		out := make([]int64, rows.len())
-		if !rows.some {
-			copy(out, all[from:])
-			return out
-		}
-		for i, row := range rows.list {
-			out[i] = all[from+int(row)]
-		}
-		return out
-	}
+func (w *worker) values(s *stretch, a array, kind byte, want int) (scan.Vector, error) {
 	switch a := a.(type) {
 	case *instants:
-		return scan.Vector{Form: scan.Instants, Ints: ints(a.micros), Digits: a.digits}
-	case integers:
+		return scan.Vector{Form: scan.Instants, Ints: w.ints(s, a.integers, want), Digits: a.digits}, nil
+	case *integers:
 		if kind == bare {
-			return scan.Vector{Form: scan.Times, Ints: ints(a)}
+			return scan.Vector{Form: scan.Times, Ints: w.ints(s, a, want)}, nil
 		}
 	}
-	return scan.Vector{Form: scan.Late, Read: func(row int) scan.Value { return leafValue(kind, a.text(from+rows.at(row))) }}
+	if g := s.groups[0]; len(s.groups) == 1 {
+		rows, from := g.rows, g.from(want)
+		return scan.Vector{Form: scan.Late, Read: func(row int) scan.Value { return leafValue(kind, a.text(from+rows.at(row))) }}, nil
+	}
+	rows := make([]uint16, s.rows)
+	err := s.each(want, func(at, from, n int, chosen []uint32) error {
+		for i := range n {
+			rows[at+i] = uint16(from + i)
+		}
+		for i, row := range chosen {
+			rows[at+i] = uint16(from + int(row))
+		}
+		return nil
+	})
+	return scan.Vector{Form: scan.Late, Read: func(row int) scan.Value { return leafValue(kind, a.text(int(rows[row]))) }}, err
+}
+
+// ints gives integers of a column.
+func (w *worker) ints(s *stretch, a *integers, want int) []int64 {
+	all := w.room(want).forInts(s.rows)
+	_ = s.each(want, func(at, from, n int, chosen []uint32) error {
+		if chosen == nil {
+			a.fill(all[at:at+n], from)
+		}
+		for i, row := range chosen {
+			all[at+i] = a.at(from + int(row))
+		}
+		return nil
+	})
+	return all
 }
 
 // arrived gives times that lie by arrival.
-func (g *group) arrived(times []int64, err error) (scan.Vector, error) {
+func (w *worker) arrived(s *stretch, times *integers, want int, err error) (scan.Vector, error) {
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	arrivals, err := g.k.arrivals()
+	k := s.groups[0].k
+	arrivals, err := k.arrivals()
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	g.opened = true
-	at := arrivals[g.place]
-	v := scan.Vector{Form: scan.Times, Ints: make([]int64, g.rows.len())}
-	if !g.rows.some {
-		for i, a := range at {
-			v.Ints[i] = times[a]
+	v := scan.Vector{Form: scan.Times, Ints: w.room(want).forInts(s.rows)}
+	var all []int64 // unless few are wanted
+	if s.rows > k.rows/8 {
+		var back func()
+		all, back = lend(k.rows)
+		defer back()
+		times.fill(all, 0)
+	}
+	out := v.Ints
+	for _, g := range s.groups {
+		g.opened = true
+		at := arrivals[g.place]
+		part := out[:g.rows.len()]
+		out = out[len(part):]
+		switch {
+		case all == nil:
+			for i := range part {
+				part[i] = times.at(int(at[g.rows.at(i)]))
+			}
+		case g.rows.some:
+			for i, row := range g.rows.list {
+				part[i] = all[at[row]]
+			}
+		default:
+			for i, a := range at {
+				part[i] = all[a]
+			}
 		}
-		return v, nil
-	}
-	for i, row := range g.rows.list {
-		v.Ints[i] = times[at[row]]
 	}
 	return v, nil
 }
@@ -177,23 +229,26 @@ func (q *query) streamNames(s *Segment) *scan.Dictionary {
 	return d.(*scan.Dictionary)
 }
 
-func (w *worker) streams(g *group) (scan.Vector, error) {
-	streams, err := g.k.streamsIn()
+func (w *worker) streams(s *stretch, want int) (scan.Vector, error) {
+	k := s.groups[0].k
+	streams, err := k.streamsIn()
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	v := scan.Vector{Form: scan.Coded, Dict: w.streamNames(g.k.s), Same: streams.used[0]}
+	v := scan.Vector{Form: scan.Coded, Dict: w.streamNames(k.s), Same: streams.used[0]}
 	if len(streams.used) == 1 {
 		return v, nil
 	}
-	arrivals, err := g.k.arrivals()
+	arrivals, err := k.arrivals()
 	if err != nil {
 		return scan.Vector{}, err
 	}
-	g.opened = true
-	v.IDs = make([]uint32, g.rows.len())
-	for i := range v.IDs {
-		v.IDs[i] = streams.at(int(arrivals[g.place][g.rows.at(i)]))
+	v.IDs = w.room(want).forIDs(s.rows)[:0]
+	for _, g := range s.groups {
+		g.opened = true
+		for i := range g.rows.len() {
+			v.IDs = append(v.IDs, streams.at(int(arrivals[g.place][g.rows.at(i)])))
+		}
 	}
 	return v, nil
 }
@@ -212,7 +267,7 @@ func (w *worker) pointers(g *group) (scan.Vector, error) {
 // late gives messages, which are rebuilt when they are asked for.
 func (w *worker) late(g *group) scan.Vector {
 	rows := g.rows
-	k, place := g.k, g.place
+	k, place := g.k.shared, g.place // it may be read when the worker is elsewhere
 	open := sync.OnceValues(func() (*messages, error) { return k.messages(place) })
 	return scan.Vector{Form: scan.Late, Read: func(row int) scan.Value {
 		m, err := open()

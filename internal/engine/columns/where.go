@@ -58,7 +58,7 @@ func (w *worker) apply(g *group, c *condition) error {
 	case message:
 		return w.onMessage(g, c)
 	}
-	v, err := w.vector(g, c.want)
+	v, err := w.vector(&stretch{groups: []*group{g}, rows: g.rows.len()}, c.want, -1)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (w *worker) inTime(g *group, from, to int64) error {
 			return err
 		}
 		g.opened = true
-		g.rows.keep(func(row int) bool { t := times[at[row]]; return t >= from && t <= to })
+		g.rows.keep(func(row int) bool { t := times.at(int(at[row])); return t >= from && t <= to })
 	}
 	if len(g.log.Hidden) == 0 {
 		return nil
@@ -133,10 +133,11 @@ func (w *worker) onField(g *group, c *condition) error {
 		}
 		return nil
 	}
-	e, from := &g.k.entries[g.slots[s].entry], int(g.slots[s].from)
+	entry, from := g.k.entryIn(g.chunkRows, s), int(g.froms[s])
+	e := &g.k.entries[entry]
 	kind := g.template.slots[s].kind
 	if e.form >= formArray {
-		col, err := g.k.column(int(g.slots[s].entry))
+		col, err := g.k.column(entry)
 		if err != nil {
 			return err
 		}
@@ -162,7 +163,7 @@ func (w *worker) onField(g *group, c *condition) error {
 		}
 		return nil
 	})
-	return v.keep(g, int(g.slots[s].entry), from)
+	return w.keep(g, v, entry, from)
 }
 
 // takes asks the predicate of a value as it lies in its message, after looking for what
@@ -225,7 +226,7 @@ func (q *query) verdict(s *Segment, dict int, key verdictKey, decide func(d *dic
 }
 
 // keep leaves the rows whose values are taken.
-func (v *verdict) keep(g *group, entry, from int) error {
+func (w *worker) keep(g *group, v *verdict, entry, from int) error {
 	switch {
 	case v.err != nil:
 		return v.err
@@ -249,16 +250,20 @@ func (v *verdict) keep(g *group, entry, from int) error {
 	switch {
 	case !any:
 		g.rows.none()
+		return nil
 	case all:
-	case col.ids != nil:
-		g.opened = true
-		ids := col.ids[from:]
-		g.rows.keep(func(row int) bool { return local[ids[row]] })
-	default:
-		g.opened = true
-		ids := col.wide[from:]
-		g.rows.keep(func(row int) bool { return local[ids[row]] })
+		return nil
 	}
+	g.opened = true
+	if g.rows.some {
+		g.rows.keep(func(row int) bool { return local[col.local(from+row)] })
+		return col.broken()
+	}
+	locals, err := w.locals(col, from, g.rows.n)
+	if err != nil {
+		return err
+	}
+	g.rows.keep(func(row int) bool { return local[locals[row]] })
 	return nil
 }
 

@@ -79,6 +79,7 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 		w := &worker{plan: p, ctx: ctx}
 		w.sink = newSink(w)
 		w.floats.off, w.ids.off = w.sink.keeps(), w.sink.keeps()
+		r.Passing = !w.sink.keeps()
 		workers[i] = w
 	}
 	if r.From > r.To {

@@ -42,6 +42,9 @@ type Request struct {
 	// Grain, if not 0, is a length of time in milliseconds: @timestamp may be rounded down
 	// to a multiple of it.
 	Grain int64
+	// Passing says that nothing of a batch is kept once yield returns. A source may make
+	// batches larger, and use their memory again.
+	Passing bool
 	// Workers is how many goroutines may call yield at once; less than 2 is 1.
 	Workers int
 	// Progress, if not nil, is kept by the source while it scans.
@@ -108,8 +111,8 @@ type Progress struct {
 	Skipped atomic.Int64
 }
 
-// A Batch is rows that met a request. It never changes and may be kept: columns that
-// are read late hold what they need.
+// A Batch is rows that met a request. Unless the request says that batches are passing, it
+// never changes and may be kept: columns that are read late hold what they need.
 type Batch struct {
 	Rows    int
 	Counts  []int64  // how many rows each stands for; nil: itself (Request.Counted)
