@@ -49,7 +49,7 @@ func (s *scope) expr(e syntax.Expr) *node {
 	case *syntax.Binary:
 		n := c.call(operators[e.Op], s.expr(e.X), s.expr(e.Y))
 		if f, ok := arithmetics[e.Op]; ok {
-			n.arithmetic = f
+			n.arithmetic, n.op = f, e.Op
 		}
 		if e.Op == syntax.Or || e.Op == syntax.And {
 			n.logic = e.Op

@@ -2,6 +2,7 @@ package insights
 
 import (
 	"math"
+	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
@@ -139,6 +140,15 @@ func (f *frame) compute(n *node) *vector {
 	return &vector{form: plain, all: out}
 }
 
+// toMillis is a time in microseconds in milliseconds, rounded down.
+func toMillis(micros int64) int64 {
+	ms := micros / 1000
+	if micros < ms*1000 {
+		ms--
+	}
+	return ms
+}
+
 // millis are times as milliseconds.
 func (v *vector) millis() []int64 {
 	if v.form == times {
@@ -146,10 +156,7 @@ func (v *vector) millis() []int64 {
 	}
 	out := make([]int64, len(v.ints))
 	for i, micros := range v.ints {
-		out[i] = micros / 1000
-		if micros%1000 < 0 {
-			out[i]--
-		}
+		out[i] = toMillis(micros)
 	}
 	return out
 }
@@ -160,7 +167,7 @@ func (v *vector) millisAsNumbers(out []float64) []float64 {
 		return floats(v.ints, out)
 	}
 	for i, micros := range v.ints {
-		out[i] = math.Floor(float64(micros) / 1000)
+		out[i] = float64(toMillis(micros))
 	}
 	return out
 }
@@ -174,17 +181,54 @@ func floats(ints []int64, out []float64) []float64 {
 
 // calculate computes an operator of two numbers for all rows.
 func (f *frame) calculate(n *node) *vector {
+	if a, b := f.instants(n.args[0]), f.instants(n.args[1]); n.op == syntax.Subtract && a != nil && b != nil {
+		return &vector{form: numbers, numbers: elapsed(a, b, f.w.floats.take(f.n))}
+	}
 	x, y := f.vector(n.args[0]), f.vector(n.args[1])
 	a, b := x.toNumbers(f.w, f.n), y.toNumbers(f.w, f.n)
 	out := f.w.floats.take(f.n)
-	for i := range out {
-		r := n.arithmetic(a[i], b[i])
-		if r-r != 0 {
-			r = math.NaN() // infinities are null, too
+	switch n.op {
+	case syntax.Add:
+		for i := range out {
+			out[i] = a[i] + b[i]
 		}
-		out[i] = r
+	case syntax.Subtract:
+		for i := range out {
+			out[i] = a[i] - b[i]
+		}
+	case syntax.Multiply:
+		for i := range out {
+			out[i] = a[i] * b[i]
+		}
+	default:
+		for i := range out {
+			out[i] = n.arithmetic(a[i], b[i])
+		}
+	}
+	for i, r := range out {
+		if r-r != 0 {
+			out[i] = math.NaN() // infinities are null, too
+		}
 	}
 	return &vector{form: numbers, numbers: out}
+}
+
+// instants are the points in time that toMillis is asked of, if a node is that.
+func (f *frame) instants(n *node) []int64 {
+	if n.millis {
+		if v := f.leafVector(n.only); v.form == instants {
+			return v.ints
+		}
+	}
+	return nil
+}
+
+// elapsed are the milliseconds from points in time to others: what latencies are.
+func elapsed(to, from []int64, out []float64) []float64 {
+	for i := range out {
+		out[i] = float64(toMillis(to[i]) - toMillis(from[i]))
+	}
+	return out
 }
 
 // toNumbers are a vector's numbers; NaN where it has none.
@@ -222,6 +266,7 @@ const (
 // A binDict is a period's borders one after the other, and the dictionary of them.
 type binDict struct {
 	borders []int64
+	end     int64 // of the last period
 	length  int64 // of a period; months differ
 	dict    *dict
 }
@@ -232,37 +277,51 @@ func (w *worker) binned(n *node, ints []int64) *vector {
 	if len(ints) == 0 {
 		return &vector{form: times}
 	}
-	low, high := ints[0], ints[0]
-	for _, t := range ints {
-		low, high = min(low, t), max(high, t)
-	}
-	known := w.bins[n.id]
-	if known == nil || low < known.borders[0] || high >= n.bin.next(known.borders[len(known.borders)-1]) {
-		if known = newBinDict(n.bin, low, high); known == nil {
-			out := make([]int64, len(ints))
-			for i, t := range ints {
-				out[i] = n.bin.floor(t)
-			}
-			return &vector{form: times, ints: out}
-		}
-		if w.bins == nil {
-			w.bins = map[int]*binDict{}
-		}
-		w.bins[n.id] = known
-	}
-	borders, last := known.borders, len(known.borders)-1
 	ids := w.ids.take(len(ints))
-	for i, t := range ints {
-		id := int((t - borders[0]) / known.length) // exact, or near for months
-		for id > last || borders[id] > t {
-			id--
+	if known := w.bins[n.id]; known != nil && known.find(ints, ids) {
+		return &vector{form: coded, dict: known.dict, ids: ids}
+	}
+	known := newBinDict(n.bin, slices.Min(ints), slices.Max(ints))
+	if known == nil {
+		out := make([]int64, len(ints))
+		for i, t := range ints {
+			out[i] = n.bin.floor(t)
 		}
-		for id < last && borders[id+1] <= t {
-			id++
+		return &vector{form: times, ints: out}
+	}
+	if w.bins == nil {
+		w.bins = map[int]*binDict{}
+	}
+	w.bins[n.id] = known
+	known.find(ints, ids)
+	return &vector{form: coded, dict: known.dict, ids: ids}
+}
+
+// find gives the numbers of the periods that times are in, unless one is in none. Times
+// mostly come in their order: the next is in the same period as the last.
+func (d *binDict) find(ints []int64, ids []uint32) bool {
+	id, from, to := 0, int64(math.MaxInt64), int64(math.MinInt64)
+	for i, t := range ints {
+		if t < from || t >= to {
+			if t < d.borders[0] || t >= d.end {
+				return false
+			}
+			last := len(d.borders) - 1
+			id = min(int((t-d.borders[0])/d.length), last) // exact, or near for months
+			for d.borders[id] > t {
+				id--
+			}
+			for id < last && d.borders[id+1] <= t {
+				id++
+			}
+			from, to = d.borders[id], d.end
+			if id < last {
+				to = d.borders[id+1]
+			}
 		}
 		ids[i] = uint32(id)
 	}
-	return &vector{form: coded, dict: known.dict, ids: ids}
+	return true
 }
 
 // newBinDict is the borders from some before low to that before high; nil if they are too
@@ -276,6 +335,7 @@ func newBinDict(b *binning, low, high int64) *binDict {
 	for at := b.floor(first - moreBins*d.length); at <= high; at = b.next(at) {
 		d.borders = append(d.borders, at)
 	}
+	d.end = b.next(d.borders[len(d.borders)-1])
 	d.dict = newDict(len(d.borders), value.Value{}, func(id uint32) value.Value { return value.OfTime(d.borders[id]) })
 	return d
 }

@@ -173,15 +173,10 @@ func (g *grouping) dense(out []int32, keys []*vector, coders []coder, codes []ui
 		}
 		g.tables[key] = table
 	}
-	for row := range out {
-		at := 0
-		for _, v := range keys {
-			id := v.idAt(row)
-			if id == scan.None {
-				id = uint32(v.dict.size)
-			}
-			at = at*(v.dict.size+1) + int(id)
-		}
+	for i, v := range keys {
+		v.index(out, i == 0)
+	}
+	for row, at := range out {
 		if table[at] == 0 {
 			for i := range coders {
 				codes[i] = coders[i].at(row)
@@ -189,6 +184,33 @@ func (g *grouping) dense(out []int32, keys []*vector, coders []coder, codes []ui
 			table[at] = g.of(codes) + 1
 		}
 		out[row] = table[at] - 1
+	}
+}
+
+// index brings a coded vector's ids into places in a table of all combinations of ids: as
+// the first of them, or as the next.
+func (v *vector) index(places []int32, first bool) {
+	size := int32(v.dict.size) + 1 // null is the last
+	if v.ids == nil {
+		id := min(int32(min(v.id, uint32(size))), size-1)
+		for row := range places {
+			if first {
+				places[row] = id
+			} else {
+				places[row] = places[row]*size + id
+			}
+		}
+		return
+	}
+	null := uint32(size - 1)
+	if first {
+		for row, id := range v.ids[:len(places)] {
+			places[row] = int32(min(id, null))
+		}
+		return
+	}
+	for row, id := range v.ids[:len(places)] {
+		places[row] = places[row]*size + int32(min(id, null))
 	}
 }
 

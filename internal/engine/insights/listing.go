@@ -2,21 +2,22 @@ package insights
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/value"
 )
 
-// listing keeps all numbers: pct and histogram. They lie in the order in which they came,
-// each with its group, until a result is asked for. A group that has many counts those
-// that are small and whole, as most milliseconds, bytes and codes are: that takes less
-// memory, and less time in the end.
+// listing keeps all numbers: pct and histogram. Those that are small and whole, as most
+// milliseconds, bytes and codes are, each group counts as soon as it has had some: that
+// takes less time and, in the end, less memory. Others lie in the order in which they
+// came, each with its group, until a result is asked for.
 type listing struct {
 	full    []numbered // parts of listPart numbers
 	last    numbered
-	seen    []uint32   // numbers of each group
-	counts  [][]uint32 // of 0 and so on, of each group that has had many numbers
-	counted int        // groups with counts
+	listed  []uint32   // how many of each group's lie there
+	counts  [][]uint32 // of 0 and so on, of each group
+	counted int64      // the lengths of all counts
 	finish  func(d *distribution) value.Value
 	others  []*listing           // that were merged into this one
 	renamed map[*listing][]int32 // their groups' numbers here
@@ -26,8 +27,9 @@ type listing struct {
 
 const (
 	listPart   = 1 << 16
-	smallWhole = 1 << 12 // numbers below it are counted
-	manySeen   = 1 << 12 // numbers that a group must have had
+	smallWhole = 1 << 12 // numbers below it may be counted
+	fewListed  = 32      // numbers that a group must have had before
+	roomEach   = 8       // how long counts may be, for each number listed
 )
 
 // numbered are numbers, each with its group.
@@ -37,26 +39,45 @@ type numbered struct {
 }
 
 func (l *listing) grow(groups int) {
-	l.seen, l.counts = grown(l.seen, groups), grown(l.counts, groups)
+	l.listed, l.counts = grown(l.listed, groups), grown(l.counts, groups)
 }
 
 func (l *listing) add(g int, v value.Value, _ int64) { numbersOnly(l, g, v) }
 
-func (l *listing) number(g int, x float64) {
-	if c := l.counts[g]; c != nil {
-		if i := int(x); uint(i) < smallWhole && float64(i) == x {
+// all takes a number of each row into its group; NaN is none.
+func (l *listing) all(groups []int32, numbers []float64) {
+	for row, g := range groups {
+		x := numbers[row]
+		if c, i := l.counts[g], int(x); uint(i) < uint(len(c)) && float64(i) == x {
 			c[i]++
-			return
+		} else if x == x {
+			l.number(int(g), x)
 		}
-	} else if l.seen[g]++; l.seen[g] == manySeen {
-		l.counts[g] = make([]uint32, smallWhole)
-		l.counted++
 	}
+}
+
+func (l *listing) number(g int, x float64) {
+	if i := int(x); uint(i) < smallWhole && float64(i) == x && (i < len(l.counts[g]) || l.makeRoom(g, i)) {
+		l.counts[g][i]++
+		return
+	}
+	l.listed[g]++
 	if len(l.last.numbers) == listPart {
 		l.full = append(l.full, l.last)
 		l.last = numbered{make([]float64, 0, listPart), make([]int32, 0, listPart)}
 	}
 	l.last.numbers, l.last.groups = append(l.last.numbers, x), append(l.last.groups, int32(g))
+}
+
+// makeRoom makes a group's counts reach to a number, if it has had enough of them.
+func (l *listing) makeRoom(g, to int) bool {
+	length := 1 << max(6, bits.Len(uint(to)))
+	if n := int(l.listed[g]); n < fewListed || length > n*roomEach {
+		return false
+	}
+	l.counted += int64(length - len(l.counts[g]))
+	l.counts[g] = append(l.counts[g], make([]uint32, length-len(l.counts[g]))...)
+	return true
 }
 
 func (l *listing) merge(g int, from accumulator, o int) {
@@ -66,17 +87,18 @@ func (l *listing) merge(g int, from accumulator, o int) {
 		if l.renamed == nil {
 			l.renamed = map[*listing][]int32{}
 		}
-		names = make([]int32, len(f.seen))
+		names = make([]int32, len(f.listed))
 		l.renamed[f], l.others = names, append(l.others, f)
 	}
 	names[o] = int32(g)
-	if l.counts[g] == nil {
-		l.counts[g] = f.counts[o]
-		return
+	more, less := f.counts[o], l.counts[g]
+	if len(more) < len(less) {
+		more, less = less, more
 	}
-	for i, n := range f.counts[o] {
-		l.counts[g][i] += n
+	for i, n := range less {
+		more[i] += n
 	}
+	l.counts[g] = more
 }
 
 // each calls do for all numbers that are listed.
@@ -97,7 +119,7 @@ func (l *listing) gather() {
 			f.each(func(g int32, x float64) { do(names[g], x) })
 		}
 	}
-	groups := len(l.seen)
+	groups := len(l.listed)
 	l.starts = make([]int, groups+1)
 	each(func(g int32, _ float64) { l.starts[g+1]++ })
 	for g := range groups {
@@ -127,7 +149,7 @@ func (l *listing) by(finish func(*distribution) value.Value, g int) value.Value 
 }
 
 func (l *listing) size() int64 {
-	return int64(len(l.seen))*32 + int64(len(l.full)*listPart+len(l.last.numbers))*24 + int64(l.counted)*smallWhole*4
+	return int64(len(l.listed))*32 + int64(len(l.full)*listPart+len(l.last.numbers))*24 + l.counted*4
 }
 
 // A distribution is the numbers of one group: a list of some, in any order, which may be

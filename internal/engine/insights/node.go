@@ -23,6 +23,7 @@ type node struct {
 	bin        *binning                   // rounds a time to a period
 	arithmetic func(x, y float64) float64 // of two numbers
 	millis     bool                       // of a time, as a number
+	op         syntax.Op                  // what arithmetic is
 	logic      syntax.Op                  // Or, And, Not
 }
 

@@ -107,6 +107,10 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 		}
 		return
 	}
+	if l, ok := a.(*listing); ok && in.form == numbers {
+		l.all(groups, in.numbers)
+		return
+	}
 	if n, ok := a.(numeric); ok && in.form == coded {
 		for row, g := range groups {
 			if x, ok := in.dict.numberAt(in.idAt(row)); ok {
