@@ -82,14 +82,14 @@ func letClients(s *secgroup.State, of func(group string) []netip.Prefix) {
 	}
 }
 
-// groupsNamed are security groups that are given by id or by their tag Name.
+// groupsNamed are a VPC's security groups that are given by id or by their tag Name.
 // https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/networking/security_group_resolver.go
-func (d *Daemon) groupsNamed(ctx context.Context, given []string) (ids []string, err error) {
+func (d *Daemon) groupsNamed(ctx context.Context, in string, given []string) (ids []string, err error) {
 	if len(given) == 0 {
 		return nil, nil
 	}
 	all, err := d.ec2.DescribeSecurityGroups(ctx, &awsec2.DescribeSecurityGroupsInput{
-		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{d.config.vpcID()}}},
+		Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{in}}},
 	})
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func peersIn(blocks []netip.Prefix) (rules []ec2.Rule) {
 func (b balancers) groupOf(want cloud.Balancer) ec2.SecurityGroup {
 	d := b.d
 	g := ec2.SecurityGroup{
-		ID: d.classicGroup(b.id(want.ID)), VPC: d.config.vpcID(), Name: "k8s-elb-" + want.Name,
+		ID: d.classicGroup(b.id(want.ID)), VPC: b.k.record.VPC, Name: "k8s-elb-" + want.Name,
 		Description: "Security group for Kubernetes ELB " + want.Name + " (" + want.Service + ")",
 		Tags:        map[string]string{clusterTag + b.k.record.Name: "owned"},
 	}

@@ -28,7 +28,7 @@ func (b balancers) id(id string) string { return b.k.record.ID + "/" + id }
 func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, error) {
 	l := lb.LoadBalancer{
 		ID: b.id(want.ID), Cluster: b.k.record.ID, Name: want.Name, Type: lb.Network, Scheme: lb.InternetFacing,
-		CrossZone: want.CrossZone, SourceRanges: want.SourceRanges, Idle: want.Idle,
+		Range: b.d.network.RangeOf(b.k.private[0]), CrossZone: want.CrossZone, SourceRanges: want.SourceRanges, Idle: want.Idle,
 	}
 	if want.Classic {
 		l.Type = lb.Classic
@@ -37,10 +37,10 @@ func (b balancers) Ensure(ctx context.Context, want cloud.Balancer) (string, err
 		l.Scheme = lb.Internal
 	}
 	var err error
-	if l.Subnets, err = b.d.subnetsNamed(ctx, want.Subnets); err != nil {
+	if l.Subnets, err = b.d.subnetsNamed(ctx, b.k.record.VPC, want.Subnets); err != nil {
 		return "", err
 	}
-	if l.Groups, err = b.d.groupsNamed(ctx, want.Groups); err != nil {
+	if l.Groups, err = b.d.groupsNamed(ctx, b.k.record.VPC, want.Groups); err != nil {
 		return "", err
 	}
 	for _, x := range want.Listeners {
@@ -127,13 +127,13 @@ func (d *Daemon) deleteBalancersOf(ctx context.Context, id string) error {
 	return failed
 }
 
-// subnetsNamed are the network's names of subnets that are given by id or by their
-// tag Name.
-func (d *Daemon) subnetsNamed(ctx context.Context, given []string) ([]string, error) {
+// subnetsNamed are the network's names of a VPC's subnets that are given by id or by
+// their tag Name.
+func (d *Daemon) subnetsNamed(ctx context.Context, in string, given []string) ([]string, error) {
 	if len(given) == 0 {
 		return nil, nil
 	}
-	all, err := d.ec2.DescribeSubnets(ctx, &awsec2.DescribeSubnetsInput{})
+	all, err := d.ec2.DescribeSubnets(ctx, &awsec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{in}}}})
 	if err != nil {
 		return nil, err
 	}

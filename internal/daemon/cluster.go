@@ -187,10 +187,14 @@ func (d *Daemon) prepareCluster(ctx context.Context, c eks.Cluster) (*cluster, e
 func apiSocket(name string) string     { return "api-" + name }
 func webhookSocket(name string) string { return "webhook-" + name }
 
-// address draws the cluster's addresses: an interface in each private subnet,
-// two public ones for the endpoint.
+// address draws the cluster's addresses: an interface in each private subnet of the
+// first VPC, or in a subnet of each zone of another, and two public ones for the endpoint.
 func (d *Daemon) address(ctx context.Context, k *cluster) error {
-	for _, s := range d.privateSubnets() {
+	subnets := d.privateSubnets()
+	if k.record.VPC != d.config.vpcID() {
+		subnets = d.subnetsFor(k.record)
+	}
+	for _, s := range subnets {
 		a, err := d.addresses.Address(ctx, s.Name, owner(k.record)+"/"+s.Name)
 		if err != nil {
 			return err

@@ -149,11 +149,15 @@ func (f *flowLogs) list(c *flows.Capture, baseline bool) error {
 
 // ground is what interfaces there are now.
 func (f *flowLogs) ground() flowlog.Ground {
-	silent := []netip.Addr{vpc.Metadata, ipv6.Metadata, f.network.Resolver(), f.network.Edge()}
+	silent := []netip.Addr{vpc.Metadata, ipv6.Metadata, f.network.Resolver(), vpc.LinkResolver, f.network.Edge()}
 	for _, s := range f.network.AllSubnets() {
 		silent = append(silent, s.Router())
 	}
-	g := flowlog.NewGround([]netip.Prefix{f.network.VPC}, silent...)
+	var inside []netip.Prefix
+	for _, v := range f.network.VPCs() {
+		inside = append(inside, v.Range)
+	}
+	g := flowlog.NewGround(inside, silent...)
 	for _, n := range f.interfaces() {
 		if !n.IP.IsValid() {
 			continue

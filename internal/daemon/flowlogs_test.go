@@ -42,6 +42,7 @@ func TestFlowLogsArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.ec2.Deliveries = deliveries{d}
+	d.ec2.UseGround(&ground{d: d})
 	must := doortest.Must(t)
 	vpcID := d.config.vpcID()
 	must(nil, d.ec2.PutVPC(t.Context(), ec2.VPC{ID: vpcID, CIDRs: []netip.Prefix{network.VPC}}))

@@ -35,6 +35,9 @@ type ground struct {
 // VPC implements ec2.Ground.
 func (g *ground) VPC() string { return g.d.config.vpcID() }
 
+// Free implements ec2.Ground.
+func (g *ground) Free(block netip.Prefix) bool { return g.d.network.Free(block) }
+
 // PublicPool implements ec2.Ground.
 func (g *ground) PublicPool() netip.Prefix { return g.d.network.Elastic() }
 
@@ -43,16 +46,15 @@ func (g *ground) Settle(ctx context.Context) error {
 	g.settling.Lock()
 	defer g.settling.Unlock()
 	d := g.d
-	want := d.ec2.Layout(d.config.vpcID())
-	l := vpc.Layout{Open: want.Open, Addresses: maps.Clone(want.Public)}
-	for _, n := range want.Subnets {
-		s := vpc.SubnetRoutes{Subnet: vpc.Subnet{Name: d.config.subnetName(n.ID), Zone: n.Zone, Prefix: n.CIDR}}
-		for _, e := range n.Routes {
-			s.Public = s.Public || e.Direct
-			s.Exits = append(s.Exits, nft.Exit{To: e.To, Direct: e.Direct, Source: e.Source, Mark: e.Endpoint})
-		}
-		d.addresses.Put(s.Range())
-		l.Subnets = append(l.Subnets, s)
+	l := vpc.Layout{Addresses: map[netip.Addr]netip.Addr{}}
+	var endpoints []ec2.EndpointLayout
+	for _, v := range d.ec2.Running() {
+		want := d.ec2.Layout(v.ID)
+		subnets, nats := d.subnetRoutes(want.Subnets)
+		l.VPCs = append(l.VPCs, vpc.Inside{Range: v.CIDRs[0], Open: want.Open, NATs: nats})
+		l.Subnets = append(l.Subnets, subnets...)
+		maps.Copy(l.Addresses, want.Public)
+		endpoints = append(endpoints, want.Endpoints...)
 	}
 	// The terminal has a public address of its own, as a Cloud9 instance has.
 	for _, lease := range d.addresses.Leases(terminal) {
@@ -61,13 +63,30 @@ func (g *ground) Settle(ctx context.Context) error {
 	// The first ones before those made later.
 	slices.SortFunc(l.Subnets, func(a, b vpc.SubnetRoutes) int { return strings.Compare(a.Name, b.Name) })
 	// Known first: what comes by an endpoint that nobody knows has no answer.
-	if err := d.ways.know(want.Endpoints); err != nil {
+	if err := d.ways.know(endpoints); err != nil {
 		return err
 	}
 	if err := d.network.Settle(ctx, l); err != nil {
 		return err
 	}
-	return d.ways.settle(want.Endpoints)
+	return d.ways.settle(endpoints)
+}
+
+// subnetRoutes are subnets with their exits, and the NAT gateways' addresses among these.
+func (d *Daemon) subnetRoutes(all []ec2.SubnetLayout) (subnets []vpc.SubnetRoutes, nats []netip.Addr) {
+	for _, n := range all {
+		s := vpc.SubnetRoutes{Subnet: vpc.Subnet{Name: d.config.subnetName(n.ID), Zone: n.Zone, Prefix: n.CIDR}}
+		for _, e := range n.Routes {
+			s.Public = s.Public || e.Direct
+			s.Exits = append(s.Exits, nft.Exit{To: e.To, Direct: e.Direct, Source: e.Source, Mark: e.Endpoint})
+			if e.Source.IsValid() && !slices.Contains(nats, e.Source) {
+				nats = append(nats, e.Source)
+			}
+		}
+		d.addresses.Put(s.Range())
+		subnets = append(subnets, s)
+	}
+	return subnets, nats
 }
 
 // Used implements ec2.Ground.

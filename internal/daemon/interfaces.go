@@ -22,6 +22,7 @@ func (d *Daemon) place(n ec2.NetworkInterface) ec2.NetworkInterface {
 	n.VPC = d.config.vpcID()
 	if s, ok := d.network.SubnetOf(n.IP); ok {
 		n.Subnet, n.Zone = d.config.subnetID(s.Name), s.Zone
+		n.VPC = d.vpcOf(n.Subnet)
 	}
 	if n.MAC == "" {
 		n.MAC = vpc.MAC(n.ID).String()
@@ -33,6 +34,14 @@ func (d *Daemon) place(n ec2.NetworkInterface) ec2.NetworkInterface {
 		n.Attached = time.Now().UTC().Truncate(time.Second)
 	}
 	return n
+}
+
+// vpcOf is the id of a subnet's VPC.
+func (d *Daemon) vpcOf(subnet string) string {
+	if s, ok := d.ec2.Subnet(subnet); ok {
+		return s.VPC
+	}
+	return d.config.vpcID()
 }
 
 // putPlane records the interfaces of a cluster's control plane, before anything can
@@ -53,7 +62,7 @@ func (d *Daemon) putPlane(ctx context.Context, k *cluster) error {
 			return err
 		}
 	}
-	if !first {
+	if !first || k.record.VPC != d.config.vpcID() {
 		return nil
 	}
 	return d.joinTerminal(ctx, k.record.ClusterSecurityGroup)
@@ -90,7 +99,7 @@ func (d *Daemon) putTerminal(ctx context.Context, a netip.Addr) error {
 		groups = append(groups, id)
 	}
 	for _, c := range d.eks.Clusters() {
-		if _, ok := d.ec2.SecurityGroupVPC(c.ClusterSecurityGroup); ok && len(groups) < ec2.MaxInterfaceGroups {
+		if in, _ := d.ec2.SecurityGroupVPC(c.ClusterSecurityGroup); in == d.config.vpcID() && len(groups) < ec2.MaxInterfaceGroups {
 			groups = append(groups, c.ClusterSecurityGroup)
 		}
 	}

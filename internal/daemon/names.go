@@ -42,7 +42,7 @@ func (d *Daemon) writeHosts() error {
 	d.mu.Lock()
 	for _, k := range d.clusters {
 		for _, a := range k.outside {
-			if d.network.VPC.Contains(a) {
+			if d.network.Private(a) {
 				continue // the machine's own routes would lead there, and out
 			}
 			entries = append(entries, hosts.Entry{Name: k.record.Host, Address: a})

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/vpc"
 )
 
@@ -127,6 +130,20 @@ func (d *Daemon) recordNetwork(ctx context.Context) error {
 
 // defaultTag marks the subnets that up makes its cluster in.
 const defaultTag = "eksact/default"
+
+// subnetsFor is one of the cluster's subnets in each zone, private ones before others.
+func (d *Daemon) subnetsFor(c eks.Cluster) (all []vpc.Subnet) {
+	of := map[string]vpc.Subnet{}
+	for _, s := range d.network.AllSubnets() {
+		if before, ok := of[s.Zone]; slices.Contains(c.Subnets, d.config.subnetID(s.Name)) && (!ok || before.Public && !s.Public) {
+			of[s.Zone] = s
+		}
+	}
+	for _, zone := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, of[zone])
+	}
+	return all
+}
 
 // privateSubnets are the names of the subnets that nodes and control planes'
 // interfaces are in.

@@ -71,7 +71,7 @@ func (d *Daemon) addressManager(k *cluster, c kubenode.Config, record ec2.Instan
 	return &ipamd.Manager{
 		Region: d.config.Region, Interface: record.Interfaces[0].ID,
 		HTTP: &http.Client{Transport: &http.Transport{
-			DialContext: dialFrom(c.NetNS, d.network.Resolver()), TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true,
+			DialContext: dialFrom(c.NetNS, d.network.ResolverOf(c.Address)), TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true,
 		}},
 		Account: func(ctx context.Context) (role, token string, err error) {
 			a, err := k.identities.Account(ctx, metav1.NamespaceSystem, awsNode)

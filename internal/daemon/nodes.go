@@ -168,7 +168,7 @@ func (d *Daemon) nodeConfig(k *cluster, record ec2.Instance, ns string, pods net
 		ID: record.ID, Name: record.PrivateDNS, Address: record.PrivateIP, Zone: record.Zone, Region: d.config.Region,
 		InstanceType: record.Type, MaxPods: podsOf(record, said, pods), Labels: said.Labels,
 		Cluster: k.record.Name, Endpoint: cmp.Or(said.Endpoint, "https://"+k.record.Host), CA: said.CA,
-		ClusterDNS: said.ClusterDNS, ResolverIP: d.network.Resolver(), ServiceCIDR: k.record.ServiceCIDR,
+		ClusterDNS: said.ClusterDNS, ResolverIP: d.network.ResolverOf(record.PrivateIP), ServiceCIDR: k.record.ServiceCIDR,
 		SandboxImage: build.Pause, Mirror: "http://" + mirrorAddress,
 		NetNS: ns, Dir: d.nodeDir(record.ID), Programs: d.programs.Dir(), CgroupV2: tree.V2(),
 	}

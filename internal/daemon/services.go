@@ -34,6 +34,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/sts"
 	"github.com/eksact/eksact/internal/logstore"
 	"github.com/eksact/eksact/internal/supervise"
+	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/dns"
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/lb"
@@ -167,13 +168,14 @@ func (d *Daemon) serveNames(ctx context.Context) error {
 	for _, at := range []struct {
 		view    dns.View
 		address netip.Addr
-	}{{dns.Inside, d.network.Resolver()}, {dns.Outside, d.network.PublicDNS()}} {
+		name    string
+	}{{dns.Inside, d.network.Resolver(), "inside"}, {dns.Inside, vpc.LinkResolver, "link"}, {dns.Outside, d.network.PublicDNS(), "outside"}} {
 		address := netip.AddrPortFrom(at.address, 53).String()
-		packets, err := d.keeper.ListenPacket(supervise.Socket{Name: "dns-udp-" + at.view.String(), NetNS: d.network.World(), Network: "udp4", Address: address})
+		packets, err := d.keeper.ListenPacket(supervise.Socket{Name: "dns-udp-" + at.name, NetNS: d.network.World(), Network: "udp4", Address: address})
 		if err != nil {
 			return err
 		}
-		streams, err := d.keeper.Listen(supervise.Socket{Name: "dns-tcp-" + at.view.String(), NetNS: d.network.World(), Network: "tcp4", Address: address})
+		streams, err := d.keeper.Listen(supervise.Socket{Name: "dns-tcp-" + at.name, NetNS: d.network.World(), Network: "tcp4", Address: address})
 		if err != nil {
 			return err
 		}

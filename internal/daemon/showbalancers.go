@@ -22,7 +22,7 @@ func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.Loa
 	defer d.showing.Unlock()
 	shown := elb.LoadBalancer{
 		Name: l.Name, ID: lb.Suffix(l.ID), DNSName: made.DNSName, Scheme: l.Scheme, State: string(elbtypes.LoadBalancerStateEnumActive),
-		VPC: d.config.vpcID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CrossZone: l.CrossZone, Tags: want.Tags, Groups: l.Groups,
+		VPC: d.vpcAt(l), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CrossZone: l.CrossZone, Tags: want.Tags, Groups: l.Groups,
 	}
 	if old, ok := d.elb.Get(l.Name); ok {
 		shown.CreatedAt = old.CreatedAt
@@ -45,6 +45,16 @@ func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.Loa
 		})
 	}
 	return d.elb.Put(ctx, shown, groups...)
+}
+
+// vpcAt is the id of a load balancer's VPC.
+func (d *Daemon) vpcAt(l lb.LoadBalancer) string {
+	for _, v := range d.ec2.Running() {
+		if v.CIDRs[0] == l.Range {
+			return v.ID
+		}
+	}
+	return d.config.vpcID()
 }
 
 // showClassic lists a Classic Load Balancer.
@@ -72,7 +82,7 @@ func (d *Daemon) groupOf(want cloud.Balancer, l lb.LoadBalancer, i int) elb.Targ
 	return elb.TargetGroup{
 		Name: fmt.Sprintf("k8s-%.8s-%.8s-%.10s", plain(namespace), plain(name), suffix), ID: suffix,
 		// A port by name has no number that all targets share; AWS's controller says 1.
-		Protocol: x.Protocol, Port: max(int32(w.TargetPort), 1), VPC: d.config.vpcID(), TargetType: string(kind), Check: check(x.Check), Tags: want.Tags,
+		Protocol: x.Protocol, Port: max(int32(w.TargetPort), 1), VPC: d.vpcAt(l), TargetType: string(kind), Check: check(x.Check), Tags: want.Tags,
 		Targets: d.targetsOf(l.ID, x.Port, x.Protocol),
 		Attributes: elb.Attributes{
 			Drain: x.Drain, EndDrained: x.EndDrained, EndUnhealthy: x.EndUnhealthy, PreserveClient: !x.HideClient, ProxyProtocol: x.ProxyProtocol != 0, Sticky: x.Sticky,

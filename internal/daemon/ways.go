@@ -224,9 +224,11 @@ const endpointOwner = "vpce/"
 // openWays opens the doors of VPC endpoints, and finishes what a crash has left undone.
 func (d *Daemon) openWays(ctx context.Context) error {
 	kept := map[string]bool{}
-	for _, e := range d.ec2.Layout(d.config.vpcID()).Endpoints {
-		for _, i := range e.Interfaces {
-			kept[i.ID] = true
+	for _, v := range d.ec2.Running() {
+		for _, e := range d.ec2.Layout(v.ID).Endpoints {
+			for _, i := range e.Interfaces {
+				kept[i.ID] = true
+			}
 		}
 	}
 	var left []netip.Addr
@@ -256,7 +258,11 @@ func (d *Daemon) openWays(ctx context.Context) error {
 	return nil
 }
 
-// interfaces are those of the VPC that runs: what others have is records only.
+// interfaces are those of VPCs that run: what others have is records only.
 func (d *Daemon) interfaces() []ec2.NetworkInterface {
-	return slices.DeleteFunc(d.ec2.NetworkInterfaces(), func(n ec2.NetworkInterface) bool { return n.VPC != d.config.vpcID() })
+	running := map[string]bool{}
+	for _, v := range d.ec2.Running() {
+		running[v.ID] = true
+	}
+	return slices.DeleteFunc(d.ec2.NetworkInterfaces(), func(n ec2.NetworkInterface) bool { return !running[n.VPC] })
 }

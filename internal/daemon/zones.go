@@ -7,9 +7,16 @@ import (
 	"github.com/eksact/eksact/internal/vpc/dns"
 )
 
-// privateZone and publicZone show Route 53's zones to the resolvers.
-func (d *Daemon) privateZone(name string) (dns.Hosted, bool) {
-	return d.route53.Find(name, d.config.vpcID())
+// privateZone and publicZone show Route 53's zones to the resolvers: those of the VPC
+// that asks, and those of all.
+func (d *Daemon) privateZone(from netip.Addr, name string) (dns.Hosted, bool) {
+	id := d.config.vpcID()
+	for _, v := range d.ec2.Running() {
+		if v.CIDRs[0].Contains(from) {
+			id = v.ID
+		}
+	}
+	return d.route53.Find(name, id)
 }
 
 func (d *Daemon) publicZone(name string) (dns.Hosted, bool) { return d.route53.Find(name, "") }

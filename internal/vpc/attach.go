@@ -80,7 +80,7 @@ func (n *Network) attachMachine(ctx context.Context, id string, addr netip.Addr,
 
 // AttachControlPlane makes the namespace of a cluster's control plane, with an
 // interface address in each of the cluster's subnets (private) and its public
-// addresses, and returns its file. It reaches the VPC from its first private
+// addresses, and returns its file. It reaches its VPC from its first private
 // address and the public range from its first public one, and nothing else.
 func (n *Network) AttachControlPlane(ctx context.Context, name string, private, public []netip.Addr) (string, error) {
 	if len(private) == 0 {
@@ -105,7 +105,7 @@ func (n *Network) AttachControlPlane(ctx context.Context, name string, private, 
 		addresses: own,
 		router:    router,
 		inner: func(_ string, s *side, l link) error {
-			errs := []error{s.onLink(l, host(router), private[0]), s.via(l, n.VPC, router, private[0])}
+			errs := []error{s.onLink(l, host(router), private[0]), s.via(l, n.RangeOf(private[0]), router, private[0])}
 			if len(public) > 0 {
 				errs = append(errs, s.via(l, n.Public, router, public[0]))
 			}

@@ -34,7 +34,7 @@ type Config struct {
 	Name   string       // the host's link is Name+"0"; at most 14 bytes
 	RunDir string       // namespaces are files of RunDir/netns
 	Public netip.Prefix // a /16: everything outside the VPC that we answer for
-	VPC    netip.Prefix
+	VPC    netip.Prefix // the first VPC's; see Layout for further ones
 	// Subnets are parts of VPC.
 	Subnets []Subnet
 	MTU     int
@@ -74,8 +74,26 @@ func (c Config) S3() netip.Addr        { return at(c.Public, 5) }   // S3, which
 func (c Config) PublicDNS() netip.Addr { return at(c.Public, 53) }  // outside view
 func (c Config) Edge() netip.Addr      { return at(c.Public, 254) } // world's end
 
-// Resolver is the VPC's DNS server: its base address plus two.
+// Resolver is the first VPC's DNS server: its base address plus two.
 func (c Config) Resolver() netip.Addr { return at(c.VPC, 2) }
+
+// LinkResolver is every VPC's DNS server.
+// https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+var LinkResolver = netip.MustParseAddr("169.254.169.253")
+
+// ResolverOf is the DNS server of an address's VPC.
+func (c Config) ResolverOf(a netip.Addr) netip.Addr {
+	if c.VPC.Contains(a) {
+		return c.Resolver()
+	}
+	return LinkResolver
+}
+
+// Free says whether a further VPC can have addresses: they are none of the first's and
+// none of those outside.
+func (c Config) Free(block netip.Prefix) bool {
+	return !block.Overlaps(c.VPC) && !block.Overlaps(c.Public) && !slices.ContainsFunc(special, block.Overlaps)
+}
 
 // Proxy is where the proxy of load balancers listens, on world.
 func (c Config) Proxy() netip.AddrPort { return netip.AddrPortFrom(c.Edge(), proxyPort) }
@@ -124,8 +142,8 @@ func (c Config) Ranges() []ipam.Range {
 func (c Config) edge() nft.Edge {
 	return nft.Edge{
 		HostLink: worldHostLink,
-		VPC:      c.VPC, Public: c.Public,
-		Front: c.Front(), S3: c.S3(), Names: c.PublicDNS(), Resolver: c.Resolver(), Metadata: Metadata,
+		Public:   c.Public,
+		Front:    c.Front(), S3: c.S3(), Names: c.PublicDNS(), Resolvers: []netip.Addr{c.Resolver(), LinkResolver}, Metadata: Metadata,
 		API: c.API(), Balancers: c.Balancers(), Elastic: c.Elastic(), Proxy: c.Proxy(),
 	}
 }

@@ -52,7 +52,7 @@ func (n *Network) openGroups(ns string, node bool) (*Groups, error) {
 // unfiltered are the addresses that security groups don't keep anyone from.
 // https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
 func (c Config) unfiltered() []netip.Addr {
-	all := []netip.Addr{c.Resolver(), Metadata}
+	all := []netip.Addr{c.Resolver(), LinkResolver, Metadata}
 	for _, s := range c.Subnets {
 		all = append(all, s.Router())
 	}

@@ -27,6 +27,7 @@ type Network struct {
 	mu      sync.Mutex              // one change at a time
 	marks   map[netip.Prefix]uint32 // of the subnets' packets to S3
 	subnets atomic.Pointer[[]Subnet]
+	vpcs    atomic.Pointer[[]Inside]
 }
 
 // Open makes the router and its link to the host, or adopts what is there:
@@ -107,7 +108,7 @@ func (n *Network) makeWorld() error {
 		return err
 	}
 	defer world.close()
-	own := []netip.Addr{n.Edge(), n.Front(), n.S3(), n.NAT(), n.PublicDNS(), n.Resolver(), Metadata}
+	own := []netip.Addr{n.Edge(), n.Front(), n.S3(), n.NAT(), n.PublicDNS(), n.Resolver(), LinkResolver, Metadata}
 	for _, s := range n.Subnets {
 		own = append(own, s.Router())
 	}

@@ -15,12 +15,19 @@ import (
 // Layout is what of the network can change while it runs: its subnets, and how
 // they reach public addresses.
 type Layout struct {
+	VPCs    []Inside
 	Subnets []SubnetRoutes
+	// Addresses are machines' private addresses with their public ones.
+	Addresses map[netip.Addr]netip.Addr
+}
+
+// Inside is a VPC: its addresses, and how they are seen from outside.
+type Inside struct {
+	Range netip.Prefix
 	// Open says that the VPC can be reached from outside, where it publishes
 	// something: some subnet's routes lead to an internet gateway.
 	Open bool
-	// Addresses are machines' private addresses with their public ones.
-	Addresses map[netip.Addr]netip.Addr
+	NATs []netip.Addr // public addresses of its NAT gateways
 }
 
 // SubnetRoutes is a subnet with its exits to public addresses, the most specific
@@ -33,7 +40,7 @@ type SubnetRoutes struct {
 // DefaultLayout is the network as its configuration has it: all subnets reach
 // public addresses, from the NAT gateway's.
 func (c Config) DefaultLayout() Layout {
-	l := Layout{Open: true}
+	l := Layout{VPCs: []Inside{{Range: c.VPC, Open: true, NATs: []netip.Addr{c.NAT()}}}}
 	for _, s := range c.Subnets {
 		l.Subnets = append(l.Subnets, SubnetRoutes{s, []nft.Exit{{To: everything, Source: c.NAT()}}})
 	}
@@ -56,7 +63,10 @@ func (n *Network) settle(l Layout) error {
 	defer world.close()
 	old, subnets := n.AllSubnets(), []Subnet{}
 	routes := nft.Routes{
-		HostLink: worldHostLink, VPC: n.VPC, Public: n.Public, Balancers: n.Balancers(), Elastic: n.Elastic(), Open: l.Open, Addresses: l.Addresses,
+		HostLink: worldHostLink, Public: n.Public, Balancers: n.Balancers(), Elastic: n.Elastic(), Addresses: l.Addresses,
+	}
+	for _, v := range l.VPCs {
+		routes.VPCs = append(routes.VPCs, nft.VPC{Range: v.Range, Open: v.Open})
 	}
 	var routers []netip.Addr
 	for _, s := range l.Subnets {
@@ -70,6 +80,7 @@ func (n *Network) settle(l Layout) error {
 		return explain(err)
 	}
 	n.subnets.Store(&subnets)
+	n.vpcs.Store(&l.VPCs)
 	if err := n.endRerouted(l); err != nil {
 		return err
 	}
@@ -131,6 +142,27 @@ func (s *side) forget(a netip.Addr) error {
 	}
 	return nil
 }
+
+// VPCs are the VPCs that there are now.
+func (n *Network) VPCs() []Inside {
+	if now := n.vpcs.Load(); now != nil {
+		return *now
+	}
+	return n.DefaultLayout().VPCs
+}
+
+// RangeOf is the range of an address's VPC; of one of no VPC the first VPC's.
+func (n *Network) RangeOf(a netip.Addr) netip.Prefix {
+	for _, v := range n.VPCs() {
+		if v.Range.Contains(a) {
+			return v.Range
+		}
+	}
+	return n.VPC
+}
+
+// Private says whether an address is of a VPC.
+func (n *Network) Private(a netip.Addr) bool { return n.RangeOf(a).Contains(a) }
 
 // AllSubnets are the subnets that there are now.
 func (n *Network) AllSubnets() []Subnet {

@@ -114,7 +114,7 @@ func TestPublicAddresses(t *testing.T) {
 			t.Errorf("answered by %q, want node0 for %s", got, from.name)
 		}
 	}
-	c.settle(t, func(l *vpc.Layout) { give(l); l.Open = false })
+	c.settle(t, func(l *vpc.Layout) { give(l); l.VPCs[0].Open = false })
 	refusedAtOnce(t, "", at(public, 8080))
 }
 
@@ -136,7 +136,7 @@ func TestClosed(t *testing.T) {
 	if got := greeting(t, dial(t, "", at(balancer, 80))); got != "node0 "+c.Host().String() {
 		t.Errorf("answered by %q", got)
 	}
-	c.settle(t, func(l *vpc.Layout) { l.Open = false })
+	c.settle(t, func(l *vpc.Layout) { l.VPCs[0].Open = false })
 	refusedAtOnce(t, "", at(balancer, 80))
 }
 

@@ -22,12 +22,17 @@ type ground struct {
 	vpc      string
 	settled  int
 	used     map[string]int
+	of       map[string]string // the subnet in which owners have an address
 	fail     error
-	machines []string // "reboot i-1"
-	pods     []int    // of instances
+	machines []string       // "reboot i-1"
+	pods     []int          // of instances
+	free     []netip.Prefix // what further VPCs can have
 }
 
 func (g *ground) VPC() string { return g.vpc }
+func (g *ground) Free(block netip.Prefix) bool {
+	return slices.ContainsFunc(g.free, func(p netip.Prefix) bool { return p.Overlaps(block) })
+}
 func (g *ground) Settle(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,9 +45,16 @@ func (g *ground) Take(_ context.Context, subnet, owner string) (netip.Addr, erro
 		return netip.Addr{}, errors.New("full")
 	}
 	g.used[subnet]++
+	g.of[owner] = subnet
 	return netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + g.used[subnet])}), nil
 }
-func (g *ground) Release(context.Context, string) error { return nil }
+func (g *ground) Release(_ context.Context, owner string) error {
+	if subnet, has := g.of[owner]; has {
+		g.used[subnet]--
+		delete(g.of, owner)
+	}
+	return nil
+}
 func (g *ground) Reserve(ctx context.Context, subnet, _ string, pods int) (ec2.Spot, error) {
 	a, err := g.Take(ctx, subnet, "")
 	if err != nil {
@@ -82,7 +94,7 @@ func open(t *testing.T) *place {
 	t.Helper()
 	a := doortest.New(t)
 	s := ec2.New(a.Store, doortest.Place, "us-west-2b", "us-west-2a", "us-west-2a")
-	g := &ground{used: map[string]int{}}
+	g := &ground{used: map[string]int{}, of: map[string]string{}}
 	s.UseGround(g)
 	p := &place{Door: a.Open(t, s.Service()), service: s, ground: g}
 	p.admin = awsec2.NewFromConfig(p.Admin)
@@ -123,12 +135,17 @@ func TestVPCOfEksctl(t *testing.T) {
 	p := open(t)
 	ctx, c := t.Context(), p.admin
 	must := doortest.Must(t)
+	p.ground.free = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")} // so that it runs
 	made, err := c.CreateVpc(ctx, &awsec2.CreateVpcInput{CidrBlock: aws.String("192.168.0.0/16"), TagSpecifications: name(types.ResourceTypeVpc, "eksctl-c-cluster/VPC")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	vpc := *made.Vpc.VpcId
-	p.ground.vpc = vpc // from now on it runs
+	other := p.vpc(t, "192.168.128.0/17")
+	if len(p.service.Running()) != 1 || p.service.Running()[0].ID != vpc || p.ground.settled != 1 {
+		t.Fatalf("VPCs that run: %+v; another overlaps it and is a record", p.service.Running())
+	}
+	must(c.DeleteVpc(ctx, &awsec2.DeleteVpcInput{VpcId: &other}))
 	must(c.ModifyVpcAttribute(ctx, &awsec2.ModifyVpcAttributeInput{VpcId: &vpc, EnableDnsSupport: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))
 	must(c.ModifyVpcAttribute(ctx, &awsec2.ModifyVpcAttributeInput{VpcId: &vpc, EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))
 	igw, err := c.CreateInternetGateway(ctx, &awsec2.CreateInternetGatewayInput{TagSpecifications: name(types.ResourceTypeInternetGateway, "eksctl-c-cluster/InternetGateway")})
@@ -185,8 +202,9 @@ func TestVPCOfEksctl(t *testing.T) {
 	}
 
 	// What is in use can't go.
+	p.ground.vpc = vpc
 	_, err = c.DeleteVpc(ctx, &awsec2.DeleteVpcInput{VpcId: &vpc})
-	doortest.Refused(t, err, "OperationNotPermitted", "this machine runs")
+	doortest.Refused(t, err, "OperationNotPermitted", "this machine begins with")
 	p.ground.vpc = ""
 	_, err = c.DeleteVpc(ctx, &awsec2.DeleteVpcInput{VpcId: &vpc})
 	doortest.Refused(t, err, "DependencyViolation", "The vpc '"+vpc+"' has dependencies and cannot be deleted.")

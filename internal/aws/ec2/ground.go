@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/eksact/eksact/internal/store"
 )
 
 // Ground is what stands behind the records: the machine's network, and the
-// machines. One VPC runs, all others are records: nothing can be launched in them.
+// machines. A VPC runs if no address of it is another's that does; all others are
+// records: nothing can be launched in them.
 type Ground interface {
-	// VPC is the id of the VPC that runs.
+	// VPC is the id of the VPC that runs from the beginning.
 	VPC() string
+	// Free says whether a block's addresses are nothing else's but, maybe, other VPCs'.
+	Free(block netip.Prefix) bool
 	// Settle makes the network what the records say (see Layout). It is called
 	// after each change of them, and may be called at any time.
 	Settle(ctx context.Context) error
@@ -57,10 +61,29 @@ var ErrFull = errors.New("not enough free addresses")
 // UseGround puts the records on real ground, before the first call.
 func (s *Service) UseGround(g Ground) { s.ground = g }
 
-// runs says whether a VPC is the one that runs.
-func (s *Service) runs(vpc string) bool { return s.ground != nil && s.ground.VPC() == vpc }
+// runs says whether a VPC is more than a record.
+func (s *Service) runs(vpc string) bool {
+	if s.ground == nil || s.ground.VPC() == vpc {
+		return s.ground != nil
+	}
+	v, _ := s.vpcFamily.table.Get(vpc)
+	return v.Runs
+}
 
-// change commits records, and makes the network follow if they are of the VPC that
+// canRun says whether a new VPC of a block can run.
+func (s *Service) canRun(tx *store.Tx, block netip.Prefix) bool {
+	if s.ground == nil || !s.ground.Free(block) {
+		return false
+	}
+	return !slices.ContainsFunc(s.vpcFamily.list(tx), func(v VPC) bool { return v.Runs && v.CIDRs[0].Overlaps(block) })
+}
+
+// Running are the VPCs that run, by id.
+func (s *Service) Running() []VPC {
+	return slices.DeleteFunc(s.vpcFamily.all(), func(v VPC) bool { return !s.runs(v.ID) })
+}
+
+// change commits records, and makes the network follow if they are of a VPC that
 // runs. A network that can't follow is an error of ours; the next change, or start,
 // tries again.
 func (s *Service) change(ctx context.Context, fn func(*store.Tx) error, vpc string) error {

@@ -22,6 +22,7 @@ type VPC struct {
 	NoDNS      bool   `json:",omitempty"` // enableDnsSupport is off
 	DNSNames   bool   `json:",omitempty"` // enableDnsHostnames
 	NAUMetrics bool   `json:",omitempty"` // enableNetworkAddressUsageMetrics
+	Runs       bool   `json:",omitempty"` // beside the first one; see Ground
 }
 
 // Subnet is a part of a VPC in one zone.

@@ -77,9 +77,13 @@ func (s *Service) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.C
 		if len(s.vpcFamily.list(tx)) >= maxVPCs {
 			return refuse("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 		}
+		v.Runs = s.canRun(tx, block)
 		v = s.found(tx, v, VPCParts{})
 		return nil
 	})
+	if err == nil {
+		err = s.settle(ctx, v.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,13 +133,14 @@ func vpcBlock(parameter, given string) (netip.Prefix, error) {
 
 // DeleteVpc deletes a VPC that nothing is in but what was made with it.
 func (s *Service) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput) (*ec2.DeleteVpcOutput, error) {
-	return &ec2.DeleteVpcOutput{}, s.store.Update(ctx, func(tx *store.Tx) error {
+	ran := s.runs(aws.ToString(in.VpcId))
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		v, err := s.vpcFamily.find(tx, aws.ToString(in.VpcId))
 		if err != nil {
 			return err
 		}
-		if s.runs(v.ID) {
-			return refuse("OperationNotPermitted", "The vpc '%s' is the one that this machine runs, and cannot be deleted.", v.ID)
+		if s.ground != nil && s.ground.VPC() == v.ID {
+			return refuse("OperationNotPermitted", "The vpc '%s' is the one that this machine begins with, and cannot be deleted.", v.ID)
 		}
 		if s.vpcInUse(tx, v.ID) {
 			return dependent("vpc", v.ID)
@@ -154,6 +159,10 @@ func (s *Service) DeleteVpc(ctx context.Context, in *ec2.DeleteVpcInput) (*ec2.D
 		s.vpcFamily.drop(tx, v.ID)
 		return nil
 	})
+	if err == nil && ran {
+		err = s.ground.Settle(ctx)
+	}
+	return &ec2.DeleteVpcOutput{}, err
 }
 
 // vpcInUse says whether a VPC has anything that it was not made with.

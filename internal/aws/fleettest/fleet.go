@@ -113,6 +113,7 @@ func (f *Fleet) TemplateNames(id, name, version string) (string, string, error) 
 // What follows implements ec2.Ground.
 
 func (f *Fleet) VPC() string                                              { return VPC }
+func (f *Fleet) Free(netip.Prefix) bool                                   { return false }
 func (f *Fleet) Settle(context.Context) error                             { return nil }
 func (f *Fleet) Used(string) int                                          { return 0 }
 func (f *Fleet) Take(context.Context, string, string) (netip.Addr, error) { return netip.Addr{}, nil }

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,8 +17,14 @@ const negativeTTL = 5
 // maxCNAMEs is how many aliases in a row are followed.
 const maxCNAMEs = 8
 
+// viewer is who asks, and what it sees.
+type viewer struct {
+	View
+	from netip.Addr
+}
+
 // answer makes the response to a query, or says that the name is of no zone.
-func (s *Server) answer(v View, q *dns.Msg) (m *dns.Msg, ours bool) {
+func (s *Server) answer(v viewer, q *dns.Msg) (m *dns.Msg, ours bool) {
 	m = new(dns.Msg)
 	m.SetReply(q)
 	m.RecursionAvailable = true
@@ -47,10 +54,10 @@ func (s *Server) answer(v View, q *dns.Msg) (m *dns.Msg, ours bool) {
 
 // resolve adds to m what a name has, following aliases. It is false when the
 // name is of no zone, with m refused.
-func (s *Server) resolve(m *dns.Msg, v View, name string, qtype uint16, depth int) bool {
+func (s *Server) resolve(m *dns.Msg, v viewer, name string, qtype uint16, depth int) bool {
 	key := canonical(name)
 	zone := zoneOf(s.zones, key)
-	record, exists := s.trees[v].find(key, zone)
+	record, exists := s.trees[v.View].find(key, zone)
 	if h := s.hosted(v, key, zone, exists); h != nil {
 		s.resolveHosted(m, v, h, name, qtype, depth)
 		return true

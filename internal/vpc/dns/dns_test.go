@@ -67,7 +67,7 @@ func TestAnswer(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			q := new(dns.Msg)
 			q.SetQuestion(test.qname, test.qtype)
-			m, _ := s.answer(test.view, q)
+			m, _ := s.answer(viewer{View: test.view}, q)
 			if m.Rcode != test.rcode {
 				t.Fatalf("rcode %s, want %s", dns.RcodeToString[m.Rcode], dns.RcodeToString[test.rcode])
 			}
@@ -114,7 +114,7 @@ func TestProtocol(t *testing.T) {
 		q := new(dns.Msg)
 		q.SetQuestion("sts.us-west-2.amazonaws.com.", dns.TypeA)
 		change(q)
-		m, _ := s.answer(Inside, q)
+		m, _ := s.answer(viewer{View: Inside}, q)
 		return m
 	}
 	for name, test := range map[string]struct {
@@ -142,7 +142,7 @@ func TestProtocol(t *testing.T) {
 	}
 	loop := new(dns.Msg)
 	loop.SetQuestion("loop.us-west-2.elb.amazonaws.com.", dns.TypeA)
-	if m, _ := s.answer(Outside, loop); len(m.Answer) == 0 || len(m.Answer) > 10 {
+	if m, _ := s.answer(viewer{View: Outside}, loop); len(m.Answer) == 0 || len(m.Answer) > 10 {
 		t.Errorf("an alias of itself gave %d answers", len(m.Answer))
 	}
 }
@@ -154,10 +154,10 @@ func TestDelete(t *testing.T) {
 	s.Delete(name, Outside)
 	q := new(dns.Msg)
 	q.SetQuestion(name, dns.TypeA)
-	if m, _ := s.answer(Outside, q); m.Rcode != dns.RcodeNameError {
+	if m, _ := s.answer(viewer{View: Outside}, q); m.Rcode != dns.RcodeNameError {
 		t.Errorf("outside: %v", m)
 	}
-	if m, _ := s.answer(Inside, q); len(m.Answer) != 1 {
+	if m, _ := s.answer(viewer{View: Inside}, q); len(m.Answer) != 1 {
 		t.Errorf("inside: %v", m)
 	}
 	s.Delete(name)
@@ -251,7 +251,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		for _, v := range []View{Inside, Outside} {
-			m, _ := s.answer(v, q)
+			m, _ := s.answer(viewer{View: v}, q)
 			m.Truncate(512)
 			if out, err := m.Pack(); err == nil && len(out) > 512 && len(m.Answer) > 0 {
 				t.Errorf("%d bytes after truncation", len(out))
@@ -265,6 +265,6 @@ func BenchmarkAnswer(b *testing.B) {
 	q := new(dns.Msg)
 	q.SetQuestion("sts.us-west-2.amazonaws.com.", dns.TypeA)
 	for b.Loop() {
-		s.answer(Inside, q)
+		s.answer(viewer{View: Inside}, q)
 	}
 }

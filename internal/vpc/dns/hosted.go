@@ -13,9 +13,9 @@ type Hosted interface {
 
 // hosted is the zone of someone else's that a name is to be looked up in, if any: zone
 // is the server's own nearest one, and taken whether it has the name.
-func (s *Server) hosted(v View, name, zone string, taken bool) Hosted {
-	if v == Inside && s.private != nil {
-		if h, ok := s.private(name); ok && len(h.Name()) >= len(zone) {
+func (s *Server) hosted(v viewer, name, zone string, taken bool) Hosted {
+	if v.View == Inside && s.private != nil {
+		if h, ok := s.private(v.from, name); ok && len(h.Name()) >= len(zone) {
 			return h
 		}
 	}
@@ -28,7 +28,7 @@ func (s *Server) hosted(v View, name, zone string, taken bool) Hosted {
 }
 
 // resolveHosted is resolve in someone else's zone.
-func (s *Server) resolveHosted(m *dns.Msg, v View, h Hosted, name string, qtype uint16, depth int) {
+func (s *Server) resolveHosted(m *dns.Msg, v viewer, h Hosted, name string, qtype uint16, depth int) {
 	records, target, exists := h.Lookup(canonical(name), qtype)
 	if !exists {
 		m.Rcode = dns.RcodeNameError
@@ -53,7 +53,7 @@ func (s *Server) resolveHosted(m *dns.Msg, v View, h Hosted, name string, qtype 
 }
 
 // aliased are the records of another name, without the names on the way to them.
-func (s *Server) aliased(v View, name, target string, qtype uint16, depth int) []dns.RR {
+func (s *Server) aliased(v viewer, name, target string, qtype uint16, depth int) []dns.RR {
 	var at dns.Msg
 	s.resolve(&at, v, target, qtype, depth+1)
 	var records []dns.RR

@@ -20,9 +20,10 @@ type Config struct {
 	// Zones it answers for; see Zones.
 	Zones []string
 	// Private and Public find the nearest zone that someone else keeps and that a
-	// name is in: of those that the VPC alone sees, and of those that all see. Nil:
-	// there are none.
-	Private, Public func(name string) (Hosted, bool)
+	// name is in: of those that the asking address's VPC alone sees, and of those that
+	// all see. Nil: there are none.
+	Private func(from netip.Addr, name string) (Hosted, bool)
+	Public  func(name string) (Hosted, bool)
 	// Forward lists resolvers (address:port) that are asked for names of no zone.
 	// They are reached from the process's own network. Empty: such names are
 	// refused.
@@ -32,7 +33,7 @@ type Config struct {
 // Server holds the names and answers for them.
 type Server struct {
 	forward []string
-	private func(string) (Hosted, bool)
+	private func(netip.Addr, string) (Hosted, bool)
 	public  func(string) (Hosted, bool)
 	zones   []string // canonical, sorted
 
@@ -138,7 +139,8 @@ func (s *Server) serve(ctx context.Context, v View, srv *dns.Server) error {
 }
 
 func (s *Server) respond(ctx context.Context, v View, w dns.ResponseWriter, q *dns.Msg) {
-	m, ours := s.answer(v, q)
+	from, _ := netip.ParseAddrPort(w.RemoteAddr().String())
+	m, ours := s.answer(viewer{v, from.Addr().Unmap()}, q)
 	if !ours && len(s.forward) > 0 && q.RecursionDesired {
 		m = s.ask(ctx, q)
 	}

@@ -38,6 +38,7 @@ type LoadBalancer struct {
 	// Subnets are names of the network's, each of another zone; none: one of each
 	// zone, public or private as the scheme is.
 	Subnets []string
+	Range   netip.Prefix // of its VPC; none: the first one's
 	// Fixed are addresses that were chosen, by the subnets' names.
 	Fixed     map[string]Fixed `json:",omitempty"`
 	CrossZone bool

@@ -88,7 +88,7 @@ func (b *Balancers) subnets(l LoadBalancer) ([]vpc.Subnet, error) {
 		return out, nil
 	}
 	for _, s := range all {
-		if s.Public == (l.Scheme == InternetFacing) && !zoned(s.Zone) {
+		if b.rangeOf(l).Contains(s.Prefix.Addr()) && s.Public == (l.Scheme == InternetFacing) && !zoned(s.Zone) {
 			out = append(out, s)
 		}
 	}
@@ -96,6 +96,14 @@ func (b *Balancers) subnets(l LoadBalancer) ([]vpc.Subnet, error) {
 		return nil, errors.New("could not find any suitable subnets for creating the ELB") // as AWS's controller says it
 	}
 	return out, nil
+}
+
+// rangeOf is the range of a load balancer's VPC.
+func (b *Balancers) rangeOf(l LoadBalancer) netip.Prefix {
+	if l.Range.IsValid() {
+		return l.Range
+	}
+	return b.network.VPC
 }
 
 // owner names an address of a load balancer to the allocator.

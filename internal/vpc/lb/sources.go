@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/eksact/eksact/internal/vpc"
 )
 
 var anywhere = netip.MustParsePrefix("0.0.0.0/0")
@@ -17,7 +19,7 @@ func (b *Balancers) sources(l LoadBalancer, k key) []netip.Prefix {
 	case len(ranges) == 0:
 		return []netip.Prefix{anywhere}
 	}
-	return seen(ranges, l.Scheme, b.network.VPC, b.network.NAT())
+	return seen(ranges, l.Scheme, b.network.VPCs())
 }
 
 // Clients are who may connect by way of load balancers that are in a security group.
@@ -36,18 +38,26 @@ func (b *Balancers) Clients(group string) (all []netip.Prefix) {
 	return slices.Compact(all)
 }
 
-// seen are ranges as the router sees them: what comes from the VPC has not got the NAT
+// seen are ranges as the router sees them: what comes from a VPC has not got its NAT
 // gateway's address yet.
-func seen(ranges []netip.Prefix, scheme string, vpc netip.Prefix, nat netip.Addr) []netip.Prefix {
+func seen(ranges []netip.Prefix, scheme string, vpcs []vpc.Inside) []netip.Prefix {
 	if scheme == Internal {
 		return ranges
 	}
 	var out []netip.Prefix
 	for _, r := range ranges {
-		out = append(out, without(r.Masked(), vpc)...)
-		if r.Contains(nat) {
-			out = append(out, vpc)
+		left := []netip.Prefix{r.Masked()}
+		for _, v := range vpcs {
+			var rest []netip.Prefix
+			for _, p := range left {
+				rest = append(rest, without(p, v.Range)...)
+			}
+			left = rest
+			if slices.ContainsFunc(v.NATs, r.Contains) {
+				out = append(out, v.Range)
+			}
 		}
+		out = append(out, left...)
 	}
 	return out
 }

@@ -131,7 +131,8 @@ func ifname(key expr.MetaKey, name string, op expr.CmpOp) []expr.Any {
 func saddr(p netip.Prefix) []expr.Any { return address(12, p, expr.CmpOpEq) }
 func daddr(p netip.Prefix) []expr.Any { return address(16, p, expr.CmpOpEq) }
 
-// notDaddr matches packets to addresses outside p.
+// notSaddr and notDaddr match packets from and to addresses outside p.
+func notSaddr(p netip.Prefix) []expr.Any { return address(12, p, expr.CmpOpNeq) }
 func notDaddr(p netip.Prefix) []expr.Any { return address(16, p, expr.CmpOpNeq) }
 
 func address(offset uint32, p netip.Prefix, op expr.CmpOp) []expr.Any {

@@ -11,17 +11,16 @@ import (
 
 const edgeTable = "eksact"
 
-// Edge is what the VPC's router must know to keep inside and outside apart.
+// Edge is what the VPCs' router must know to keep inside and outside apart.
 type Edge struct {
 	HostLink string       // the router's link to the host, which stands for the Internet
-	VPC      netip.Prefix // private addresses
-	Public   netip.Prefix // all "public" addresses
+	Public   netip.Prefix // all "public" addresses; what else comes by another link is private
 
-	Front    netip.Addr // AWS API endpoints: TCP 80, 443
-	S3       netip.Addr // S3's own: the same
-	Names    netip.Addr // DNS for the outside: 53
-	Resolver netip.Addr // DNS for the inside: 53
-	Metadata netip.Addr // instance metadata: TCP 80
+	Front     netip.Addr   // AWS API endpoints: TCP 80, 443
+	S3        netip.Addr   // S3's own: the same
+	Names     netip.Addr   // DNS for the outside: 53
+	Resolvers []netip.Addr // DNS for the inside: 53
+	Metadata  netip.Addr   // instance metadata: TCP 80
 
 	API       netip.Prefix // public addresses of cluster endpoints
 	Balancers netip.Prefix // public addresses of load balancers
@@ -62,12 +61,14 @@ func (e Edge) input(b *batch) {
 		b.rule(in, single(a), proto(unix.IPPROTO_TCP), dport(80), accept())
 	}
 	// VPC endpoints: the router's private addresses that something listens at.
-	b.rule(in, notIif(e.HostLink), saddr(e.VPC), daddr(e.VPC), proto(unix.IPPROTO_TCP), dport(443), accept())
+	b.rule(in, notIif(e.HostLink), notSaddr(e.Public), notDaddr(e.Public), proto(unix.IPPROTO_TCP), dport(443), accept())
 	for _, p := range []uint8{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
 		b.rule(in, iif(e.HostLink), single(e.Names), proto(p), dport(53), accept())
-		b.rule(in, notIif(e.HostLink), single(e.Resolver), proto(p), dport(53), accept())
+		for _, a := range e.Resolvers {
+			b.rule(in, notIif(e.HostLink), single(a), proto(p), dport(53), accept())
+		}
 	}
-	b.rule(in, notIif(e.HostLink), saddr(e.VPC), single(e.Metadata), proto(unix.IPPROTO_TCP), dport(80), accept())
+	b.rule(in, notIif(e.HostLink), notSaddr(e.Public), single(e.Metadata), proto(unix.IPPROTO_TCP), dport(80), accept())
 	// Only what a listener sent here, and of the host's only by a public address.
 	proxy := slices.Concat(translated(), single(e.Proxy.Addr()), proto(unix.IPPROTO_TCP), dport(e.Proxy.Port()))
 	b.rule(in, iif(e.HostLink), originalDaddr(e.Public), proxy, accept())

@@ -16,20 +16,25 @@ import (
 
 const routeTable = "eksact-routes"
 
-// Routes are the ways from a VPC's subnets to public addresses, and back.
+// Routes are the ways from VPCs' subnets to public addresses, and back.
 type Routes struct {
-	HostLink  string // the router's link to the host, which stands for the Internet
-	VPC       netip.Prefix
+	HostLink  string       // the router's link to the host, which stands for the Internet
+	VPCs      []VPC        // they don't reach one another
 	Public    netip.Prefix // all "public" addresses
 	Balancers netip.Prefix // those of them that load balancers have
 	Elastic   netip.Prefix // those of them that instances may have
 
-	// Open says that some subnet's routes lead to an internet gateway. Else nothing
-	// reaches load balancers or instances from outside.
-	Open    bool
 	Subnets []SubnetRoutes
 	// Addresses are instances' private addresses with their public ones.
 	Addresses map[netip.Addr]netip.Addr
+}
+
+// VPC is one of those that the router serves. Their ranges don't overlap.
+type VPC struct {
+	Range netip.Prefix
+	// Open says that some subnet's routes lead to an internet gateway. Else nothing
+	// reaches load balancers or instances from outside.
+	Open bool
 }
 
 // SubnetRoutes are the ways out of one subnet.
@@ -59,15 +64,19 @@ func ApplyRoutes(ns string, r Routes) error {
 		post := b.hook("source", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
 		addresses := newPublished(b, r.Addresses)
 		b.rule(before, direction(1), accept())
-		if !r.Open {
+		open := slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.Open })
+		if !open {
 			for _, p := range []netip.Prefix{r.Balancers, r.Elastic} {
 				b.rule(before, iif(r.HostLink), daddr(p), reset())
 				b.rule(before, iif(r.HostLink), daddr(p), refuse(icmpNet))
 			}
 		}
 		leaving, leave := b.chain("leaving"), b.chain("leave")
-		b.rule(before, saddr(r.VPC), daddr(r.Public), jump(leaving.Name))
-		b.rule(post, saddr(r.VPC), originalDaddr(r.Public), jump(leave.Name))
+		for _, v := range r.VPCs {
+			b.rule(before, saddr(v.Range), daddr(r.Public), jump(leaving.Name))
+			b.rule(post, saddr(v.Range), originalDaddr(r.Public), jump(leave.Name))
+		}
+		r.apart(b, before)
 		for i, n := range r.Subnets {
 			way, source := b.chain(fmt.Sprint("way-", i)), b.chain(fmt.Sprint("source-", i))
 			b.rule(leaving, saddr(n.Subnet), jump(way.Name))
@@ -78,10 +87,30 @@ func ApplyRoutes(ns string, r Routes) error {
 		}
 		b.rule(leaving, reset())
 		b.rule(leaving, refuse(icmpNet))
-		if r.Open && addresses.in != nil {
+		if open && addresses.in != nil {
 			b.rule(pre, addresses.inbound())
 		}
 	})
+}
+
+// apart keeps VPCs from one another, and what is outside from those that are not open:
+// by now an address outside has become the private one behind it.
+func (r Routes) apart(b *batch, before *nftables.Chain) {
+	for _, v := range r.VPCs {
+		for _, other := range r.VPCs {
+			if other != v {
+				b.rule(before, saddr(v.Range), daddr(other.Range), reset())
+				b.rule(before, saddr(v.Range), daddr(other.Range), refuse(icmpNet))
+			}
+		}
+	}
+	fwd := b.hook("closed", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
+	for _, v := range r.VPCs {
+		if !v.Open {
+			b.rule(fwd, iif(r.HostLink), daddr(v.Range), direction(0), reset())
+			b.rule(fwd, iif(r.HostLink), daddr(v.Range), direction(0), refuse(icmpNet))
+		}
+	}
 }
 
 // write adds the rules of one exit: which packets it takes, and as whose.
