@@ -129,7 +129,7 @@ func (w *worker) values(s *stretch, a array, kind byte, want int) (scan.Vector, 
 		return scan.Vector{Form: scan.Instants, Ints: w.ints(s, a.integers, want), Digits: a.digits}, nil
 	case *integers:
 		if kind == bare {
-			return scan.Vector{Form: scan.Times, Ints: w.ints(s, a, want)}, nil
+			return scan.Vector{Form: scan.Integers, Ints: w.ints(s, a, want)}, nil
 		}
 	}
 	if g := s.groups[0]; len(s.groups) == 1 {

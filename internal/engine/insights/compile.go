@@ -151,6 +151,8 @@ func (w *worker) scanned(column int, b *scan.Batch) *vector {
 		return &vector{form: coded, dict: w.dictOf(v.Dict), ids: v.IDs, id: v.Same}
 	case scan.Times:
 		return &vector{form: times, ints: v.Ints}
+	case scan.Integers:
+		return &vector{form: integers, ints: v.Ints}
 	case scan.Plain:
 		all := make([]value.Value, len(v.All))
 		for i, x := range v.All {

@@ -237,7 +237,7 @@ func (v *vector) toNumbers(w *worker, n int) []float64 {
 		return v.numbers
 	}
 	out := w.floats.take(n)
-	if v.form == times {
+	if v.form == times || v.form == integers {
 		return floats(v.ints, out)
 	}
 	for i := range out {

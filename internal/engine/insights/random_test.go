@@ -47,6 +47,18 @@ func drawEvent(t *rapid.T, i int) memory.Event {
 	return e
 }
 
+// drawNumbers makes events of one form with a number that differs in each, which stores
+// may keep as integers.
+func drawNumbers(t *rapid.T, events []memory.Event) []memory.Event {
+	n, step := draw(t, int64(-20), 10_000, 1_795_356_000_000, 1<<60), draw(t, int64(1), 7)
+	for range rapid.IntRange(32, 60).Draw(t, "numbers") {
+		i := len(events)
+		events = append(events, memory.Event{Time: base + int64(i%13)*20_000, Ingested: base + int64(i), Stream: "s1", Message: fmt.Sprintf(`{"a":%s,"n":%d}`, draw(t, `1`, `"x"`), n)})
+		n += step
+	}
+	return events
+}
+
 // A maker writes random queries; names are those that are there.
 type maker struct {
 	t       *rapid.T
@@ -225,7 +237,11 @@ func TestStoresAgree(t *testing.T) {
 		for i := range rapid.IntRange(0, 40).Draw(t, "events") {
 			events = append(events, drawEvent(t, i))
 		}
-		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
+		names := []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}
+		if rapid.Bool().Draw(t, "numbers too") {
+			events, names = drawNumbers(t, events), append(names, "n", "n")
+		}
+		m := &maker{t: t, names: names}
 		text := m.query()
 		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
 		var answers [2][]string
@@ -245,7 +261,7 @@ func stored(t *rapid.T, events []memory.Event) scan.Source {
 	for i := 0; i < len(events); {
 		var out bytes.Buffer
 		w := columns.NewWriter(&out, int64(i))
-		for n := rapid.IntRange(1, 30).Draw(t, "segment"); n > 0 && i < len(events); n, i = n-1, i+1 {
+		for n := draw(t, 1, 7, 30, 200); n > 0 && i < len(events); n, i = n-1, i+1 {
 			e := columns.Event{Time: events[i].Time, Ingested: events[i].Ingested, Stream: events[i].Stream, Message: []byte(events[i].Message)}
 			if err := w.Append(&e); err != nil {
 				t.Fatal(err)

@@ -107,6 +107,9 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 		}
 		return
 	}
+	if in != nil && in.form == integers && wantsNumbers(a) {
+		in = &vector{form: numbers, numbers: floats(in.ints, make([]float64, len(in.ints)))}
+	}
 	if l, ok := a.(*listing); ok && in.form == numbers {
 		l.all(groups, in.numbers)
 		return
@@ -154,6 +157,13 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 		}
 		a.add(int(g), v, when)
 	}
+}
+
+// wantsNumbers says whether an accumulator takes numbers as well as the values they are of.
+func wantsNumbers(a accumulator) bool {
+	_, whole := a.(*listing)
+	_, one := a.(numeric)
+	return whole || one
 }
 
 // one takes one row.

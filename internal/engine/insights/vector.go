@@ -1,6 +1,8 @@
 package insights
 
 import (
+	"strconv"
+
 	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -12,7 +14,7 @@ type vector struct {
 	dict *dict       // coded
 	ids  []uint32    // coded; nil: all rows have id
 	id   uint32      // coded, without ids
-	ints []int64     // times; instants: microseconds since 1970
+	ints []int64     // times, integers; instants: microseconds since 1970
 	// digits is how many digits instants have after the seconds.
 	digits  int
 	numbers []float64     // numbers; what is null is NaN
@@ -28,6 +30,7 @@ const (
 	coded                // by ids into a dictionary
 	times                // milliseconds since 1970
 	instants             // texts in RFC 3339
+	integers             // an event's numbers of 64 bits, which a float might round
 	numbers
 	plain
 	late // read when asked for
@@ -41,6 +44,8 @@ func (v *vector) at(i int) value.Value {
 		return value.OfTime(v.ints[i])
 	case instants:
 		return value.OfText(scan.FormatInstant(v.ints[i], v.digits))
+	case integers:
+		return value.Scanned(scan.Value{Kind: scan.Number, Text: strconv.FormatInt(v.ints[i], 10)})
 	case numbers:
 		return value.OfNumber(v.numbers[i])
 	case plain:
@@ -72,7 +77,7 @@ func (v *vector) gather(rows []int32) *vector {
 				g.ids[i] = v.ids[r]
 			}
 		}
-	case times, instants:
+	case times, instants, integers:
 		g.ints = make([]int64, len(rows))
 		for i, r := range rows {
 			g.ints[i] = v.ints[r]

@@ -30,10 +30,11 @@ type Form uint8
 const (
 	Absent   Form = iota // null in all rows
 	Coded                // by ids into a dictionary
-	Times                // 64-bit integers: @timestamp, @ingestionTime
+	Times                // milliseconds since 1970: @timestamp, @ingestionTime
 	Plain                // each row its own
 	Late                 // read when asked for
 	Instants             // points in time that were written as text, in RFC 3339 and UTC
+	Integers             // numbers of 64 bits, in their shortest form
 )
 
 // None is the id of null in a coded vector.
@@ -52,7 +53,7 @@ type Vector struct {
 	Dict *Dictionary         // Coded
 	IDs  []uint32            // Coded: one for each row; nil when all rows have Same
 	Same uint32              // Coded without IDs: the id of all rows
-	Ints []int64             // Times; Instants: microseconds since 1970
+	Ints []int64             // Times, Integers; Instants: microseconds since 1970
 	All  []Value             // Plain
 	Read func(row int) Value // Late: safe for use by several goroutines
 	// Digits is how many digits Instants have after their seconds, 0 to 6: with 3,
@@ -72,7 +73,7 @@ func (v *Vector) At(row int) Value {
 			return Value{}
 		}
 		return v.Dict.Values[id]
-	case Times:
+	case Times, Integers:
 		return Value{Kind: Number, Text: strconv.FormatInt(v.Ints[row], 10)}
 	case Plain:
 		return v.All[row]
