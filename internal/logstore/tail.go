@@ -55,6 +55,10 @@ type pending struct {
 // tails together are too large, a part of it is enough.
 const tailBytes = 24 << 20
 
+// tailSlack is how many events fewer than a chunk has make a tail full: what is appended
+// at once goes into one tail, and mostly still makes one chunk.
+const tailSlack = 1024
+
 func (s *Store) full(t *tail) bool {
 	return len(t.entries)+t.waiting >= s.bounds.tail || t.size >= tailBytes || s.held.Load() > s.bounds.held && t.size > s.bounds.held/16
 }

@@ -3,6 +3,7 @@ package columns
 import (
 	"sort"
 	"sync/atomic"
+	"unsafe"
 )
 
 // Forms in which values lie one after the other.
@@ -178,8 +179,9 @@ type pages struct {
 	firsts []int // value of each page, and one behind the last
 	packed [][]byte
 	opened []atomic.Pointer[page]
-	size   int
-	broken atomic.Bool // a page was not what its checksum promised
+	size   int             // of those that are open and of what is there besides
+	grow   func(bytes int) // if not nil, told of each page that is opened
+	broken atomic.Bool     // a page was not what its checksum promised
 }
 
 type page struct {
@@ -194,7 +196,7 @@ func (c *cursor) readPages(n int) array {
 	for i := range count {
 		a.firsts[i+1] = a.firsts[i] + c.count(n)
 		lengths[i] = c.count(len(c.b))
-		a.size += lengths[i] + c.count(maxBlock)
+		c.count(maxBlock)
 	}
 	for i := range count {
 		a.packed[i] = c.take(lengths[i])
@@ -202,7 +204,7 @@ func (c *cursor) readPages(n int) array {
 	if a.firsts[count] != n {
 		c.fail()
 	}
-	a.size += 4 * n
+	a.size = 48 * count
 	return a
 }
 
@@ -220,11 +222,13 @@ func (a *pages) page(i int) *page {
 		end += c.count(maxBlock)
 		p.ends[j] = uint32(end)
 	}
-	if p.all = string(c.b); c.err != nil || len(p.all) != end {
+	if p.all = unsafe.String(unsafe.SliceData(c.b), len(c.b)); c.err != nil || len(p.all) != end { // nothing else has raw
 		a.broken.Store(true)
 		*p = page{ends: make([]uint32, n)}
 	}
-	a.opened[i].Store(p)
+	if a.opened[i].CompareAndSwap(nil, p) && a.grow != nil {
+		a.grow(len(p.all) + 4*n + 64)
+	}
 	return p
 }
 

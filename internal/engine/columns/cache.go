@@ -11,7 +11,8 @@ import (
 // would find nothing of it when it comes again. Segments may share it. It is safe for use
 // by several goroutines.
 type Cache struct {
-	bound int64
+	bound    int64
+	messages *Cache // a part of it, for messages; nil there
 
 	mu      sync.Mutex
 	scans   int64 // so many have begun
@@ -60,6 +61,7 @@ const (
 	partIngested
 	partStreams
 	partArrivals
+	partMessage
 )
 
 type cached struct {
@@ -72,8 +74,17 @@ type cached struct {
 	used  int64 // scans that had begun
 }
 
+// forMessages is which part of a cache is for messages that were rebuilt.
+const forMessages = 8
+
 // NewCache makes a cache of so many bytes.
 func NewCache(bytes int64) *Cache {
+	c := newCache(bytes - bytes/forMessages)
+	c.messages = newCache(bytes / forMessages)
+	return c
+}
+
+func newCache(bytes int64) *Cache {
 	return &Cache{bound: bytes, entries: map[cacheKey]*cached{}, recent: list.New()}
 }
 
@@ -100,23 +111,45 @@ func get[T any](c *Cache, key cacheKey, load func() (T, int, error)) (T, error) 
 		if e.place == nil {
 			return // forgotten meanwhile
 		}
-		if c.size += e.size; e.err != nil {
+		c.size += e.size
+		if e.err != nil {
 			c.remove(e)
 		}
-		for c.size > c.bound && c.recent.Len() > 1 {
-			last := c.recent.Back().Value.(*cached)
-			if last.used == c.scans && e.place != nil {
-				last = e
-			}
-			c.remove(last)
-		}
+		c.fit(e)
 	})
 	value, _ := e.value.(T)
 	return value, e.err
 }
 
+// fit makes room for what has come or grown, if there is any.
+func (c *Cache) fit(e *cached) {
+	for c.size > c.bound && c.recent.Len() > 1 {
+		last := c.recent.Back().Value.(*cached)
+		if last.used == c.scans && e.place != nil {
+			last = e
+		}
+		c.remove(last)
+	}
+}
+
+// grow tells that what a part holds has become larger.
+func (c *Cache) grow(key cacheKey, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e == nil || e.size == 0 {
+		return // it isn't kept, or counts what it has when it is
+	}
+	e.size += int64(bytes)
+	c.size += int64(bytes)
+	c.fit(e)
+}
+
 // begin tells that a scan begins, or something else that is no part of one.
 func (c *Cache) begin() {
+	if c.messages != nil {
+		c.messages.begin()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.scans++
@@ -131,6 +164,9 @@ func (c *Cache) remove(e *cached) {
 
 // Forget drops what is there of a segment.
 func (c *Cache) Forget(s *Segment) {
+	if c.messages != nil {
+		c.messages.Forget(s)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, e := range c.entries {
@@ -142,7 +178,11 @@ func (c *Cache) Forget(s *Segment) {
 
 // Bytes is how much the cache holds, as far as that can be told.
 func (c *Cache) Bytes() int64 {
+	bytes := int64(0)
+	if c.messages != nil {
+		bytes = c.messages.Bytes()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.size
+	return bytes + c.size
 }

@@ -84,7 +84,9 @@ func (k *chunk) column(i int) (*column, error) {
 	}
 	c, err := get(k.s.cache, cacheKey{k.s, partColumn, int32(k.number), int32(i)}, func() (*column, int, error) {
 		c, size, err := k.openColumn(&k.entries[i])
-		if err != nil {
+		if err == nil {
+			k.s.counting(c.array, partColumn, k.number, i)
+		} else {
 			err = fmt.Errorf("reading column %q of chunk %d: %w", k.shapes.columns[k.entries[i].column].name, k.number, err)
 		}
 		return c, size, err
@@ -226,6 +228,13 @@ func (f *following) fill(out []uint16, from int) error {
 	return nil
 }
 
+// counting makes an array's pages count when they are opened.
+func (s *Segment) counting(a array, part part8, chunk, number int) {
+	if p, ok := a.(*pages); ok {
+		p.grow = func(bytes int) { s.cache.grow(cacheKey{s, part, int32(chunk), int32(number)}, bytes) }
+	}
+}
+
 // dictionaryData is a dictionary, opened.
 type dictionaryData struct {
 	s      *Segment
@@ -246,6 +255,7 @@ func (s *Segment) dictionary(number int) (*dictionaryData, error) {
 		if in.err != nil || d.count == 0 {
 			return nil, 0, fmt.Errorf("reading dictionary %d: %w", number, errCorrupt)
 		}
+		s.counting(d.array, partDictionary, 0, number)
 		return d, d.array.bytes() + len(data), nil
 	})
 }

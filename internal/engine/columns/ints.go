@@ -202,35 +202,45 @@ func bitsAt(packed []byte, at, width int) uint64 {
 // where that is short everywhere.
 type integers struct {
 	least []int64
+	low   []uint16 // or
 	above []uint32
 	all   []int64 // otherwise
 }
 
 // newIntegers copies integers.
 func newIntegers(all []int64) *integers {
-	a := &integers{least: make([]int64, 0, (len(all)+intBlock-1)/intBlock), above: make([]uint32, len(all))}
-	for from := 0; from < len(all); from += intBlock {
-		block := all[from:min(from+intBlock, len(all))]
-		least, most := block[0], block[0]
-		for _, v := range block {
-			least, most = min(least, v), max(most, v)
-		}
-		if uint64(most)-uint64(least) > math.MaxUint32 {
-			return &integers{all: slices.Clone(all)}
-		}
+	a := &integers{least: make([]int64, 0, (len(all)+intBlock-1)/intBlock)}
+	reach := uint64(0)
+	for block := range slices.Chunk(all, intBlock) {
+		least := slices.Min(block)
+		reach = max(reach, uint64(slices.Max(block))-uint64(least))
 		a.least = append(a.least, least)
-		for i, v := range block {
-			a.above[from+i] = uint32(v - least)
+	}
+	switch {
+	case reach <= math.MaxUint16:
+		a.low = make([]uint16, len(all))
+		for i, v := range all {
+			a.low[i] = uint16(v - a.least[i/intBlock])
 		}
+	case reach <= math.MaxUint32:
+		a.above = make([]uint32, len(all))
+		for i, v := range all {
+			a.above[i] = uint32(v - a.least[i/intBlock])
+		}
+	default:
+		return &integers{all: slices.Clone(all)}
 	}
 	return a
 }
 
 func (a *integers) at(i int) int64 {
-	if a.all != nil {
-		return a.all[i]
+	switch {
+	case a.above != nil:
+		return a.least[i/intBlock] + int64(a.above[i])
+	case a.low != nil:
+		return a.least[i/intBlock] + int64(a.low[i])
 	}
-	return a.least[i/intBlock] + int64(a.above[i])
+	return a.all[i]
 }
 
 // fill gives as many as out has room for, from one on.
@@ -242,8 +252,14 @@ func (a *integers) fill(out []int64, from int) {
 	for len(out) > 0 {
 		least := a.least[from/intBlock]
 		n := min(len(out), intBlock-from%intBlock)
-		for i, v := range a.above[from : from+n] {
-			out[i] = least + int64(v)
+		if a.above != nil {
+			for i, v := range a.above[from : from+n] {
+				out[i] = least + int64(v)
+			}
+		} else {
+			for i, v := range a.low[from : from+n] {
+				out[i] = least + int64(v)
+			}
 		}
 		out, from = out[n:], from+n
 	}
@@ -251,7 +267,7 @@ func (a *integers) fill(out []int64, from int) {
 
 func (a *integers) appendTo(out []byte, i int) []byte { return strconv.AppendInt(out, a.at(i), 10) }
 func (a *integers) text(i int) string                 { return strconv.FormatInt(a.at(i), 10) }
-func (a *integers) bytes() int                        { return 8*len(a.least) + 4*len(a.above) + 8*len(a.all) }
+func (a *integers) bytes() int                        { return 8*len(a.least) + 2*len(a.low) + 4*len(a.above) + 8*len(a.all) }
 
 // lent are integers that are only read on their way into another form.
 var lent = sync.Pool{New: func() any { return new([ChunkEvents]int64) }}

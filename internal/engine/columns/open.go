@@ -212,21 +212,35 @@ type chunk struct {
 	entries   []entry
 	entryOf   []int32 // by column, + 1
 
-	held   *held  // of a worker that scans the chunk, or nil
-	shared *chunk // the same without it
+	held *held // what was opened for a scan, or nil
+	late *late // the same for what is read when the scan may be elsewhere
 }
 
-// held is what a worker has opened of the chunk that it scans: it asks for it again and
-// again, and there may be no room for it in the cache.
+// held is what was opened of a chunk for those who ask for it again and again: there may
+// be no room for it in the cache.
 type held struct {
 	columns []*column // by entry
 	parts   [partArrivals + 1]any
 }
 
+// late is a chunk of which messages are read after it was scanned. Its batches share what
+// is opened, for as long as there are any.
+type late struct {
+	mu    sync.Mutex
+	chunk *chunk
+}
+
+func (l *late) messages(template int) (*messages, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chunk.messages(template)
+}
+
 // forWorker is the chunk for a worker that scans it.
 func (k *chunk) forWorker(h *held) *chunk {
-	own := *k
-	own.held, own.shared = h, k
+	own, after := *k, *k
+	after.held = &held{columns: make([]*column, len(k.entries))}
+	own.held, own.late = h, &late{chunk: &after}
 	h.columns = slices.Grow(h.columns[:0], len(k.entries))[:len(k.entries)]
 	clear(h.columns)
 	clear(h.parts[:])

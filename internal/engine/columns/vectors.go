@@ -264,18 +264,32 @@ func (w *worker) pointers(g *group) (scan.Vector, error) {
 	}}, nil
 }
 
-// late gives messages, which are rebuilt when they are asked for.
+// late gives messages, which are rebuilt when they are asked for. Where rows are kept they
+// are few, and likely to be asked for again: their messages go to the cache.
 func (w *worker) late(g *group) scan.Vector {
 	rows := g.rows
-	k, place := g.k.shared, g.place // it may be read when the worker is elsewhere
-	open := sync.OnceValues(func() (*messages, error) { return k.messages(place) })
-	return scan.Vector{Form: scan.Late, Read: func(row int) scan.Value {
+	late, place, keep := g.k.late, g.place, !w.Passing
+	open := sync.OnceValues(func() (*messages, error) { return late.messages(place) })
+	rebuild := func(row int) (string, int, error) {
 		m, err := open()
+		if err != nil {
+			return "", 0, err
+		}
+		text := string(m.appendTo(make([]byte, 0, m.rows.size()), row))
+		return text, len(text), m.broken()
+	}
+	return scan.Vector{Form: scan.Late, Read: func(i int) scan.Value {
+		row := rows.at(i)
+		var text string
+		var err error
+		if keep {
+			k := late.chunk
+			text, err = get(k.s.cache.messages, cacheKey{k.s, partMessage, int32(k.number), int32(place*ChunkEvents + row)}, func() (string, int, error) { return rebuild(row) })
+		} else {
+			text, _, err = rebuild(row)
+		}
 		if err == nil {
-			text := m.appendTo(make([]byte, 0, m.rows.size()), rows.at(row))
-			if err = m.broken(); err == nil {
-				return scan.Value{Kind: scan.Text, Text: string(text)}
-			}
+			return scan.Value{Kind: scan.Text, Text: text}
 		}
 		if w.Damaged != nil {
 			w.damage(err)

@@ -105,7 +105,7 @@ func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table
 		rows = append(rows, *r)
 	}
 	view.order.sort(rows)
-	must(x.readAll(ctx, rows, view.nodes))
+	must(x.readAll(ctx, rows, view.order, view.nodes))
 	return view.table(s, rows)
 }
 

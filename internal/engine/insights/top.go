@@ -115,15 +115,17 @@ func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes [
 	var rows []orderedRow
 	for _, t := range tops {
 		rows = append(rows, t.rows...)
+		t.rows, t.bound = nil, nil // what rows were found in may go as soon as they are read
 	}
 	order.sort(rows)
+	clear(rows[min(limit, len(rows)):])
 	rows = rows[:min(limit, len(rows))]
-	return rows, x.readAll(ctx, rows, nodes)
+	return rows, x.readAll(ctx, rows, order, nodes)
 }
 
-// readAll reads the values of nodes for rows. Each worker reads the rows that it found,
-// all of them at once: what a row's frame remembers is its worker's.
-func (x *execution) readAll(ctx context.Context, rows []orderedRow, nodes []*node) error {
+// readAll reads the values of nodes for rows, and lets their frames go. Each worker reads
+// the rows that it found, all of them at once: what a row's frame remembers is its worker's.
+func (x *execution) readAll(ctx context.Context, rows []orderedRow, order *rowOrder, nodes []*node) error {
 	byWorker := map[*worker][]*orderedRow{}
 	for i := range rows {
 		if f := rows[i].frame; f != nil {
@@ -143,7 +145,10 @@ func (x *execution) readAll(ctx context.Context, rows []orderedRow, nodes []*nod
 				if *err != nil {
 					return
 				}
-				*err = x.readCells(r, nodes)
+				order.readPtr(r)
+				if *err = x.readCells(r, nodes); *err == nil {
+					r.frame = nil
+				}
 			}
 		})
 	}
@@ -151,7 +156,7 @@ func (x *execution) readAll(ctx context.Context, rows []orderedRow, nodes []*nod
 	return errors.Join(errs...)
 }
 
-// readCells reads the values of nodes for a row, and lets its frame go.
+// readCells reads the values of nodes for a row.
 func (x *execution) readCells(r *orderedRow, nodes []*node) error {
 	r.cells = make([]value.Value, len(nodes))
 	at := frameRow{r.frame, int(r.row)}
