@@ -207,7 +207,7 @@ func (o *rowOrder) compare(a, b *orderedRow) int {
 		return o.direction(a.time < b.time)
 	}
 	for i, k := range o.keys {
-		c := a.keys[i].Compare(b.keys[i])
+		c := a.keys[i].Compare(&b.keys[i])
 		if k.desc {
 			c = -c
 		}

@@ -1,6 +1,8 @@
 package insights
 
 import (
+	"slices"
+
 	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
 )
@@ -14,7 +16,8 @@ type grouping struct {
 	keys   []*interner
 	pairs  []map[uint64]uint32 // pairs[i]: of the pair's code with key i+1's
 	group  []uint32            // of the last pair's code: the group, from 1
-	groups [][]uint32          // the codes of each group's keys
+	codes  []uint32            // of each group's keys, one group after the other
+	count  int                 // groups
 	tables map[tableKey][]int32
 	size   int64 // bytes of all this, roughly
 	buffer []int32
@@ -92,8 +95,9 @@ func (g *grouping) of(codes []uint32) int32 {
 		g.group = append(g.group, 0)
 	}
 	if g.group[at] == 0 {
-		g.groups = append(g.groups, append([]uint32(nil), codes...))
-		g.group[at] = uint32(len(g.groups))
+		g.codes = append(g.codes, codes...)
+		g.count++
+		g.group[at] = uint32(g.count)
 		g.size += perGroup
 	}
 	return int32(g.group[at]) - 1
@@ -108,13 +112,66 @@ func (g *grouping) one(keys []value.Value) int32 {
 	return g.of(codes)
 }
 
-// values are the keys of a group.
-func (g *grouping) values(group int32) []value.Value {
-	list := make([]value.Value, len(g.keys))
-	for i, code := range g.groups[group] {
-		list[i] = g.keys[i].values[code-1]
+// codesOf are the codes of a group's keys.
+func (g *grouping) codesOf(group int32) []uint32 {
+	return g.codes[int(group)*len(g.keys):][:len(g.keys)]
+}
+
+// values appends the keys of a group.
+func (g *grouping) values(list []value.Value, group int32) []value.Value {
+	for i, code := range g.codesOf(group) {
+		list = append(list, g.keys[i].values[code-1])
 	}
 	return list
+}
+
+// first are the first groups, so many at most, in the order of their keys: times newest
+// first, other keys ascending.
+func (g *grouping) first(limit int) []int32 {
+	ranks := make([][]value.Rank, len(g.keys))
+	for k, in := range g.keys {
+		ranks[k] = make([]value.Rank, len(in.values))
+		for i, v := range in.values {
+			ranks[k][i] = value.RankOf(v)
+		}
+	}
+	compare := func(a, b int32) int {
+		x, y := g.codesOf(a), g.codesOf(b)
+		for k := range x {
+			if o := keyOrder(&ranks[k][x[k]-1], &ranks[k][y[k]-1]); o != 0 {
+				return o
+			}
+		}
+		return 0
+	}
+	list := make([]int32, 0, min(g.count, 2*limit))
+	var bound int32
+	full := false // bound is the last of those that may be wanted
+	for group := range int32(g.count) {
+		if full && compare(group, bound) > 0 {
+			continue
+		}
+		if list = append(list, group); len(list) == 2*limit {
+			slices.SortFunc(list, compare)
+			list = list[:limit]
+			full, bound = true, list[limit-1]
+		}
+	}
+	slices.SortFunc(list, compare)
+	return list[:min(limit, len(list))]
+}
+
+// keyOrder is the order of groups by one key.
+func keyOrder(a, b *value.Rank) int {
+	switch x, y := a.Value.Kind() == value.Time, b.Value.Kind() == value.Time; {
+	case x && y:
+		return b.Compare(a)
+	case x:
+		return -1
+	case y:
+		return 1
+	}
+	return a.Compare(b)
 }
 
 // mostDense is how large a table from dictionaries' ids to groups may be.

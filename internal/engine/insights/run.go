@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/eksact/eksact/internal/engine/insights/function"
@@ -60,7 +62,7 @@ func (r *runner) query(ctx context.Context, q *syntax.Query, at window, limit in
 	if len(rest) == 0 {
 		return x.top(ctx, s, limit, any)
 	}
-	t, rest := x.block(ctx, s, rest)
+	t, rest := x.block(ctx, s, rest, limit)
 	for _, command := range rest {
 		t = x.command(ctx, t, command)
 		must(ctx.Err())
@@ -124,15 +126,18 @@ func (t *table) result(limit int) *Result {
 }
 
 // block runs the first command that looks at all rows, and those before it, and gives
-// what is left to do.
-func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command) (*table, []syntax.Command) {
+// what is left to do. If that is nothing, the first rows are enough, up to a limit.
+func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command, limit int) (*table, []syntax.Command) {
 	switch e := rest[0].(type) {
 	case *syntax.Stats:
-		t, err := x.summarize(ctx, s.c, s.c.plan, s.stats(e))
+		if slices.ContainsFunc(rest[1:], func(c syntax.Command) bool { _, is := c.(*syntax.Limit); return !is }) {
+			limit = everything
+		}
+		t, err := x.summarize(ctx, s.c, s.c.plan, s.stats(e), limit)
 		must(err)
 		return t, rest[1:]
 	case *syntax.CountFrequent:
-		t, err := x.summarize(ctx, s.c, s.c.plan, s.frequencies(e))
+		t, err := x.summarize(ctx, s.c, s.c.plan, s.frequencies(e), everything)
 		must(err)
 		t.sortByCount()
 		return t, rest[1:]
@@ -147,6 +152,9 @@ func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command) 
 	}
 	return x.gather(ctx, s, rest), rest
 }
+
+// everything is no limit.
+const everything = math.MaxInt32
 
 // fieldsOf are the names of fields that commands mention up to the next that makes
 // groups of rows.

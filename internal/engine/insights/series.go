@@ -92,7 +92,8 @@ func (t *table) fillMissing(e *syntax.FillMissing) {
 	keys := append([]*node{t.bins.column}, t.bins.others...)
 	slices.SortStableFunc(t.rows, func(a, b []value.Value) int {
 		for _, k := range keys {
-			if o := keyOrder(value.RankOf(a[k.leaf]), value.RankOf(b[k.leaf])); o != 0 {
+			x, y := value.RankOf(a[k.leaf]), value.RankOf(b[k.leaf])
+			if o := keyOrder(&x, &y); o != 0 {
 				return o
 			}
 		}

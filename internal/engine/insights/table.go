@@ -86,7 +86,7 @@ func (t *table) sort(keys []orderKey) {
 	}
 	slices.SortStableFunc(list, func(a, b keyed) int {
 		for i, k := range keys {
-			o := a.keys[i].Compare(b.keys[i])
+			o := a.keys[i].Compare(&b.keys[i])
 			if k.desc {
 				o = -o
 			}
@@ -147,7 +147,7 @@ func (t *table) sum(sum *summary, memory *budget) (*table, error) {
 			return nil, err
 		}
 	}
-	return sum.table(t.scope.c, totals.rows()), nil
+	return sum.table(t.scope.c, totals.rows(everything)), nil
 }
 
 // table is the result of a summary as a table.

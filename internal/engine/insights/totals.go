@@ -53,7 +53,7 @@ func (sum *summary) wantsTime() bool {
 // grow makes room for the groups that there are.
 func (t *totals) grow() {
 	for _, a := range t.each {
-		a.grow(len(t.groups.groups))
+		a.grow(t.groups.count)
 	}
 }
 
@@ -189,8 +189,10 @@ func (t *totals) one(s *scratch, r row) error {
 
 // merge takes what another worker has.
 func (t *totals) merge(from *totals) error {
-	for o := range from.groups.groups {
-		g := int(t.groups.one(from.groups.values(int32(o))))
+	var keys []value.Value
+	for o := range from.groups.count {
+		keys = from.groups.values(keys[:0], int32(o))
+		g := int(t.groups.one(keys))
 		t.grow()
 		for i, a := range t.each {
 			a.merge(g, from.each[i], o)
@@ -199,14 +201,13 @@ func (t *totals) merge(from *totals) error {
 	return t.count()
 }
 
-// rows are the result: times among the keys newest first, other keys in ascending order.
-func (t *totals) rows() [][]value.Value {
+// rows are the first of the result, so many at most, in the order of their keys.
+func (t *totals) rows(limit int) [][]value.Value {
 	if len(t.sum.keys) == 0 {
 		t.groups.of(nil)
 		t.grow()
 	}
-	list := t.results()
-	t.sort(list)
+	list := t.results(t.groups.first(limit))
 	var s scratch
 	for i, r := range list {
 		out := make([]value.Value, len(t.sum.columns))
@@ -218,9 +219,9 @@ func (t *totals) rows() [][]value.Value {
 	return list
 }
 
-// results are the groups' keys and aggregates. Several groups are worked out at once: to
+// results are groups' keys and aggregates. Several groups are worked out at once: to
 // find percentiles takes as long as to scan.
-func (t *totals) results() [][]value.Value {
+func (t *totals) results(groups []int32) [][]value.Value {
 	for _, a := range t.each {
 		if l, ok := a.(*listing); ok {
 			l.gather()
@@ -232,10 +233,11 @@ func (t *totals) results() [][]value.Value {
 			finish[i] = a.make().(*listing).finish
 		}
 	}
-	list := make([][]value.Value, len(t.groups.groups)) // keys and aggregates
+	list := make([][]value.Value, len(groups))
 	some := func(from, to int) {
-		for g := from; g < to; g++ {
-			r := t.groups.values(int32(g))
+		for n := from; n < to; n++ {
+			g := int(groups[n])
+			r := t.groups.values(make([]value.Value, 0, len(t.sum.keys)+len(t.each)), groups[n])
 			for i, a := range t.sum.aggregates {
 				if a.of >= 0 {
 					r = append(r, t.each[a.of].(*listing).by(finish[i], g))
@@ -243,7 +245,7 @@ func (t *totals) results() [][]value.Value {
 					r = append(r, t.each[i].result(g))
 				}
 			}
-			list[g] = r
+			list[n] = r
 		}
 	}
 	var wait sync.WaitGroup
@@ -254,48 +256,8 @@ func (t *totals) results() [][]value.Value {
 	return list
 }
 
-// sort orders groups by their keys.
-func (t *totals) sort(list [][]value.Value) {
-	type ranked struct {
-		ranks []value.Rank
-		row   []value.Value
-	}
-	ranks := make([]value.Rank, len(list)*len(t.sum.keys))
-	all := make([]ranked, len(list))
-	for i, row := range list {
-		all[i] = ranked{ranks[i*len(t.sum.keys) : (i+1)*len(t.sum.keys)], row}
-		for k := range t.sum.keys {
-			all[i].ranks[k] = value.RankOf(row[k])
-		}
-	}
-	slices.SortFunc(all, func(a, b ranked) int {
-		for k := range a.ranks {
-			if o := keyOrder(a.ranks[k], b.ranks[k]); o != 0 {
-				return o
-			}
-		}
-		return 0
-	})
-	for i := range all {
-		list[i] = all[i].row
-	}
-}
-
-// keyOrder is the order of groups by one key.
-func keyOrder(a, b value.Rank) int {
-	switch x, y := a.Value.Kind() == value.Time, b.Value.Kind() == value.Time; {
-	case x && y:
-		return b.Compare(a)
-	case x:
-		return -1
-	case y:
-		return 1
-	}
-	return a.Compare(b)
-}
-
-// summarize runs a plan and sums its rows up.
-func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *summary) (*table, error) {
+// summarize runs a plan and sums its rows up, into so many groups at most.
+func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *summary, limit int) (*table, error) {
 	sum.mayCount(p)
 	var all []*totals
 	err := x.scan(ctx, p, x.window, sum.nodes(), scan.Any, nil, func(*worker) sink {
@@ -312,5 +274,5 @@ func (x *execution) summarize(ctx context.Context, c *compiler, p *plan, sum *su
 			return nil, err
 		}
 	}
-	return sum.table(c, all[0].rows()), nil
+	return sum.table(c, all[0].rows(limit)), nil
 }

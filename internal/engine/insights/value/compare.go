@@ -1,6 +1,9 @@
 package value
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Compare orders two values for =, <, > and their like: as numbers if both count as
 // numbers, as texts if both are texts. Others, null among them, do not compare: ok is
@@ -47,13 +50,17 @@ func Same(a, b Value) bool {
 // Order is the order of sort, ascending, in which any two values have one: null first,
 // and lists and maps, then what is no number, in natural order, then numbers by their
 // size. Numbers of the same size go by how they are printed.
-func Order(a, b Value) int { return RankOf(a).Compare(RankOf(b)) }
+func Order(a, b Value) int {
+	x, y := RankOf(a), RankOf(b)
+	return x.Compare(&y)
+}
 
 // A Rank is a value with what its order goes by, for values that are compared often.
 type Rank struct {
 	Value  Value
 	class  orderClass
 	number float64
+	prefix uint64 // of texts: of one that is less than another's it is never more
 }
 
 type orderClass int
@@ -67,16 +74,16 @@ const (
 // RankOf is a value's rank.
 func RankOf(v Value) Rank {
 	if v.kind == Null || v.kind >= List {
-		return Rank{v, classNull, 0}
+		return Rank{Value: v, class: classNull}
 	}
 	if f, ok := v.Number(); ok {
-		return Rank{v, classNumber, f}
+		return Rank{Value: v, class: classNumber, number: f}
 	}
-	return Rank{v, classText, 0}
+	return Rank{Value: v, class: classText, prefix: naturalPrefix(v.String())}
 }
 
 // Compare is Order of two values by their ranks.
-func (r Rank) Compare(o Rank) int {
+func (r *Rank) Compare(o *Rank) int {
 	if r.class != o.class {
 		return int(r.class) - int(o.class)
 	}
@@ -90,6 +97,9 @@ func (r Rank) Compare(o Rank) int {
 		}
 		return strings.Compare(r.Value.String(), o.Value.String())
 	case classText:
+		if r.prefix != o.prefix {
+			return cmp.Compare(r.prefix, o.prefix)
+		}
 		return compareNatural(r.Value.String(), o.Value.String())
 	}
 	return 0
@@ -127,6 +137,35 @@ func compareNatural(a, b string) int {
 		a, b = a[1:], b[1:]
 	}
 	return len(a) - len(b)
+}
+
+// naturalPrefix is how a text begins, so that to compare two of these compares the texts
+// unless they are equal: characters as they are, and runs of digits as a digit, their
+// length, which others come behind if it is too long, and themselves.
+func naturalPrefix(s string) (prefix uint64) {
+	left := 8
+	put := func(c byte) {
+		if left > 0 {
+			left--
+			prefix |= uint64(c) << (8 * left)
+		}
+	}
+	for i := 0; i < len(s) && left > 0; i++ {
+		if !isDigit(s[i]) {
+			put(s[i])
+			continue
+		}
+		n := digits(s[i:])
+		put('0')
+		if put(byte(min(n, 255))); n >= 255 {
+			break
+		}
+		for _, c := range []byte(s[i : i+n]) {
+			put(c)
+		}
+		i += n - 1
+	}
+	return prefix
 }
 
 func digits(s string) int {

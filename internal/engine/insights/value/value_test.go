@@ -193,3 +193,14 @@ func TestTrue(t *testing.T) {
 		t.Error("null, lists and 0 don't hold, true does")
 	}
 }
+
+func TestPrefixesHaveTheNaturalOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`[0-3a\x00/:é-]{0,12}`), rapid.StringMatching(`a?[0-9]{253,257}b?`))
+		a, b := text.Draw(t, "a"), text.Draw(t, "b")
+		x, y := naturalPrefix(a), naturalPrefix(b)
+		if want := compareNatural(a, b); want < 0 && x > y || want > 0 && x < y || want == 0 && x != y {
+			t.Fatalf("%q and %q compare as %d, their prefixes are %x and %x", a, b, want, x, y)
+		}
+	})
+}
