@@ -59,7 +59,7 @@ NODE_NAMES := eksact-cni eksact-credential
 
 .PHONY: build programs images
 build: programs images ## build all programs and the system images into bin/
-programs: $(OUT)/eksact $(OUT)/eksact-node $(OUT)/eksact-kube $(OUT)/kubectl $(OUT)/coredns $(OUT)/pause
+programs: $(OUT)/eksact $(OUT)/eksact-node $(OUT)/eksact-kube $(OUT)/kubectl $(OUT)/coredns $(OUT)/metrics-server $(OUT)/pause
 images: $(OUT)/images/.made
 
 .PHONY: FORCE
@@ -90,13 +90,17 @@ $(OUT)/coredns: $(wildcard cmd/coredns/*.go) go.mod Makefile
 	@$(call build_program,-s -w,$@,./cmd/coredns)
 	@touch $@
 
+$(OUT)/metrics-server: $(wildcard cmd/metrics-server/*.go) go.mod Makefile
+	@$(call build_program,$(KUBE_LDFLAGS),$@,./cmd/metrics-server)
+	@touch $@
+
 $(OUT)/pause: FORCE
 	@[ ! -L $@ ] || rm $@
 	@$(call build_program,-s -w,$@,./cmd/pause)
 
 # go build refreshes a program's time even when it need not link it anew, so
 # that what the images are made of is compared by content.
-$(OUT)/images/.made: $(OUT)/pause $(OUT)/coredns $(wildcard internal/images/*.go internal/images/build/*.go internal/images/cmd/system/*.go)
+$(OUT)/images/.made: $(OUT)/pause $(OUT)/coredns $(OUT)/metrics-server $(wildcard internal/images/*.go internal/images/build/*.go internal/images/cmd/system/*.go)
 	@sum=$$(cat $^ | sha256sum); \
 	if [ "$$(cat $@ 2>/dev/null)" != "$$sum" ]; then \
 		$(GO) run ./internal/images/cmd/system -dir $(OUT) -arch $(ARCH); \
@@ -189,7 +193,7 @@ release: ## dist/eksact-linux-amd64 and dist/eksact-linux-arm64
 
 release-one:
 	@echo "== release for $(ARCH)"
-	@$(MAKE) $(addprefix dist/stage/$(ARCH)/,pause eksact-node eksact-kube kubectl coredns images/.made) OUT=dist/stage/$(ARCH) ARCH=$(ARCH)
+	@$(MAKE) $(addprefix dist/stage/$(ARCH)/,pause eksact-node eksact-kube kubectl coredns metrics-server images/.made) OUT=dist/stage/$(ARCH) ARCH=$(ARCH)
 	@$(GO) run ./internal/programs/cmd/pack -dir dist/stage/$(ARCH) -o internal/programs/payload/$(ARCH)
 	@GOOS=linux GOARCH=$(ARCH) $(GO) build -buildvcs=false -tags release -ldflags "$(LDFLAGS)" -o dist/eksact-linux-$(ARCH) ./cmd/eksact
 

@@ -72,6 +72,8 @@ func (r runtime) SetAddon(ctx context.Context, c eks.Cluster, a eks.AddonWish) e
 		return nil // it runs on every node, and has nothing to set
 	case eks.CoreDNS:
 		return r.d.setCoreDNS(ctx, c, a)
+	case eks.MetricsServer:
+		return r.d.setMetricsServer(ctx, c, a)
 	case eks.PodIdentityAgent:
 		return r.d.switchAgents(c.Name, true)
 	}
@@ -97,8 +99,24 @@ func (d *Daemon) setCoreDNS(ctx context.Context, c eks.Cluster, a eks.AddonWish)
 		dns.Replicas = int(n)
 	}
 	dns.Corefile, _ = a.Settings["corefile"].(string)
+	return conflicts(plane.ApplyCoreDNS(ctx, dns, controlplane.Conflicts(a.Conflicts)))
+}
+
+func (d *Daemon) setMetricsServer(ctx context.Context, c eks.Cluster, a eks.AddonWish) error {
+	plane, err := d.planeOf(c)
+	if err != nil {
+		return err
+	}
+	m := controlplane.MetricsServer{Image: build.MetricsServer}
+	if n, ok := a.Settings["replicas"].(float64); ok {
+		m.Replicas = int(n)
+	}
+	return conflicts(plane.ApplyMetricsServer(ctx, m, controlplane.Conflicts(a.Conflicts)))
+}
+
+// conflicts is an error in EKS's terms.
+func conflicts(err error) error {
 	var conflict *controlplane.ConflictError
-	err = plane.ApplyCoreDNS(ctx, dns, controlplane.Conflicts(a.Conflicts))
 	if errors.As(err, &conflict) {
 		return &eks.ConflictError{Fields: conflict.Fields}
 	}
@@ -110,14 +128,16 @@ func (r runtime) RemoveAddon(ctx context.Context, c eks.Cluster, name string) er
 	if name == eks.PodIdentityAgent {
 		return r.d.switchAgents(c.Name, false)
 	}
-	if name != eks.CoreDNS {
-		return fmt.Errorf("the software of %s can't be removed", name)
-	}
 	plane, err := r.d.planeOf(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case name == eks.CoreDNS:
+		return plane.RemoveCoreDNS(ctx)
+	case name == eks.MetricsServer:
+		return plane.RemoveMetricsServer(ctx)
 	}
-	return plane.RemoveCoreDNS(ctx)
+	return fmt.Errorf("the software of %s can't be removed", name)
 }
 
 func (d *Daemon) planeOf(c eks.Cluster) (*controlplane.Plane, error) {

@@ -121,7 +121,7 @@ func (d *Daemon) serveCluster(ctx context.Context, k *cluster) error {
 		slog.Error("nodes that are no more are not forgotten", "cluster", k.record.Name, "error", err)
 	}
 	var dns *controlplane.CoreDNS
-	if k.record.Facts == nil { // it is new; later its DNS is the user's, or an add-on
+	if k.record.Facts == nil && !k.record.Bare { // it is new; later its DNS is the user's, or an add-on
 		dns = &controlplane.CoreDNS{Image: build.CoreDNS}
 	}
 	return d.timeline.Do("Objects of "+k.record.Name, func() error { return k.plane.Bootstrap(ctx, dns) })

@@ -124,6 +124,7 @@ var may = map[string][]string{
 	"cmd/eksact-kube":    {"-"},
 	"cmd/kubectl":        {"-"},
 	"cmd/coredns":        {"-"},
+	"cmd/metrics-server": {"-"},
 }
 
 // allowed tells whether a package of one room may import another package of ours.
@@ -199,7 +200,7 @@ var heavy = []string{
 }
 
 // linksHeavy are the programs whose purpose it is.
-var linksHeavy = []string{"cmd/eksact-kube", "cmd/kubectl", "cmd/coredns"}
+var linksHeavy = []string{"cmd/eksact-kube", "cmd/kubectl", "cmd/coredns", "cmd/metrics-server"}
 
 func isHeavy(i string) bool {
 	return slices.ContainsFunc(heavy, func(h string) bool { return i == h || strings.HasPrefix(i, h+"/") })

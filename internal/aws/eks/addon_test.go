@@ -169,7 +169,8 @@ func TestAddonRefuses(t *testing.T) {
 		const unsupported = "ConfigurationValue provided in request is not supported: Json schema validation failed with error: "
 		for _, test := range []struct{ name, version, values, message string }{
 			{"vpc-cni1", "", "", "Addon vpc-cni1 specified is not supported in 1.37 kubernetes version"},
-			{"metrics-server", "", "", "addonName metrics-server is not supported by eksact: there are vpc-cni, coredns, kube-proxy and eks-pod-identity-agent"},
+			{"aws-ebs-csi-driver", "", "", "addonName aws-ebs-csi-driver is not supported by eksact: there are vpc-cni, coredns, kube-proxy, metrics-server and eks-pod-identity-agent"},
+			{MetricsServer, "", `{"replicas":0}`, unsupported + "[$.replicas: must have a minimum value of 1]"},
 			{PodIdentityAgent, "", `{"agent":{}}`, unsupported + "[$.agent: is not defined in the schema and the schema does not allow additional properties]"},
 			{VPCCNI, "v1.0.0-eksbuild.1", "", "Addon version specified is not supported"},
 			{VPCCNI, "", `{"enableNetworkPolicy":true}`, unsupported + "[$.enableNetworkPolicy: boolean found, string expected]"},
@@ -207,7 +208,7 @@ func TestAddonRefuses(t *testing.T) {
 func TestAddonCatalog(t *testing.T) {
 	inWorld(t, func(t *testing.T, ctx context.Context, w *world) {
 		out, err := w.DescribeAddonVersions(ctx, &eks.DescribeAddonVersionsInput{KubernetesVersion: aws.String("1.37")})
-		if err != nil || len(out.Addons) != 4 {
+		if err != nil || len(out.Addons) != 5 {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		for _, a := range out.Addons {

@@ -15,6 +15,8 @@ const (
 	VPCCNI    = "vpc-cni"
 	CoreDNS   = "coredns"
 	KubeProxy = "kube-proxy"
+	// MetricsServer says what nodes and pods use.
+	MetricsServer = "metrics-server"
 	// PodIdentityAgent gives pods their credentials on every node.
 	PodIdentityAgent = "eks-pod-identity-agent"
 )
@@ -63,6 +65,12 @@ var catalog = []addon{
 		fixed:  "nodes always run kube-proxy",
 	},
 	{
+		name:    MetricsServer,
+		version: func(_ *Service, minor string) string { return ifSupported(minor, "v0.9.0-eksbuild.1") },
+		schema:  schema{title: "MetricsServer", settings: map[string]setting{"replicas": {kind: "integer", atLeast: 1}}},
+		kind:    "observability",
+	},
+	{
 		name:    VPCCNI,
 		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.21.1-eksbuild.1") },
 		schema: schema{title: "VpcCni", settings: map[string]setting{
@@ -80,7 +88,7 @@ var absent = []string{
 	"adot", "amazon-cloudwatch-observability", "amazon-sagemaker-hyperpod-taskgovernance", "amazon-sagemaker-hyperpod-training-operator",
 	"aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-fsx-csi-driver", "aws-guardduty-agent", "aws-mountpoint-s3-csi-driver",
 	"aws-network-flow-monitoring-agent", "aws-privateca-connector-for-kubernetes", "aws-secrets-store-csi-driver-provider", "cert-manager",
-	"eks-node-monitoring-agent", "external-dns", "fluent-bit", "kube-state-metrics", "metrics-server",
+	"eks-node-monitoring-agent", "external-dns", "fluent-bit", "kube-state-metrics",
 	"prometheus-node-exporter", "snapshot-controller",
 }
 
@@ -99,7 +107,7 @@ func (s *Service) offered(c Cluster, name, version string) (addon, string, error
 	case name == "":
 		return addon{}, "", invalidAddon(c.Name, name, "The parameter addonName is required.")
 	case i < 0 && slices.Contains(absent, name):
-		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy, PodIdentityAgent)
+		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s, %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy, MetricsServer, PodIdentityAgent)
 	case i < 0 || catalog[i].version(s, c.Version) == "":
 		return addon{}, "", invalidAddon(c.Name, name, "Addon %s specified is not supported in %s kubernetes version", name, c.Version)
 	}

@@ -97,6 +97,7 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 		RoleARN:            aws.ToString(in.RoleArn),
 		Version:            aws.ToString(in.Version),
 		DeletionProtection: aws.ToBool(in.DeletionProtection),
+		Bare:               in.BootstrapSelfManagedAddons != nil && !*in.BootstrapSelfManagedAddons,
 		Tags:               api.WithSystemTags(ctx, in.Tags),
 		Token:              aws.ToString(in.ClientRequestToken),
 	}
@@ -155,8 +156,6 @@ func refuseUnsupported(name string, in *eks.CreateClusterInput) error {
 		return refused("kubeControllerManagerConfig", "control planes have fixed settings")
 	case in.KubeSchedulerConfig != nil:
 		return refused("kubeSchedulerConfig", "control planes have fixed settings")
-	case in.BootstrapSelfManagedAddons != nil && !*in.BootstrapSelfManagedAddons:
-		return refused("bootstrapSelfManagedAddons false", "every cluster gets the default networking add-ons")
 	}
 	return nil
 }

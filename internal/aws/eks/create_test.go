@@ -153,8 +153,6 @@ func TestCreateRefuses(t *testing.T) {
 			in.ComputeConfig = &types.ComputeConfigRequest{Enabled: aws.Bool(true)}
 		},
 			"computeConfig is not supported by eksact: there is no Auto Mode"},
-		{"no add-ons", func(in *eks.CreateClusterInput) { in.BootstrapSelfManagedAddons = aws.Bool(false) },
-			"bootstrapSelfManagedAddons false is not supported by eksact: every cluster gets the default networking add-ons"},
 		{"a reserved tag", func(in *eks.CreateClusterInput) { in.Tags = map[string]string{"aws:x": ""} }, "Tag keys that begin with aws: are reserved: aws:x"},
 		{"a support type", func(in *eks.CreateClusterInput) { in.UpgradePolicy = &types.UpgradePolicyRequest{SupportType: "NONE"} }, "Invalid support type: NONE"},
 	} {

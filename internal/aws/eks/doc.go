@@ -32,7 +32,7 @@
 //   - What isn't there is refused by its name: customer keys, Auto Mode, IPv6,
 //     Outposts, hybrid nodes, zonal shift, scaling tiers, control plane settings, and clusters
 //     without the default add-ons.
-//   - Add-ons are vpc-cni, coredns, kube-proxy and eks-pod-identity-agent, each in one
+//   - Add-ons are vpc-cni, coredns, kube-proxy, metrics-server and eks-pod-identity-agent, each in one
 //     version. What can be
 //     set of them is what DescribeAddonConfiguration shows; EKS's other values are
 //     refused as values are that its schema does not know. An add-on is ACTIVE once

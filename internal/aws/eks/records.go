@@ -55,6 +55,9 @@ type Cluster struct {
 	DeletionProtection bool
 	Tags               map[string]string
 
+	// Bare says that the cluster begins without self-managed add-ons.
+	Bare bool `json:",omitempty"`
+
 	// NetworkPolicyOff is what vpc-cni was last told, if that was not to enforce
 	// NetworkPolicies.
 	NetworkPolicyOff bool `json:",omitempty"`

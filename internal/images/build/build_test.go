@@ -169,7 +169,7 @@ func TestDevicesRefused(t *testing.T) {
 
 func TestSystem(t *testing.T) {
 	dir := t.TempDir()
-	for _, n := range []string{"pause", "coredns"} {
+	for _, n := range []string{"pause", "coredns", "metrics-server"} {
 		if err := os.WriteFile(filepath.Join(dir, n), []byte("program "+n), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -24,9 +24,11 @@ const (
 	Pause = systemRegistry + "pause:3.10"
 	// CoreDNS is the image of the cluster's DNS.
 	CoreDNS = systemRegistry + "coredns:v1.15.0-eksbuild.1"
+	// MetricsServer is the image of the add-on of its name.
+	MetricsServer = systemRegistry + "metrics-server:v0.9.0-eksbuild.1"
 )
 
-// System makes the system images from the programs in dir (pause and coredns)
+// System makes the system images from the programs in dir (pause, coredns, metrics-server)
 // for architecture arch ("amd64", "arm64").
 func System(dir, arch string) ([]images.Named, error) {
 	pause, err := single(filepath.Join(dir, "pause"), "/pause", arch, v1.Config{
@@ -47,7 +49,15 @@ func System(dir, arch string) ([]images.Named, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", CoreDNS, err)
 	}
-	return []images.Named{{Name: CoreDNS, Image: dns}, {Name: Pause, Image: pause}}, nil
+	metrics, err := single(filepath.Join(dir, "metrics-server"), "/metrics-server", arch, v1.Config{
+		Entrypoint: []string{"/metrics-server"},
+		User:       "65534",
+		Env:        []string{"PATH=/"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", MetricsServer, err)
+	}
+	return []images.Named{{Name: CoreDNS, Image: dns}, {Name: MetricsServer, Image: metrics}, {Name: Pause, Image: pause}}, nil
 }
 
 // single makes an image of one program.

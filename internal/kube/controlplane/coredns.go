@@ -62,6 +62,11 @@ func (p *Plane) ApplyCoreDNS(ctx context.Context, d CoreDNS, mode Conflicts) err
 	if err != nil {
 		return err
 	}
+	return p.applySoftware(ctx, all, mode)
+}
+
+// applySoftware makes an add-on's objects what they are to be.
+func (p *Plane) applySoftware(ctx context.Context, all []*unstructured.Unstructured, mode Conflicts) error {
 	if mode != Overwrite && mode != Preserve {
 		if err := p.refuseConflicts(ctx, all); err != nil {
 			return err
@@ -183,6 +188,10 @@ func (p *Plane) RemoveCoreDNS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return p.removeSoftware(ctx, all)
+}
+
+func (p *Plane) removeSoftware(ctx context.Context, all []*unstructured.Unstructured) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, o := range all {
 		g.Go(func() error {
