@@ -168,8 +168,18 @@ func (s *Service) propose(ctx context.Context, r *Stack, in *cloudformation.Crea
 		Create: in.ChangeSetType == types.ChangeSetTypeCreate, Status: string(types.ChangeSetStatusCreateComplete), Execution: string(types.ExecutionStatusAvailable),
 		Capabilities: capabilityNames(in.Capabilities), RoleARN: aws.ToString(in.RoleARN), OnFailure: string(in.OnStackFailure), Nested: aws.ToBool(in.IncludeNestedStacks), Token: aws.ToString(in.ClientToken),
 	}
+	if c.Importing = aws.ToBool(in.ImportExistingResources); c.Importing {
+		role := c.RoleARN
+		if role == "" {
+			role = r.RoleARN
+		}
+		c.Reason = s.importable(ctx, role, scope, p.Changes)
+	}
 	if p.Empty() {
-		c.Status, c.Execution, c.Reason = string(types.ChangeSetStatusFailed), string(types.ExecutionStatusUnavailable), unchanged
+		c.Reason = unchanged
+	}
+	if c.Reason != "" {
+		c.Status, c.Execution = string(types.ChangeSetStatusFailed), string(types.ExecutionStatusUnavailable)
 	}
 	c.Body, err = pack(&Proposal{Deployment: d, Description: scope.Template.Description, Changes: p.Changes})
 	return c, err
@@ -207,6 +217,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *cloudformation.Execu
 	idle, err := s.driver(r.key()).begin(ctx, nil, func(m *stack.Machine, r *Stack) (stack.Effects, error) {
 		start := s.start(r.ID)
 		start.DisableRollback = aws.ToBool(in.DisableRollback) || c.OnFailure == string(types.OnStackFailureDoNothing)
+		start.Imports = imports(body.Changes)
 		start.DeleteOnFailure = c.Create && c.OnFailure == string(types.OnStackFailureDelete)
 		do := m.Update
 		if c.Create {

@@ -28,7 +28,7 @@ func (s *Service) DescribeChangeSet(_ context.Context, in *cloudformation.Descri
 		ChangeSetId: &c.ID, ChangeSetName: &c.Name, StackId: &r.ID, StackName: &r.Name, CreationTime: &c.Created, Description: optional(c.Description),
 		Status: types.ChangeSetStatus(c.Status), ExecutionStatus: types.ExecutionStatus(c.Execution), StatusReason: optional(c.Reason),
 		Parameters: parametersView(body.Deployment.Environment.Parameters), Tags: tagsView(body.Deployment.Tags), NotificationARNs: []string{},
-		RollbackConfiguration: &types.RollbackConfiguration{}, IncludeNestedStacks: &c.Nested, ImportExistingResources: aws.Bool(false),
+		RollbackConfiguration: &types.RollbackConfiguration{}, IncludeNestedStacks: &c.Nested, ImportExistingResources: &c.Importing,
 		OnStackFailure: types.OnStackFailure(c.OnFailure), Changes: []types.Change{},
 	}
 	for _, name := range c.Capabilities {
@@ -123,7 +123,7 @@ func (s *Service) ListChangeSets(_ context.Context, in *cloudformation.ListChang
 		list = append(list, types.ChangeSetSummary{
 			ChangeSetId: &c.ID, ChangeSetName: &c.Name, StackId: &r.ID, StackName: &r.Name, CreationTime: &c.Created, Description: optional(c.Description),
 			Status: types.ChangeSetStatus(c.Status), ExecutionStatus: types.ExecutionStatus(c.Execution), StatusReason: optional(c.Reason),
-			IncludeNestedStacks: &c.Nested, ImportExistingResources: aws.Bool(false),
+			IncludeNestedStacks: &c.Nested, ImportExistingResources: &c.Importing,
 		})
 	}
 	slices.SortStableFunc(list, func(a, b types.ChangeSetSummary) int { return b.CreationTime.Compare(*a.CreationTime) })

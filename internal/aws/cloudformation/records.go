@@ -88,6 +88,7 @@ type ChangeSet struct {
 	Capabilities []string
 	RoleARN      string
 	OnFailure    string
+	Importing    bool // takes over what exists under a name of the template
 	Nested       bool // covers nested stacks, of which there are none
 	Token        string
 	Body         packed[Proposal]

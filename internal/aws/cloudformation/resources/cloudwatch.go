@@ -45,9 +45,7 @@ func makeAlarm(ctx context.Context, j *Job, operation string, in any, called **s
 	name := j.name("AlarmName")
 	*called = &name
 	if j.PhysicalID == "" {
-		out, err := call[cloudwatch.DescribeAlarmsOutput](ctx, j, "cloudwatch", "DescribeAlarms", &cloudwatch.DescribeAlarmsInput{
-			AlarmNames: []string{name}, AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm},
-		})
+		out, err := alarmsNamed(ctx, j, name)
 		if err != nil {
 			return Made{}, err
 		}
@@ -67,6 +65,12 @@ func makeAlarm(ctx context.Context, j *Job, operation string, in any, called **s
 	}
 	j.initiated(name)
 	return Made{name, map[string]any{"Arn": alarmARN(j, name)}}, nil
+}
+
+func alarmsNamed(ctx context.Context, j *Job, name string) (*cloudwatch.DescribeAlarmsOutput, error) {
+	return call[cloudwatch.DescribeAlarmsOutput](ctx, j, "cloudwatch", "DescribeAlarms", &cloudwatch.DescribeAlarmsInput{
+		AlarmNames: []string{name}, AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm},
+	})
 }
 
 func alreadyExists(j *Job, name string) error {
@@ -91,7 +95,11 @@ func updateComposite(ctx context.Context, j *Job) (Made, error) {
 
 // changeAlarm puts an alarm anew, which leaves its tags, and changes these.
 func changeAlarm(ctx context.Context, j *Job, steps ...step) error {
-	arn := alarmARN(j, j.PhysicalID)
+	return do(ctx, j, "cloudwatch", append(steps, alarmTags(j, j.PhysicalID)...)...)
+}
+
+func alarmTags(j *Job, name string) (steps []step) {
+	arn := alarmARN(j, name)
 	set, less := j.changedTags()
 	if len(set) > 0 {
 		steps = append(steps, step{"TagResource", &cloudwatch.TagResourceInput{ResourceARN: &arn, Tags: sorted(set, alarmTag)}})
@@ -99,7 +107,7 @@ func changeAlarm(ctx context.Context, j *Job, steps ...step) error {
 	if len(less) > 0 {
 		steps = append(steps, step{"UntagResource", &cloudwatch.UntagResourceInput{ResourceARN: &arn, TagKeys: less}})
 	}
-	return do(ctx, j, "cloudwatch", steps...)
+	return steps
 }
 
 func deleteAlarm(ctx context.Context, j *Job) error {

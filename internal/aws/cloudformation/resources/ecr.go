@@ -28,11 +28,14 @@ func createRepository(ctx context.Context, j *Job) (Made, error) {
 		}
 		j.initiated(name)
 	}
-	made := Made{name, map[string]any{
+	return madeRepository(j, name), setRepository(ctx, j, name)
+}
+
+func madeRepository(j *Job, name string) Made {
+	return Made{name, map[string]any{
 		"Arn":           repositoryARN(j, name),
 		"RepositoryUri": j.Place.AccountID + ".dkr.ecr." + j.Place.Region + ".amazonaws.com/" + name,
 	}}
-	return made, setRepository(ctx, j, name)
 }
 
 // repositoryMade is when a repository was made; nil: nobody knows.
@@ -70,7 +73,6 @@ func setRepository(ctx context.Context, j *Job, name string) error {
 
 func updateRepository(ctx context.Context, j *Job) (Made, error) {
 	name := j.PhysicalID
-	arn := repositoryARN(j, name)
 	if scan := flag(object(j.Properties, "ImageScanningConfiguration"), "ScanOnPush"); scan != nil && *scan {
 		return Made{}, errors.New("Encountered unsupported property ImageScanningConfiguration") //lint:ignore ST1005 as CloudFormation writes it
 	}
@@ -81,6 +83,14 @@ func updateRepository(ctx context.Context, j *Job) (Made, error) {
 		}
 		steps = append(steps, step{"PutImageTagMutability", &ecr.PutImageTagMutabilityInput{RepositoryName: &name, ImageTagMutability: types.ImageTagMutability(now)}})
 	}
+	if err := do(ctx, j, "ecr", append(steps, repositoryTags(j, name)...)...); err != nil {
+		return Made{}, err
+	}
+	return Made{}, setRepository(ctx, j, name)
+}
+
+func repositoryTags(j *Job, name string) (steps []step) {
+	arn := repositoryARN(j, name)
 	set, less := j.changedTags()
 	if len(set) > 0 {
 		steps = append(steps, step{"TagResource", &ecr.TagResourceInput{ResourceArn: &arn, Tags: sorted(set, ecrTag)}})
@@ -88,10 +98,7 @@ func updateRepository(ctx context.Context, j *Job) (Made, error) {
 	if len(less) > 0 {
 		steps = append(steps, step{"UntagResource", &ecr.UntagResourceInput{ResourceArn: &arn, TagKeys: less}})
 	}
-	if err := do(ctx, j, "ecr", steps...); err != nil {
-		return Made{}, err
-	}
-	return Made{}, setRepository(ctx, j, name)
+	return steps
 }
 
 // deleteRepository deletes one with images if the template says so.

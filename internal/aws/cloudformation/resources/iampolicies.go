@@ -125,11 +125,7 @@ func createManaged(ctx context.Context, j *Job) (Made, error) {
 		case err == nil:
 			arn = *out.Policy.Arn
 		case exists(err) && j.Again:
-			path := text(p, "Path")
-			if path == "" {
-				path = "/"
-			}
-			arn = "arn:" + j.Place.Partition + ":iam::" + j.Place.AccountID + ":policy" + path + name
+			arn = managedARN(j, name)
 			found, e := call[iam.GetPolicyOutput](ctx, j, "iam", "GetPolicy", &iam.GetPolicyInput{PolicyArn: &arn})
 			if e != nil || !j.mine(found.Policy.CreateDate) {
 				return Made{}, err
@@ -146,6 +142,14 @@ func createManaged(ctx context.Context, j *Job) (Made, error) {
 	var err error
 	made.Attributes, err = managedAttributes(ctx, j, arn)
 	return made, err
+}
+
+func managedARN(j *Job, name string) string {
+	path := text(j.Properties, "Path")
+	if path == "" {
+		path = "/"
+	}
+	return "arn:" + j.Place.Partition + ":iam::" + j.Place.AccountID + ":policy" + path + name
 }
 
 func managedAttributes(ctx context.Context, j *Job, arn string) (map[string]any, error) {

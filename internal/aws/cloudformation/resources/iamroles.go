@@ -18,21 +18,25 @@ func createRole(ctx context.Context, j *Job) (Made, error) {
 		return Made{}, err
 	}
 	j.initiated(name)
-	made := Made{name, map[string]any{"Arn": *role.Arn, "RoleId": *role.RoleId}}
-	return made, putRoleParts(ctx, j, name)
+	return madeRole(role), putRoleParts(ctx, j, name)
+}
+
+func madeRole(r *types.Role) Made {
+	return Made{*r.RoleName, map[string]any{"Arn": *r.Arn, "RoleId": *r.RoleId}}
+}
+
+func findRole(ctx context.Context, j *Job, name string) (*types.Role, error) {
+	out, err := call[iam.GetRoleOutput](ctx, j, "iam", "GetRole", &iam.GetRoleInput{RoleName: &name})
+	if err != nil {
+		return nil, err
+	}
+	return out.Role, nil
 }
 
 // newRole makes a role, or finds the one that was made before.
 func newRole(ctx context.Context, j *Job, name string) (*types.Role, error) {
-	find := func() (*types.Role, error) {
-		out, err := call[iam.GetRoleOutput](ctx, j, "iam", "GetRole", &iam.GetRoleInput{RoleName: &name})
-		if err != nil {
-			return nil, err
-		}
-		return out.Role, nil
-	}
 	if j.PhysicalID != "" {
-		return find()
+		return findRole(ctx, j, name)
 	}
 	p := j.Properties
 	out, err := call[iam.CreateRoleOutput](ctx, j, "iam", "CreateRole", &iam.CreateRoleInput{
@@ -44,7 +48,7 @@ func newRole(ctx context.Context, j *Job, name string) (*types.Role, error) {
 	case err == nil:
 		return out.Role, nil
 	case exists(err) && j.Again:
-		if role, e := find(); e == nil && j.mine(role.CreateDate) {
+		if role, e := findRole(ctx, j, name); e == nil && j.mine(role.CreateDate) {
 			return role, nil
 		}
 	}
@@ -104,14 +108,7 @@ func updateRole(ctx context.Context, j *Job) (Made, error) {
 	if boundary := ptr(p, "PermissionsBoundary"); boundary != nil && text(j.Old, "PermissionsBoundary") != *boundary {
 		steps = append(steps, step{"PutRolePermissionsBoundary", &iam.PutRolePermissionsBoundaryInput{RoleName: &name, PermissionsBoundary: boundary}})
 	}
-	set, less := j.changedTags()
-	if len(set) > 0 {
-		steps = append(steps, step{"TagRole", &iam.TagRoleInput{RoleName: &name, Tags: sorted(set, iamTag)}})
-	}
-	if len(less) > 0 {
-		steps = append(steps, step{"UntagRole", &iam.UntagRoleInput{RoleName: &name, TagKeys: less}})
-	}
-	if err := do(ctx, j, "iam", steps...); err != nil {
+	if err := do(ctx, j, "iam", append(steps, roleTags(j, name)...)...); err != nil {
 		return Made{}, err
 	}
 	if text(j.Old, "PermissionsBoundary") != "" && text(p, "PermissionsBoundary") == "" {
@@ -123,6 +120,17 @@ func updateRole(ctx context.Context, j *Job) (Made, error) {
 		return Made{}, err
 	}
 	return Made{}, dropRoleParts(ctx, j, name, p)
+}
+
+func roleTags(j *Job, name string) (steps []step) {
+	set, less := j.changedTags()
+	if len(set) > 0 {
+		steps = append(steps, step{"TagRole", &iam.TagRoleInput{RoleName: &name, Tags: sorted(set, iamTag)}})
+	}
+	if len(less) > 0 {
+		steps = append(steps, step{"UntagRole", &iam.UntagRoleInput{RoleName: &name, TagKeys: less}})
+	}
+	return steps
 }
 
 func deleteRole(ctx context.Context, j *Job) error {

@@ -19,8 +19,15 @@ func createLogGroup(ctx context.Context, j *Job) (Made, error) {
 		}
 		j.initiated(name)
 	}
-	arn := "arn:" + j.Place.Partition + ":logs:" + j.Place.Region + ":" + j.Place.AccountID + ":log-group:" + name + ":*"
-	return Made{name, map[string]any{"Arn": arn}}, setRetention(ctx, j, name)
+	return madeLogGroup(j, name), setRetention(ctx, j, name)
+}
+
+func logGroupARN(j *Job, name string) string {
+	return "arn:" + j.Place.Partition + ":logs:" + j.Place.Region + ":" + j.Place.AccountID + ":log-group:" + name
+}
+
+func madeLogGroup(j *Job, name string) Made {
+	return Made{name, map[string]any{"Arn": logGroupARN(j, name) + ":*"}}
 }
 
 func setRetention(ctx context.Context, j *Job, name string) error {
@@ -36,19 +43,22 @@ func setRetention(ctx context.Context, j *Job, name string) error {
 
 func updateLogGroup(ctx context.Context, j *Job) (Made, error) {
 	name := j.PhysicalID
-	arn := "arn:" + j.Place.Partition + ":logs:" + j.Place.Region + ":" + j.Place.AccountID + ":log-group:" + name
+	if err := do(ctx, j, "cloudwatchlogs", logGroupTags(j, name)...); err != nil {
+		return Made{}, err
+	}
+	return Made{}, setRetention(ctx, j, name)
+}
+
+func logGroupTags(j *Job, name string) (steps []step) {
+	arn := logGroupARN(j, name)
 	set, less := j.changedTags()
-	var steps []step
 	if len(set) > 0 {
 		steps = append(steps, step{"TagResource", &logs.TagResourceInput{ResourceArn: &arn, Tags: set}})
 	}
 	if len(less) > 0 {
 		steps = append(steps, step{"UntagResource", &logs.UntagResourceInput{ResourceArn: &arn, TagKeys: less}})
 	}
-	if err := do(ctx, j, "cloudwatchlogs", steps...); err != nil {
-		return Made{}, err
-	}
-	return Made{}, setRetention(ctx, j, name)
+	return steps
 }
 
 func deleteLogGroup(ctx context.Context, j *Job) error {

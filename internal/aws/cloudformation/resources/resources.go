@@ -42,6 +42,7 @@ type Handler struct {
 	supports       []string // properties; nil is all
 	create, update func(context.Context, *Job) (Made, error)
 	remove         func(context.Context, *Job) error
+	finder         // of types that can be taken over
 }
 
 // ErrReplace says that an update needs another resource.
@@ -70,6 +71,9 @@ func (h *Handler) Do(ctx context.Context, j *Job) (Made, error) {
 	}
 	if err := h.check(j); err != nil {
 		return Made{ID: j.PhysicalID}, err
+	}
+	if j.Action == stack.ActImport {
+		return h.take(ctx, j)
 	}
 	if j.Action == stack.ActUpdate {
 		if h.update == nil {

@@ -27,14 +27,17 @@ func createBucket(ctx context.Context, j *Job) (Made, error) {
 		}
 		j.initiated(name)
 	}
-	made := Made{name, map[string]any{
+	return madeBucket(j, name), setBucket(ctx, j, name)
+}
+
+func madeBucket(j *Job, name string) Made {
+	return Made{name, map[string]any{
 		"Arn":                 "arn:" + j.Place.Partition + ":s3:::" + name,
 		"DomainName":          name + ".s3.amazonaws.com",
 		"DualStackDomainName": name + ".s3.dualstack." + j.Place.Region + ".amazonaws.com",
 		"RegionalDomainName":  name + ".s3." + j.Place.Region + ".amazonaws.com",
 		"WebsiteURL":          "http://" + name + ".s3-website-" + j.Place.Region + ".amazonaws.com",
 	}}
-	return made, setBucket(ctx, j, name)
 }
 
 // bucketMade is when a bucket of the account was made; nil if that is not to be known.

@@ -50,8 +50,11 @@ func createTopic(ctx context.Context, j *Job) (Made, error) {
 		}
 		j.initiated(arn)
 	}
-	made := Made{arn, map[string]any{"TopicArn": arn, "TopicName": name}}
-	return made, do(ctx, j, "sns", subscribing(arn, j.Properties, nil)...)
+	return madeTopic(arn, name), do(ctx, j, "sns", subscribing(arn, j.Properties, nil)...)
+}
+
+func madeTopic(arn, name string) Made {
+	return Made{arn, map[string]any{"TopicArn": arn, "TopicName": name}}
 }
 
 // endpoints are the subscriptions that a topic itself is given, as PROTOCOL ENDPOINT.
@@ -87,6 +90,15 @@ func updateTopic(ctx context.Context, j *Job) (Made, error) {
 			steps = append(steps, step{"SetTopicAttributes", &sns.SetTopicAttributesInput{TopicArn: &arn, AttributeName: &name, AttributeValue: &value}})
 		}
 	}
+	steps = append(steps, topicTags(j, arn)...)
+	steps = append(steps, subscribing(arn, j.Properties, endpoints(j.Old))...)
+	if err := do(ctx, j, "sns", steps...); err != nil {
+		return Made{}, err
+	}
+	return Made{}, unsubscribe(ctx, j, arn, dropped(endpoints(j.Old), endpoints(j.Properties)))
+}
+
+func topicTags(j *Job, arn string) (steps []step) {
 	set, less := j.changedTags()
 	if len(set) > 0 {
 		steps = append(steps, step{"TagResource", &sns.TagResourceInput{ResourceArn: &arn, Tags: sorted(set, snsTag)}})
@@ -94,11 +106,7 @@ func updateTopic(ctx context.Context, j *Job) (Made, error) {
 	if len(less) > 0 {
 		steps = append(steps, step{"UntagResource", &sns.UntagResourceInput{ResourceArn: &arn, TagKeys: less}})
 	}
-	steps = append(steps, subscribing(arn, j.Properties, endpoints(j.Old))...)
-	if err := do(ctx, j, "sns", steps...); err != nil {
-		return Made{}, err
-	}
-	return Made{}, unsubscribe(ctx, j, arn, dropped(endpoints(j.Old), endpoints(j.Properties)))
+	return steps
 }
 
 // unsubscribe ends a topic's subscriptions of endpoints. Those that nobody confirmed have no

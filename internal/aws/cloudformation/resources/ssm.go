@@ -48,7 +48,11 @@ func updateParameter(ctx context.Context, j *Job) (Made, error) {
 	name, yes := j.PhysicalID, true
 	in := parameterOf(j, name)
 	in.Overwrite = &yes
-	steps := []step{{"PutParameter", in}}
+	steps := append([]step{{"PutParameter", in}}, parameterTags(j, name)...)
+	return Made{name, parameterAttributes(j)}, do(ctx, j, "ssm", steps...)
+}
+
+func parameterTags(j *Job, name string) (steps []step) {
 	set, less := j.changedTags()
 	if len(set) > 0 {
 		steps = append(steps, step{"AddTagsToResource", &ssm.AddTagsToResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &name, Tags: sorted(set, ssmTag)}})
@@ -56,7 +60,7 @@ func updateParameter(ctx context.Context, j *Job) (Made, error) {
 	if len(less) > 0 {
 		steps = append(steps, step{"RemoveTagsFromResource", &ssm.RemoveTagsFromResourceInput{ResourceType: types.ResourceTypeForTaggingParameter, ResourceId: &name, TagKeys: less}})
 	}
-	return Made{name, parameterAttributes(j)}, do(ctx, j, "ssm", steps...)
+	return steps
 }
 
 func deleteParameter(ctx context.Context, j *Job) error {

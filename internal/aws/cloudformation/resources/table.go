@@ -7,19 +7,19 @@ import "context"
 var handlers = map[string]*Handler{
 	"AWS::CDK::Metadata": {create: createNothing, update: updateNothing, remove: deleteNothing},
 
-	"AWS::IAM::Role":            {create: createRole, update: updateRole, remove: deleteRole},
-	"AWS::IAM::InstanceProfile": {create: createProfile, update: updateProfile, remove: deleteProfile},
+	"AWS::IAM::Role":            {create: createRole, update: updateRole, remove: deleteRole, finder: roles},
+	"AWS::IAM::InstanceProfile": {create: createProfile, update: updateProfile, remove: deleteProfile, finder: profiles},
 	"AWS::IAM::OIDCProvider":    {create: createProvider, update: updateProvider, remove: deleteProvider},
 	"AWS::IAM::Policy":          {create: createInline, update: updateInline, remove: deleteInline},
-	"AWS::IAM::ManagedPolicy":   {create: createManaged, update: updateManaged, remove: deleteManaged},
+	"AWS::IAM::ManagedPolicy":   {create: createManaged, update: updateManaged, remove: deleteManaged, finder: managedPolicies},
 
 	"AWS::S3::Bucket": {
 		supports: []string{"AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration", "OwnershipControls", "PublicAccessBlockConfiguration", "VersioningConfiguration"},
-		create:   createBucket, update: updateBucket, remove: deleteBucket,
+		create:   createBucket, update: updateBucket, remove: deleteBucket, finder: buckets,
 	},
 	"AWS::S3::BucketPolicy": {create: createBucketPolicy, update: putBucketPolicy, remove: deleteBucketPolicy},
 
-	"AWS::EKS::Cluster":                {supports: append([]string{"Logging"}, clusterParts...), create: createCluster, update: updateCluster, remove: deleteCluster},
+	"AWS::EKS::Cluster":                {supports: append([]string{"Logging"}, clusterParts...), create: createCluster, update: updateCluster, remove: deleteCluster, finder: clusters},
 	"AWS::EKS::Nodegroup":              {supports: append([]string{"ForceUpdateEnabled"}, nodegroupParts...), create: createNodegroup, update: updateNodegroup, remove: deleteNodegroup},
 	"AWS::EKS::Addon":                  {create: createAddon, update: updateAddon, remove: deleteAddon},
 	"AWS::EKS::AccessEntry":            {create: createEntry, update: updateEntry, remove: deleteEntry},
@@ -50,12 +50,12 @@ var handlers = map[string]*Handler{
 
 	"AWS::SSM::Parameter": {
 		supports: []string{"AllowedPattern", "DataType", "Description", "Name", "Tier", "Type", "Value"},
-		create:   createParameter, update: updateParameter, remove: deleteParameter,
+		create:   createParameter, update: updateParameter, remove: deleteParameter, finder: parameters,
 	},
 
 	"AWS::SNS::Topic": {
 		supports: []string{"DisplayName", "FifoTopic", "SignatureVersion", "Subscription", "TopicName", "TracingConfig"},
-		create:   createTopic, update: updateTopic, remove: deleteTopic,
+		create:   createTopic, update: updateTopic, remove: deleteTopic, finder: topics,
 	},
 	"AWS::SNS::TopicPolicy": {create: putTopicPolicy, update: putTopicPolicy, remove: deleteTopicPolicy},
 	"AWS::SNS::Subscription": {
@@ -65,20 +65,20 @@ var handlers = map[string]*Handler{
 
 	"AWS::ECR::Repository": {
 		supports: []string{"EmptyOnDelete", "ImageScanningConfiguration", "ImageTagMutability", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText"},
-		create:   createRepository, update: updateRepository, remove: deleteRepository,
+		create:   createRepository, update: updateRepository, remove: deleteRepository, finder: repositories,
 	},
 
 	"AWS::Logs::LogGroup": {
 		supports: []string{"LogGroupName", "KmsKeyId", "RetentionInDays"},
-		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup,
+		create:   createLogGroup, update: updateLogGroup, remove: deleteLogGroup, finder: logGroups,
 	},
 	"AWS::Logs::MetricFilter": {
 		supports: []string{"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"},
 		create:   createMetricFilter, update: updateMetricFilter, remove: deleteMetricFilter,
 	},
 
-	"AWS::CloudWatch::Alarm":          {supports: append([]string{"AlarmName"}, metricParts...), create: createAlarm, update: updateAlarm, remove: deleteAlarm},
-	"AWS::CloudWatch::CompositeAlarm": {supports: append([]string{"AlarmName"}, compositeParts...), create: createComposite, update: updateComposite, remove: deleteAlarm},
+	"AWS::CloudWatch::Alarm":          {supports: append([]string{"AlarmName"}, metricParts...), create: createAlarm, update: updateAlarm, remove: deleteAlarm, finder: alarms},
+	"AWS::CloudWatch::CompositeAlarm": {supports: append([]string{"AlarmName"}, compositeParts...), create: createComposite, update: updateComposite, remove: deleteAlarm, finder: compositeAlarms},
 }
 
 // Nothing is what CDK's metadata are: a resource of no service, which has a name alone.

@@ -43,7 +43,7 @@ func (p *Plan) Empty() bool { return len(p.Changes) == 0 && !p.Outputs && !p.Tag
 
 // Change is what happens to one resource, as DescribeChangeSet shows it.
 type Change struct {
-	Action     string // Add, Modify, Remove
+	Action     string // Add, Modify, Remove; Import, of what Make has as Add and the caller found
 	Logical    string
 	PhysicalID string // "" for Add
 	Type       string

@@ -81,7 +81,7 @@ func (m *Machine) remove(d *Doomed) {
 		// It was never made.
 		m.tell(d, DeleteComplete, "")
 		m.gone(d)
-	case slices.Contains(run.Start.Retain, d.Logical), retained(r.DeletionPolicy, d.Fresh):
+	case slices.Contains(run.Start.Retain, d.Logical), retained(r.DeletionPolicy, d.Fresh), d.Fresh && r.Imported:
 		m.tell(d, DeleteSkipped, "")
 		m.gone(d)
 	default:

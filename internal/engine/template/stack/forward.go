@@ -64,9 +64,9 @@ func (m *Machine) start(r *template.Resource) {
 	o := Order{Logical: r.Name, Type: r.Type}
 	err := m.evaluate(r, kind, &after, &o)
 	old := m.state.Resources[r.Name]
-	if old != nil && old.Status == CreateFailed && m.state.Run.Steps[r.Name] == nil {
+	if old != nil && old.unmade() && m.state.Run.Steps[r.Name] == nil {
 		// A creation that failed with DisableRollback is tried again.
-		if old.PhysicalID != "" {
+		if old.PhysicalID != "" && !old.Imported {
 			m.doom(r.Name, old, "")
 		}
 		delete(m.state.Resources, r.Name)
@@ -141,6 +141,10 @@ func dynamicReferences(kind string, properties map[string]any) error {
 }
 
 func (m *Machine) create(name string, after Resource, o Order, err error) {
+	if id := m.state.Run.Start.Imports[name]; id != "" {
+		m.take(name, id, after, o, err)
+		return
+	}
 	m.state.Run.Steps[name] = &Step{Action: ActCreate}
 	r := after
 	m.state.Resources[name] = &r
@@ -150,6 +154,21 @@ func (m *Machine) create(name string, after Resource, o Order, err error) {
 		return
 	}
 	o.Action, o.After = ActCreate, after
+	m.order(o)
+}
+
+// take has a resource that exists become one of the stack.
+func (m *Machine) take(name, id string, after Resource, o Order, err error) {
+	m.state.Run.Steps[name] = &Step{Action: ActImport}
+	after.PhysicalID, after.Imported = id, true
+	r := after
+	m.state.Resources[name] = &r
+	m.record(name, &r, ImportInProgress, importStarted)
+	if err != nil {
+		m.fail(name, "import", &r, ImportFailed, err.Error())
+		return
+	}
+	o.Action, o.PhysicalID, o.After = ActImport, id, after
 	m.order(o)
 }
 
@@ -250,10 +269,14 @@ func (m *Machine) abandon() {
 		m.out.Cancel = append(m.out.Cancel, o.Token)
 		run.Steps[o.Logical].Done, run.Steps[o.Logical].Failed = true, true
 		r := m.state.Resources[o.Logical]
-		if o.Action == ActCreate {
+		switch o.Action {
+		case ActCreate:
 			m.record(o.Logical, r, CreateFailed, creationCancelled)
 			run.Failed = append(run.Failed, Failure{o.Logical, "create"})
-		} else {
+		case ActImport:
+			m.record(o.Logical, r, ImportFailed, importCancelled)
+			run.Failed = append(run.Failed, Failure{o.Logical, "import"})
+		default:
 			m.record(o.Logical, r, UpdateFailed, updateCancelled)
 			run.Failed = append(run.Failed, Failure{o.Logical, "update"})
 		}
@@ -264,7 +287,7 @@ func (m *Machine) abandon() {
 // blank.
 func failures(list []Failure) string {
 	var b strings.Builder
-	for _, verb := range []string{"create", "update", "delete"} {
+	for _, verb := range []string{"create", "import", "update", "delete"} {
 		var names []string
 		for _, f := range list {
 			if f.Verb == verb && !slices.Contains(names, f.Logical) {

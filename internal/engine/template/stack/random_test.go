@@ -70,7 +70,7 @@ func TestRandomLives(t *testing.T) {
 				w.queue = slices.Delete(w.queue, i, i+1)
 				w.fail = map[string]string{}
 				if rapid.IntRange(0, 7).Draw(rt, "fails") == 0 {
-					verb := map[stack.Action]string{stack.ActCreate: "create", stack.ActReplace: "create", stack.ActUpdate: "update", stack.ActDelete: "delete"}[o.Action]
+					verb := map[stack.Action]string{stack.ActCreate: "create", stack.ActReplace: "create", stack.ActUpdate: "update", stack.ActDelete: "delete", stack.ActImport: "import"}[o.Action]
 					if verb == "create" && rapid.Bool().Draw(rt, "late") {
 						verb = "finish"
 					}
@@ -96,7 +96,13 @@ func TestRandomLives(t *testing.T) {
 			live()
 		}
 		start := func() stack.Start {
-			return stack.Start{Seed: "x", DisableRollback: rapid.IntRange(0, 2).Draw(rt, "disable") == 0, DeleteOnFailure: rapid.IntRange(0, 5).Draw(rt, "drop") == 0}
+			s := stack.Start{Seed: "x", DisableRollback: rapid.IntRange(0, 2).Draw(rt, "disable") == 0, DeleteOnFailure: rapid.IntRange(0, 5).Draw(rt, "drop") == 0}
+			if name := rapid.SampledFrom([]string{"", "A", "B"}).Draw(rt, "import"); name != "" {
+				id := fmt.Sprintf("there-%s-%d", name, len(w.lines))
+				w.things[id], orphans[id] = "AWS::SNS::Topic", true
+				s.Imports = map[string]string{name: id}
+			}
+			return s
 		}
 		must(w.m.Create(deployment(randomTemplate(rt), nil), start()))
 		for range rapid.IntRange(0, 4).Draw(rt, "updates") {

@@ -75,14 +75,18 @@ func (m *Machine) done(o *Order, r Report) {
 		now.PhysicalID = r.PhysicalID
 	}
 	m.state.Resources[o.Logical] = &now
-	status := UpdateComplete
+	status, reason := UpdateComplete, ""
 	switch o.Action {
 	case ActCreate:
 		status = CreateComplete
+	case ActImport:
+		m.record(o.Logical, &now, ImportComplete, importCompleted)
+		m.record(o.Logical, &now, UpdateInProgress, importTagged)
+		reason = importTagged
 	case ActReplace:
 		m.doomReplaced(o.Logical, old)
 	}
-	m.record(o.Logical, &now, status, "")
+	m.record(o.Logical, &now, status, reason)
 	if step := run.Steps[o.Logical]; step != nil {
 		step.Done = true
 	}
@@ -107,6 +111,8 @@ func (m *Machine) failed(o *Order, r Report) {
 			res.PhysicalID = r.PhysicalID
 		}
 		m.fail(o.Logical, "create", res, CreateFailed, r.Reason)
+	case ActImport:
+		m.fail(o.Logical, "import", res, ImportFailed, r.Reason)
 	case ActReplace:
 		m.leftover(o, r)
 		m.fail(o.Logical, "update", res, UpdateFailed, r.Reason)

@@ -48,7 +48,7 @@ const (
 // Failure is a resource that failed, and in what.
 type Failure struct {
 	Logical string `json:"logical"`
-	// Verb is create or update.
+	// Verb is create, update, import or delete.
 	Verb string `json:"verb"`
 }
 
@@ -89,6 +89,9 @@ type Start struct {
 	Imported map[string][]string `json:"imported,omitempty"`
 	// Retain are logical ids that a deletion leaves.
 	Retain []string `json:"retain,omitempty"`
+	// Imports are resources that exist and that the stack takes over instead of making
+	// them: physical ids, by logical id.
+	Imports map[string]string `json:"imports,omitempty"`
 	// Skip are logical ids that a continued rollback leaves as they are.
 	Skip []string `json:"skip,omitempty"`
 }
@@ -96,9 +99,11 @@ type Start struct {
 // Action is what an order asks for.
 type Action string
 
-// The actions. A Replace is a creation; the old resource is deleted by another order.
+// The actions. A Replace is a creation; the old resource is deleted by another order. An
+// Import finds what exists and gives it the stack's tags.
 const (
 	ActCreate  Action = "create"
+	ActImport  Action = "import"
 	ActReplace Action = "replace"
 	ActUpdate  Action = "update"
 	ActDelete  Action = "delete"
@@ -112,7 +117,7 @@ type Order struct {
 	Logical string `json:"logical"`
 	Type    string `json:"type"`
 	Action  Action `json:"action"`
-	// PhysicalID is what to update or delete; for a creation that comes again, what was
+	// PhysicalID is what to import, update or delete; for a creation that comes again, what was
 	// reported as initiated.
 	PhysicalID string `json:"physicalId,omitempty"`
 	// Name is the name or id that the stack made, where the template gives none and the

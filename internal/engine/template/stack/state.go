@@ -68,12 +68,17 @@ type Resource struct {
 	DeletionPolicy string   `json:"deletionPolicy,omitempty"`
 	// Metadata are the template's, functions not evaluated.
 	Metadata any `json:"metadata,omitempty"`
+	// Imported is set for what was there before the stack took it over, until it is changed.
+	Imported bool `json:"imported,omitempty"`
 	// Dirty says that an update began that did not end well.
 	Dirty bool `json:"dirty,omitempty"`
 	// Tried are the properties that such an update was to give, the stack's tags among
 	// them: it may have given some. Nil where it was never carried out.
 	Tried map[string]any `json:"tried,omitempty"`
 }
+
+// unmade tells whether a creation or an import failed.
+func (r *Resource) unmade() bool { return r.Status == CreateFailed || r.Status == ImportFailed }
 
 // had are the properties that a resource may have, with its tags.
 func (r *Resource) had(kind *spec.Type) map[string]any {
@@ -86,7 +91,7 @@ func (r *Resource) had(kind *spec.Type) map[string]any {
 // Status is a status of a stack or a resource, as the API spells it.
 type Status string
 
-// Statuses of stacks; resources have the first nine and DELETE_SKIPPED.
+// Statuses of stacks; resources have the first nine, DELETE_SKIPPED and those of imports.
 const (
 	CreateInProgress Status = "CREATE_IN_PROGRESS"
 	CreateComplete   Status = "CREATE_COMPLETE"
@@ -98,6 +103,9 @@ const (
 	DeleteComplete   Status = "DELETE_COMPLETE"
 	DeleteFailed     Status = "DELETE_FAILED"
 	DeleteSkipped    Status = "DELETE_SKIPPED"
+	ImportInProgress Status = "IMPORT_IN_PROGRESS"
+	ImportComplete   Status = "IMPORT_COMPLETE"
+	ImportFailed     Status = "IMPORT_FAILED"
 
 	ReviewInProgress       Status = "REVIEW_IN_PROGRESS"
 	RollbackInProgress     Status = "ROLLBACK_IN_PROGRESS"
@@ -118,6 +126,10 @@ const (
 	creationCancelled    = "Resource creation cancelled"
 	updateCancelled      = "Resource update cancelled"
 	creationInitiated    = "Resource creation Initiated"
+	importStarted        = "Resource import started."
+	importCancelled      = "Resource import cancelled"
+	importCompleted      = "Resource import completed."
+	importTagged         = "Apply stack-level tags to imported resource if applicable."
 	replacing            = "Requested update requires the creation of a new physical resource; hence creating one."
 	noReplacement        = "Replacement type updates not supported on stack with disable-rollback."
 	notAllDeleted        = "Update successful. One or more resources could not be deleted."
@@ -132,7 +144,7 @@ func (s Status) InProgress() bool { return strings.HasSuffix(string(s), "_IN_PRO
 func (s *State) Plan() (plan.Stack, error) {
 	p := plan.Stack{Resources: map[string]plan.Resource{}, Outputs: s.Outputs}
 	for name, r := range s.Resources {
-		if r.PhysicalID == "" || r.Status == CreateFailed {
+		if r.PhysicalID == "" || r.unmade() {
 			continue
 		}
 		p.Resources[name] = plan.Resource{Type: r.Type, PhysicalID: r.PhysicalID, Properties: r.Properties, Attributes: r.Attributes}

@@ -31,6 +31,14 @@ Resources:
   D: {Type: "AWS::SQS::Queue", DependsOn: A}
 `
 
+// imported has C taken over, before B is made.
+const imported = `
+Resources:
+  A: {Type: "AWS::SNS::Topic"}
+  B: {Type: "AWS::SSM::Parameter", Properties: {Type: String, Value: !Ref C}}
+  C: {Type: "AWS::Logs::LogGroup", DeletionPolicy: RetainExceptOnCreate, Properties: {LogGroupName: c}}
+`
+
 func create(t *testing.T, w *world, text string, start stack.Start) {
 	t.Helper()
 	start.Seed = "seed"
@@ -115,6 +123,22 @@ Resources:
 		}},
 		{"export-taken", func(t *testing.T, w *world) {
 			create(t, w, three, stack.Start{Exported: map[string]string{"e": "other"}})
+		}},
+		{"import", func(t *testing.T, w *world) {
+			w.things["c"] = "AWS::Logs::LogGroup"
+			create(t, w, imported, stack.Start{Imports: map[string]string{"C": "c"}})
+			remove(t, w, stack.Start{})
+		}},
+		{"import-failed", func(t *testing.T, w *world) {
+			w.things["c"] = "AWS::Logs::LogGroup"
+			w.fail["import C"] = "no"
+			create(t, w, imported, stack.Start{Imports: map[string]string{"C": "c"}})
+		}},
+		{"import-undone", func(t *testing.T, w *world) {
+			w.things["c"] = "AWS::Logs::LogGroup"
+			create(t, w, `Resources: {A: {Type: "AWS::SNS::Topic"}}`, stack.Start{})
+			w.fail["create B"] = "no"
+			change(t, w, imported, stack.Start{Imports: map[string]string{"C": "c"}})
 		}},
 		{"update", func(t *testing.T, w *world) {
 			create(t, w, three, stack.Start{})

@@ -144,6 +144,11 @@ func (w *world) do(o stack.Order) {
 			w.report(stack.Report{Token: o.Token, What: stack.Failed, Reason: reason})
 			return
 		}
+	case stack.ActImport:
+		if reason, bad := w.fail["import "+o.Logical]; bad {
+			w.report(stack.Report{Token: o.Token, What: stack.Failed, Reason: reason})
+			return
+		}
 	case stack.ActUpdate:
 		if w.things[o.PhysicalID] == "" {
 			w.t.Fatalf("an update of %s, which is not there:\n%s", o.PhysicalID, w.transcript())

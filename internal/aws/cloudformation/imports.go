@@ -1,0 +1,93 @@
+package cloudformation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/aws/cloudformation/resources"
+	"github.com/eksact/eksact/internal/engine/template"
+	"github.com/eksact/eksact/internal/engine/template/plan"
+	"github.com/eksact/eksact/internal/engine/template/spec"
+	"github.com/eksact/eksact/internal/engine/template/stack"
+)
+
+// unkept is why a change set can't import what its stack's deletion would take away.
+const unkept = "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are "
+
+// importable makes imports of additions whose name the template gives and something has
+// already that is no other stack's. It looks as whom the stack will act for, and answers
+// with the reason of a change set that fails for that.
+func (s *Service) importable(ctx context.Context, role string, scope *template.Scope, changes []plan.Change) (reason string) {
+	asked := kept(api.CallerFrom(ctx))
+	call := func(ctx context.Context, service, operation string, in any) (any, error) {
+		who, err := s.actor(ctx, role, asked)
+		if err != nil {
+			return nil, err
+		}
+		return s.door.Do(ctx, who, service, operation, in)
+	}
+	var lost []string
+	for i := range changes {
+		c := &changes[i]
+		kind, known := spec.Find(c.Type)
+		handler, served := resources.Find(c.Type)
+		if c.Action != "Add" || !known || !served {
+			continue
+		}
+		name, given := template.Text(c.After[kind.NameProperty()])
+		if !given || strings.Contains(name, "{{") {
+			continue
+		}
+		id, err := handler.Existing(ctx, &resources.Job{Order: stack.Order{Type: c.Type, Properties: c.After}, Place: s.Place, Call: call}, name)
+		if err != nil {
+			return c.Logical + ": " + resources.Reason(err, newID(), newID())
+		}
+		if id == "" || s.owned(c.Type, id) {
+			continue
+		}
+		c.Action, c.PhysicalID = "Import", id
+		if r, _ := scope.Template.Resource(c.Logical); !strings.HasPrefix(r.DeletionPolicy, "Retain") {
+			lost = append(lost, fmt.Sprintf("%s ({%s=%s})", c.Logical, kind.NameProperty(), name))
+		}
+	}
+	if len(lost) == 0 {
+		return ""
+	}
+	return unkept + strings.Join(lost, ", ")
+}
+
+// owned says whether a resource is a stack's.
+func (s *Service) owned(kind, id string) bool {
+	for _, r := range s.stacks.Shared("") {
+		if r.Status == stack.DeleteComplete {
+			continue
+		}
+		state, err := r.State.open()
+		if err != nil {
+			continue // which its own operations say
+		}
+		for _, x := range state.List() {
+			if x.Type == kind && x.PhysicalID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// imports are what a change set takes over, by logical id.
+func imports(changes []plan.Change) map[string]string {
+	var all map[string]string
+	for _, c := range changes {
+		if c.Action != "Import" {
+			continue
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[c.Logical] = c.PhysicalID
+	}
+	return all
+}
