@@ -87,6 +87,7 @@ func (s *Service) draft(ctx context.Context, in *autoscaling.CreateAutoScalingGr
 			return g, err
 		}
 	}
+	g.setSystemTags(api.SystemTags(ctx))
 	for _, h := range in.LifecycleHookSpecificationList {
 		hook, err := hookOf(h)
 		if err != nil {

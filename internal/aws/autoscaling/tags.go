@@ -38,16 +38,37 @@ func (g *Group) setTag(t types.Tag) error {
 		return invalid("Invalid resource type: %s", *t.ResourceType)
 	case key == "" || len(key) > 128 || len(value) > 256:
 		return invalid("A tag's key has 1 to 128 characters, its value at most 256: %q", key)
-	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+	case api.ReservedTag(key):
 		return invalid("The prefix aws: is reserved: %s", key)
 	}
 	g.dropTag(key)
-	if len(g.Tags) >= mostTags {
+	if g.ownTags() >= mostTags {
 		return &types.LimitExceededFault{Message: aws.String("Tag limit exceeded: an Auto Scaling group has at most 50 tags.")}
 	}
 	g.Tags = append(g.Tags, Tag{key, value, aws.ToBool(t.PropagateAtLaunch)})
 	slices.SortFunc(g.Tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 	return nil
+}
+
+// ownTags counts the tags that calls set.
+func (g *Group) ownTags() (n int) {
+	for _, t := range g.Tags {
+		if !api.ReservedTag(t.Key) {
+			n++
+		}
+	}
+	return n
+}
+
+// setSystemTags gives a group the tags of the service that makes it for others; its
+// instances get them too, as CloudFormation has it.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-resource-tags.html
+func (g *Group) setSystemTags(tags map[string]string) {
+	for key, value := range tags {
+		g.dropTag(key)
+		g.Tags = append(g.Tags, Tag{key, value, true})
+	}
+	slices.SortFunc(g.Tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
 }
 
 func (g *Group) dropTag(key string) {
@@ -67,6 +88,9 @@ func (s *Service) CreateOrUpdateTags(ctx context.Context, in *autoscaling.Create
 // DeleteTags takes tags away; one that isn't there is no error.
 func (s *Service) DeleteTags(ctx context.Context, in *autoscaling.DeleteTagsInput) (*autoscaling.DeleteTagsOutput, error) {
 	for _, t := range in.Tags {
+		if key := aws.ToString(t.Key); api.ReservedTag(key) {
+			return nil, invalid("The prefix aws: is reserved: %s", key)
+		}
 		if err := s.rewrite(ctx, t.ResourceId, func(g *Group) error { g.dropTag(aws.ToString(t.Key)); return nil }); err != nil {
 			return nil, err
 		}

@@ -95,9 +95,15 @@ func TestAnAlarmsStack(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	tags, err := client.ListTagsForResource(ctx, &awscloudwatch.ListTagsForResourceInput{ResourceARN: got.MetricAlarms[0].AlarmArn})
-	if err != nil || len(tags.Tags) != 1 || *tags.Tags[0].Value != "b" {
-		t.Errorf("%+v, %v", tags, err)
+	has := map[string]string{}
+	for _, tag := range tags.Tags {
+		has[*tag.Key] = *tag.Value
 	}
+	if err != nil || len(has) != 4 || has["team"] != "b" || has["aws:cloudformation:stack-name"] != "alarms" {
+		t.Errorf("%v, %v", has, err)
+	}
+	_, err = client.UntagResource(ctx, &awscloudwatch.UntagResourceInput{ResourceARN: got.MetricAlarms[0].AlarmArn, TagKeys: []string{"aws:cloudformation:stack-name"}})
+	doortest.Refused(t, err, "InvalidParameterValue", "Tag keys that begin with aws: are reserved: aws:cloudformation:stack-name")
 
 	for name, c := range map[string]struct{ template, want string }{
 		"again":   {"Resources: {A: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmName: rate, Namespace: a, MetricName: b, Statistic: Sum, Period: 60, EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: LessThanThreshold}}}", "A CREATE_FAILED Resource of type 'AWS::CloudWatch::Alarm' with identifier 'rate' already exists."},

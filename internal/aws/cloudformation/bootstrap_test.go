@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,26 +18,12 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
+	"github.com/eksact/eksact/internal/aws/fleettest"
 )
 
-// app is a CDK app. Its second stage changes what can be.
-const app = `
-const cdk = require('aws-cdk-lib'), iam = require('aws-cdk-lib/aws-iam'), s3 = require('aws-cdk-lib/aws-s3'), sns = require('aws-cdk-lib/aws-sns'), logs = require('aws-cdk-lib/aws-logs');
-const second = process.env.SECOND === '1';
-const app = new cdk.App();
-const stack = new cdk.Stack(app, 'App', {env: {account: '111122223333', region: 'us-west-2'}, tags: {team: 'a'}});
-const role = new iam.Role(stack, 'Role', {assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'), description: second ? 'two' : 'one'});
-const bucket = new s3.Bucket(stack, 'Bucket', {versioned: true, encryption: s3.BucketEncryption.S3_MANAGED, enforceSSL: true, removalPolicy: cdk.RemovalPolicy.DESTROY, lifecycleRules: [{expiration: cdk.Duration.days(second ? 9 : 8)}]});
-new iam.ManagedPolicy(stack, 'Policy', {roles: [role], statements: [new iam.PolicyStatement({actions: ['s3:GetObject'], resources: [bucket.arnForObjects('*')]})]});
-const topic = new sns.Topic(stack, 'Topic', {displayName: second ? 'second' : 'first'});
-topic.grantPublish(role);
-topic.addToResourcePolicy(new iam.PolicyStatement({principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')], actions: ['sns:Publish'], resources: [topic.topicArn]}));
-new logs.LogGroup(stack, 'Logs', {retention: logs.RetentionDays.ONE_WEEK, removalPolicy: cdk.RemovalPolicy.DESTROY});
-new cdk.CfnOutput(stack, 'TopicArn', {value: topic.topicArn});
-`
-
 // TestTheRealCDKFromBootstrapToDestroy runs CDK's own command and library, where they are
-// installed side by side, over TLS, which the bootstrap bucket's policy asks for.
+// installed side by side, over TLS, which the bootstrap bucket's policy asks for. The app is
+// that of test/stacks, which installs them.
 func TestTheRealCDKFromBootstrapToDestroy(t *testing.T) {
 	program, err := exec.LookPath("cdk")
 	if err == nil {
@@ -53,14 +40,11 @@ func TestTheRealCDKFromBootstrapToDestroy(t *testing.T) {
 	server := httptest.NewTLSServer(a.Handler)
 	defer server.Close()
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"ca.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), "app.js": app,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), ca, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	one, two := synthesized(t, modules, dir, ""), synthesized(t, modules, dir, "1")
+	synthesize(t, modules, dir)
 	key := a.AdminKey(t)
 	run := func(want string, args ...string) {
 		t.Helper()
@@ -78,27 +62,31 @@ func TestTheRealCDKFromBootstrapToDestroy(t *testing.T) {
 	for range 2 {
 		run("Environment aws://"+number+"/us-west-2 bootstrapped", "bootstrap", "aws://"+number+"/us-west-2")
 		a.is(t, "CDKToolkit", types.StackStatusCreateComplete)
-		run("App.TopicArn = arn:aws:sns:us-west-2:"+number+":App-Topic", "deploy", "--app", one, "--require-approval", "never")
+		run("App.TopicArn = arn:aws:sns:us-west-2:"+number+":App-Topic", "deploy", "--app", "one", "--require-approval", "never")
 		a.is(t, "App", types.StackStatusCreateComplete)
-		run("no changes", "deploy", "--app", one, "--require-approval", "never")
-		run("two", "diff", "--app", two)
-		run("App", "deploy", "--app", two, "--require-approval", "never")
+		run("no changes", "deploy", "--app", "one", "--require-approval", "never")
+		run("AmazonEKSEditPolicy", "diff", "--app", "two")
+		run("App", "deploy", "--app", "two", "--require-approval", "never")
 		a.is(t, "App", types.StackStatusUpdateComplete)
-		run("destroyed", "destroy", "--app", two, "--force")
+		run("destroyed", "destroy", "--app", "two", "--force")
 		a.unstrap(t)
 	}
 }
 
-// synthesized is the folder of the app's cloud assembly, made by the library itself.
-func synthesized(t *testing.T, modules, dir, second string) string {
+// synthesize has the library make the app's two stages, in the folders one and two.
+func synthesize(t *testing.T, modules, dir string) {
 	t.Helper()
-	out := filepath.Join(dir, "assembly"+second)
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(dir, "app.js"))
-	cmd.Env = append(os.Environ(), "CDK_OUTDIR="+out, "NODE_PATH="+modules, "SECOND="+second)
+	app, err := filepath.Abs("../../../test/stacks/cdk/app.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", app)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules, "ACCOUNT="+number, "AWS_REGION=us-west-2", "ADMIN=arn:aws:iam::"+number+":user/admin", "CLUSTER=cluster", "VPC="+fleettest.VPC,
+		"ZONES=us-west-2a us-west-2b", "SUBNETS="+strings.Join(fleettest.Subnets, " "), "AMI_TYPE=AL2023_X86_64_STANDARD", "INSTANCE_TYPE=m5.large")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	return out
 }
 
 // unstrap deletes what bootstrapping made, the bucket with its versions among it, and
@@ -127,7 +115,7 @@ func (a *account) unstrap(t *testing.T) {
 	if err != nil || len(repositories.Repositories) != 0 {
 		t.Errorf("repositories are left: %+v, %v", repositories, err)
 	}
-	if got := a.roles(t); len(got) != 0 {
+	if got := slices.DeleteFunc(a.roles(t), func(name string) bool { return strings.HasPrefix(name, "AWSServiceRoleFor") }); len(got) != 0 {
 		t.Errorf("roles are left: %v", got)
 	}
 	stacks, err := a.client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{})

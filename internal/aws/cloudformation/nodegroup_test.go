@@ -99,6 +99,16 @@ func TestNodesOfAStack(t *testing.T) {
 	if got := a.nodes(); got["cluster-ng-Node"] != 2 || got["own-Node"] != 1 || out["Managed"] != "cluster/ng" || !strings.HasPrefix(out["Group"], "nodes-NodeGroup-") || !strings.Contains(out["Arn"], ":nodegroup/cluster/ng/") {
 		t.Errorf("machines %v, outputs %v", got, out)
 	}
+	// The stack's own tags are on the groups, and on what a group of one's own launches.
+	for _, i := range a.fleet.EC2.Instances() {
+		if want := map[string]string{"own-Node": "NodeGroup"}[i.Tags["Name"]]; i.Tags["aws:cloudformation:logical-id"] != want {
+			t.Errorf("%s has the tags %v", i.ID, i.Tags)
+		}
+	}
+	made, err := awseks.NewFromConfig(a.Admin).DescribeNodegroup(t.Context(), &awseks.DescribeNodegroupInput{ClusterName: aws.String("cluster"), NodegroupName: aws.String("ng")})
+	if err != nil || made.Nodegroup.Tags["aws:cloudformation:logical-id"] != "ManagedNodeGroup" || made.Nodegroup.Tags["aws:cloudformation:stack-name"] != "nodes" {
+		t.Errorf("the node group is %+v, %v", made, err)
+	}
 	changed := strings.NewReplacer(`DesiredSize: "2"`, `DesiredSize: "1"`, `DesiredCapacity: "1"`, `DesiredCapacity: "2"`, "alpha.eksctl.io/nodegroup-name: ng}", "more: x}", "nodegroup-type: managed", "nodegroup-type: other",
 		"Value: own-Node", "Value: mine-Node", "VolumeSize: 80", "VolumeSize: 81").Replace(body)
 	if err := a.update(t, "nodes", changed); err != nil {

@@ -233,7 +233,7 @@ func (s *Service) putAlarm(ctx context.Context, a Alarm, tags []types.Tag) error
 		}
 		new := a
 		new.Configured, new.State, new.Reason, new.Updated, new.Transitioned = now, alarm.InsufficientData, alarm.Created, now, now
-		new.Tags = set // of an alarm that is there, tags are changed by TagResource alone
+		new.Tags = api.WithSystemTags(ctx, set) // of an alarm that is there, tags are changed by TagResource alone
 		summary, data := "created", configuration{Type: "Create", Created: s.described(&new)}
 		if there {
 			new.State, new.Reason, new.Data, new.Updated, new.Transitioned, new.Tags, new.Owed = old.State, old.Reason, old.Data, old.Updated, old.Transitioned, old.Tags, old.Owed

@@ -10,8 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
+
+const reserved = "Tag keys that begin with aws: are reserved: %s"
 
 func readTags(in []types.Tag) (map[string]string, error) {
 	if len(in) > mostTags {
@@ -23,8 +26,8 @@ func readTags(in []types.Tag) (map[string]string, error) {
 		if _, twice := out[key]; twice {
 			return nil, invalidValue("The tag %s is there twice.", key)
 		}
-		if strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return nil, invalidValue("Tag keys that begin with aws: are reserved: %s", key)
+		if api.ReservedTag(key) {
+			return nil, invalidValue(reserved, key)
 		}
 		out[key] = aws.ToString(t.Value)
 	}
@@ -65,7 +68,7 @@ func (s *Service) TagResource(ctx context.Context, in *cloudwatch.TagResourceInp
 	}
 	return &cloudwatch.TagResourceOutput{}, s.tagged(ctx, in.ResourceARN, func(tags map[string]string) error {
 		maps.Copy(tags, set)
-		if len(tags) > mostTags {
+		if api.OwnTags(tags) > mostTags {
 			return invalidValue("An alarm can have up to %d tags.", mostTags)
 		}
 		return nil
@@ -76,6 +79,9 @@ func (s *Service) TagResource(ctx context.Context, in *cloudwatch.TagResourceInp
 func (s *Service) UntagResource(ctx context.Context, in *cloudwatch.UntagResourceInput) (*cloudwatch.UntagResourceOutput, error) {
 	return &cloudwatch.UntagResourceOutput{}, s.tagged(ctx, in.ResourceARN, func(tags map[string]string) error {
 		for _, key := range in.TagKeys {
+			if api.ReservedTag(key) {
+				return invalidValue(reserved, key)
+			}
 			delete(tags, key)
 		}
 		return nil

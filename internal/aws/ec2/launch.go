@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -24,10 +25,12 @@ type Profiles interface {
 	InstanceProfile(nameOrARN string) (arn, id, roleARN string, ok bool)
 }
 
-// The one service that may give an instance one of AWS's own tags, and which.
+// The one service that may give an instance some of AWS's own tags, and which: the one of
+// its group, and those that the group has of its stack.
 const (
 	autoScaling = "autoscaling.amazonaws.com"
 	groupTag    = "aws:autoscaling:groupName"
+	stackTags   = "aws:cloudformation:"
 )
 
 // UseProfiles gives launches IAM's instance profiles, before the first call.
@@ -73,7 +76,7 @@ func (s *Service) draft(in *ec2.RunInstancesInput, l *launch, by string) (Instan
 	for _, spec := range l.TagSpecifications {
 		given := l.tagsOf(spec.ResourceType)
 		if by == autoScaling {
-			delete(given, groupTag)
+			maps.DeleteFunc(given, func(key, _ string) bool { return key == groupTag || strings.HasPrefix(key, stackTags) })
 		}
 		if err := checkTags(given); err != nil {
 			return Instance{}, err

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/uuid"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -111,7 +112,7 @@ func (s *Service) CreateNodegroup(ctx context.Context, in *eks.CreateNodegroupIn
 func (s *Service) draftNodegroup(ctx context.Context, c Cluster, in *eks.CreateNodegroupInput) (Nodegroup, error) {
 	n := Nodegroup{
 		Cluster: c.Name, Name: aws.ToString(in.NodegroupName), ID: uuid.NewString(), Status: string(types.NodegroupStatusCreating), CreatedAt: s.Now(), ModifiedAt: s.Now(),
-		Role: aws.ToString(in.NodeRole), Subnets: in.Subnets, Labels: in.Labels, Types: in.InstanceTypes, Disk: aws.ToInt32(in.DiskSize), Tags: in.Tags,
+		Role: aws.ToString(in.NodeRole), Subnets: in.Subnets, Labels: in.Labels, Types: in.InstanceTypes, Disk: aws.ToInt32(in.DiskSize), Tags: api.WithSystemTags(ctx, in.Tags),
 		Min: 1, Max: 2, Desired: 2, Unavailable: Unavailable{Count: 1}, Strategy: string(types.NodegroupUpdateStrategiesDefault),
 	}
 	n.Group = "eks-" + n.Name + "-" + n.ID

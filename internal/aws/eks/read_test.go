@@ -101,6 +101,7 @@ func TestTags(t *testing.T) {
 		}{
 			{*arn, "BadRequestException", "A resource can't have more than 50 tags.", many},
 			{*arn, "BadRequestException", "At least one tag must be given.", nil},
+			{*arn, "BadRequestException", "Tag keys that begin with aws: are reserved: AWS:x", map[string]string{"AWS:x": ""}},
 			{*arn, "BadRequestException", "A tag key must have between 1 and 128 characters.", map[string]string{"": ""}},
 			{w.ARN("gone"), "NotFoundException", "The specified resource could not be found: " + w.ARN("gone"), map[string]string{"a": ""}},
 			{"arn:aws:eks:us-west-2:111122223333:nodegroup/c/ng/1", "NotFoundException",

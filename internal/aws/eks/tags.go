@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -18,9 +19,12 @@ func (s *Service) TagResource(ctx context.Context, in *eks.TagResourceInput) (*e
 		return nil, badRequest("At least one tag must be given.")
 	}
 	return &eks.TagResourceOutput{}, s.retag(ctx, in.ResourceArn, func(tags map[string]string) error {
-		maps.Copy(tags, in.Tags)
-		if why := tagFault(tags); why != "" {
+		if why := tagFault(in.Tags); why != "" {
 			return badRequest(why)
+		}
+		maps.Copy(tags, in.Tags)
+		if api.OwnTags(tags) > maxTags {
+			return badRequest(tooManyTags)
 		}
 		return nil
 	})
@@ -33,6 +37,9 @@ func (s *Service) UntagResource(ctx context.Context, in *eks.UntagResourceInput)
 	}
 	return &eks.UntagResourceOutput{}, s.retag(ctx, in.ResourceArn, func(tags map[string]string) error {
 		for _, key := range in.TagKeys {
+			if api.ReservedTag(key) {
+				return badRequest(reservedTag + key)
+			}
 			delete(tags, key)
 		}
 		return nil

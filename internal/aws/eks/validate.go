@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
-	"strings"
 
 	"github.com/eksact/eksact/internal/aws/api"
 )
@@ -38,6 +37,11 @@ const (
 	maxTagValue = 256
 )
 
+const (
+	tooManyTags = "A resource can't have more than 50 tags."
+	reservedTag = "Tag keys that begin with aws: are reserved: "
+)
+
 func checkTags(name string, tags map[string]string) error {
 	if why := tagFault(tags); why != "" {
 		return invalidParameter(name, "%s", why)
@@ -48,7 +52,7 @@ func checkTags(name string, tags map[string]string) error {
 // tagFault says what is wrong with tags, or "".
 func tagFault(tags map[string]string) string {
 	if len(tags) > maxTags {
-		return "A resource can't have more than 50 tags."
+		return tooManyTags
 	}
 	for k, v := range tags {
 		switch {
@@ -56,8 +60,8 @@ func tagFault(tags map[string]string) string {
 			return "A tag key must have between 1 and 128 characters."
 		case len([]rune(v)) > maxTagValue:
 			return "A tag value can't be longer than 256 characters."
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
-			return "Tag keys that begin with aws: are reserved: " + k
+		case api.ReservedTag(k):
+			return reservedTag + k
 		}
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -29,6 +30,7 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *cloudwatchlogs.CreateL
 	if err := checkTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	g.Tags = api.WithSystemTags(ctx, g.Tags)
 	// What a deleted group of the name may have left goes first, if a crash kept it.
 	s.making.Lock()
 	defer s.making.Unlock()

@@ -17,6 +17,8 @@ import (
 // mostTags is how many tags anything can have.
 const mostTags = 50
 
+const reserved = "Tag keys that begin with aws: are reserved: "
+
 // checkTags refuses tags that can't be added to those there are.
 func checkTags(have, added map[string]string) error {
 	all := maps.Clone(have)
@@ -24,12 +26,12 @@ func checkTags(have, added map[string]string) error {
 		all = map[string]string{}
 	}
 	for k, v := range added {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
-			return invalid("Tag keys that begin with aws: are reserved: " + k)
+		if api.ReservedTag(k) {
+			return invalid(reserved + k)
 		}
 		all[k] = v
 	}
-	if len(all) > mostTags {
+	if api.OwnTags(all) > mostTags {
 		return &types.TooManyTagsException{Message: aws.String("A resource can have up to 50 tags.")}
 	}
 	return nil
@@ -106,6 +108,9 @@ func (s *Service) TagResource(ctx context.Context, in *cloudwatchlogs.TagResourc
 func (s *Service) UntagResource(ctx context.Context, in *cloudwatchlogs.UntagResourceInput) (*cloudwatchlogs.UntagResourceOutput, error) {
 	_, err := s.tagged(ctx, in.ResourceArn, func(tags map[string]string) error {
 		for _, k := range in.TagKeys {
+			if api.ReservedTag(k) {
+				return invalid(reserved + k)
+			}
 			delete(tags, k)
 		}
 		return nil
