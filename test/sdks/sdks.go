@@ -1,8 +1,6 @@
 package sdks
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -52,31 +50,13 @@ func Go(t testing.TB) string {
 func Python(t testing.TB) string { return filepath.Join(dir(t), "python", "sdk.py") }
 
 // JS bundles the program in JavaScript into one file and returns its path; "" without
-// npm. What npm brings is kept in the user's cache.
+// npm.
 func JS(t testing.TB) string {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
+	at := lab.Modules(t, filepath.Join(dir(t), "js"))
+	if at == "" {
 		t.Log("without npm the SDK for JavaScript is not tried")
 		return ""
-	}
-	from := filepath.Join(dir(t), "js")
-	cache, err := os.UserCacheDir()
-	must(t, err)
-	lock, err := os.ReadFile(filepath.Join(from, "package-lock.json"))
-	must(t, err)
-	sum := sha256.Sum256(lock)
-	at := filepath.Join(cache, "eksact-test", "sdks-"+hex.EncodeToString(sum[:6]))
-	must(t, os.MkdirAll(at, 0o755))
-	for _, name := range []string{"package.json", "package-lock.json", "sdk.mjs"} {
-		text, err := os.ReadFile(filepath.Join(from, name))
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(at, name), text, 0o644))
-	}
-	if _, err := os.Stat(filepath.Join(at, ".whole")); err != nil {
-		cmd := exec.Command("npm", "ci", "--silent", "--no-audit", "--no-fund")
-		cmd.Dir = at
-		run(t, cmd)
-		must(t, os.WriteFile(filepath.Join(at, ".whole"), nil, 0o644))
 	}
 	out := filepath.Join(t.TempDir(), "sdk.mjs")
 	cmd := exec.Command(filepath.Join(at, "node_modules", ".bin", "esbuild"), "sdk.mjs", "--bundle", "--platform=node", "--format=esm", "--log-level=error",

@@ -3,8 +3,6 @@ package stacks
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,7 +23,9 @@ import (
 )
 
 func TestStacks(t *testing.T) {
-	l := lab.Start(t, "--nodes", "0")
+	l := lab.New(t)
+	l.Images(t, "test/images/busybox.yaml")
+	l.Up(t, "--nodes", "0")
 	sh := l.Host(t).AWS(t, "2").After("cd " + t.TempDir())
 	var env map[string]string
 	if err := json.Unmarshal([]byte(l.Eksact(t, "env", "-o", "json")), &env); err != nil {
@@ -35,12 +35,26 @@ func TestStacks(t *testing.T) {
 		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])), HTTPClient: client.New(nil),
 		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
 	}
-	t.Run("a role for a service account", func(t *testing.T) { serviceAccount(t, config, env["KUBECONFIG"]) })
-	t.Run("access", func(t *testing.T) { access(t, sh, config) })
-	t.Run("network", func(t *testing.T) { network(t, sh) })
-	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh, config) })
-	t.Run("CDK", func(t *testing.T) { cdk(t, sh) })
-	t.Run("CDK from bootstrap to destroy", func(t *testing.T) { bootstrapped(t, sh) })
+	var app *cdkApp
+	lab.Together(t,
+		lab.Sequence("calls",
+			lab.Part{Name: "a role for a service account", Test: func(t *testing.T) { serviceAccount(t, config, env["KUBECONFIG"]) }},
+			lab.Part{Name: "access", Test: func(t *testing.T) { access(t, sh, config) }},
+			lab.Part{Name: "network", Test: func(t *testing.T) { network(t, sh) }},
+			lab.Part{Name: "the daemon is killed", Test: func(t *testing.T) { killed(t, l, sh, config) }}),
+		lab.Part{Name: "CDK's app", Test: func(t *testing.T) {
+			if app = newCDK(t, sh, config); app == nil {
+				t.Skip("npm is not installed, which brings CDK")
+			}
+		}})
+	if app == nil {
+		return
+	}
+	app.before = things(t, config)
+	for _, deployed := range []func(){func() { t.Run("a pod of CDK's cluster", func(t *testing.T) { app.associated(t, l) }) }, func() {}} {
+		t.Run("CDK from bootstrap to destroy", func(t *testing.T) { app.cycle(t, deployed) })
+	}
+	t.Run("nothing is left", app.empty)
 }
 
 // file is a line that writes a file.
@@ -197,22 +211,4 @@ func daemon(t *testing.T, l *lab.Lab) control.Process {
 		t.Fatalf("no daemon among %+v", s.Processes)
 	}
 	return s.Processes[i]
-}
-
-// cdk runs CDK's own command, over TLS, with an app that needs no bootstrap.
-func cdk(t *testing.T, sh lab.Terminal) {
-	program, err := exec.LookPath("cdk")
-	if err != nil {
-		t.Skip("cdk is not on PATH: npm install aws-cdk@2.1148.1")
-	}
-	sh = sh.With("NODE_OPTIONS=--use-openssl-ca", "CDK_DISABLE_CLI_TELEMETRY=true", "NO_COLOR=1").After("export NODE_EXTRA_CA_CERTS=$AWS_CA_BUNDLE")
-	run := filepath.Join(filepath.Dir(program), "cdk") + " --app . --ci --no-notices "
-	sh.Must(t, file("manifest.json", `{"version":"36.0.0","artifacts":{"App":{"type":"aws:cloudformation:stack","environment":"aws://111122223333/us-west-2","displayName":"App",
-		"properties":{"templateFile":"App.template.json","validateOnSynth":false}}}}`)+
-		file("App.template.json", `{"Resources":{"Bucket":{"Type":"AWS::S3::Bucket"},"Group":{"Type":"AWS::Logs::LogGroup","Properties":{"RetentionInDays":7}},"CDKMetadata":{"Type":"AWS::CDK::Metadata"}}}`)+
-		run+"deploy --require-approval never 2>&1", "App")
-	sh.Must(t, "aws cloudformation describe-stacks --stack-name App --query 'Stacks[0].StackStatus' --output text", "CREATE_COMPLETE")
-	sh.Must(t, run+"deploy --require-approval never 2>&1", "no changes")
-	sh.Must(t, run+"destroy --force 2>&1", "destroyed")
-	sh.Refused(t, "aws cloudformation describe-stacks --stack-name App", "does not exist")
 }
