@@ -181,3 +181,67 @@ func TestTheSameTokenIsTheSameCall(t *testing.T) {
 		t.Errorf("the repeated call made %s beside %s", again, first)
 	}
 }
+
+// TestADeletionAfterAFailedRollback takes away what an update gave that failed, and whose
+// rollback failed too.
+func TestADeletionAfterAFailedRollback(t *testing.T) {
+	a, ctx := open(t), t.Context()
+	document := aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
+	for _, name := range []string{"first", "second"} {
+		doortest.Must(t)(a.iam.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: document}))
+	}
+	policy := func(roles string) string {
+		return `Resources: {P: {Type: AWS::IAM::Policy, Properties: {PolicyName: p, Roles: [` + roles + `], PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:*", Resource: "*"}]}}}}`
+	}
+	a.create(t, "s", policy("first"))
+	doortest.Must(t)(a.iam.DeleteRolePolicy(ctx, &awsiam.DeleteRolePolicyInput{RoleName: aws.String("first"), PolicyName: aws.String("p")}))
+	doortest.Must(t)(a.iam.DeleteRole(ctx, &awsiam.DeleteRoleInput{RoleName: aws.String("first")}))
+	if err := a.update(t, "s", policy("second, third")); err != nil {
+		t.Fatal(err)
+	}
+	a.is(t, "s", types.StackStatusUpdateRollbackFailed)
+	has := func() []string {
+		t.Helper()
+		out, err := a.iam.ListRolePolicies(ctx, &awsiam.ListRolePoliciesInput{RoleName: aws.String("second")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.PolicyNames
+	}
+	if got := has(); len(got) != 1 {
+		t.Fatalf("the update gave %v", got)
+	}
+	doortest.Must(t)(a.client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("s")}))
+	if got := has(); len(got) != 0 {
+		t.Errorf("the deleted stack's policy is left: %v", got)
+	}
+}
+
+// TestAnUpdateThatFailedIsMadeGood: what failed halfway is set when the same update is asked
+// for again.
+func TestAnUpdateThatFailedIsMadeGood(t *testing.T) {
+	a, ctx := open(t), t.Context()
+	body := func(description, policies string) string {
+		return "Resources:\n" + role("R", `, RoleName: r, Description: `+description+`, ManagedPolicyArns: [`+policies+`]`)
+	}
+	a.create(t, "s", body("one", ""))
+	made := `"arn:aws:iam::` + number + `:policy/later"`
+	again := func() {
+		t.Helper()
+		_, err := a.client.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: aws.String("s"), TemplateBody: aws.String(body("two", made)), Capabilities: iamCapability, DisableRollback: aws.Bool(true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	again()
+	a.is(t, "s", types.StackStatusUpdateFailed)
+	// Somebody sets it back meanwhile: the next try has to set it anew.
+	doortest.Must(t)(a.iam.UpdateRole(ctx, &awsiam.UpdateRoleInput{RoleName: aws.String("r"), Description: aws.String("one")}))
+	doortest.Must(t)(a.iam.CreatePolicy(ctx, &awsiam.CreatePolicyInput{PolicyName: aws.String("later"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)}))
+	again()
+	a.is(t, "s", types.StackStatusUpdateComplete)
+	out, err := a.iam.GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String("r")})
+	if err != nil || aws.ToString(out.Role.Description) != "two" {
+		t.Errorf("%+v, %v", out, err)
+	}
+}

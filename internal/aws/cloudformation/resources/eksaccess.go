@@ -105,7 +105,7 @@ func updateEntry(ctx context.Context, j *Job) (Made, error) {
 			return Made{}, err
 		}
 	}
-	for _, arn := range dropped(accessPolicies(j.Old), accessPolicies(p)) {
+	for _, arn := range dropped(j.had(accessPolicies), accessPolicies(p)) {
 		err := undo(ctx, j, "eks", step{"DisassociateAccessPolicy", &eks.DisassociateAccessPolicyInput{ClusterName: cluster, PrincipalArn: principal, PolicyArn: &arn}})
 		if err != nil {
 			return Made{}, err

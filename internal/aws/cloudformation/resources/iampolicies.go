@@ -36,12 +36,21 @@ func putInline(ctx context.Context, j *Job) error {
 // dropInline takes the policy from those that only the old properties list, or of all if
 // its name is another.
 func dropInline(ctx context.Context, j *Job, keep map[string]any) error {
-	name := ptr(j.Old, "PolicyName")
+	for _, old := range j.before() {
+		if err := dropInlineOf(ctx, j, old, keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropInlineOf(ctx context.Context, j *Job, old, keep map[string]any) error {
+	name := ptr(old, "PolicyName")
 	if text(keep, "PolicyName") != aws.ToString(name) {
 		keep = nil
 	}
 	for _, kind := range holders {
-		for _, who := range dropped(list(j.Old, kind), list(keep, kind)) {
+		for _, who := range dropped(list(old, kind), list(keep, kind)) {
 			var s step
 			switch kind {
 			case "Groups":
@@ -96,7 +105,7 @@ func attach(ctx context.Context, j *Job, arn string, to map[string]any) error {
 
 func detach(ctx context.Context, j *Job, arn string, keep map[string]any) error {
 	for _, kind := range holders {
-		for _, who := range dropped(list(j.Old, kind), list(keep, kind)) {
+		for _, who := range dropped(j.hadList(kind), list(keep, kind)) {
 			var s step
 			switch kind {
 			case "Groups":

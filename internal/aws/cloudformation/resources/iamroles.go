@@ -75,12 +75,12 @@ func putRoleParts(ctx context.Context, j *Job, name string) error {
 
 // dropRoleParts takes a role's policies away, save those that keep has.
 func dropRoleParts(ctx context.Context, j *Job, name string, keep map[string]any) error {
-	for _, arn := range dropped(list(j.Old, "ManagedPolicyArns"), list(keep, "ManagedPolicyArns")) {
+	for _, arn := range dropped(j.hadList("ManagedPolicyArns"), list(keep, "ManagedPolicyArns")) {
 		if err := undo(ctx, j, "iam", step{"DetachRolePolicy", &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: &arn}}); err != nil {
 			return err
 		}
 	}
-	for _, policy := range dropped(policyNames(j.Old), policyNames(keep)) {
+	for _, policy := range dropped(j.had(policyNames), policyNames(keep)) {
 		if err := undo(ctx, j, "iam", step{"DeleteRolePolicy", &iam.DeleteRolePolicyInput{RoleName: &name, PolicyName: &policy}}); err != nil {
 			return err
 		}
@@ -196,15 +196,23 @@ func dropFromProfile(ctx context.Context, j *Job, roles []string) error {
 }
 
 func updateProfile(ctx context.Context, j *Job) (Made, error) {
-	before, now := list(j.Old, "Roles"), list(j.Properties, "Roles")
-	if err := dropFromProfile(ctx, j, dropped(before, now)); err != nil {
+	now := list(j.Properties, "Roles")
+	if err := dropFromProfile(ctx, j, dropped(j.hadList("Roles"), now)); err != nil {
 		return Made{}, err
 	}
-	return Made{}, addToProfile(ctx, j, j.PhysicalID, dropped(now, before))
+	out, err := call[iam.GetInstanceProfileOutput](ctx, j, "iam", "GetInstanceProfile", &iam.GetInstanceProfileInput{InstanceProfileName: &j.PhysicalID})
+	if err != nil {
+		return Made{}, err
+	}
+	var has []string
+	for _, r := range out.InstanceProfile.Roles {
+		has = append(has, *r.RoleName)
+	}
+	return Made{}, addToProfile(ctx, j, j.PhysicalID, dropped(now, has))
 }
 
 func deleteProfile(ctx context.Context, j *Job) error {
-	if err := dropFromProfile(ctx, j, list(j.Old, "Roles")); err != nil {
+	if err := dropFromProfile(ctx, j, j.hadList("Roles")); err != nil {
 		return err
 	}
 	return do(ctx, j, "iam", step{"DeleteInstanceProfile", &iam.DeleteInstanceProfileInput{InstanceProfileName: &j.PhysicalID}})
@@ -243,7 +251,7 @@ func updateProvider(ctx context.Context, j *Job) (Made, error) {
 	for _, id := range dropped(list(p, "ClientIdList"), list(j.Old, "ClientIdList")) {
 		steps = append(steps, step{"AddClientIDToOpenIDConnectProvider", &iam.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn, ClientID: &id}})
 	}
-	for _, id := range dropped(list(j.Old, "ClientIdList"), list(p, "ClientIdList")) {
+	for _, id := range dropped(j.hadList("ClientIdList"), list(p, "ClientIdList")) {
 		steps = append(steps, step{"RemoveClientIDFromOpenIDConnectProvider", &iam.RemoveClientIDFromOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn, ClientID: &id}})
 	}
 	set, less := j.changedTags()

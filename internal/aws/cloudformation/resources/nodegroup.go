@@ -104,10 +104,10 @@ func updateNodegroup(ctx context.Context, j *Job) (Made, error) {
 			return Made{}, err
 		}
 		out, err := call[eks.UpdateNodegroupConfigOutput](ctx, j, "eks", "UpdateNodegroupConfig", in)
-		if err != nil {
-			return Made{}, err
+		if err == nil {
+			err = nodegroupUpdated(ctx, j, cluster, name, out.Update.Id)
 		}
-		if err := nodegroupUpdated(ctx, j, cluster, name, out.Update.Id); err != nil {
+		if err != nil && !j.settled(err) {
 			return Made{}, err
 		}
 	}

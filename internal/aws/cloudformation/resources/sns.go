@@ -95,7 +95,7 @@ func updateTopic(ctx context.Context, j *Job) (Made, error) {
 	if err := do(ctx, j, "sns", steps...); err != nil {
 		return Made{}, err
 	}
-	return Made{}, unsubscribe(ctx, j, arn, dropped(endpoints(j.Old), endpoints(j.Properties)))
+	return Made{}, unsubscribe(ctx, j, arn, dropped(j.had(endpoints), endpoints(j.Properties)))
 }
 
 func topicTags(j *Job, arn string) (steps []step) {
@@ -150,7 +150,7 @@ func putTopicPolicy(ctx context.Context, j *Job) (Made, error) {
 		id = j.Name
 	}
 	made := Made{id, map[string]any{"Id": id}}
-	for _, arn := range dropped(list(j.Old, "Topics"), list(j.Properties, "Topics")) {
+	for _, arn := range dropped(j.hadList("Topics"), list(j.Properties, "Topics")) {
 		if err := undo(ctx, j, "sns", step{"SetTopicAttributes", &sns.SetTopicAttributesInput{TopicArn: &arn, AttributeName: &attribute, AttributeValue: &none}}); err != nil {
 			return made, err
 		}
@@ -160,7 +160,7 @@ func putTopicPolicy(ctx context.Context, j *Job) (Made, error) {
 
 func deleteTopicPolicy(ctx context.Context, j *Job) error {
 	attribute, none := "Policy", ""
-	for _, arn := range list(j.Old, "Topics") {
+	for _, arn := range j.hadList("Topics") {
 		if err := undo(ctx, j, "sns", step{"SetTopicAttributes", &sns.SetTopicAttributesInput{TopicArn: &arn, AttributeName: &attribute, AttributeValue: &none}}); err != nil {
 			return err
 		}

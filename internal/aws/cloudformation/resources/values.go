@@ -102,12 +102,37 @@ func tags(p map[string]any) map[string]string {
 	return out
 }
 
+// before are the properties that the resource has, or, after updates that did not end
+// well, each of those that it may have.
+func (j *Job) before() []map[string]any {
+	if j.May != nil {
+		return j.May
+	}
+	return []map[string]any{j.Old}
+}
+
+// had are the items of a list that the resource has or may have.
+func (j *Job) had(items func(map[string]any) []string) (all []string) {
+	for _, p := range j.before() {
+		all = append(all, dropped(items(p), all)...)
+	}
+	return all
+}
+
+// hadList is had, of a property.
+func (j *Job) hadList(property string) []string {
+	return j.had(func(p map[string]any) []string { return list(p, property) })
+}
+
 // changedTags are the tags that an update sets, and the keys that it takes away.
 func (j *Job) changedTags() (set map[string]string, dropped []string) {
-	before, now := tags(j.Old), tags(j.Properties)
+	before, now := map[string]string{}, tags(j.Properties)
+	for _, p := range j.before() {
+		maps.Copy(before, tags(p))
+	}
 	set = map[string]string{}
 	for k, v := range now {
-		if old, had := before[k]; !had || old != v {
+		if old, had := before[k]; !had || old != v || j.May != nil {
 			set[k] = v
 		}
 	}

@@ -122,16 +122,19 @@ func (m *Machine) restore(name string) {
 	case now.Status == UpdateFailed && !now.Dirty, skipped:
 		// Nothing was done to it, or it is to be left as it is.
 		old.Attributes = now.Attributes
+		if skipped {
+			old.Tried = now.Tried
+			old.try(kind.WithTags(now.Properties, now.Tags))
+		}
 		m.state.Resources[name] = &old
 		m.record(name, &old, UpdateComplete, "")
 		step.Done = true
 	case now.Dirty || !template.Equal(now.Properties, old.Properties) || !slices.Equal(now.Tags, old.Tags) && kind.Tags != "":
 		m.begun(name, now, &old, "")
 		now.Dirty = true
-		m.order(Order{
-			Logical: name, Type: old.Type, Action: ActUpdate, PhysicalID: old.PhysicalID,
-			Properties: kind.WithTags(old.Properties, old.Tags), Old: now.had(kind), After: old,
-		})
+		o := Order{Logical: name, Type: old.Type, Action: ActUpdate, PhysicalID: old.PhysicalID, Properties: kind.WithTags(old.Properties, old.Tags), After: old}
+		o.Old, o.May = now.had(kind, o.Properties)
+		m.order(o)
 	default:
 		m.state.Resources[name] = &old
 		step.Done = true

@@ -86,10 +86,9 @@ func (m *Machine) remove(d *Doomed) {
 		m.gone(d)
 	default:
 		m.tell(d, DeleteInProgress, "")
-		m.order(Order{
-			Logical: d.Logical, Type: r.Type, Action: ActDelete, PhysicalID: r.PhysicalID,
-			Old: kindOf(r.Type).WithTags(r.Properties, r.Tags), After: *r,
-		})
+		o := Order{Logical: d.Logical, Type: r.Type, Action: ActDelete, PhysicalID: r.PhysicalID, After: *r}
+		o.Old, o.May = r.had(kindOf(r.Type), nil)
+		m.order(o)
 	}
 }
 

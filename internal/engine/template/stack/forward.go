@@ -191,7 +191,7 @@ func (m *Machine) change(r *template.Resource, kind *spec.Type, old *Resource, a
 		m.begun(r.Name, old, &after, "")
 		old.Dirty = true
 		o.Action, o.PhysicalID, o.After = ActUpdate, old.PhysicalID, after
-		o.Old = old.had(kind)
+		o.Old, o.May = old.had(kind, o.Properties)
 		m.order(o)
 	case metadata:
 		m.begun(r.Name, old, &after, "")

@@ -256,3 +256,58 @@ func BenchmarkLargest(b *testing.B) {
 		})
 	}
 }
+
+// TestWhatAResourceMayHave: after an update and its rollback both failed, orders carry all
+// properties that the resource may have, and as its old ones those that differ from what it
+// is to be.
+func TestWhatAResourceMayHave(t *testing.T) {
+	w := newWorld(t)
+	topic := func(display, signature string) string {
+		return fmt.Sprintf(`Resources: {A: {Type: "AWS::SNS::Topic", Properties: {TopicName: a, DisplayName: %s, SignatureVersion: %q}}}`, display, signature)
+	}
+	create(t, w, topic("one", "1"), stack.Start{})
+	w.fail["update A"] = "no"
+	change(t, w, topic("two", "1"), stack.Start{DisableRollback: true})
+	change(t, w, topic("three", "2"), stack.Start{DisableRollback: true})
+	orders := func(e stack.Effects, err error) stack.Order {
+		t.Helper()
+		if err := w.take(e, err); err != nil || len(w.queue) != 1 {
+			t.Fatalf("%v, %+v", err, w.queue)
+		}
+		o := w.queue[0]
+		w.reload() // what is stored is the same
+		if got, want := fmt.Sprint(w.queue[0].Old, w.queue[0].May), fmt.Sprint(o.Old, o.May); got != want {
+			t.Errorf("stored is %s, ordered was %s", got, want)
+		}
+		return o
+	}
+	all := "map[DisplayName:one SignatureVersion:1 TopicName:a] map[DisplayName:two SignatureVersion:1 TopicName:a] map[DisplayName:three SignatureVersion:2 TopicName:a]"
+	is := func(what string, o stack.Order, old, may string) {
+		t.Helper()
+		if fmt.Sprint(o.Old) != old || fmt.Sprint(o.May) != "["+may+"]" {
+			t.Errorf("%s: %v, of %v", what, o.Old, o.May)
+		}
+	}
+	// The same again: what it was first differs, and so it is set.
+	o := orders(w.m.Update(deployment(topic("three", "2"), nil), stack.Start{Seed: "seed", DisableRollback: true}))
+	is("again", o, "map[DisplayName:two SignatureVersion:1 TopicName:a]", all)
+	w.run()
+	o = orders(w.m.Rollback(stack.Start{Seed: "seed"}))
+	is("the rollback", o, "map[DisplayName:three SignatureVersion:2 TopicName:a]", all)
+	w.run()
+	if s := w.m.State().Status; s != stack.UpdateRollbackFailed {
+		t.Fatalf("it is %s", s)
+	}
+	o = orders(w.m.Delete(stack.Start{Seed: "seed"}))
+	one := "map[DisplayName:one SignatureVersion:1 TopicName:a]"
+	is("the deletion", o, one, all+" "+one)
+
+	// An update that ends well knows what there is.
+	w = newWorld(t)
+	create(t, w, topic("one", "1"), stack.Start{})
+	w.fail["update A"] = "no"
+	change(t, w, topic("two", "1"), stack.Start{DisableRollback: true})
+	delete(w.fail, "update A")
+	change(t, w, topic("three", "1"), stack.Start{DisableRollback: true})
+	is("after all", orders(w.m.Delete(stack.Start{Seed: "seed"})), "map[DisplayName:three SignatureVersion:1 TopicName:a]", "")
+}

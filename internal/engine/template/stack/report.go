@@ -70,7 +70,7 @@ func (m *Machine) done(o *Order, r Report) {
 	run := m.state.Run
 	old := m.state.Resources[o.Logical]
 	now := o.After
-	now.Attributes = r.Attributes
+	now.Attributes, now.Dirty, now.Tried = r.Attributes, false, nil
 	if now.PhysicalID == "" || o.Action == ActUpdate && r.PhysicalID != "" {
 		now.PhysicalID = r.PhysicalID
 	}
@@ -117,7 +117,7 @@ func (m *Machine) failed(o *Order, r Report) {
 		m.leftover(o, r)
 		m.fail(o.Logical, "update", res, UpdateFailed, r.Reason)
 	default:
-		res.Tried = o.Properties
+		res.try(o.Properties)
 		m.fail(o.Logical, "update", res, UpdateFailed, r.Reason)
 	}
 }
@@ -155,7 +155,7 @@ func (m *Machine) late(o *Order, r Report) {
 	}
 	// An update's resource is dirty: undo sets it right.
 	if now := m.state.Resources[o.Logical]; o.Action == ActUpdate && now != nil {
-		now.Tried = o.Properties
+		now.try(o.Properties)
 	}
 }
 

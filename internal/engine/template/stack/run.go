@@ -128,6 +128,9 @@ type Order struct {
 	// of what is deleted.
 	Properties map[string]any `json:"properties,omitempty"`
 	Old        map[string]any `json:"old,omitempty"`
+	// May are all properties that it may have, where updates did not end well: what only
+	// some of them name (a policy's holders) may be there. Nil where Old is known.
+	May []map[string]any `json:"may,omitempty"`
 	// SystemTags are for every resource that can have tags: aws:cloudformation:….
 	SystemTags []spec.Tag `json:"systemTags,omitempty"`
 	// CreationPolicy and UpdatePolicy are evaluated; nil where there are none.

@@ -72,20 +72,53 @@ type Resource struct {
 	Imported bool `json:"imported,omitempty"`
 	// Dirty says that an update began that did not end well.
 	Dirty bool `json:"dirty,omitempty"`
-	// Tried are the properties that such an update was to give, the stack's tags among
-	// them: it may have given some. Nil where it was never carried out.
-	Tried map[string]any `json:"tried,omitempty"`
+	// Tried are the properties that updates which did not end well were to give, the
+	// stack's tags among them, the oldest first: each may have given some.
+	Tried []map[string]any `json:"attempts,omitempty"`
 }
 
 // unmade tells whether a creation or an import failed.
 func (r *Resource) unmade() bool { return r.Status == CreateFailed || r.Status == ImportFailed }
 
-// had are the properties that a resource may have, with its tags.
-func (r *Resource) had(kind *spec.Type) map[string]any {
-	if r.Dirty && r.Tried != nil {
-		return r.Tried
+// mostTried bounds what is kept of an update that is tried again and again.
+const mostTried = 16
+
+// try notes an update that did not end well.
+func (r *Resource) try(properties map[string]any) {
+	if slices.ContainsFunc(r.Tried, func(p map[string]any) bool { return template.Equal(p, properties) }) {
+		return
 	}
-	return kind.WithTags(r.Properties, r.Tags)
+	r.Tried = append(slices.Clip(r.Tried), properties)
+	r.Tried = r.Tried[max(0, len(r.Tried)-mostTried):]
+}
+
+// had are the properties that a resource has, with its tags, before it is to have others
+// (nil: before it goes). After updates that did not end well it may have several: of each
+// property then the last value counts that is not the one to be, so that what may differ
+// is set, and all are answered with.
+func (r *Resource) had(kind *spec.Type, next map[string]any) (old map[string]any, may []map[string]any) {
+	old = kind.WithTags(r.Properties, r.Tags)
+	if len(r.Tried) == 0 {
+		return old, nil
+	}
+	may = append([]map[string]any{old}, r.Tried...)
+	old = map[string]any{}
+	for _, p := range may {
+		for name, v := range p {
+			if now, stays := next[name]; !stays || !template.Equal(v, now) {
+				old[name] = v
+			}
+		}
+	}
+	// What all have as it is to be stays.
+	for name, v := range next {
+		_, differs := old[name]
+		lacks := slices.ContainsFunc(may, func(p map[string]any) bool { _, has := p[name]; return !has })
+		if !differs && !lacks {
+			old[name] = v
+		}
+	}
+	return old, may
 }
 
 // Status is a status of a stack or a resource, as the API spells it.
