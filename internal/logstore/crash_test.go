@@ -372,78 +372,96 @@ func victim(dir string) {
 	select {}
 }
 
+// life runs a writer until it is killed, and notes what it acknowledged.
+func life(t *testing.T, dir string, lasts time.Duration, acknowledged map[string]int) (any bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LOGSTORE_VICTIM="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.AfterFunc(lasts, func() { _ = cmd.Process.Kill() })
+	defer killed.Stop()
+	for lines := bufio.NewReader(out); ; {
+		line, err := lines.ReadString('\n')
+		if err == io.EOF {
+			break // and half a line says nothing
+		}
+		var stream string
+		var behind int
+		if _, err := fmt.Sscan(line, &stream, &behind); err != nil {
+			t.Fatal(line)
+		}
+		acknowledged[stream], any = max(acknowledged[stream], behind), true
+	}
+	_ = cmd.Wait()
+	return any
+}
+
+// checkLives checks that what was acknowledged is there, each event once and in its order,
+// and that marks and events agree.
+func checkLives(t *testing.T, dir string, acknowledged map[string]int, scans bool) (total int) {
+	t.Helper()
+	s := openStore(t, dir, Options{smallest: 40})
+	g := group(t, s, "g")
+	count := map[string]int{}
+	for _, e := range everything(t, g, Query{}) {
+		if !strings.Contains(e.Message, fmt.Sprintf(`"n":%d,`, count[e.Stream])) {
+			t.Fatalf("stream %s has %s after %d events", e.Stream, e.Message, count[e.Stream])
+		}
+		count[e.Stream]++
+		total++
+	}
+	for stream, behind := range acknowledged {
+		if count[stream] < behind {
+			t.Fatalf("stream %s has %d events, %d were acknowledged", stream, count[stream], behind)
+		}
+	}
+	for stream, behind := range count {
+		if m := g.Mark(stream); m != fmt.Sprint(behind) {
+			t.Fatalf("stream %s has %d events and the mark %q", stream, behind, m)
+		}
+	}
+	if scans {
+		if rows := scanned(t, g); len(rows) != total {
+			t.Fatalf("%d rows, want %d", len(rows), total)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return total
+}
+
 // TestKill kills a writer under load with SIGKILL, again and again: nothing that was
 // acknowledged is lost, nothing is there twice, and marks and events agree.
+// LOGSTORE_KILL_FOR=1m kills it each 50 ms for a minute of its life.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	acknowledged := map[string]int{}
-	kills := 25
-	if n, err := strconv.Atoi(os.Getenv("LOGSTORE_KILLS")); err == nil {
-		kills = n
+	kills, each, check := 25, func() time.Duration { return 50*time.Millisecond + time.Duration(r.IntN(100_000))*time.Microsecond }, 1
+	if lasts, err := time.ParseDuration(os.Getenv("LOGSTORE_KILL_FOR")); err == nil {
+		const every = 50 * time.Millisecond
+		kills, each, check = int(lasts/every), func() time.Duration { return every }, 20
 	}
+	writing, total := 0, 0
 	for n := range kills {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "LOGSTORE_VICTIM="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
+		if life(t, dir, each(), acknowledged) {
+			writing++
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewReader(out)
-		killed := time.AfterFunc(50*time.Millisecond+time.Duration(r.IntN(100_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
-		for {
-			line, err := lines.ReadString('\n')
-			if err == io.EOF {
-				break // and half a line says nothing
-			}
-			var stream string
-			var behind int
-			if _, err := fmt.Sscan(line, &stream, &behind); err != nil {
-				t.Fatal(line)
-			}
-			acknowledged[stream] = max(acknowledged[stream], behind)
-		}
-		_ = cmd.Wait()
-		killed.Stop()
-		s := openStore(t, dir, Options{smallest: 40})
-		g := group(t, s, "g")
-		count := map[string]int{}
-		for _, e := range everything(t, g, Query{}) {
-			if !strings.Contains(e.Message, fmt.Sprintf(`"n":%d,`, count[e.Stream])) {
-				t.Fatalf("kill %d: stream %s has %s after %d events", n, e.Stream, e.Message, count[e.Stream])
-			}
-			count[e.Stream]++
-		}
-		for stream, behind := range acknowledged {
-			if count[stream] < behind {
-				t.Fatalf("kill %d: stream %s has %d events, %d were acknowledged", n, stream, count[stream], behind)
-			}
-		}
-		for stream, behind := range count {
-			if m := g.Mark(stream); m != fmt.Sprint(behind) {
-				t.Fatalf("kill %d: stream %s has %d events and the mark %q", n, stream, behind, m)
-			}
-		}
-		if n%10 == 9 {
-			total := 0
-			for _, c := range count {
-				total += c
-			}
-			if rows := scanned(t, g); len(rows) != total {
-				t.Fatalf("kill %d: %d rows, want %d", n, len(rows), total)
-			}
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
+		if n%check == check-1 || n == kills-1 {
+			total = checkLives(t, dir, acknowledged, n%10 == 9 || n == kills-1)
 		}
 	}
 	if len(acknowledged) != 3 || slices.Min(slices.Collect(maps.Values(acknowledged))) == 0 {
 		t.Errorf("acknowledged %v", acknowledged)
 	}
-	t.Logf("%d kills, acknowledged %v", kills, acknowledged)
+	t.Logf("%d kills, %d of them after events were acknowledged; %d events, acknowledged %v", kills, writing, total, acknowledged)
 }
 
 func FuzzRecords(f *testing.F) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/eksact/eksact/internal/engine/columns"
+	"github.com/eksact/eksact/internal/engine/scan"
 )
 
 // A Place is an event's among those of its group: by time, and then as they came.
@@ -31,6 +32,12 @@ type Query struct {
 	From, To Place
 	// Backward reads the last first.
 	Backward bool
+	// May, if not nil, are conditions of which events meet one list (columns.Selector):
+	// others may be left out.
+	May [][]scan.Predicate
+	// Passed, if not nil, is told while events are left out how far that is: the place that
+	// is the next to be looked at. Reading stops when it returns false.
+	Passed func(next Place) bool
 }
 
 // moment is a group at one time. Events are in it once, whatever is sealed or merged
@@ -71,16 +78,22 @@ func (g *Group) Read(q Query) iter.Seq2[Event, error] {
 		wanted := m.wanted(q.Streams)
 		runs := m.runs(&q)
 		open := &reading{backward: q.Backward}
+		var may *columns.Selector
+		if q.May != nil {
+			may = columns.NewSelector(q.May)
+		}
 		for len(runs) > 0 || open.Len() > 0 {
-			if len(runs) > 0 && (open.Len() == 0 || open.compare(runs[0].edge(q.Backward), open.runs[0].edge(q.Backward)) < 0) {
+			if open.waitsFor(runs) {
 				r := runs[0]
 				runs = runs[1:]
-				if err := r.open(&q, wanted, m.hidden); err != nil {
+				if err := r.open(&q, wanted, m.hidden, may); err != nil {
 					if !yield(Event{}, err) {
 						return
 					}
 				} else if len(r.places) > 0 {
 					heap.Push(open, r)
+				} else if q.Passed != nil && open.waitsFor(runs) && !q.Passed(runs[0].edge(q.Backward)) {
+					return
 				}
 				continue
 			}
@@ -142,7 +155,14 @@ func (m *moment) runs(q *Query) []*run {
 }
 
 // open finds the places of a query's events in a run.
-func (r *run) open(q *Query, wanted func(string) bool, hidden map[string]int64) error {
+func (r *run) open(q *Query, wanted func(string) bool, hidden map[string]int64, may *columns.Selector) error {
+	var chosen []bool
+	if may != nil && r.s != nil {
+		var err error
+		if chosen, err = may.Chosen(r.s, r.number); chosen == nil {
+			return err
+		}
+	}
 	if r.s == nil {
 		for i := range r.entries {
 			if e := &r.entries[i]; wanted(e.Stream) && e.sequence >= hidden[e.Stream] {
@@ -155,12 +175,20 @@ func (r *run) open(q *Query, wanted func(string) bool, hidden map[string]int64) 
 			return err
 		}
 		for _, p := range r.chunk.Places(wanted, hidden) {
-			r.places = append(r.places, Place(p))
+			if chosen == nil || chosen[p.Sequence-r.sequence()] {
+				r.places = append(r.places, Place(p))
+			}
 		}
 	}
 	r.places = slices.DeleteFunc(r.places, func(p Place) bool { return p.Compare(q.From) < 0 || p.Compare(q.To) >= 0 })
 	slices.SortFunc(r.places, Place.Compare)
 	return nil
+}
+
+// sequence is the number of a chunk's first event.
+func (r *run) sequence() int64 {
+	first, _, _ := r.s.Bounds(r.number)
+	return first.Sequence
 }
 
 // edge is the place that a run gives next, or before which it gives none.
@@ -206,6 +234,11 @@ func fromColumns(e *columns.Event, sequence int64) Event {
 type reading struct {
 	runs     []*run
 	backward bool
+}
+
+// waitsFor says whether the first of the runs that are not open may have the next event.
+func (h *reading) waitsFor(runs []*run) bool {
+	return len(runs) > 0 && (h.Len() == 0 || h.compare(runs[0].edge(h.backward), h.runs[0].edge(h.backward)) < 0)
 }
 
 func (h *reading) compare(a, b Place) int {

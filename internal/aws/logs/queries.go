@@ -29,9 +29,6 @@ const (
 	queryRunning = 100 // at once
 	queryLasts   = 60 * time.Minute
 	queryKept    = 7 * 24 * time.Hour
-	// What is kept of results, beside that: the oldest go first.
-	queriesKept = 1000
-	rowsKept    = 500_000
 )
 
 // query is a query that was started.
@@ -47,12 +44,27 @@ type query struct {
 
 	mu       sync.Mutex
 	status   types.QueryStatus
-	result   *insights.Result
+	results  results // nil: none, or in the file alone
+	rows     int     // of the results
 	finished time.Time
+	size     int64 // of its file, 0 without
+	stored   bool  // the results are in the file
 }
+
+// results are the rows that a query found.
+type results interface {
+	Len() int
+	Fields(row int) []insights.Field
+}
+
+// found is a result as results.
+type found struct{ *insights.Result }
+
+func (f found) Len() int { return len(f.Rows) }
 
 // queries are those that run and those whose results are kept.
 type queries struct {
+	dir string // of their files, "" for none
 	mu  sync.Mutex
 	all []*query // the oldest first
 }
@@ -65,45 +77,33 @@ func (q *queries) find(id *string) (*query, error) {
 			return one, nil
 		}
 	}
-	return nil, &types.ResourceNotFoundException{Message: aws.String("The specified query does not exist.")}
+	return nil, noQuery
 }
+
+var noQuery = &types.ResourceNotFoundException{Message: aws.String("The specified query does not exist.")}
 
 // add keeps a query, unless too many run, and forgets old ones.
 func (q *queries) add(one *query, now time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	running, rows := 0, 0
+	running := 0
 	for _, other := range q.all {
-		if status, result := other.state(); status == types.QueryStatusRunning {
+		if other.state() == types.QueryStatusRunning {
 			running++
-		} else if result != nil {
-			rows += len(result.Rows)
 		}
 	}
 	if running >= queryRunning {
 		return &types.LimitExceededException{Message: aws.String("Account maximum query concurrency limit of [100] reached.")}
 	}
-	kept := q.all[:0]
-	excess := len(q.all) + 1 - queriesKept
-	for _, other := range q.all {
-		status, result := other.state()
-		if status != types.QueryStatusRunning && (excess > 0 || rows > rowsKept || now.Sub(other.began) > queryKept) {
-			excess--
-			if result != nil {
-				rows -= len(result.Rows)
-			}
-			continue
-		}
-		kept = append(kept, other)
-	}
-	q.all = append(kept, one)
+	q.all = append(q.all, one)
+	q.trim(now)
 	return nil
 }
 
-func (q *query) state() (types.QueryStatus, *insights.Result) {
+func (q *query) state() types.QueryStatus {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.status, q.result
+	return q.status
 }
 
 // malformed is AWS's answer to a query that can't be read.
@@ -212,6 +212,9 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 		cancel()
 		return nil, err
 	}
+	if err := s.queries.write(q, nil); err != nil {
+		s.Log.Warn("a query will not be known after a restart", "query", q.id, "error", err)
+	}
 	env := s.environment(own, q.groups)
 	env.Start, env.End, env.Now, env.Limit, env.Progress = from, to+999, q.began.UnixMilli(), int(aws.ToInt32(in.Limit)), &q.progress
 	go s.run(running, q, parsed, env)
@@ -269,24 +272,34 @@ func (q *queries) stopAll() {
 	}
 }
 
-// run runs a query to its end.
+// run runs a query to its end. Whoever sees that it is complete finds its results after a
+// restart, too.
 func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env insights.Env) {
 	defer q.cancel()
+	defer close(q.ended)
 	result, err := parsed.Run(ctx, env)
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.finished = s.Now()
+	q.mu.Unlock()
+	status := types.QueryStatusComplete
+	var rows results
 	switch {
-	case q.status == types.QueryStatusCancelled:
 	case err == nil:
-		q.status, q.result = types.QueryStatusComplete, result
+		rows = found{result}
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
-		q.status = types.QueryStatusTimeout
+		status = types.QueryStatusTimeout
 	default:
-		q.status = types.QueryStatusFailed
+		status = types.QueryStatusFailed
+	}
+	if q.state() == types.QueryStatusCancelled {
+		status, rows = types.QueryStatusCancelled, nil
+	} else if err != nil {
 		s.Log.Warn("a query failed", "query", q.id, "text", q.text, "error", err)
 	}
-	close(q.ended)
+	if err := s.queries.end(q, status, rows); err != nil {
+		s.Log.Warn("a query's results will not be known after a restart", "query", q.id, "error", err)
+	}
+	s.queries.forget(s.Now())
 }
 
 // StopQuery ends a query that runs.

@@ -38,15 +38,20 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 			return nil, errToken
 		}
 	}
-	status, result := q.state()
+	status := q.state()
 	out := &cloudwatchlogs.GetQueryResultsOutput{QueryLanguage: types.QueryLanguageCwli, Status: status, Statistics: q.statistics(), Results: [][]types.ResultField{}}
-	if result == nil {
+	if status != types.QueryStatusComplete {
 		return out, nil
 	}
-	if from > len(result.Rows) {
+	result, err := s.queries.results(q)
+	if err != nil {
+		s.Log.Error("a query's results can't be read", "query", q.id, "error", err)
+		return nil, noQuery
+	}
+	if from > result.Len() {
 		return nil, errToken
 	}
-	to := min(from+most, len(result.Rows))
+	to := min(from+most, result.Len())
 	for row := from; row < to; row++ {
 		var fields []types.ResultField
 		for _, f := range result.Fields(row) {
@@ -54,8 +59,8 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 		}
 		out.Results = append(out.Results, fields)
 	}
-	out.Statistics.ResultCount = float64(len(result.Rows))
-	if to < len(result.Rows) {
+	out.Statistics.ResultCount = float64(result.Len())
+	if to < result.Len() {
 		out.NextToken = aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to))))
 	}
 	return out, nil
@@ -80,7 +85,7 @@ func (s *Service) DescribeQueries(_ context.Context, in *cloudwatchlogs.Describe
 	s.queries.mu.Unlock()
 	slices.Reverse(all)
 	all = slices.DeleteFunc(all, func(q *query) bool {
-		status, _ := q.state()
+		status := q.state()
 		return in.LogGroupName != nil && !slices.Contains(q.groups, *in.LogGroupName) || in.Status != "" && in.Status != status
 	})
 	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q *query) string { return q.id })

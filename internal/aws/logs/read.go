@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -24,9 +25,6 @@ func checkLimit(limit *int32) (int, error) {
 }
 
 var errToken = invalid("The specified nextToken is invalid.")
-
-// after is the first place behind another.
-func after(p storage.Place) storage.Place { return storage.Place{At: p.At, Serial: p.Serial + 1} }
 
 // GetLogEvents reads a page of a stream, forwards or backwards. The end of the
 // stream is where a token is answered by itself.
@@ -57,7 +55,7 @@ func (s *Service) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEvent
 		q.Backward = way == "b"
 		if q.Backward {
 			q.To = lesser(q.To, at)
-		} else if next := after(at); q.From.Compare(next) < 0 {
+		} else if next := at.After(); q.From.Compare(next) < 0 {
 			q.From = next
 		}
 	}
@@ -106,9 +104,12 @@ func (s *Service) page(q storage.Query, most int) (page []storage.Event, err err
 	return page, nil
 }
 
-// mostSearched bounds, in bytes of messages, what one call of FilterLogEvents reads: a
-// page may be empty and yet not the last.
-const mostSearched = 64 << 20
+// What one call of FilterLogEvents looks at is bounded, in bytes of messages that it reads
+// and in time: a page may be empty and yet not the last.
+const (
+	mostSearched  = 64 << 20
+	longestSearch = 5 * time.Second
+)
 
 // FilterLogEvents reads a page of several streams' events, by time, that a pattern
 // matches.
@@ -141,12 +142,24 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.Filter
 			return nil, errToken
 		case q.Backward:
 			q.To = lesser(q.To, at)
-		case q.From.Compare(after(at)) < 0:
-			q.From = after(at)
+		case q.From.Compare(at.After()) < 0:
+			q.From = at.After()
 		}
 	}
 	out := &cloudwatchlogs.FilterLogEventsOutput{Events: []types.FilteredLogEvent{}, SearchedLogStreams: []types.SearchedLogStream{}}
 	size, searched, last := 0, 0, storage.Place{}
+	began := time.Now()
+	q.May = pattern.May()
+	q.Passed = func(next storage.Place) bool {
+		if ctx.Err() == nil && time.Since(began) < longestSearch {
+			return true
+		}
+		if last = next.Before(); q.Backward {
+			last = next.After()
+		}
+		out.NextToken = aws.String(last.ID())
+		return false
+	}
 	for e, err := range s.Events.Read(q) {
 		if err != nil {
 			return nil, err

@@ -311,7 +311,7 @@ func (s *Service) ended(ctx context.Context, id string) (types.ExecutionStatus, 
 		return "", ctx.Err()
 	case <-q.ended:
 	}
-	switch status, _ := q.state(); status {
+	switch q.state() {
 	case types.QueryStatusComplete:
 		return types.ExecutionStatusComplete, nil
 	case types.QueryStatusTimeout:

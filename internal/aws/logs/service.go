@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -120,6 +121,12 @@ func New(d Deps) *Service {
 		runs:          store.NewTable[ScheduledRun](d.Store, "logs/scheduled-query-run"),
 		closing:       make(chan struct{}),
 	}
+	if d.Dir != "" {
+		s.queries.dir = filepath.Join(d.Dir, "queries")
+	}
+	if err := s.queries.load(); err != nil {
+		d.Log.Error("earlier queries can't be read: they are forgotten", "error", err)
+	}
 	s.meter.emit = d.Metrics
 	s.metricFilters.Watch(s.meter.note)
 	return s
@@ -149,6 +156,7 @@ func (s *Service) Run(ctx context.Context) {
 			s.meter.defaults(s.Now())
 		case <-sweeps.C:
 			s.expire()
+			s.queries.forget(s.Now())
 		}
 	}
 }

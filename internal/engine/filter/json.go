@@ -9,6 +9,7 @@ import (
 type jsonForm struct {
 	cond  *expr
 	names []string // the selectors as written, by slot
+	steps [][]step // what they are
 	tree  *branch
 	need  [][]string // see need.go
 }
@@ -85,7 +86,7 @@ func (f *jsonForm) slot(text string, steps []step) int {
 			return i
 		}
 	}
-	f.names = append(f.names, text)
+	f.names, f.steps = append(f.names, text), append(f.steps, steps)
 	f.tree.add(steps, len(f.names)-1)
 	return len(f.names) - 1
 }

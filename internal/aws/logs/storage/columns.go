@@ -63,7 +63,14 @@ func (c *Columns) Read(q Query) iter.Seq2[Event, error] {
 			yield(Event{}, err)
 			return
 		}
-		for e, err := range g.Read(logstore.Query{Streams: q.Streams, From: logstore.Place{Time: q.From.At, Sequence: q.From.Serial}, To: logstore.Place{Time: q.To.At, Sequence: q.To.Serial}, Backward: q.Backward}) {
+		own := logstore.Query{
+			Streams: q.Streams, From: logstore.Place{Time: q.From.At, Sequence: q.From.Serial}, To: logstore.Place{Time: q.To.At, Sequence: q.To.Serial},
+			Backward: q.Backward, May: q.May,
+		}
+		if q.Passed != nil {
+			own.Passed = func(next logstore.Place) bool { return q.Passed(Place{next.Time, next.Sequence}) }
+		}
+		for e, err := range g.Read(own) {
 			if err != nil {
 				c.log.Error("a part of a log group can't be read: it is passed over", "group", q.Group, "error", err)
 				continue

@@ -34,6 +34,17 @@ func (p Place) Compare(q Place) int {
 	return cmp.Or(cmp.Compare(p.At, q.At), cmp.Compare(p.Serial, q.Serial))
 }
 
+// After is the first place behind another.
+func (p Place) After() Place { return Place{p.At, p.Serial + 1} }
+
+// Before is the last place ahead of another, as far as events have places.
+func (p Place) Before() Place {
+	if p.Serial > 0 {
+		return Place{p.At, p.Serial - 1}
+	}
+	return Place{p.At - 1, math.MaxInt64 - 1}
+}
+
 // ID is an event's id, or a place's in a token: 56 digits, as AWS's.
 func (p Place) ID() string { return fmt.Sprintf("%028d%028d", max(p.At, 0), max(p.Serial, 0)) }
 
@@ -63,6 +74,12 @@ type Query struct {
 	From, To Place
 	// Backward reads the last first.
 	Backward bool
+	// May, if not nil, are conditions of which events meet one list, as far as the storage
+	// can tell: others may be left out. See filter.Pattern.May.
+	May [][]scan.Predicate
+	// Passed, if not nil, is told while events are left out which place is the next to be
+	// looked at. Reading stops when it returns false.
+	Passed func(next Place) bool
 }
 
 // Stats are about a stream.
