@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,5 +258,65 @@ func TestPassed(t *testing.T) {
 		if found != 1 || calls < 2 || calls == 100 {
 			t.Errorf("backward %t: found %d times in %d calls", backward, found, calls)
 		}
+	}
+}
+
+// TestMayWithDamage: of a damaged segment, what reading all finds is found.
+func TestMayWithDamage(t *testing.T) {
+	m := messages{rand.New(rand.NewPCG(3, 1))}
+	dir := t.TempDir()
+	s := openStore(t, dir, Options{})
+	g := group(t, s, "g")
+	var batch []Event
+	for n := range 3000 {
+		batch = append(batch, Event{Time: 1_700_000_000_000 + int64(n), Message: m.message()})
+	}
+	put(t, g, "s", batch...)
+	settle(t, g)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.segment"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := filter.Parse(`{ $.user.name = "user1" || $.verb = "get" }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := 0
+	for range 25 {
+		data := slices.Clone(whole)
+		data[m.IntN(len(data))] ^= 1 << m.IntN(8)
+		if err := os.WriteFile(files[0], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := openStore(t, dir, Options{})
+		g := group(t, s, "g")
+		look := func(may [][]scan.Predicate) (all []string, failures int) {
+			for e, err := range g.Read(Query{To: Place{math.MaxInt64, 0}, May: may}) {
+				if err != nil {
+					failures++
+				} else if p.Match(e.Message) {
+					all = append(all, fmt.Sprint(e.Sequence, e.Message))
+				}
+			}
+			return all, failures
+		}
+		want, failures := look(nil)
+		if got, _ := look(p.May()); !slices.Equal(got, want) {
+			t.Fatalf("%d events instead of %d", len(got), len(want))
+		}
+		damaged += min(failures, 1)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if damaged == 0 {
+		t.Error("no damage was met")
 	}
 }
