@@ -77,7 +77,7 @@ func open(t testing.TB) *account {
 	if err := network.PutPrefixList(t.Context(), ec2.PrefixList{ID: "pl-1", Name: "com.amazonaws.us-west-2.s3", Owner: "AWS", Family: "IPv4"}); err != nil {
 		t.Fatal(err)
 	}
-	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now, Fleet: a.fleet, Images: a.fleet, Nodes: &fleettest.Nodes{}, Sessions: at.STS})
+	clusters := eks.New(eks.Deps{Store: at.Store, Place: doortest.Place, Runtime: idle{}, Roles: at.IAM, Network: network, PodRoles: at.IAM, Now: time.Now, PatchVersions: map[string]string{"1.37": "1.37.2"}, Fleet: a.fleet, Images: a.fleet, Nodes: &fleettest.Nodes{}, Sessions: at.STS})
 	repositories, err := ecr.New(ecr.Deps{Store: at.Store, Place: doortest.Place, IAM: at.IAM, Dir: t.TempDir(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

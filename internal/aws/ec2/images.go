@@ -152,6 +152,9 @@ func (i image) view() types.Image {
 		CreationDate: aws.String(imageCreated), EnaSupport: aws.Bool(true), Hypervisor: types.HypervisorTypeXen, ImageLocation: aws.String("amazon/" + i.name),
 		ImageOwnerAlias: aws.String("amazon"), ImageType: types.ImageTypeValuesMachine, OwnerId: aws.String(imageOwner), PlatformDetails: aws.String("Linux/UNIX"),
 		Public: aws.Bool(true), RootDeviceName: aws.String(rootDevice), RootDeviceType: types.DeviceTypeEbs, State: types.ImageStateAvailable,
-		UsageOperation: aws.String("RunInstances"), VirtualizationType: types.VirtualizationTypeHvm, Tags: []types.Tag{}, BlockDeviceMappings: []types.BlockDeviceMapping{},
+		UsageOperation: aws.String("RunInstances"), VirtualizationType: types.VirtualizationTypeHvm, Tags: []types.Tag{},
+		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String(rootDevice), Ebs: &types.EbsBlockDevice{
+			DeleteOnTermination: aws.Bool(true), Encrypted: aws.Bool(false), Iops: aws.Int32(3000), Throughput: aws.Int32(125), VolumeSize: aws.Int32(20), VolumeType: types.VolumeTypeGp3,
+		}}},
 	}
 }

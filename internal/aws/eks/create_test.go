@@ -266,3 +266,24 @@ func TestQuota(t *testing.T) {
 		wantError(t, err, "ResourceLimitExceededException", "Cluster limit exceeded for account.")
 	})
 }
+
+// A cluster without self-managed add-ons has none, and no Fargate profile either: what
+// eksctl asks for and looks at.
+func TestBareCluster(t *testing.T) {
+	inWorld(t, func(t *testing.T, ctx context.Context, w *world) {
+		if _, err := w.CreateCluster(ctx, request("cluster", func(in *eks.CreateClusterInput) { in.BootstrapSelfManagedAddons = aws.Bool(false) })); err != nil {
+			t.Fatal(err)
+		}
+		if c, _ := w.Cluster("cluster"); !c.Bare {
+			t.Error("it begins with add-ons")
+		}
+		out, err := w.ListFargateProfiles(ctx, &eks.ListFargateProfilesInput{ClusterName: aws.String("cluster")})
+		if err != nil || len(out.FargateProfileNames) != 0 {
+			t.Errorf("%+v, %v", out, err)
+		}
+		_, err = w.ListFargateProfiles(ctx, &eks.ListFargateProfilesInput{ClusterName: aws.String("none")})
+		wantError(t, err, "ResourceNotFoundException", "No cluster found for name: none.")
+		_, err = w.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: aws.String("cluster"), FargateProfileName: aws.String("fp")})
+		wantError(t, err, "ResourceNotFoundException", "No Fargate Profile found with name: fp.")
+	})
+}

@@ -148,6 +148,7 @@ func (s *Service) Service() *api.Service {
 	s.addEntries(svc)
 	s.addPodIdentity(svc)
 	s.addNodegroups(svc)
+	s.addFargate(svc)
 	s.addKeys(svc)
 	return svc
 }

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -14,7 +13,7 @@ import (
 // does for all others.
 func (i *IAM) addProviderOperations(s *api.Service) {
 	creating(i, s, "OpenIDConnectProvider", i.CreateOpenIDConnectProvider, func(_ context.Context, in *iam.CreateOpenIDConnectProviderInput) []string {
-		return []string{i.arn("oidc-provider", "/", strings.TrimPrefix(value(in.Url), "https://"))}
+		return []string{i.arn("oidc-provider", "/", providerName(value(in.Url)))}
 	},
 		func(in *iam.CreateOpenIDConnectProviderInput) (*string, []types.Tag) { return nil, in.Tags })
 	api.Add(s, "GetOpenIDConnectProvider", i.GetOpenIDConnectProvider, func(_ context.Context, in *iam.GetOpenIDConnectProviderInput) []string {

@@ -67,7 +67,7 @@ func (i *IAM) CreateOpenIDConnectProvider(ctx context.Context, in *iam.CreateOpe
 	}
 	tags = append(tags, systemTags(ctx)...)
 	p := OIDCProvider{
-		URL: strings.TrimPrefix(*in.Url, "https://"), ClientIDs: distinct(in.ClientIDList), Thumbprints: lowered(in.ThumbprintList),
+		URL: providerName(*in.Url), ClientIDs: distinct(in.ClientIDList), Thumbprints: lowered(in.ThumbprintList),
 		Created: i.today(), Tags: tags,
 	}
 	if err := i.room(&p); err != nil { // before the network is asked
@@ -125,6 +125,17 @@ func (i *IAM) addThumbprint(ctx context.Context, p *OIDCProvider) error {
 	return nil
 }
 
+// providerName is what a provider is called: its URL without the scheme and without HTTPS's
+// own port, which eksctl sends and leaves out of the provider's ARN.
+func providerName(url string) string {
+	host, path, slash := strings.Cut(strings.TrimPrefix(url, "https://"), "/")
+	host = strings.TrimSuffix(host, ":443")
+	if slash {
+		return host + "/" + path
+	}
+	return host
+}
+
 var hostLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
 // issuerURL checks the URL of a provider.
@@ -137,7 +148,7 @@ func issuerURL(text string) error {
 		return invalidInput("Invalid Open ID Connect Provider URL. The URL must begin with https://.")
 	}
 	printable := !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' })
-	extra := u.User != nil || strings.ContainsAny(text, "?#") || u.Port() != "" || strings.HasSuffix(u.Host, ":")
+	extra := u.User != nil || strings.ContainsAny(text, "?#") || u.Port() != "" && u.Port() != "443" || strings.HasSuffix(u.Host, ":")
 	if !printable || extra || !isHost(u.Hostname()) {
 		return invalidInput("Invalid Open ID Connect Provider URL.")
 	}
