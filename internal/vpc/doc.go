@@ -17,6 +17,9 @@
 //	       10.0.64.4         10.0.64.5 ── pods 10.0.65.0/27, each a /32 on a veth
 //	       198.18.1.0
 //
+// Further VPCs have blocks of their own on the same router (see Layout): rules keep them
+// apart, and each reaches the public range as its own NAT gateways.
+//
 // Links are routed, without bridge and without ARP: each end knows the other's
 // hardware address for good (it is derived from the owner's name), a machine's
 // only neighbour is its subnet's router, and world has one route for each

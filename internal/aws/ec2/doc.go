@@ -2,10 +2,10 @@
 // and addresses, security groups, instances, and the data that clients ask for
 // before they make any of these.
 //
-// All is records in the store. What stands behind them is a [Ground]: one VPC runs
-// on this machine, and after each change of it the ground makes the network what
-// [Service.Layout] reads from the records. Other VPCs are records only; nothing can
-// be launched in them. RunInstances launches nodes; other interfaces are recorded by
+// All is records in the store. What stands behind them is a [Ground]: VPCs
+// whose blocks don't overlap run on this machine, and after each change of one the ground
+// makes the network what [Service.Layout] reads from the records. Other VPCs are records
+// only; nothing can be launched in them. RunInstances launches nodes; other interfaces are recorded by
 // who has them (PutNetworkInterface). When a call that changes security groups
 // returns, packets meet the new rules (Service.Enforce).
 //

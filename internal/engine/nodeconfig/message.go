@@ -39,8 +39,9 @@ func documents(data []byte) ([][]byte, error) {
 	case !bytes.HasPrefix(bytes.ToLower(trimmed), []byte("mime-version:")) && !bytes.HasPrefix(bytes.ToLower(trimmed), []byte("content-type:")):
 		return [][]byte{data}, nil
 	}
-	// Clients that print it may have ended the header's lines with nothing before them.
-	m, err := mail.ReadMessage(bytes.NewReader(append(trimmed, '\n')))
+	// Clients that print it may have ended the header's lines with nothing before them. Lines
+	// end as in mail, as eksctl writes them, or as in Unix.
+	m, err := mail.ReadMessage(bytes.NewReader(append(bytes.ReplaceAll(trimmed, []byte("\r\n"), []byte("\n")), '\n')))
 	if err != nil {
 		return nil, fmt.Errorf("the user data is no MIME message: %w", err)
 	}

@@ -30,6 +30,7 @@ func TestParse(t *testing.T) {
 		{"one document", plain, whole, ""},
 		{"a message", message(part("application/node.eks.aws", "---\n"+plain)), whole, ""},
 		{"a boundary without quotation marks", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=//\n\n--//\nContent-Type: application/node.eks.aws\n\n" + plain + "\n--//--\n", whole, ""},
+		{"lines that end as in mail", "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=3e71\r\n\r\n--3e71\r\nContent-Type: application/node.eks.aws\r\n\r\n" + plain + "\r\n--3e71--\r\n", whole, ""},
 		{"no boundary", "MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n", Config{}, "not multipart"},
 		{"flags", plain + flags, labelled, ""},
 		{"two documents", message(
