@@ -10,13 +10,16 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/node/ipamd"
@@ -87,7 +90,49 @@ func (d *Daemon) addressManager(k *cluster, c kubenode.Config, record ec2.Instan
 			}
 			return a.RoleARN, out.Status.Token, nil
 		},
+		Associated: func(ctx context.Context) (string, func(), error) {
+			if _, ok := d.eks.AssociationOf(k.record.Name, metav1.NamespaceSystem, awsNode); !ok {
+				return "", nil, nil
+			}
+			return podToken(ctx, k, awsNode+"-"+strings.TrimPrefix(record.ID, "i-"))
+		},
 	}
+}
+
+// podToken is a token of aws-node's for the Pod Identity agent. EKS Auth takes only tokens of
+// pods: there is one until done, which stays at a gate of the scheduler.
+func podToken(ctx context.Context, k *cluster, name string) (token string, done func(), err error) {
+	pods := k.client.CoreV1().Pods(metav1.NamespaceSystem)
+	pod, err := pods.Create(ctx, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: corev1.PodSpec{
+			ServiceAccountName: awsNode, AutomountServiceAccountToken: new(bool), SchedulingGates: []corev1.PodSchedulingGate{{Name: "eksact.dev/vpc-cni"}},
+			Containers: []corev1.Container{{Name: awsNode, Image: "none.invalid/none"}},
+		},
+	}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) { // of a daemon that was killed
+		pod, err = pods.Get(ctx, name, metav1.GetOptions{})
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	done = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if err := pods.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}); err != nil && !apierrors.IsNotFound(err) {
+			slog.Warn("a pod of aws-node is left", "pod", name, "error", err)
+		}
+	}
+	seconds := int64(600)
+	out, err := k.client.CoreV1().ServiceAccounts(metav1.NamespaceSystem).CreateToken(ctx, awsNode, &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		Audiences: []string{eks.PodPrincipal}, ExpirationSeconds: &seconds,
+		BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name, UID: pod.UID},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		done()
+		return "", nil, err
+	}
+	return out.Status.Token, done, nil
 }
 
 // dialFrom connects from a network namespace, to names as the resolver there has them.
@@ -122,7 +167,7 @@ func warnNode(ctx context.Context, k *cluster, node string, fault error) {
 		ObjectMeta:     metav1.ObjectMeta{GenerateName: node + ".", Namespace: metav1.NamespaceDefault},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: node},
 		Type:           corev1.EventTypeWarning, Reason: "NoAddressesForPods",
-		Message:        "The VPC CNI may not see the node's network interface: " + fault.Error() + ". Its role, the node's or that of the service account kube-system/aws-node, needs AmazonEKS_CNI_Policy.",
+		Message:        "The VPC CNI may not see the node's network interface: " + fault.Error() + ". Its role, the node's or that of the service account kube-system/aws-node (Pod Identity, IRSA), needs AmazonEKS_CNI_Policy.",
 		FirstTimestamp: now, LastTimestamp: now, Count: 1, Source: corev1.EventSource{Component: awsNode, Host: node},
 	}, metav1.CreateOptions{})
 	if err != nil {

@@ -37,7 +37,6 @@ type cdkApp struct {
 	sh     lab.Terminal
 	config aws.Config
 	at     string // where npm's modules are
-	before map[string][]string
 }
 
 // newCDK has the library make both stages of the app; nil without npm.
@@ -121,7 +120,7 @@ func (c *cdkApp) second(t *testing.T) {
 }
 
 // empty deletes what CDK's own stack kept, and looks for what else is left.
-func (c *cdkApp) empty(t *testing.T) {
+func (c *cdkApp) empty(t *testing.T, before map[string][]string) {
 	ctx, objects, bucket := t.Context(), s3.NewFromConfig(c.config, func(o *s3.Options) { o.UsePathStyle = true }), aws.String(assets)
 	versions, err := objects.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: bucket})
 	must(t, err)
@@ -131,8 +130,8 @@ func (c *cdkApp) empty(t *testing.T) {
 	}
 	_, err = objects.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket})
 	must(t, err)
-	if after := things(t, c.config); fmt.Sprint(after) != fmt.Sprint(c.before) {
-		t.Errorf("there is %v; before there was %v", after, c.before)
+	if after := things(t, c.config); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("there is %v; before there was %v", after, before)
 	}
 }
 
@@ -213,6 +212,9 @@ func roles(ctx context.Context, t *testing.T, config aws.Config) (names []string
 func (c *cdkApp) associated(t *testing.T, l *lab.Lab) {
 	vpc := l.Shell().AWS(t, "2")
 	vpc.Must(t, "aws eks update-kubeconfig --name app && kubectl get nodes -l stage=one", " Ready ")
+	vpc.Must(t, "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DescribeNetworkInterfaces --query 'Events[].CloudTrailEvent' --output text",
+		"assumed-role/App-CNI", "/eks-app-aws-node-", "amazon-vpc-cni-k8s")
+	vpc.Must(t, "kubectl get pods --namespace kube-system -l '!k8s-app' 2>&1", "No resources found") // the pod that had the token is gone
 	vpc.Must(t, `kubectl create serviceaccount reader && kubectl apply -f - <<'EOF' && kubectl wait --for=condition=Ready pod/reader --timeout=40s || { kubectl describe pod reader; false; }
 apiVersion: v1
 kind: Pod

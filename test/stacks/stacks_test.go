@@ -10,14 +10,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
 )
@@ -27,34 +25,25 @@ func TestStacks(t *testing.T) {
 	l.Images(t, "test/images/busybox.yaml")
 	l.Up(t, "--nodes", "0")
 	sh := l.Host(t).AWS(t, "2").After("cd " + t.TempDir())
-	var env map[string]string
-	if err := json.Unmarshal([]byte(l.Eksact(t, "env", "-o", "json")), &env); err != nil {
-		t.Fatal(err)
-	}
-	config := aws.Config{
-		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env["AWS_ENDPOINT_URL"])), HTTPClient: client.New(nil),
-		Credentials: credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
-	}
+	config, kubeconfig := l.Config(t), l.Env(t)["KUBECONFIG"]
 	var app *cdkApp
+	before := things(t, config)
 	lab.Together(t,
 		lab.Sequence("calls",
-			lab.Part{Name: "a role for a service account", Test: func(t *testing.T) { serviceAccount(t, config, env["KUBECONFIG"]) }},
+			lab.Part{Name: "a role for a service account", Test: func(t *testing.T) { serviceAccount(t, config, kubeconfig) }},
 			lab.Part{Name: "access", Test: func(t *testing.T) { access(t, sh, config) }},
-			lab.Part{Name: "network", Test: func(t *testing.T) { network(t, sh) }},
-			lab.Part{Name: "the daemon is killed", Test: func(t *testing.T) { killed(t, l, sh, config) }}),
-		lab.Part{Name: "CDK's app", Test: func(t *testing.T) {
+			lab.Part{Name: "network", Test: func(t *testing.T) { network(t, sh) }}),
+		lab.Part{Name: "CDK from bootstrap to destroy", Test: func(t *testing.T) {
 			if app = newCDK(t, sh, config); app == nil {
 				t.Skip("npm is not installed, which brings CDK")
 			}
+			app.cycle(t, func() { t.Run("a pod of its cluster", func(t *testing.T) { app.associated(t, l) }) })
 		}})
-	if app == nil {
-		return
+	t.Run("the daemon is killed", func(t *testing.T) { killed(t, l, sh, config) })
+	if app != nil {
+		t.Run("CDK once more", func(t *testing.T) { app.cycle(t, func() {}) })
+		t.Run("nothing is left", func(t *testing.T) { app.empty(t, before) })
 	}
-	app.before = things(t, config)
-	for _, deployed := range []func(){func() { t.Run("a pod of CDK's cluster", func(t *testing.T) { app.associated(t, l) }) }, func() {}} {
-		t.Run("CDK from bootstrap to destroy", func(t *testing.T) { app.cycle(t, deployed) })
-	}
-	t.Run("nothing is left", app.empty)
 }
 
 // file is a line that writes a file.

@@ -1,10 +1,11 @@
 // Package ipamd does what of the Amazon VPC CNI's address manager takes rights in AWS:
 // before a node's pods can have addresses, it looks at the node's network interface in
-// EC2, as the role of the service account aws-node if that has one (IRSA), else as the
-// node's.
+// EC2, as the role of the service account aws-node if that has one, by Pod Identity or else
+// IRSA, else as the node's.
 //
-//	metadata service ── the node's role ──┐
-//	STS ── token of kube-system/aws-node ─┴─► ec2:DescribeNetworkInterfaces
+//	metadata service ──── the node's role ────┐
+//	STS ───── token of kube-system/aws-node ──┤
+//	Pod Identity agent ── token of its pod ───┴─► ec2:DescribeNetworkInterfaces
 //
 // A role without that right, which AmazonEKS_CNI_Policy gives, leaves the node without a
 // network for pods, as on EKS.
@@ -18,11 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/eksact/eksact/internal/node/credential"
+	"github.com/eksact/eksact/internal/node/podagent"
 )
 
 // Manager is a node's.
@@ -34,6 +37,12 @@ type Manager struct {
 	// Account is the role that the service account aws-node is annotated with, and a
 	// token of its for STS; no role if it isn't.
 	Account func(ctx context.Context) (role, token string, err error)
+	// Associated is a token for the node's Pod Identity agent, if a role is associated with
+	// the service account; "" if none is. done says that it is of no use any more. Nil: none
+	// is associated.
+	Associated func(ctx context.Context) (token string, done func(), err error)
+	// Agent is the agent's URL; "" is where it is on nodes.
+	Agent string
 	// Metadata is the metadata service's base; "" is credential.Metadata.
 	Metadata string
 	// Endpoint is AWS's URL in tests.
@@ -62,6 +71,16 @@ func (m *Manager) Look(ctx context.Context) error {
 
 // keys are the role's credentials.
 func (m *Manager) keys(ctx context.Context) (aws.Credentials, error) {
+	if m.Associated != nil {
+		token, done, err := m.Associated(ctx)
+		if err != nil {
+			return aws.Credentials{}, fmt.Errorf("a pod of aws-node: %w", err)
+		}
+		if token != "" {
+			defer done()
+			return m.fromAgent(ctx, token)
+		}
+	}
 	role, token, err := m.Account(ctx)
 	if err != nil {
 		return aws.Credentials{}, fmt.Errorf("the service account aws-node: %w", err)
@@ -84,4 +103,20 @@ func (m *Manager) keys(ctx context.Context) (aws.Credentials, error) {
 	}
 	c := out.Credentials
 	return aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, nil
+}
+
+// fromAgent are the credentials of the associated role, as a pod of aws-node gets them.
+func (m *Manager) fromAgent(ctx context.Context, token string) (aws.Credentials, error) {
+	url := m.Agent
+	if url == "" {
+		url = "http://" + podagent.Addresses[0].String() + "/v1/credentials"
+	}
+	provider := endpointcreds.New(url, func(o *endpointcreds.Options) {
+		o.HTTPClient, o.AuthorizationToken, o.Retryer = m.HTTP, token, aws.NopRetryer{}
+	})
+	keys, err := provider.Retrieve(ctx)
+	if err != nil {
+		return keys, fmt.Errorf("the Pod Identity agent (add-on eks-pod-identity-agent): %w", err)
+	}
+	return keys, nil
 }

@@ -75,4 +75,27 @@ func TestLook(t *testing.T) {
 	// An annotated role is taken instead: the node's is no way around its trust.
 	m.Interface, annotated = "eni-1", "arn:aws:iam::"+doortest.Number+":role/cni"
 	is("a role that does not trust the token", "InvalidIdentityToken", "not a valid JWT")
+
+	// An associated role comes before both, by the node's agent.
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "of.the.pod" {
+			http.Error(w, "[]: (InvalidTokenException): no, fault: client", http.StatusBadRequest)
+			return
+		}
+		fmt.Fprintf(w, `{"AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q,"Expiration":%q}`, keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	defer agent.Close()
+	token, ended := "of.the.pod", 0
+	m.Agent = agent.URL
+	m.Associated = func(context.Context) (string, func(), error) { return token, func() { ended++ }, nil }
+	is("an associated role", "", "")
+	token = "of.another"
+	if err := m.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "the Pod Identity agent") || !strings.Contains(err.Error(), "InvalidTokenException") {
+		t.Errorf("what the agent refuses: %v", err)
+	}
+	token = ""
+	is("no association", "InvalidIdentityToken", "not a valid JWT")
+	if ended != 2 {
+		t.Errorf("tokens were done with %d times", ended)
+	}
 }

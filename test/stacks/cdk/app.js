@@ -20,15 +20,20 @@ function app(stage, second) {
     defaultCapacityType: eks.DefaultCapacityType.NODEGROUP, defaultCapacity: 0,
     clusterLogging: second ? [eks.ClusterLoggingTypes.AUDIT] : undefined,
   });
-  cluster.addNodegroupCapacity('Nodes', {
+  // The VPC CNI has a role of its own, by an association: the nodes' has no rights for it.
+  const managed = name => iam.ManagedPolicy.fromAwsManagedPolicyName(name);
+  const forPods = new iam.SessionTagsPrincipal(new iam.ServicePrincipal('pods.eks.amazonaws.com'));
+  const cni = new iam.Role(stack, 'CNI', {assumedBy: forPods, managedPolicies: [managed('AmazonEKS_CNI_Policy')]});
+  const plugged = new eks.CfnPodIdentityAssociation(stack, 'Plugged', {clusterName: cluster.clusterName, namespace: 'kube-system', serviceAccount: 'aws-node', roleArn: cni.roleArn});
+  const nodes = cluster.addNodegroupCapacity('Nodes', {
+    nodeRole: new iam.Role(stack, 'Node', {assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'), managedPolicies: ['AmazonEKSWorkerNodePolicy', 'AmazonEC2ContainerRegistryReadOnly'].map(managed)}),
     amiType: eks.NodegroupAmiType[process.env.AMI_TYPE], instanceTypes: [new ec2.InstanceType(process.env.INSTANCE_TYPE)],
     minSize: 1, maxSize: 2, labels: {stage}, taints: [{key: 'app', value: 'only', effect: eks.TaintEffect.NO_SCHEDULE}],
   });
   cluster.grantAccess('Admin', process.env.ADMIN, [eks.AccessPolicy.fromAccessPolicyName('AmazonEKSClusterAdminPolicy', {accessScopeType: eks.AccessScopeType.CLUSTER})]);
   cluster.grantAccess('Reader', role.roleArn, [eks.AccessPolicy.fromAccessPolicyName(second ? 'AmazonEKSEditPolicy' : 'AmazonEKSViewPolicy', {accessScopeType: eks.AccessScopeType.NAMESPACE, namespaces: ['default']})]);
-  cluster.eksPodIdentityAgent;
-  const pods = new iam.Role(stack, 'Pods', {assumedBy: new iam.SessionTagsPrincipal(new iam.ServicePrincipal('pods.eks.amazonaws.com'))});
-  pods.addManagedPolicy(iam.ManagedPolicy.fromAwsManagedPolicyName('AmazonS3ReadOnlyAccess'));
+  nodes.node.addDependency(plugged, cluster.eksPodIdentityAgent);
+  const pods = new iam.Role(stack, 'Pods', {assumedBy: forPods, managedPolicies: [managed('AmazonS3ReadOnlyAccess')]});
   new eks.CfnPodIdentityAssociation(stack, 'Association', {clusterName: cluster.clusterName, namespace: 'default', serviceAccount: 'reader', roleArn: pods.roleArn});
   new cdk.CfnOutput(stack, 'TopicArn', {value: topic.topicArn});
   app.synth();
