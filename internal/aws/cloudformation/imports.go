@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudformation/resources"
@@ -28,6 +29,7 @@ func (s *Service) importable(ctx context.Context, role string, scope *template.S
 		}
 		return s.door.Do(ctx, who, service, operation, in)
 	}
+	owned := sync.OnceValue(s.owned)
 	var lost []string
 	for i := range changes {
 		c := &changes[i]
@@ -44,7 +46,7 @@ func (s *Service) importable(ctx context.Context, role string, scope *template.S
 		if err != nil {
 			return c.Logical + ": " + resources.Reason(err, newID(), newID())
 		}
-		if id == "" || s.owned(c.Type, id) {
+		if id == "" || owned()[thing{c.Type, id}] {
 			continue
 		}
 		c.Action, c.PhysicalID = "Import", id
@@ -58,8 +60,12 @@ func (s *Service) importable(ctx context.Context, role string, scope *template.S
 	return unkept + strings.Join(lost, ", ")
 }
 
-// owned says whether a resource is a stack's.
-func (s *Service) owned(kind, id string) bool {
+// thing is a resource: its type and physical id.
+type thing struct{ kind, id string }
+
+// owned are the resources that stacks have.
+func (s *Service) owned() map[thing]bool {
+	all := map[thing]bool{}
 	for _, r := range s.stacks.Shared("") {
 		if r.Status == stack.DeleteComplete {
 			continue
@@ -69,12 +75,10 @@ func (s *Service) owned(kind, id string) bool {
 			continue // which its own operations say
 		}
 		for _, x := range state.List() {
-			if x.Type == kind && x.PhysicalID == id {
-				return true
-			}
+			all[thing{x.Type, x.PhysicalID}] = true
 		}
 	}
-	return false
+	return all
 }
 
 // imports are what a change set takes over, by logical id.
