@@ -225,6 +225,8 @@ spec:
   terminationGracePeriodSeconds: 0
   containers: [{name: reader, image: busybox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]
 EOF`)
+	// Without a launch template a node group's pods reach the metadata service.
+	vpc.Must(t, `kubectl exec reader -- sh -c 'printf "PUT /latest/api/token HTTP/1.1\r\nHost: 169.254.169.254\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nConnection: close\r\n\r\n" | timeout 5 nc 169.254.169.254 80'`, "HTTP/1.1 200 OK")
 	keys := vpc.Must(t, `kubectl exec reader -- sh -c 'timeout 10 wget -qO- --header "Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)" $AWS_CONTAINER_CREDENTIALS_FULL_URI' |
 jq -r '"\(.AccessKeyId) \(.SecretAccessKey) \(.Token)"'`, "ASIA")
 	parts := strings.Fields(keys)
