@@ -14,6 +14,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/daemon/preflight"
 	"github.com/eksact/eksact/internal/hint"
+	"github.com/eksact/eksact/internal/logstore/clickhouse"
 	"github.com/eksact/eksact/internal/node/keep"
 	"github.com/eksact/eksact/internal/supervise"
 	"github.com/eksact/eksact/internal/vpc"
@@ -37,6 +38,9 @@ type Config struct {
 	EtcdEndpoints []string `json:",omitempty"`
 	// Files for endpoints that speak TLS.
 	EtcdCA, EtcdCert, EtcdKey string `json:",omitempty"`
+	// ClickHouse is the address of a server that log events are brought to and queries of
+	// logs are run on; none means here.
+	ClickHouse string `json:",omitempty"`
 	// Hosts keeps a block of names in the machine's hosts file.
 	Hosts bool
 	// Offline forbids the image registry to fetch what it lacks.
@@ -146,6 +150,9 @@ func (c Config) Check() error {
 	address, err := netip.ParseAddrPort(c.Listen)
 	if err != nil || !address.Addr().IsLoopback() {
 		return hint.New(fmt.Sprintf("the front door can't listen at %q", c.Listen), "give an address on loopback, for instance --listen 127.0.0.1:4600")
+	}
+	if _, err := clickhouse.Open(c.ClickHouse); c.ClickHouse != "" && err != nil {
+		return hint.Wrap(err, "for instance --clickhouse clickhouse://127.0.0.1:9000/logs, or --clickhouse '' for none")
 	}
 	if c.VPC.Overlaps(c.Public) {
 		return hint.New(fmt.Sprintf("the VPC's addresses %s and the public ones %s overlap", c.VPC, c.Public), "choose others with --vpc-cidr and --public-cidr")

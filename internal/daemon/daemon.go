@@ -29,6 +29,7 @@ import (
 	"github.com/eksact/eksact/internal/aws/iam"
 	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/logs"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/sns"
@@ -79,6 +80,7 @@ type Daemon struct {
 	s3         *s3.S3
 	logs       *logs.Service
 	logStore   *logstore.Store
+	forwarded  *storage.Forwarded // nil without a ClickHouse
 	trail      *cloudtrail.Trail
 	route53    *route53.Service
 	stacks     *cloudformation.Service
@@ -238,6 +240,9 @@ func (d *Daemon) openDoor(ctx context.Context) error {
 	d.running.Go(func() { d.scaling.Run(ctx) })
 	d.running.Go(func() { d.cloudwatch.Run(ctx) })
 	d.running.Go(func() { d.logs.Run(ctx) })
+	if d.forwarded != nil {
+		d.running.Go(func() { d.forwarded.Run(ctx) })
+	}
 	d.running.Go(func() { d.ecr.Run(ctx) })
 	d.running.Go(func() { d.s3.Run(ctx) })
 	d.running.Go(func() { note(newFlowLogs(d).run(ctx), ctx, "flow logs") })

@@ -27,7 +27,6 @@ import (
 	"github.com/eksact/eksact/internal/aws/iamtoolbox"
 	"github.com/eksact/eksact/internal/aws/idp"
 	"github.com/eksact/eksact/internal/aws/logs"
-	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/aws/route53"
 	"github.com/eksact/eksact/internal/aws/s3"
 	"github.com/eksact/eksact/internal/aws/ssm"
@@ -93,8 +92,12 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.logStore, err = logstore.Open(d.config.state("log-groups"), logstore.Options{Log: slog.Default()}); err != nil {
 		return err
 	}
+	events, err := d.logEvents()
+	if err != nil {
+		return err
+	}
 	d.logs = logs.New(logs.Deps{
-		Store: d.store, Place: place, Events: storage.NewColumns(d.logStore, slog.Default()), Dir: d.config.state("logs-service"),
+		Store: d.store, Place: place, Events: events, Dir: d.config.state("logs-service"),
 		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Sessions: d.sts, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {

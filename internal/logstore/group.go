@@ -245,6 +245,9 @@ func (g *Group) Mark(stream string) string {
 	return g.marks[stream]
 }
 
+// ID names the group in its events' pointers.
+func (g *Group) ID() string { return g.id }
+
 // Next is the number that the next event gets.
 func (g *Group) Next() int64 {
 	g.mu.Lock()

@@ -266,7 +266,22 @@ const mostArrived = 4 << 20
 // megabytes of them. Whoever wants more asks again.
 func (g *Group) Arrived(stream string, after int64) (events []Event, err error) {
 	m := g.moment()
-	wanted := m.wanted([]string{stream})
+	return m.arrived([]string{stream}, after, nil)
+}
+
+// Since gives the events of all streams that came after a number, as Arrived does, and of
+// the streams that were deleted by now the number before which events count no more. What
+// can't be read is told of and passed over.
+func (g *Group) Since(after int64, damaged func(error)) (events []Event, deleted map[string]int64) {
+	m := g.moment()
+	events, _ = m.arrived(nil, after, damaged)
+	return events, m.hidden
+}
+
+// arrived gives events that came after a number. An error ends it unless someone is to be
+// told of it.
+func (m *moment) arrived(streams []string, after int64, damaged func(error)) (events []Event, err error) {
+	wanted := m.wanted(streams)
 	size := 0
 	take := func(e Event) bool {
 		events = append(events, e)
@@ -279,16 +294,24 @@ func (g *Group) Arrived(stream string, after int64) (events []Event, err error) 
 				continue
 			}
 			c, err := s.Chunk(n)
-			if err != nil {
+			if err != nil && damaged == nil {
 				return events, err
+			}
+			if err != nil {
+				damaged(err)
+				continue
 			}
 			for _, p := range c.Places(wanted, m.hidden) {
 				if p.Sequence <= after {
 					continue
 				}
 				e, err := c.Event(p.Sequence)
-				if err != nil {
+				if err != nil && damaged == nil {
 					return events, err
+				}
+				if err != nil {
+					damaged(err)
+					continue
 				}
 				if !take(fromColumns(&e, p.Sequence)) {
 					return events, nil
@@ -298,7 +321,7 @@ func (g *Group) Arrived(stream string, after int64) (events []Event, err error) 
 	}
 	for _, entries := range m.entries {
 		for i := find(entries, after+1); i < len(entries); i++ {
-			if e := &entries[i]; e.Stream == stream && e.sequence >= m.hidden[stream] && !take(eventOf(e)) {
+			if e := &entries[i]; wanted(e.Stream) && e.sequence >= m.hidden[e.Stream] && !take(eventOf(e)) {
 				return events, nil
 			}
 		}

@@ -151,6 +151,12 @@ func (s *Store) byID(id string) (*Group, error) {
 	return s.Group(string(name))
 }
 
+// Has says whether a group has a folder. Asking for one that hasn't makes it.
+func (s *Store) Has(name string) bool {
+	_, err := os.Stat(filepath.Join(s.dir, id(name), "name"))
+	return err == nil
+}
+
 // Groups lists the names of groups that have a folder.
 func (s *Store) Groups() ([]string, error) {
 	paths, err := filepath.Glob(filepath.Join(s.dir, "*", "name"))

@@ -95,6 +95,7 @@ func New(g *global.Options) *cobra.Command {
 	f.StringVar(&o.config.EtcdCA, "etcd-cacert", "", "its certificate authority, a PEM file")
 	f.StringVar(&o.config.EtcdCert, "etcd-cert", "", "client certificate for it, a PEM file")
 	f.StringVar(&o.config.EtcdKey, "etcd-key", "", "key of that certificate, a PEM file")
+	f.StringVar(&o.config.ClickHouse, "clickhouse", "", "run queries of logs on this server, to which log events are brought: clickhouse://USER:PASSWORD@HOST:9000/DATABASE?table=TABLE")
 	return cmd
 }
 
@@ -111,6 +112,7 @@ func override(kept, given daemon.Config, changed func(flag string) bool) daemon.
 		"account":                func() { kept.Account = given.Account },
 		"region":                 func() { kept.Region = given.Region },
 		"listen":                 func() { kept.Listen = given.Listen },
+		"clickhouse":             func() { kept.ClickHouse = given.ClickHouse },
 		"etcd-endpoints":         func() { kept.EtcdEndpoints = given.EtcdEndpoints },
 		"etcd-cacert":            func() { kept.EtcdCA = absolute(given.EtcdCA) },
 		"etcd-cert":              func() { kept.EtcdCert = absolute(given.EtcdCert) },

@@ -25,6 +25,9 @@ func Open(address string) (*Store, error) {
 	return &Store{a}, nil
 }
 
+// Name tells one table from all others, and holds no secrets.
+func (s *Store) Name() string { return s.server + "/" + s.database + "/" + s.table + "/" + s.cluster }
+
 // silence is how long a server may say nothing, not even how far it is.
 const silence = time.Minute
 
@@ -65,6 +68,42 @@ const mostBytes = 32 << 20
 // Append adds events, whose fields it discovers. When it returns the servers have them;
 // after an error some of them may be there, and the same call can be made again.
 func (s *Store) Append(ctx context.Context, rows []lower.Row) error {
+	if err := s.check(rows); err != nil {
+		return err
+	}
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && (n == 0 || size+len(rows[n].Message) <= mostBytes) {
+			size += len(rows[n].Message)
+			n++
+		}
+		if err := s.insert(ctx, rows[:n], ""); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// AppendOnce adds events as one batch, which has a name: as long as the servers remember
+// it, another batch of the same name is not added.
+func (s *Store) AppendOnce(ctx context.Context, batch string, rows []lower.Row) error {
+	if err := s.check(rows); err != nil {
+		return err
+	}
+	return s.insert(ctx, rows, batch)
+}
+
+// Delete removes a log's events, or those of one of its streams. When it returns no query
+// sees them.
+func (s *Store) Delete(ctx context.Context, log string, stream *string) error {
+	if err := s.do(ctx, ch.Query{Body: lower.Delete(lower.Table{Name: s.table, Log: log}, s.cluster, stream)}); err != nil {
+		return fmt.Errorf("delete from table %s: %w", s.table, err)
+	}
+	return nil
+}
+
+func (s *Store) check(rows []lower.Row) error {
 	for i := range rows {
 		r := &rows[i]
 		if r.Ptr == "" {
@@ -76,27 +115,19 @@ func (s *Store) Append(ctx context.Context, rows []lower.Row) error {
 			}
 		}
 	}
-	for len(rows) > 0 {
-		n, size := 0, 0
-		for n < len(rows) && (n == 0 || size+len(rows[n].Message) <= mostBytes) {
-			size += len(rows[n].Message)
-			n++
-		}
-		if err := s.insert(ctx, rows[:n]); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
 	return nil
 }
 
-func (s *Store) insert(ctx context.Context, rows []lower.Row) error {
+func (s *Store) insert(ctx context.Context, rows []lower.Row, batch string) error {
 	in := newInput()
 	for i := range rows {
 		rows[i].Fill()
 		in.add(&rows[i])
 	}
 	q := ch.Query{Body: lower.Insert(s.table), Input: in.columns()}
+	if batch != "" {
+		q.Settings = append(q.Settings, ch.Setting{Key: "insert_deduplication_token", Value: batch, Important: true})
+	}
 	if s.cluster != "" { // wait until the shards have them
 		q.Settings = append(q.Settings, ch.Setting{Key: "distributed_foreground_insert", Value: "1", Important: true})
 	}

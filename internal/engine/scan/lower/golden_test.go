@@ -60,9 +60,11 @@ func TestStatements(t *testing.T) {
 	golden(t, "testdata/statements.sql", b.String())
 }
 
-// TestSchemas are the tables that events are kept in.
+// TestSchemas are the tables that events are kept in, and how they are deleted there.
 func TestSchemas(t *testing.T) {
 	list := append(lower.Schema("events"), lower.ClusterSchema("logs.events", "audit")...)
+	log, stream := "111122223333:it's", "s"
+	list = append(list, lower.Delete(lower.Table{Name: "events", Log: log}, "", nil), lower.Delete(lower.Table{Name: "logs.events", Log: log}, "audit", &stream))
 	golden(t, "testdata/schema.sql", strings.Join(list, ";\n\n")+";\n")
 }
 

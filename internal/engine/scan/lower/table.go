@@ -118,6 +118,20 @@ func identifier(name string) string {
 	return strings.Join(parts, ".")
 }
 
+// Delete is the statement that removes a log's events, or those of one of its streams: of a
+// cluster's table those of its shards.
+func Delete(table Table, cluster string, stream *string) string {
+	name, on := identifier(table.Name), ""
+	if cluster != "" {
+		name, on = identifier(table.Name+"_shard"), " ON CLUSTER "+identifier(cluster)
+	}
+	sql := "DELETE FROM " + name + on + " WHERE log = " + quote(table.Log)
+	if stream != nil {
+		sql += " AND stream = " + quote(*stream)
+	}
+	return sql
+}
+
 // ColumnNames are the table's columns, in the order in which Insert takes them.
 var ColumnNames = []string{"log", "stream", "time", "ingested", "ptr", "message", "names", "kinds", "texts", "numbers"}
 

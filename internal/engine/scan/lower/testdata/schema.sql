@@ -33,3 +33,7 @@ ORDER BY (log, time);
 
 CREATE TABLE IF NOT EXISTS `logs`.`events` ON CLUSTER `audit` AS `logs`.`events_shard`
 ENGINE = Distributed('audit', 'logs', 'events_shard', cityHash64(ptr));
+
+DELETE FROM `events` WHERE log = '111122223333:it\'s';
+
+DELETE FROM `logs`.`events_shard` ON CLUSTER `audit` WHERE log = '111122223333:it\'s' AND stream = 's';
