@@ -137,10 +137,10 @@ func (m messages) pattern() string {
 func TestPatternsPushedDown(t *testing.T) {
 	patterns, err := strconv.Atoi(os.Getenv("PATTERNS"))
 	if err != nil {
-		patterns = 300
+		patterns = 150
 	}
 	seed := uint64(1)
-	if patterns > 300 {
+	if patterns > 150 {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d", seed)

@@ -46,7 +46,11 @@ type machine struct {
 
 func TestControlPlaneLogs(t *testing.T) {
 	m := &machine{Lab: lab.New(t), t: t}
-	m.Up(t, "--nodes", "0")
+	up := []string{"--nodes", "0"}
+	if server := os.Getenv("EKSACT_CLICKHOUSE"); server != "" {
+		up = append(up, "--clickhouse", fmt.Sprintf("%s?table=eksact_test_%d", server, time.Now().UnixNano()))
+	}
+	m.Up(t, up...)
 	m.host = m.Host(t).AWS(t, "2")
 	m.clients()
 	user1 := m.user1()
@@ -59,7 +63,9 @@ func TestControlPlaneLogs(t *testing.T) {
 	m.since = time.Now().UnixMilli()
 	m.toldWithinASecond(user1)
 	m.asked()
+	still := m.keeps()
 	m.killed()
+	still()
 	t.Logf("without up and down: %.1f s", time.Since(began).Seconds())
 }
 
