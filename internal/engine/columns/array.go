@@ -205,6 +205,9 @@ func (c *cursor) readPages(n int) array {
 		c.fail()
 	}
 	a.size = 48 * count
+	for _, b := range a.packed {
+		a.size += len(b)
+	}
 	return a
 }
 

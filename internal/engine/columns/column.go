@@ -114,7 +114,7 @@ func (k *chunk) openColumn(e *entry) (*column, int, error) {
 		if c.array = in.readArray(e.form-formArray, e.rows, times); in.err != nil {
 			return nil, 0, in.err
 		}
-		return c, c.array.bytes() + len(data), nil
+		return c, 200 + c.array.bytes(), nil
 	}
 	if c.dict, err = k.s.dictionary(e.dict); err != nil {
 		return nil, 0, err
@@ -256,7 +256,7 @@ func (s *Segment) dictionary(number int) (*dictionaryData, error) {
 			return nil, 0, fmt.Errorf("reading dictionary %d: %w", number, errCorrupt)
 		}
 		s.counting(d.array, partDictionary, 0, number)
-		return d, d.array.bytes() + len(data), nil
+		return d, d.array.bytes(), nil
 	})
 }
 
