@@ -125,7 +125,7 @@ down: ## stop everything and remove it (root)
 
 # ---- Test -------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-netpol bench-identity
+.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-logs bench-netpol bench-identity
 test: deps-test build lint test-unit test-integration ## everything: lint, unit and integration tests (root)
 	@echo "== all passed"
 
@@ -175,6 +175,11 @@ bench: build ## benchmarks of what needs no cluster, on standard output (bench/s
 # follow those of the module above. moto is a peer too where it is installed.
 bench-policy: ## IAM decisions beside other evaluators, on standard output; fetches them
 	@cd bench/policy && { ! command -v npm >/dev/null || npm ci --silent --no-audit --no-fund; } && $(GO) run -mod=mod .
+
+# A module of its own, too, for DuckDB is C++ (g++ links it). Cold takes root; EVENTS are a
+# million, ONLY names the stores to run ("eksact"). ripgrep and jq run where installed.
+bench-logs: ## audit logs in this store and others, on standard output; fetches them
+	@cd bench/logs && CGO_ENABLED=1 $(GO) run -mod=mod . -events $(or $(EVENTS),1000000) -only '$(ONLY)'
 
 bench-netpol: build ## NetworkPolicy beside two other engines, on standard output; fetches them (root)
 	@scripts/bench-netpol

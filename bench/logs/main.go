@@ -23,22 +23,23 @@ import (
 var (
 	events = flag.Int("events", 1_000_000, "how many events are generated")
 	dir    = flag.String("dir", "", "where to keep everything (a new folder, deleted at the end)")
-	only   = flag.String("only", "", "names of the stores to run, separated by commas (all)")
+	only   = flag.String("only", "", "the stores to run, such as eksact or 'duckdb, latest', separated by semicolons (all)")
 	warm   = flag.Int("warm", 5, "how often a query is asked warm")
 	part   = flag.String("part", "", "load or ask: what a process of this one's does")
 )
 
 var stores = []struct {
-	name string
-	make func() store
+	name    string
+	make    func() store
+	program string // that has to be installed, if any
 }{
-	{"eksact", func() store { return &own{} }},
-	{"DuckDB, default", func() store { return &duck{} }},
-	{"DuckDB, latest", func() store { return &duck{storage: "latest"} }},
-	{"DuckDB on NDJSON", func() store { return &duck{storage: "file"} }},
-	{"VictoriaLogs", func() store { return &victoria{} }},
-	{"ripgrep", func() store { return &ripgrep{} }},
-	{"jq", func() store { return &jq{} }},
+	{"eksact", func() store { return &own{} }, ""},
+	{"DuckDB, default", func() store { return &duck{} }, ""},
+	{"DuckDB, latest", func() store { return &duck{storage: "latest"} }, ""},
+	{"DuckDB on NDJSON", func() store { return &duck{storage: "file"} }, ""},
+	{"VictoriaLogs", func() store { return &victoria{} }, ""},
+	{"ripgrep", func() store { return &ripgrep{} }, "rg"},
+	{"jq", func() store { return &jq{} }, "jq"},
 }
 
 func main() {
@@ -61,6 +62,13 @@ func run() error {
 		defer os.RemoveAll(made)
 		*dir = made
 	}
+	wanted, err := chosen(*only)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*dir, 0o755); err != nil {
+		return err
+	}
 	file := filepath.Join(*dir, "events.json")
 	if err := generate(file, *events); err != nil {
 		return err
@@ -68,17 +76,39 @@ func run() error {
 	size := sizeOf(file)
 	fmt.Printf("%d events, %.1f MB, mean %d bytes\n\n", *events, mb(size), size/int64(*events))
 	var all []outcome
-	for _, s := range stores {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
-			continue
-		}
-		o, err := measure(s.name, filepath.Join(*dir, strings.NewReplacer(" ", "-", ",", "").Replace(s.name)), file)
+	for _, name := range wanted {
+		o, err := measure(name, filepath.Join(*dir, strings.NewReplacer(" ", "-", ",", "").Replace(name)), file)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		all = append(all, o)
 	}
 	return print(os.Stdout, all, size)
+}
+
+// chosen are the names of the stores of a list, or all.
+func chosen(list string) (names []string, err error) {
+	var all []string
+	for _, s := range stores {
+		all = append(all, s.name)
+		if _, missing := exec.LookPath(s.program); s.program != "" && missing != nil && list == "" {
+			fmt.Fprintf(os.Stderr, "%s is not installed and left out\n", s.program)
+			continue
+		}
+		names = append(names, s.name)
+	}
+	if list == "" {
+		return names, nil
+	}
+	names = nil
+	for one := range strings.SplitSeq(list, ";") {
+		i := slices.IndexFunc(all, func(name string) bool { return strings.EqualFold(name, strings.TrimSpace(one)) })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no store %q; there are %s", one, strings.Join(all, "; "))
+		}
+		names = append(names, all[i])
+	}
+	return names, nil
 }
 
 // A load is what taking in costs.
