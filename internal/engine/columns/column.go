@@ -18,7 +18,8 @@ type column struct {
 	numbers numbers         // formCoded: into used
 	follows *following      // formFollows
 	array   array           // formArray and above it
-	wrong   atomic.Bool     // a number was none of used
+	right   atomic.Bool     // all numbers are known to be places in used
+	wrong   atomic.Bool     // one was seen that is none
 }
 
 // id is a row's number in the dictionary.
@@ -47,14 +48,13 @@ func (c *column) locals(out []uint16, from int) error {
 	if c.follows != nil {
 		return c.follows.fill(out, from)
 	}
+	if !c.right.Load() {
+		if !c.numbers.below(len(c.used)) {
+			return errCorrupt
+		}
+		c.right.Store(true)
+	}
 	c.numbers.fill(out, from)
-	most := uint16(0)
-	for _, n := range out {
-		most = max(most, n)
-	}
-	if int(most) >= len(c.used) && len(out) > 0 {
-		return errCorrupt
-	}
 	return nil
 }
 

@@ -179,6 +179,7 @@ func (w *Writer) dictionary(column int) *dictionary {
 	d := w.open[column]
 	if d != nil && (len(d.ends) > dictionaryValues || len(d.text) > dictionaryBytes) {
 		w.writeDictionary(d)
+		w.free = append(w.free, d)
 		d = nil
 	}
 	if d == nil {
