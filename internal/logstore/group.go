@@ -50,7 +50,7 @@ type segment struct {
 }
 
 // mostSealing is how many tails may wait to become segments before Append waits for them.
-const mostSealing = 2
+const mostSealing = 1
 
 // ErrPaused says that new events can't be taken for now; why, it wraps.
 var ErrPaused = errors.New("log events are not taken until there is room on disk again")

@@ -3,7 +3,6 @@ package columns
 import (
 	"sort"
 	"sync/atomic"
-	"unsafe"
 )
 
 // Forms in which values lie one after the other.
@@ -225,7 +224,7 @@ func (a *pages) page(i int) *page {
 		end += c.count(maxBlock)
 		p.ends[j] = uint32(end)
 	}
-	if p.all = unsafe.String(unsafe.SliceData(c.b), len(c.b)); c.err != nil || len(p.all) != end { // nothing else has raw
+	if p.all = string(c.b); c.err != nil || len(p.all) != end {
 		a.broken.Store(true)
 		*p = page{ends: make([]uint32, n)}
 	}
