@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/detect"
+	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/hint"
 )
 
@@ -61,7 +64,7 @@ func TestFindingsInFiles(t *testing.T) {
 	for _, want := range []string{
 		"HIGH: A privileged pod was made  [privileged-pod, T1611 Escape to Host]\n  eve create default: pods/p from 198.18.0.9 (201), 1 time",
 		"LOW: Somebody tried to read secrets and was refused", "jane get default: secrets/s from 203.0.113.9 (403), 2 times", "do: Ask who it was",
-		`    | filter user.username = "jane"`, "LOW: The cluster's creator is at work", "3 findings of 25 detections.", "Not looked for: unexpected-source (--allowed says",
+		`    | filter user.username = "jane"`, "LOW: The cluster's creator is at work", "3 findings of 25 detections in " + path + ".", "Not looked for: unexpected-source (--allowed says",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
@@ -83,7 +86,7 @@ func TestFindingsInFiles(t *testing.T) {
 	if text, err = run(t, "json", "findings", "--file", path, "--since", "2026-11-23T12:00:03Z"); err != nil || strings.Contains(text, "jane") || !strings.Contains(text, "eve") {
 		t.Errorf("%s, %v", text, err)
 	}
-	if text, err = run(t, "", "findings", "--file", path, "--detection", "exec"); err != nil || !strings.Contains(text, "0 findings of 1 detection.") {
+	if text, err = run(t, "", "findings", "--file", path, "--detection", "exec"); err != nil || !strings.Contains(text, "0 findings of 1 detection in ") {
 		t.Errorf("%s, %v", text, err)
 	}
 }
@@ -117,8 +120,106 @@ func TestDetectionsAreShown(t *testing.T) {
 	}
 	text, err = run(t, "json", "detections")
 	var list []detection
-	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 27 || list[0].Query == "" {
-		t.Errorf("%s, %v", text, err)
+	if err != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) != 27 {
+		t.Fatalf("%s, %v", text, err)
+	}
+	for _, d := range list {
+		needs := map[string]string{"account-outside": "--inside", "unexpected-source": "--allowed"}[d.ID]
+		if (d.Query == "") != (needs != "") || strings.Join(d.Needs, "") != needs {
+			t.Errorf("%s has the query %q and needs %v", d.ID, d.Query, d.Needs)
+		}
+	}
+	text, err = run(t, "json", "detections", "--inside", "10.0.0.0/16", "--allowed", "203.0.113.0/24")
+	if list = nil; err != nil || json.Unmarshal([]byte(text), &list) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	for _, d := range list {
+		if _, err := insights.Parse(d.Query); err != nil || d.Query == "" || d.Needs != nil || strings.ContainsAny(d.Query, "{}") {
+			t.Errorf("%s: %q, %v", d.ID, d.Query, err)
+		}
+	}
+}
+
+// TestFilesOfOthers: files that other programs wrote, or that gzip compressed, have the same
+// findings; a last line that is cut off is told of.
+func TestFilesOfOthers(t *testing.T) {
+	data, err := os.ReadFile(logged(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for i := range 250 { // so that what is behind them is no field
+		labels = append(labels, fmt.Sprintf(`"a%d":"b"`, i))
+	}
+	crowded := strings.Replace(string(data), `"requestObject":{`, `"requestObject":{"metadata":{"labels":{`+strings.Join(labels, ",")+`}},`, 1)
+	var spaced strings.Builder
+	for line := range strings.Lines(crowded) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		sorted, _ := json.MarshalIndent(e, "", " ")
+		spaced.WriteString(strings.ReplaceAll(string(sorted), "\n", "") + "\n")
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write(data)
+	_ = z.Close()
+	for name, content := range map[string]string{"sorted": spaced.String(), "zipped": zipped.String(), "cut": string(data) + string(data[:100])} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, warned bytes.Buffer
+		cmd := New(&global.Options{})
+		cmd.SetOut(&out)
+		cmd.SetErr(&warned)
+		cmd.SetArgs([]string{"findings", "--file", path})
+		if err := cmd.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "3 findings of 25") || !strings.Contains(out.String(), "eve create default: pods/p") {
+			t.Errorf("%s: %v\n%s", name, err, out.String())
+		}
+		want := ""
+		if name == "cut" {
+			want = path + ":6: the last line is cut off and left out\n"
+		}
+		if warned.String() != want {
+			t.Errorf("%s: warned of %q", name, warned.String())
+		}
+	}
+}
+
+// latest gives the latest events until a time, as many as a query may.
+type latest struct {
+	times []time.Time
+	asked int
+}
+
+func (l *latest) ask(_ context.Context, _ string, _, to time.Time) (rows []map[string]string, err error) {
+	l.asked++
+	for i := len(l.times) - 1; i >= 0 && len(rows) < detect.MostRows; i-- {
+		if !l.times[i].After(to) {
+			rows = append(rows, map[string]string{"@timestamp": l.times[i].Format("2006-01-02 15:04:05.000"), "@message": fmt.Sprintf(`{"auditID":"a%d","verb":"create","requestObject":{"spec":{"hostPID":true}}}`, i)})
+		}
+	}
+	return rows, nil
+}
+
+// TestMoreEventsThanAQueryGives: a rule decides on all of them.
+func TestMoreEventsThanAQueryGives(t *testing.T) {
+	d, _ := detect.Find("host-namespaces")
+	l := &latest{}
+	for i := range 2*detect.MostRows + 100 {
+		l.times = append(l.times, time.UnixMilli(1795435200000+int64(i)*10).UTC())
+	}
+	r, err := find(t.Context(), l, []detect.Detection{d}, detect.Params{}, time.Unix(0, 0), time.Now().AddDate(10, 0, 0))
+	if err != nil || len(r.findings) != 1 || r.findings[0].Count != len(l.times) || l.asked != 3 {
+		t.Fatalf("%v, asked %d times: %+v", err, l.asked, r)
+	}
+	for i := range l.times {
+		l.times[i] = l.times[0]
+	}
+	if _, err := find(t.Context(), l, []detect.Detection{d}, detect.Params{}, time.Unix(0, 0), time.Now().AddDate(10, 0, 0)); err == nil {
+		t.Error("more in a second than a query gives are not told of")
 	}
 }
 

@@ -12,13 +12,22 @@ import (
 
 // detections shows the table.
 func detections(g *global.Options) *cobra.Command {
-	return &cobra.Command{
+	var a asked
+	cmd := &cobra.Command{
 		Use:   "detections",
 		Short: "Show what is looked for, with queries and filter patterns (-o json)",
-		Args:  cobra.NoArgs,
+		Long: "Show what is looked for. With -o json each detection has its query, the rule that decides\n" +
+			"besides on what it gives, if there is one, and its filter pattern. Two queries need\n" +
+			"networks: without --allowed and --inside they are left out.",
+		Example: "  eksact audit detections -o json --inside 10.0.0.0/16 --allowed 203.0.113.0/24",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.params()
+			if err != nil {
+				return err
+			}
 			if g.JSON() {
-				return global.Print(cmd.OutOrStdout(), described())
+				return global.Print(cmd.OutOrStdout(), described(p))
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "DETECTION\tSEVERITY\tATT&CK\tTITLE")
@@ -28,6 +37,8 @@ func detections(g *global.Options) *cobra.Command {
 			return w.Flush()
 		},
 	}
+	a.addNetworks(cmd.Flags(), "", "")
+	return cmd
 }
 
 type detection struct {
@@ -40,14 +51,20 @@ type detection struct {
 	Why       string   `json:"why"`
 	Do        string   `json:"do"`
 	Sources   []string `json:"sources"`
-	Query     string   `json:"query"`
+	Query     string   `json:"query,omitempty"`
+	Needs     []string `json:"needs,omitempty"` // flags, for the query
+	Rule      string   `json:"rule,omitempty"`  // that decides on the query's events
 	Pattern   string   `json:"filterPattern,omitempty"`
 }
 
-func described() []detection {
+func described(p detect.Params) []detection {
 	var out []detection
 	for _, d := range detect.All() {
-		out = append(out, detection{d.ID, d.Title, d.Severity.String(), d.Technique.ID, d.Technique.Name, d.Technique.Tactic, d.Why, d.Do, d.Sources, d.Evidence(detect.Params{}), d.Pattern})
+		var flags []string
+		for _, name := range d.Needs(p) {
+			flags = append(flags, "--"+name)
+		}
+		out = append(out, detection{d.ID, d.Title, d.Severity.String(), d.Technique.ID, d.Technique.Name, d.Technique.Tactic, d.Why, d.Do, d.Sources, d.Evidence(p), flags, d.Rule, d.Pattern})
 	}
 	return out
 }

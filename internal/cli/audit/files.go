@@ -2,14 +2,18 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/eksact/eksact/internal/cli/global"
@@ -28,55 +32,99 @@ const (
 // files are audit events in memory.
 type files struct{ source scan.Source }
 
-// readFiles reads audit events, one JSON object a line. Lines that are none, or have no
-// time, are an error: a file of something else would have no findings.
-func readFiles(paths []string) (*files, error) {
-	var events []memory.Event
-	size := int64(0)
+// readFiles reads audit events, one JSON object a line, also of files that gzip
+// compressed. Lines that are none, or have no time, are an error: a file of something else
+// would have no findings. A last line that is cut off, as of a file that was copied while it
+// was written, is told of and left out.
+func readFiles(paths []string, warn io.Writer) (*files, error) {
+	r := &reading{left: mostOfFiles, warn: warn}
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, global.Unreadable(path, err)
-		}
-		if size += info.Size(); size > mostOfFiles {
-			return nil, hint.New("the files have more than 1 GiB", "give fewer at a time")
-		}
-		if events, err = readFile(path, events); err != nil {
+		if err := r.read(path); err != nil {
 			return nil, err
 		}
 	}
-	return &files{memory.New("files", events)}, nil
+	return &files{memory.New("files", r.events)}, nil
 }
 
-func readFile(path string, events []memory.Event) ([]memory.Event, error) {
+// reading is files that are read, one after the other.
+type reading struct {
+	events []memory.Event
+	left   int64 // bytes that may come
+	warn   io.Writer
+}
+
+func (r *reading) read(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, global.Unreadable(path, err)
+		return global.Unreadable(path, err)
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
+	in, err := global.Unzipped(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	bounded := &io.LimitedReader{R: in, N: r.left + 1}
+	lines, whole, before := bufio.NewScanner(bounded), true, len(r.events)
 	lines.Buffer(make([]byte, 0, 64<<10), mostOfLine)
+	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		whole = bytes.IndexByte(data, '\n') >= 0
+		return bufio.ScanLines(data, atEOF)
+	})
 	for n := 1; lines.Scan(); n++ {
+		if bounded.N <= 0 {
+			return hint.New("the files have more than 1 GiB", "give fewer at a time")
+		}
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		var e struct {
-			Received time.Time `json:"requestReceivedTimestamp"`
-			Stage    time.Time `json:"stageTimestamp"`
+		message, at, err := readEvent(lines.Bytes())
+		switch {
+		case err == nil:
+			r.events = append(r.events, memory.Event{Time: at.UnixMilli(), Ingested: at.UnixMilli(), Stream: filepath.Base(path), Message: message})
+		case !whole && len(r.events) > before && !json.Valid(lines.Bytes()):
+			fmt.Fprintf(r.warn, "%s:%d: the last line is cut off and left out\n", path, n)
+		default:
+			return hint.New(fmt.Sprintf("%s:%d: this is no audit event", path, n), "a file has one event of audit.k8s.io a line, as the API server writes them")
 		}
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil || e.Stage.IsZero() && e.Received.IsZero() {
-			return nil, hint.New(fmt.Sprintf("%s:%d: this is no audit event", path, n), "a file has one event of audit.k8s.io a line, as the API server writes them")
-		}
-		at := e.Stage
-		if at.IsZero() {
-			at = e.Received
-		}
-		events = append(events, memory.Event{Time: at.UnixMilli(), Ingested: at.UnixMilli(), Stream: filepath.Base(path), Message: lines.Text()})
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return events, nil
+	r.left = bounded.N - 1
+	return nil
+}
+
+// readEvent reads a line: the event, and when it was.
+func readEvent(line []byte) (message string, at time.Time, err error) {
+	parts := map[string]json.RawMessage{}
+	if err := json.Unmarshal(line, &parts); err != nil {
+		return "", at, err
+	}
+	for _, name := range []string{"stageTimestamp", "requestReceivedTimestamp"} {
+		if json.Unmarshal(parts[name], &at) == nil && !at.IsZero() {
+			return ordered(line, parts), at, nil
+		}
+	}
+	return "", at, errors.New("it has no time")
+}
+
+// objects are the parts of an event that may have more fields than queries look at. The API
+// server writes them behind what says who did what; programs that sort keys don't.
+var objects = []string{"requestObject", "responseObject"}
+
+// ordered is the event with its objects last.
+func ordered(line []byte, parts map[string]json.RawMessage) string {
+	if parts[objects[0]] == nil && parts[objects[1]] == nil {
+		return string(line)
+	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(parts)), func(name string) bool { return slices.Contains(objects, name) })
+	var b strings.Builder
+	for _, name := range append(names, objects...) {
+		if value := parts[name]; value != nil {
+			fmt.Fprintf(&b, ",%q:%s", name, value)
+		}
+	}
+	return "{" + b.String()[1:] + "}"
 }
 
 // ask implements asker.

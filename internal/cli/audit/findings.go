@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eksact/eksact/internal/cli/account"
@@ -61,9 +62,10 @@ func findings(g *global.Options) *cobra.Command {
 			}
 			about := detect.About{Group: "/aws/eks/" + a.cluster + "/cluster", Version: version.Version, Now: now}
 			var ask asker
+			whose := ""
 			if len(a.files) > 0 {
 				about.Group = strings.Join(a.files, ", ")
-				if ask, err = readFiles(a.files); err != nil {
+				if ask, err = readFiles(a.files, cmd.ErrOrStderr()); err != nil {
 					return err
 				}
 			} else {
@@ -78,12 +80,14 @@ func findings(g *global.Options) *cobra.Command {
 				if len(p.Allowed) == 0 { // as eksact alerts enable has it
 					p.Allowed = []netip.Prefix{c.VPC, c.Public}
 				}
+				whose = ", which is kept in " + c.StateDir
 				ask = live(config, about.Group)
 			}
 			r, err := find(cmd.Context(), ask, list, p, from, to)
 			if err != nil {
 				return err
 			}
+			r.log = about.Group + whose
 			switch g.Output {
 			case "ocsf":
 				return r.ocsf(cmd.OutOrStdout(), about)
@@ -100,9 +104,14 @@ func findings(g *global.Options) *cobra.Command {
 	flags.StringVar(&a.until, "until", "", "events until then")
 	flags.StringVar(&a.severity, "severity", "", "findings of this severity or worse: low, medium, high, critical")
 	flags.StringSliceVar(&a.only, "detection", nil, "only these detections")
-	flags.StringSliceVar(&a.allowed, "allowed", nil, "networks that people work from: 203.0.113.0/24 (default the VPC and what stands for the Internet here; of files none)")
-	flags.StringSliceVar(&a.inside, "inside", nil, "networks that pods and nodes are in (default the VPC's)")
+	a.addNetworks(flags, " (default the VPC and what stands for the Internet here; of files none)", " (default the VPC's)")
 	return cmd
+}
+
+// addNetworks registers the flags of networks, with what is said of their defaults.
+func (a *asked) addNetworks(flags *pflag.FlagSet, allowed, inside string) {
+	flags.StringSliceVar(&a.allowed, "allowed", nil, "networks that people work from: 203.0.113.0/24"+allowed)
+	flags.StringSliceVar(&a.inside, "inside", nil, "networks that pods and nodes are in: 10.0.0.0/16"+inside)
 }
 
 // choose are the detections asked for.
@@ -177,6 +186,7 @@ func (a *asked) span(now time.Time) (from, to time.Time, err error) {
 
 // result is what was found, and which detections could not look.
 type result struct {
+	log      string // that was looked at
 	findings []detect.Finding
 	left     []detect.Detection
 	looked   int
@@ -198,7 +208,7 @@ func find(ctx context.Context, a asker, list []detect.Detection, p detect.Params
 		}
 		r.looked++
 		g.Go(func() error {
-			rows, err := a.ask(ctx, d.Query(p), from, to)
+			rows, err := meant(ctx, a, &d, p, from, to)
 			if err != nil {
 				return fmt.Errorf("looking for %s: %w", d.ID, err)
 			}
@@ -210,6 +220,30 @@ func find(ctx context.Context, a asker, list []detect.Detection, p detect.Params
 	r.findings = slices.Concat(found...)
 	detect.Sort(r.findings)
 	return r, err
+}
+
+// meant are the rows of a detection's query that it means. If its rule decides on events,
+// there may be more of them than a query gives: those before them are asked for next.
+func meant(ctx context.Context, a asker, d *detect.Detection, p detect.Params, from, to time.Time) (out []map[string]string, err error) {
+	for {
+		rows, err := a.ask(ctx, d.Query(p), from, to)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d.Meant(rows)...)
+		if d.Rule == "" || len(rows) < detect.MostRows {
+			return out, nil
+		}
+		before, err := time.Parse("2006-01-02 15:04:05.000", rows[len(rows)-1]["@timestamp"])
+		if err != nil {
+			return nil, err
+		}
+		// Times are asked for in whole seconds: the events of the last one come once more.
+		if before = before.Truncate(time.Second); !before.Before(to.Truncate(time.Second)) {
+			return nil, fmt.Errorf("more than %d events of %s may be findings", detect.MostRows, before.Format(time.DateTime))
+		}
+		to = before.Add(time.Second - time.Millisecond)
+	}
 }
 
 // byDetection groups findings, in their order.

@@ -33,16 +33,22 @@ func (r *result) show(w io.Writer) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%s of %s.\n", count(len(r.findings), "finding"), count(r.looked, "detection"))
+	fmt.Fprintf(&b, "%s of %s in %s.\n", count(len(r.findings), "finding"), count(r.looked, "detection"), r.log)
 	for _, d := range r.left {
-		what := "--allowed says which networks people work from"
-		if !strings.Contains(d.Condition, "{allowed}") {
-			what = "--inside says which networks pods and nodes are in"
+		var what []string
+		for _, name := range d.Needs(detect.Params{}) {
+			what = append(what, needs[name])
 		}
-		fmt.Fprintf(&b, "Not looked for: %s (%s).\n", d.ID, what)
+		fmt.Fprintf(&b, "Not looked for: %s (%s).\n", d.ID, strings.Join(what, "; "))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// needs say what detections must be told.
+var needs = map[string]string{
+	"allowed": "--allowed says which networks people work from",
+	"inside":  "--inside says which networks pods and nodes are in",
 }
 
 func count(n int, what string) string {
@@ -94,13 +100,14 @@ type finding struct {
 }
 
 type view struct {
+	Log      string    `json:"log"`
 	Findings []finding `json:"findings"`
 	Looked   int       `json:"detections"`
 	Left     []string  `json:"notLookedFor"`
 }
 
 func (r *result) view() view {
-	v := view{Findings: []finding{}, Looked: r.looked, Left: []string{}}
+	v := view{Log: r.log, Findings: []finding{}, Looked: r.looked, Left: []string{}}
 	for _, f := range r.findings {
 		d := f.Detection
 		v.Findings = append(v.Findings, finding{

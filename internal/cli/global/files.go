@@ -1,8 +1,12 @@
 package global
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"syscall"
 
@@ -23,4 +27,14 @@ func Unreadable(path string, err error) error {
 		advice = "make it readable for you: chmod u+r " + path
 	}
 	return hint.Wrap(fmt.Errorf("%s: %w", path, err), advice)
+}
+
+// Unzipped reads what is in a file that gzip compressed, known by its first two bytes, and
+// any other as it is.
+func Unzipped(in io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(in, 1<<20)
+	if head, err := b.Peek(2); err != nil || !bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		return b, nil // what is wrong comes again where it is read
+	}
+	return gzip.NewReader(b)
 }

@@ -19,14 +19,19 @@ type Options struct {
 	StateDir string
 	RunDir   string
 	Output   string // "" for people, "json" for programs
+	given    *pflag.FlagSet
 }
 
 // AddTo registers the flags.
 func (o *Options) AddTo(flags *pflag.FlagSet) {
+	o.given = flags
 	flags.StringVar(&o.StateDir, "state-dir", "/var/lib/eksact", "folder of everything that is kept")
 	flags.StringVar(&o.RunDir, "run-dir", "/run/eksact", "folder of sockets and locks")
 	flags.StringVarP(&o.Output, "output", "o", "", `"json" for programs; people need none`)
 }
+
+// StateDirGiven reports whether the user named the state directory.
+func (o *Options) StateDirGiven() bool { return o.given != nil && o.given.Changed("state-dir") }
 
 // JSON reports whether output is for programs.
 func (o *Options) JSON() bool { return o.Output == "json" }

@@ -41,8 +41,12 @@ type Detection struct {
 	Sources   []string // where it is described
 
 	// Condition is of an event, in Logs Insights' language; {allowed} and {inside} stand
-	// for Params' conditions on the source.
+	// for Params' conditions on the source, {stolen} for what they add to others.
 	Condition string
+	// Rule says what decides on an event besides, by its structure; "" where Condition
+	// says all.
+	Rule   string
+	decide func(*auditEvent) bool
 	// Started: the request counts when it begins, for it may last (exec).
 	Started bool
 	// Burst: so many events of one user within five minutes are one finding. 0: each is.
@@ -72,16 +76,13 @@ func Find(id string) (Detection, bool) {
 	return Detection{}, false
 }
 
-// within is a condition on the source of a request: in one of the networks.
-func within(networks []netip.Prefix) string {
-	if len(networks) == 0 {
-		return "ispresent(auditID)"
-	}
+// within is a condition on the peer of a request: in one of the networks.
+func within(networks ...netip.Prefix) string {
 	var parts []string
 	for _, n := range networks {
-		parts = append(parts, fmt.Sprintf("isIpInSubnet(sourceIPs.0, %q)", n.Masked()))
+		parts = append(parts, fmt.Sprintf("isIpInSubnet(%s, %q)", peer, n.Masked()))
 	}
-	return "(" + strings.Join(parts, " or ") + ")"
+	return "(not ispresent(sourceIPs." + fmt.Sprint(mostPeers) + ") and (" + strings.Join(parts, " or ") + "))"
 }
 
 // filter is the first stage of the detection's queries.
@@ -90,17 +91,34 @@ func (d *Detection) filter(p Params) string {
 	if d.Started {
 		stage = `stage in ["ResponseStarted", "ResponseComplete"]`
 	}
-	condition := strings.NewReplacer("{allowed}", within(p.Allowed), "{inside}", within(p.Inside)).Replace(d.Condition)
+	stolen := ""
+	if len(p.Inside) > 0 {
+		stolen = " or " + readers + " and " + within(p.Inside...)
+	}
+	condition := strings.NewReplacer("{allowed}", within(p.Allowed...), "{inside}", within(p.Inside...), "{stolen}", stolen).Replace(d.Condition)
 	return "filter " + stage + " and " + condition
 }
 
 // Applies says whether the detection can find anything: one on sources needs networks.
-func (d *Detection) Applies(p Params) bool {
-	return (len(p.Allowed) > 0 || !strings.Contains(d.Condition, "{allowed}")) && (len(p.Inside) > 0 || !strings.Contains(d.Condition, "{inside}"))
+func (d *Detection) Applies(p Params) bool { return len(d.Needs(p)) == 0 }
+
+// Needs are the Params that the detection lacks to find anything.
+func (d *Detection) Needs(p Params) (names []string) {
+	if len(p.Allowed) == 0 && strings.Contains(d.Condition, "{allowed}") {
+		names = append(names, "allowed")
+	}
+	if len(p.Inside) == 0 && strings.Contains(d.Condition, "{inside}") {
+		names = append(names, "inside")
+	}
+	return names
 }
 
-// Evidence is a query for the events that a finding is made of.
+// Evidence is a query for the events that a finding is made of, or, if there is a rule,
+// for those that it decides on; "" if the detection does not apply.
 func (d *Detection) Evidence(p Params) string {
+	if !d.Applies(p) {
+		return ""
+	}
 	return d.filter(p) + "\n| fields @timestamp, user.username, verb, requestURI, sourceIPs.0, responseStatus.code, auditID, @message\n| sort @timestamp desc"
 }
 
@@ -110,8 +128,17 @@ var keys = []string{"user.username", "verb", "objectRef.resource", "objectRef.su
 // mostFindings bounds the findings of one detection, the latest first.
 const mostFindings = 1000
 
-// Query makes a row for each finding, of the columns that Findings reads.
+// MostRows bounds the rows of a Query whose detection has a rule: if there are as many, a
+// query until the last one's @timestamp has more.
+const MostRows = 10_000
+
+// Query makes a row for each finding, of the columns that Findings reads. If the detection
+// has a rule it makes one for each event that may be of a finding: Meant picks those that
+// are.
 func (d *Detection) Query(p Params) string {
+	if d.decide != nil {
+		return fmt.Sprintf("%s\n| fields @timestamp, @message\n| sort @timestamp desc\n| limit %d", d.filter(p), MostRows)
+	}
 	if d.Burst > 0 {
 		return fmt.Sprintf("%s\n| stats count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event by user.username, sourceIPs.0, bin(5m) as slot\n| filter events >= %d\n| sort last desc\n| limit %d", d.filter(p), d.Burst, mostFindings)
 	}

@@ -1,11 +1,15 @@
 package detect
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,93 +79,190 @@ const (
 	switched  = "responseStatus.code=101"
 )
 
-// samples are events that a detection finds, and events close to them that it doesn't.
-var samples = map[string]struct{ found, passed []string }{
+// plane127 is the address of the control plane, which calls itself on its own machine.
+const plane127 = `sourceIPs=["127.0.0.1"]`
+
+// patched is a patch of a binding, and the binding that it leads to.
+func patched(resource, patch, role, subjects string, more ...string) string {
+	return object("patch", resource, "", "b", "", append([]string{"requestObject=" + patch, `responseObject={"roleRef":{"kind":"ClusterRole","name":"` + role + `"},"subjects":` + subjects + `}`}, more...)...)
+}
+
+// samples are events that a detection finds, some of which its filter pattern misses, and
+// events close to them that neither finds.
+var samples = map[string]struct{ found, passed, missed []string }{
 	"account-outside": {
-		[]string{event("user.username=system:serviceaccount:default:web", `sourceIPs=["203.0.113.9"]`)},
-		[]string{event("user.username=system:serviceaccount:default:web", `sourceIPs=["10.0.1.7"]`), event(`sourceIPs=["203.0.113.9"]`), event("user.username=system:serviceaccount:default:web", `sourceIPs=["-"]`)},
+		found: []string{
+			event("user.username=system:serviceaccount:default:web", `sourceIPs=["203.0.113.9"]`),
+			event("user.username=system:serviceaccount:kube-system:deployment-controller", `sourceIPs=["203.0.113.9"]`),             // taken out of the control plane
+			event("user.username=system:serviceaccount:kube-system:deployment-controller", `sourceIPs=["127.0.0.1","203.0.113.9"]`), // and a header that hides it
+			event("user.username=system:serviceaccount:default:web", `sourceIPs=["10.0.1.7","203.0.113.9"]`),
+			event("user.username=system:serviceaccount:default:web", `sourceIPs=["10.0.1.1","10.0.1.1","10.0.1.1","10.0.1.1","10.0.1.1","10.0.1.1","10.0.1.1","10.0.1.1","203.0.113.9"]`),
+			event("user.username=system:serviceaccount:default:web", plane127),
+		},
+		passed: []string{
+			event("user.username=system:serviceaccount:default:web", `sourceIPs=["10.0.1.7"]`), event(`sourceIPs=["203.0.113.9"]`), event("user.username=system:serviceaccount:default:web", `sourceIPs=["-"]`),
+			event("user.username=system:serviceaccount:kube-system:deployment-controller", plane127), event("user.username=system:serviceaccount:kube-system:deployment-controller", `sourceIPs=["::1"]`),
+			event("user.username=system:serviceaccount:default:web", `sourceIPs=["192.168.0.1","10.0.1.7"]`), // by a proxy in the VPC
+		},
 	},
-	"admin-at-work": {[]string{event("user.username=kubernetes-admin")}, []string{event(), event("user.username=kubernetes-admin", "stage=RequestReceived")}},
+	"admin-at-work": {found: []string{event("user.username=kubernetes-admin")}, passed: []string{event(), event("user.username=kubernetes-admin", "stage=RequestReceived")}},
 	"admission-changed": {
-		[]string{object("delete", "validatingwebhookconfigurations", "", "w", ""), object("create", "mutatingwebhookconfigurations", "", "w", "", created), object("patch", "validatingadmissionpolicies", "", "p", "")},
-		[]string{object("list", "validatingwebhookconfigurations", "", "", ""), object("delete", "validatingwebhookconfigurations", "", "w", "", denied), object("update", "validatingwebhookconfigurations", "", "w", "", apiServer)},
+		found:  []string{object("delete", "validatingwebhookconfigurations", "", "w", ""), object("create", "mutatingwebhookconfigurations", "", "w", "", created), object("patch", "validatingadmissionpolicies", "", "p", "")},
+		passed: []string{object("list", "validatingwebhookconfigurations", "", "", ""), object("delete", "validatingwebhookconfigurations", "", "w", "", denied), object("update", "validatingwebhookconfigurations", "", "w", "", apiServer)},
 	},
 	"anonymous-allowed": {
-		[]string{event("user.username=system:anonymous", "requestURI=/api/v1/pods")},
-		[]string{event("user.username=system:anonymous", "requestURI=/version?timeout=32s"), event("user.username=system:anonymous", "requestURI=/livez"), event("user.username=system:anonymous", `annotations={"authorization.k8s.io/decision":"forbid"}`, denied), event("requestURI=/api/v1/pods")},
+		found:  []string{event("user.username=system:anonymous", "requestURI=/api/v1/pods")},
+		passed: []string{event("user.username=system:anonymous", "requestURI=/version?timeout=32s"), event("user.username=system:anonymous", "requestURI=/livez"), event("user.username=system:anonymous", `annotations={"authorization.k8s.io/decision":"forbid"}`, denied), event("requestURI=/api/v1/pods")},
 	},
 	"anonymous-granted": {
-		[]string{object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"subjects":[{"kind":"Group","name":"system:unauthenticated"}]}`), object("patch", "rolebindings", "default", "b", "", `requestObject={"subjects":[{"name":"system:anonymous"}]}`)},
-		[]string{object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"subjects":[{"name":"jane"}]}`), object("create", "clusterrolebindings", "", "b", "", created, apiServer, `requestObject={"subjects":[{"name":"system:unauthenticated"}]}`)},
+		found: []string{
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"subjects":[{"kind":"Group","name":"system:unauthenticated"}]}`), object("patch", "rolebindings", "default", "b", "", `requestObject={"subjects":[{"name":"system:anonymous"}]}`),
+			patched("clusterrolebindings", `[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"system:anonymous"}}]`, "view", `[{"name":"jane"},{"name":"system:anonymous"}]`),
+		},
+		missed: []string{
+			patched("clusterrolebindings", `[{"op":"replace","path":"/subjects","value":[{"name":"system:anonymous"}]}]`, "view", `[{"name":"system:anonymous"}]`),
+			patched("clusterrolebindings", `[{"op":"replace","path":"/subjects/0/name","value":"system:anonymous"}]`, "view", `[{"name":"system:anonymous"}]`),
+		},
+		passed: []string{
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"subjects":[{"name":"jane"}]}`), object("create", "clusterrolebindings", "", "b", "", created, apiServer, `requestObject={"subjects":[{"name":"system:unauthenticated"}]}`),
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"metadata":{"labels":{"name":"system:anonymous"}},"subjects":[{"name":"jane"}]}`),
+			patched("clusterrolebindings", `{"metadata":{"labels":{"a":"b"}}}`, "system:public-info-viewer", `[{"name":"system:unauthenticated"}]`),
+			patched("clusterrolebindings", `[{"op":"remove","path":"/subjects/1"}]`, "view", `[{"name":"system:unauthenticated"}]`),
+		},
 	},
 	"aws-auth-edited": {
-		[]string{object("update", "configmaps", "kube-system", "aws-auth", ""), object("delete", "configmaps", "kube-system", "aws-auth", "", "user.username=kubernetes-admin")},
-		[]string{object("get", "configmaps", "kube-system", "aws-auth", ""), object("update", "configmaps", "default", "aws-auth", ""), object("update", "configmaps", "kube-system", "aws-auth", "", denied), object("update", "configmaps", "kube-system", "aws-auth", "", "user.username=eks:node-manager")},
+		found:  []string{object("update", "configmaps", "kube-system", "aws-auth", ""), object("delete", "configmaps", "kube-system", "aws-auth", "", "user.username=kubernetes-admin")},
+		passed: []string{object("get", "configmaps", "kube-system", "aws-auth", ""), object("update", "configmaps", "default", "aws-auth", ""), object("update", "configmaps", "kube-system", "aws-auth", "", denied), object("update", "configmaps", "kube-system", "aws-auth", "", "user.username=eks:node-manager")},
 	},
 	"client-certificate": {
-		[]string{object("create", "certificatesigningrequests", "", "c", "", created), object("update", "certificatesigningrequests", "", "c", "approval")},
-		[]string{object("create", "certificatesigningrequests", "", "c", "", created, kubelet), object("get", "certificatesigningrequests", "", "c", "")},
+		found:  []string{object("create", "certificatesigningrequests", "", "c", "", created), object("update", "certificatesigningrequests", "", "c", "approval")},
+		passed: []string{object("create", "certificatesigningrequests", "", "c", "", created, kubelet), object("get", "certificatesigningrequests", "", "c", "")},
 	},
 	"cluster-admin-bound": {
-		[]string{object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"kind":"ClusterRole","name":"cluster-admin"}}`)},
-		[]string{object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"name":"view"}}`), object("create", "clusterrolebindings", "", "b", "", denied, `requestObject={"roleRef":{"name":"cluster-admin"}}`), object("create", "clusterrolebindings", "", "b", "", created, apiServer, `requestObject={"roleRef":{"name":"cluster-admin"}}`)},
+		found: []string{
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"kind":"User","name":"mallory"}]}`),
+			object("update", "rolebindings", "default", "b", "", `requestObject={"roleRef":{"kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"kind":"User","name":"mallory"}]}`),
+			patched("clusterrolebindings", `[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"mallory"}}]`, "cluster-admin", `[{"name":"system:masters"},{"name":"mallory"}]`),
+			patched("clusterrolebindings", `[{"op":"replace","path":"/subjects","value":[{"kind":"User","name":"mallory"}]}]`, "cluster-admin", `[{"name":"mallory"}]`),
+			patched("clusterrolebindings", `{"subjects":[{"kind":"User","name":"mallory"}]}`, "cluster-admin", `[{"name":"mallory"}]`),
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"kind":"ClusterRole","name":"edit-all"},"subjects":[{"kind":"Group","name":"jane"},{"kind":"Group","name":"system:masters"}]}`),
+		},
+		missed: []string{
+			patched("clusterrolebindings", `[{"op":"add","path":"/metadata/labels/a","value":"b"},{"op":"add","path":"/subjects/-","value":{"name":"mallory"}}]`, "cluster-admin", `[{"name":"mallory"}]`),
+			patched("clusterrolebindings", `[{"op":"copy","from":"/subjects/0","path":"/subjects/1"}]`, "cluster-admin", `[{"name":"mallory"},{"name":"mallory"}]`),
+			patched("clusterrolebindings", `[{"op":"replace","path":"","value":{"subjects":[{"name":"mallory"}]}}]`, "cluster-admin", `[{"name":"mallory"}]`),
+		},
+		passed: []string{
+			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"name":"view"},"subjects":[{"name":"jane"}]}`), object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"roleRef":{"name":"cluster-admin"}}`),
+			object("create", "clusterrolebindings", "", "b", "", denied, `requestObject={"roleRef":{"name":"cluster-admin"},"subjects":[{"name":"mallory"}]}`), object("create", "clusterrolebindings", "", "b", "", created, apiServer, `requestObject={"roleRef":{"name":"cluster-admin"},"subjects":[{"name":"system:masters"}]}`),
+			patched("clusterrolebindings", `{"metadata":{"labels":{"a":"b"}}}`, "cluster-admin", `[{"name":"system:masters"}]`),
+			patched("clusterrolebindings", `[{"op":"remove","path":"/subjects/1"}]`, "cluster-admin", `[{"name":"system:masters"}]`),
+			patched("clusterrolebindings", `[{"op":"add","path":"/subjects/-","value":{"name":"jane"}}]`, "view", `[{"name":"jane"}]`),
+			patched("clusterrolebindings", `[{"op":"add","path":"/subjects/-","value":{"name":"mallory"}}]`, "cluster-admin", `[{"name":"mallory"}]`, denied),
+		},
 	},
-	"debug-container": {[]string{object("patch", "pods", "default", "web", "ephemeralcontainers")}, []string{object("patch", "pods", "default", "web", ""), object("patch", "pods", "default", "web", "ephemeralcontainers", denied)}},
+	"debug-container": {found: []string{object("patch", "pods", "default", "web", "ephemeralcontainers")}, passed: []string{object("patch", "pods", "default", "web", ""), object("patch", "pods", "default", "web", "ephemeralcontainers", denied)}},
 	"escalation-granted": {
-		[]string{object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"verbs":["get","impersonate"]}]}`)},
-		[]string{object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"verbs":["get"]}]}`), object("create", "pods", "default", "p", "", created, `requestObject={"args":["bind"]}`)},
+		found: []string{
+			object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"verbs":["get","impersonate"]}]}`),
+			object("patch", "clusterroles", "", "r", "", `requestObject=[{"op":"add","path":"/rules/-","value":{"verbs":["bind"]}}]`),
+		},
+		missed: []string{object("patch", "clusterroles", "", "r", "", `requestObject=[{"op":"add","path":"/rules/0/verbs/-","value":"bind"}]`, `responseObject={"rules":[{"verbs":["get","bind"]}]}`)},
+		passed: []string{
+			object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"verbs":["get"]}]}`), object("create", "pods", "default", "p", "", created, `requestObject={"args":["bind"]}`),
+			object("create", "clusterroles", "", "r", "", created, `requestObject={"metadata":{"name":"bind"},"rules":[{"resourceNames":["bind"],"verbs":["get"]}]}`),
+		},
 	},
 	"exec": {
-		[]string{object("create", "pods", "default", "web", "exec", switched, "stage=ResponseStarted"), object("get", "pods", "default", "web", "attach", switched, "stage=ResponseStarted")},
-		[]string{object("create", "pods", "default", "web", "exec", denied), object("get", "pods", "default", "web", "log", switched)},
+		found:  []string{object("create", "pods", "default", "web", "exec", switched, "stage=ResponseStarted"), object("get", "pods", "default", "web", "attach", switched, "stage=ResponseStarted")},
+		passed: []string{object("create", "pods", "default", "web", "exec", denied), object("get", "pods", "default", "web", "log", switched)},
 	},
 	"host-namespaces": {
-		[]string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"hostPID":true}}`), object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"hostNetwork":true}}`)},
-		[]string{object("create", "pods", "kube-system", "aws-node", "", created, `requestObject={"spec":{"hostNetwork":true}}`), object("create", "pods", "default", "web", "", denied, `requestObject={"spec":{"hostPID":true}}`), object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"hostPID":false}}`)},
+		found:  []string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"hostPID":true}}`), object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"hostNetwork":true}}`)},
+		passed: []string{object("create", "pods", "kube-system", "aws-node", "", created, `requestObject={"spec":{"hostNetwork":true}}`), object("create", "pods", "default", "web", "", denied, `requestObject={"spec":{"hostPID":true}}`), object("create", "pods", "default", "web", "", created, `requestObject={"metadata":{"labels":{"hostPID":"true"}},"spec":{"hostPID":false}}`)},
 	},
-	"host-path":     {[]string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"volumes":[{"hostPath":{"path":"/"}}]}}`)}, []string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"volumes":[{"emptyDir":{}}]}}`), object("create", "pods", "default", "web", "binding", created, `requestObject={"hostPath":{}}`)}},
-	"impersonation": {[]string{event("impersonatedUser.username=admin")}, []string{event()}},
+	"host-path": {
+		found:  []string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"volumes":[{"emptyDir":{}},{"hostPath":{"path":"/"}}]}}`)},
+		passed: []string{object("create", "pods", "default", "web", "", created, `requestObject={"metadata":{"labels":{"hostPath":"a"},"annotations":{"hostPath":"{}"}},"spec":{"volumes":[{"emptyDir":{}}]}}`), object("create", "pods", "default", "web", "binding", created, `requestObject={"hostPath":{}}`)},
+	},
+	"impersonation": {found: []string{event("impersonatedUser.username=admin")}, passed: []string{event()}},
 	"kube-system-pod": {
-		[]string{object("create", "pods", "kube-system", "p", "", created), object("create", "serviceaccounts", "kube-system", "a", "", created)},
-		[]string{object("create", "pods", "kube-system", "p", "", created, "user.username=system:serviceaccount:kube-system:daemon-set-controller"), object("create", "pods", "default", "p", "", created), object("create", "pods", "kube-system", "p", "exec", created)},
+		found:  []string{object("create", "pods", "kube-system", "p", "", created), object("create", "serviceaccounts", "kube-system", "a", "", created)},
+		passed: []string{object("create", "pods", "kube-system", "p", "", created, "user.username=system:serviceaccount:kube-system:daemon-set-controller"), object("create", "pods", "default", "p", "", created), object("create", "pods", "kube-system", "p", "exec", created)},
 	},
 	"network-policy-deleted": {
-		[]string{object("delete", "networkpolicies", "default", "deny", ""), object("deletecollection", "networkpolicies", "default", "", "")},
-		[]string{object("create", "networkpolicies", "default", "deny", "", created), object("deletecollection", "networkpolicies", "default", "", "", "user.username=system:serviceaccount:kube-system:namespace-controller"), object("delete", "networkpolicies", "default", "deny", "", denied)},
+		found:  []string{object("delete", "networkpolicies", "default", "deny", ""), object("deletecollection", "networkpolicies", "default", "", "")},
+		passed: []string{object("create", "networkpolicies", "default", "deny", "", created), object("deletecollection", "networkpolicies", "default", "", "", "user.username=system:serviceaccount:kube-system:namespace-controller"), object("delete", "networkpolicies", "default", "deny", "", denied)},
 	},
-	"node-proxy":     {[]string{object("get", "nodes", "", "n", "proxy")}, []string{object("get", "nodes", "", "n", ""), object("get", "nodes", "", "n", "proxy", apiServer)}},
-	"port-forward":   {[]string{object("create", "pods", "default", "web", "portforward", switched, "stage=ResponseStarted")}, []string{object("create", "pods", "default", "web", "portforward", denied)}},
-	"privileged-pod": {[]string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"containers":[{"securityContext":{"privileged":true}}]}}`)}, []string{object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"containers":[{"securityContext":{"privileged":false}}]}}`)}},
+	"node-proxy":   {found: []string{object("get", "nodes", "", "n", "proxy")}, passed: []string{object("get", "nodes", "", "n", ""), object("get", "nodes", "", "n", "proxy", apiServer)}},
+	"port-forward": {found: []string{object("create", "pods", "default", "web", "portforward", switched, "stage=ResponseStarted")}, passed: []string{object("create", "pods", "default", "web", "portforward", denied)}},
+	"privileged-pod": {
+		found: []string{
+			object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"containers":[{"securityContext":{"privileged":true}}]}}`),
+			object("create", "pods", "default", "web", "", created, `requestObject={"spec":{"containers":[{}],"initContainers":[{},{"securityContext":{"privileged":true}}]}}`),
+		},
+		passed: []string{object("create", "pods", "default", "web", "", created, `requestObject={"metadata":{"labels":{"privileged":"true"}},"spec":{"containers":[{"securityContext":{"privileged":false}}]}}`)},
+	},
 	"secrets-listed": {
-		[]string{object("list", "secrets", "", "", ""), object("list", "secrets", "", "", "", "user.username=system:serviceaccount:default:web")},
-		[]string{object("list", "secrets", "default", "", ""), object("list", "secrets", "", "", "", denied), object("list", "secrets", "", "", "", "user.username=system:kube-controller-manager"), object("list", "secrets", "", "", "", "user.username=system:serviceaccount:kube-system:generic-garbage-collector")},
+		found: []string{object("list", "secrets", "", "", ""), object("list", "secrets", "", "", "", "user.username=system:serviceaccount:default:web")},
+		missed: []string{
+			object("list", "secrets", "", "", "", "user.username=system:serviceaccount:kube-system:add-on", `sourceIPs=["10.0.1.7"]`),
+			object("list", "secrets", "", "", "", "user.username=system:serviceaccount:kube-system:generic-garbage-collector", `sourceIPs=["10.0.1.7"]`), // its token, in a pod
+		},
+		passed: []string{
+			object("list", "secrets", "default", "", ""), object("list", "secrets", "", "", "", denied), object("list", "secrets", "", "", "", "user.username=system:kube-controller-manager"),
+			object("list", "secrets", "", "", "", "user.username=system:serviceaccount:kube-system:generic-garbage-collector", plane127),
+		},
 	},
-	"secrets-read":    {[]string{object("get", "secrets", "default", "s", ""), object("list", "secrets", "default", "", "")}, []string{object("get", "secrets", "default", "s", "", denied), object("get", "secrets", "default", "s", "", kubelet), object("create", "secrets", "default", "s", "", created)}},
-	"secrets-refused": {[]string{object("get", "secrets", "default", "s", "", denied)}, []string{object("get", "secrets", "default", "s", ""), object("get", "configmaps", "default", "s", "", denied)}},
-	"token-issued":    {[]string{object("create", "serviceaccounts", "default", "web", "token", created)}, []string{object("create", "serviceaccounts", "default", "web", "token", created, kubelet), object("create", "serviceaccounts", "default", "web", "", created)}},
+	"secrets-read": {
+		found:  []string{object("get", "secrets", "default", "s", ""), object("list", "secrets", "default", "", "")},
+		missed: []string{object("get", "secrets", "kube-system", "s", "", "user.username=system:serviceaccount:web:default"), object("list", "secrets", "web", "", "", "user.username=system:serviceaccount:web-2:default")},
+		passed: []string{
+			object("get", "secrets", "default", "s", "", denied), object("get", "secrets", "default", "s", "", kubelet), object("create", "secrets", "default", "s", "", created),
+			object("get", "secrets", "web", "s", "", "user.username=system:serviceaccount:web:default"), object("get", "secrets", "default", "s", "", "user.username=system:serviceaccount:kube-system:expand-controller"),
+		},
+	},
+	"secrets-refused": {found: []string{object("get", "secrets", "default", "s", "", denied)}, passed: []string{object("get", "secrets", "default", "s", ""), object("get", "configmaps", "default", "s", "", denied)}},
+	"token-issued":    {found: []string{object("create", "serviceaccounts", "default", "web", "token", created)}, passed: []string{object("create", "serviceaccounts", "default", "web", "token", created, kubelet), object("create", "serviceaccounts", "default", "web", "", created)}},
 	"unexpected-source": {
-		[]string{event(`sourceIPs=["203.0.113.9"]`)},
-		[]string{event(), event(`sourceIPs=["203.0.113.9"]`, kubelet)},
+		found:  []string{event(`sourceIPs=["203.0.113.9"]`), event(`sourceIPs=["198.18.0.9","203.0.113.9"]`)},
+		passed: []string{event(), event(`sourceIPs=["203.0.113.9"]`, kubelet), event(`sourceIPs=["192.168.0.7","198.18.0.9"]`)},
 	},
 	"wildcard-role": {
-		[]string{object("create", "roles", "default", "r", "", created, `requestObject={"rules":[{"verbs":["*"]}]}`), object("patch", "clusterroles", "", "r", "", `requestObject={"rules":[{"resources":["*"]}]}`)},
-		[]string{object("create", "roles", "default", "r", "", created, `requestObject={"rules":[{"verbs":["get"]}]}`), object("create", "clusterroles", "", "r", "", created, apiServer, `requestObject={"rules":[{"verbs":["*"]}]}`)},
+		found: []string{
+			object("create", "roles", "default", "r", "", created, `requestObject={"rules":[{"verbs":["*"]}]}`), object("patch", "clusterroles", "", "r", "", `requestObject={"rules":[{"resources":["*"]}]}`),
+			object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get"]},{"apiGroups":["*"],"resources":["pods","*"],"verbs":["get"]}]}`),
+			object("update", "clusterroles", "", "r", "", `requestObject={"rules":[{"resources":["pods"],"verbs":["*","get"]}]}`),
+			object("patch", "clusterroles", "", "r", "", `requestObject=[{"op":"add","path":"/rules/0/verbs/-","value":"*"}]`, `responseObject={"rules":[{"verbs":["get","*"]}]}`),
+		},
+		passed: []string{
+			object("create", "roles", "default", "r", "", created, `requestObject={"rules":[{"verbs":["get"]}]}`), object("create", "clusterroles", "", "r", "", created, apiServer, `requestObject={"rules":[{"verbs":["*"]}]}`),
+			object("create", "roles", "default", "r", "", created, `requestObject={"metadata":{"annotations":{"a":"{\"verbs\":[\"*\"]}"}},"rules":[{"apiGroups":["*"],"nonResourceURLs":["*"],"verbs":["get"]}]}`),
+		},
 	},
-	"workload-persistence": {[]string{object("create", "daemonsets", "default", "d", "", created), object("create", "cronjobs", "default", "c", "", created)}, []string{object("create", "deployments", "default", "d", "", created), object("create", "daemonsets", "default", "d", "", denied)}},
+	"workload-persistence": {found: []string{object("create", "daemonsets", "default", "d", "", created), object("create", "cronjobs", "default", "c", "", created)}, passed: []string{object("create", "deployments", "default", "d", "", created), object("create", "daemonsets", "default", "d", "", denied)}},
 }
 
 // query runs a query over events, a second apart, and gives its rows.
 func query(t *testing.T, text string, events []string) []map[string]string {
 	t.Helper()
-	q, err := insights.Parse(text)
-	if err != nil {
-		t.Fatalf("%s\n%v", text, err)
-	}
+	return ask(t, text, source(events))
+}
+
+func source(events []string) *memory.Source {
 	var list []memory.Event
 	for i, e := range events {
 		list = append(list, memory.Event{Time: start + int64(i)*1000, Ingested: start, Stream: "kube-apiserver-audit-0", Message: e})
 	}
-	source := memory.New("111122223333:/aws/eks/cluster/cluster", list)
+	return memory.New("111122223333:/aws/eks/cluster/cluster", list)
+}
+
+func ask(t *testing.T, text string, source scan.Source) []map[string]string {
+	t.Helper()
+	q, err := insights.Parse(text)
+	if err != nil {
+		t.Fatalf("%s\n%v", text, err)
+	}
 	r, err := q.Run(context.Background(), insights.Env{Open: func(context.Context, insights.Selection) (scan.Source, error) { return source, nil }, Start: start - 3600_000, End: start + 3600_000, Now: start + 3600_000})
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
@@ -177,6 +278,13 @@ func query(t *testing.T, text string, events []string) []map[string]string {
 	return rows
 }
 
+// spaced is an event as other programs write it: with blanks.
+func spaced(e string) string {
+	var b bytes.Buffer
+	_ = json.Indent(&b, []byte(e), "", " ")
+	return strings.ReplaceAll(b.String(), "\n", "")
+}
+
 // TestDetections: each detection finds its samples, by query and by filter pattern, and
 // nothing close to them.
 func TestDetections(t *testing.T) {
@@ -189,12 +297,20 @@ func TestDetections(t *testing.T) {
 				}
 				return
 			}
-			if rows := query(t, d.Evidence(params), s.found); len(rows) != len(s.found) {
-				t.Errorf("%d of %d events are found by\n%s", len(rows), len(s.found), d.Evidence(params))
+			look := d.Evidence(params)
+			if d.Rule != "" {
+				look = d.Query(params)
 			}
-			for _, e := range s.passed {
-				if rows := query(t, d.Evidence(params), []string{e}); len(rows) != 0 {
-					t.Errorf("found, though it should not be: %s", e)
+			for _, write := range []func(string) string{func(e string) string { return e }, spaced} {
+				for _, e := range slices.Concat(s.found, s.missed) {
+					if rows := d.Meant(query(t, look, []string{write(e)})); len(rows) != 1 {
+						t.Errorf("not found: %s\nby %s", write(e), look)
+					}
+				}
+				for _, e := range s.passed {
+					if rows := d.Meant(query(t, look, []string{write(e)})); len(rows) != 0 {
+						t.Errorf("found, though it should not be: %s", write(e))
+					}
 				}
 			}
 			if d.Pattern == "" {
@@ -212,7 +328,7 @@ func TestDetections(t *testing.T) {
 					t.Errorf("the pattern does not match %s", e)
 				}
 			}
-			for _, e := range s.passed {
+			for _, e := range slices.Concat(s.passed, s.missed) {
 				if p.Match(e) {
 					t.Errorf("the pattern matches %s", e)
 				}
@@ -233,6 +349,9 @@ func TestTheTable(t *testing.T) {
 	}
 	form := regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
 	for _, d := range all {
+		if (d.Rule == "") != (d.decide == nil) {
+			t.Errorf("%s does not say what decides", d.ID)
+		}
 		if d.Title == "" || d.Why == "" || d.Do == "" || len(d.Sources) == 0 || d.Severity < Informational || d.Severity > Critical || !form.MatchString(d.Technique.ID) || tactics[d.Technique.Tactic] == "" {
 			t.Errorf("%s is not whole: %+v", d.ID, d)
 		}
@@ -244,7 +363,7 @@ func TestTheTable(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"account-outside", "unexpected-source"} {
-		if d, _ := Find(id); d.Applies(Params{}) {
+		if d, _ := Find(id); d.Applies(Params{}) || d.Evidence(Params{}) != "" || len(d.Needs(Params{})) != 1 {
 			t.Errorf("%s applies without networks", id)
 		}
 	}
@@ -292,6 +411,16 @@ func TestBursts(t *testing.T) {
 	}
 	if found := d.Findings(params, query(t, d.Query(params), burst(19))); len(found) != 0 {
 		t.Errorf("19 are %+v", found)
+	}
+	scheduler := strings.ReplaceAll(strings.Join(burst(25), "\n"), `"jane"`, `"system:kube-scheduler"`)
+	for source, want := range map[string]int{`"127.0.0.1"`: 0, `"127.0.0.1","10.0.1.7"`: 1, `"10.0.1.7"`: 1} { // a start, and its certificate elsewhere
+		events := strings.Split(strings.ReplaceAll(scheduler, `"198.18.0.9"`, source), "\n")
+		if found := d.Findings(params, query(t, d.Query(params), events)); len(found) != want {
+			t.Errorf("the scheduler from %s: %+v", source, found)
+		}
+		if p, _ := filter.Parse(d.Pattern); p.Match(events[0]) != (want > 0) {
+			t.Errorf("the pattern, of the scheduler from %s", source)
+		}
 	}
 	found := d.Findings(params, query(t, d.Query(params), burst(25)))
 	if len(found) != 1 || found[0].Count != 25 || found[0].Actor != "jane" {
@@ -374,5 +503,72 @@ func TestOCSF(t *testing.T) {
 	check("", e)
 	if e["type_uid"] != 200401.0 || e["class_uid"] != 2004.0 || e["severity_id"] != 2.0 || e["finding_info"].(map[string]any)["uid"] != f.ID {
 		t.Errorf("%s", data)
+	}
+}
+
+// TestFindingsByRule: what a rule decided on is one finding for each actor and target, and
+// its evidence the events that it decided for, no others.
+func TestFindingsByRule(t *testing.T) {
+	d, _ := Find("host-path")
+	pod := func(id, name, spec string) string {
+		return object("create", "pods", "default", name, "", created, "auditID="+id, "requestObject="+spec)
+	}
+	const mounts, labelled = `{"spec":{"volumes":[{"hostPath":{"path":"/"}}]}}`, `{"metadata":{"labels":{"hostPath":"a"}},"spec":{}}`
+	events := []string{pod("a1", "p", mounts), pod("a2", "p", labelled), pod("a3", "p", mounts), pod("a3", "p", mounts), pod("a4", "q", mounts), pod("a5", "r", labelled)}
+	found := d.Findings(params, d.Meant(query(t, d.Query(params), events)))
+	if len(found) != 2 || found[0].Event != "a4" {
+		t.Fatalf("found %+v", found)
+	}
+	f := found[1]
+	if f.Count != 2 || f.Actor != "jane" || f.Target != "default: pods/p" || f.Event != "a3" || f.Code != "201" || !f.First.Equal(time.UnixMilli(start)) || !f.Last.Equal(time.UnixMilli(start+3000)) {
+		t.Errorf("found %+v", f)
+	}
+	if rows := query(t, f.Evidence, events); len(rows) != 3 || rows[0]["auditID"] != "a3" || rows[2]["auditID"] != "a1" {
+		t.Errorf("evidence are %v, by\n%s", rows, f.Evidence)
+	}
+}
+
+// TestAStartIsQuiet: in the events of a cluster's start, before anybody did anything, nothing
+// is found; and the credentials of its own parts, used elsewhere, are. The file is the audit
+// log of eksact up --nodes 1, without managed fields and without what was read; its
+// patterns are tried in the bundle.
+func TestAStartIsQuiet(t *testing.T) {
+	f, err := os.Open("testdata/start.log.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(unzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := strings.TrimSpace(string(data))
+	if n := strings.Count(log, "\n"); n < 1000 {
+		t.Fatalf("%d events are recorded", n)
+	}
+	// The events last no more than a start does, for bursts.
+	at := func(log string) scan.Source {
+		var list []memory.Event
+		for i, e := range strings.Split(log, "\n") {
+			list = append(list, memory.Event{Time: start + int64(i), Ingested: start, Stream: "kube-apiserver-audit-0", Message: e})
+		}
+		return memory.New("111122223333:/aws/eks/cluster/cluster", list)
+	}
+	p := Params{Allowed: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16"), netip.MustParsePrefix("10.0.0.0/16")}, Inside: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
+	here, elsewhere := at(log), at(strings.ReplaceAll(log, `"sourceIPs":["127.0.0.1"]`, `"sourceIPs":["203.0.113.9"]`))
+	for _, d := range All() {
+		if found := d.Findings(p, d.Meant(ask(t, d.Query(p), here))); len(found) > 0 {
+			t.Errorf("%s finds %d in a start, the first of %s %s from %s", d.ID, len(found), found[0].Actor, found[0].Verb, found[0].Source)
+		}
+	}
+	for _, id := range []string{"account-outside", "forbidden-burst"} {
+		d, _ := Find(id)
+		if found := d.Findings(p, ask(t, d.Query(p), elsewhere)); len(found) == 0 {
+			t.Errorf("%s finds nothing of the control plane's credentials elsewhere", id)
+		}
 	}
 }

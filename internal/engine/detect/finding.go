@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +34,74 @@ type Finding struct {
 	Evidence string
 }
 
-// Findings are those that rows of the detection's Query say. A row is fields by name.
+// Meant are the rows of the detection's Query that its rule, if it has one, decides for.
+func (d *Detection) Meant(rows []map[string]string) []map[string]string {
+	if d.decide == nil {
+		return rows
+	}
+	var out []map[string]string
+	for _, row := range rows {
+		if e := read(row["@message"]); e != nil && d.decide(e) {
+			decided := e.row()
+			decided["@timestamp"] = row["@timestamp"]
+			out = append(out, decided)
+		}
+	}
+	return out
+}
+
+// mostEvidence is how many events a query for evidence names, one by one.
+const mostEvidence = 20
+
+// gathered are rows of events made rows of findings, the latest first.
+func gathered(rows []map[string]string) (out []map[string]string) {
+	type group struct {
+		row    map[string]string
+		events map[string]bool
+	}
+	groups := map[string]*group{}
+	var order []*group
+	for _, row := range rows {
+		var parts []string
+		for _, k := range keys {
+			parts = append(parts, row[k])
+		}
+		key := strings.Join(parts, "\x00")
+		g := groups[key]
+		if g == nil {
+			g = &group{maps.Clone(row), map[string]bool{}}
+			g.row["first"], g.row["last"] = row["@timestamp"], row["@timestamp"]
+			groups[key] = g
+			order = append(order, g)
+		}
+		g.events[row["event"]] = true
+		if at := instant(row["@timestamp"]); at.Before(instant(g.row["first"])) {
+			g.row["first"] = row["@timestamp"]
+		} else if at.After(instant(g.row["last"])) {
+			g.row["last"], g.row["event"] = row["@timestamp"], row["event"]
+		}
+	}
+	for _, g := range order {
+		g.row["events"] = strconv.Itoa(len(g.events))
+		if len(g.events) <= mostEvidence {
+			var ids []string
+			for _, id := range slices.Sorted(maps.Keys(g.events)) {
+				ids = append(ids, quote(id))
+			}
+			g.row["auditIDs"] = strings.Join(ids, ", ")
+		}
+		out = append(out, g.row)
+	}
+	slices.SortStableFunc(out, func(a, b map[string]string) int { return instant(b["last"]).Compare(instant(a["last"])) })
+	return out[:min(len(out), mostFindings)]
+}
+
+// Findings are those that rows of the detection's Query say, of those that are Meant. A row
+// is fields by name.
 func (d *Detection) Findings(p Params, rows []map[string]string) []Finding {
+	if d.decide != nil {
+		rows = gathered(rows)
+	}
 	var out []Finding
 	for _, row := range rows {
 		f := Finding{
@@ -83,6 +150,9 @@ func (d *Detection) evidenceOf(p Params, row map[string]string) string {
 		if v := row[k]; v != "" {
 			more.WriteString("\n| filter " + k + " = " + quote(v))
 		}
+	}
+	if ids := row["auditIDs"]; ids != "" {
+		more.WriteString("\n| filter auditID in [" + ids + "]")
 	}
 	head, rest, _ := strings.Cut(d.Evidence(p), "\n")
 	return head + more.String() + "\n" + rest

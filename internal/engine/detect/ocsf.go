@@ -2,6 +2,7 @@ package detect
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -52,7 +53,7 @@ func OCSF(f Finding, about About) map[string]any {
 		"cloud": cloud(about),
 		"finding_info": map[string]any{
 			"uid": f.ID, "title": d.Title, "desc": d.Why, "types": []string{d.ID}, "created_time": about.Now.UnixMilli(), "first_seen_time": f.First.UnixMilli(), "last_seen_time": f.Last.UnixMilli(),
-			"analytic": map[string]any{"uid": d.ID, "name": d.Title, "type_id": 1, "type": "Rule", "desc": d.Condition},
+			"analytic": map[string]any{"uid": d.ID, "name": d.Title, "type_id": 1, "type": "Rule", "desc": strings.TrimSpace(d.Condition + "\n" + d.Rule)},
 			"attacks": []any{map[string]any{
 				"version":   "17.1",
 				"technique": map[string]any{"uid": d.Technique.ID, "name": d.Technique.Name},

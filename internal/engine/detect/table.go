@@ -1,5 +1,7 @@
 package detect
 
+import "net/netip"
+
 const (
 	guardDuty = "https://docs.aws.amazon.com/guardduty/latest/ug/guardduty-finding-types-eks-audit-logs.html"
 	falco     = "https://github.com/falcosecurity/plugins/blob/main/plugins/k8saudit/rules/k8s_audit_rules.yaml"
@@ -17,9 +19,26 @@ const (
 	roles    = `objectRef.resource in ["clusterroles", "roles"]`
 	pods     = `objectRef.resource = "pods" and not ispresent(objectRef.subresource) and verb = "create" and ` + done + ` and objectRef.namespace != "kube-system"`
 
-	// bootstrap is the API server itself, and the controllers that keep roles.
+	// notBootstrap: not the API server itself, nor the controller that keeps roles.
 	notBootstrap = `user.username not in ["system:apiserver", "system:serviceaccount:kube-system:clusterrole-aggregation-controller"]`
+
+	// peer is who connected: the API server writes them last into sourceIPs, behind what the
+	// request's headers claim. mostPeers is how many it looks at: a longer list is nobody's.
+	peer      = `coalesce(sourceIPs.7, sourceIPs.6, sourceIPs.5, sourceIPs.4, sourceIPs.3, sourceIPs.2, sourceIPs.1, sourceIPs.0)`
+	mostPeers = 8
+
+	// account is a service account; outsider one that is not of the namespace it looks into.
+	account  = `user.username like /^system:serviceaccount:/`
+	outsider = account + ` and user.username not like /^system:serviceaccount:kube-system:/ and ispresent(objectRef.namespace) and startsWith(user.username, concat("system:serviceaccount:", objectRef.namespace, ":")) = 0`
+
+	// readers are the controller manager's controllers that know all objects, secrets included.
+	readers = `user.username in ["system:serviceaccount:kube-system:generic-garbage-collector", "system:serviceaccount:kube-system:namespace-controller", "system:serviceaccount:kube-system:resourcequota-controller", "system:serviceaccount:kube-system:storage-version-migrator-controller"]`
 )
+
+// plane is the control plane calling itself: its components and controllers, from the API
+// server's own machine, where nothing else runs. Who has such credentials elsewhere has
+// another address.
+var plane = `(user.username like /^system:(apiserver$|kube-|serviceaccount:kube-system:)/ and ` + within(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")) + `)`
 
 var (
 	accounts        = Technique{"T1078", "Valid Accounts", "Initial Access"}
@@ -48,7 +67,7 @@ func detections() []Detection {
 			Why:       "Pods call the API server from the VPC. A service account's token that is used elsewhere was most likely taken out of a pod.",
 			Do:        "Delete the pod or the service account, which ends its tokens, and find out how the token left: secrets, logs, exec.",
 			Sources:   []string{stratus, guardDuty},
-			Condition: `user.username like /^system:serviceaccount:/ and isValidIp(sourceIPs.0) and not {inside}`,
+			Condition: account + ` and isValidIp(` + peer + `) and not {inside} and not ` + plane,
 		},
 		{
 			ID: "admin-at-work", Title: "The cluster's creator is at work", Severity: Low, Technique: cloudAccounts,
@@ -79,8 +98,9 @@ func detections() []Detection {
 			Why:       "A binding of system:anonymous or system:unauthenticated opens the cluster to whoever reaches its endpoint.",
 			Do:        "Delete the binding, close the public endpoint, and look at what anonymous requests were allowed since.",
 			Sources:   []string{guardDuty},
-			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and @message like /"name":"system:(anonymous|unauthenticated)"/`,
-			Pattern:   `{ ($.requestObject.subjects[*].name = "system:anonymous" || $.requestObject.subjects[*].name = "system:unauthenticated") && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
+			Rule:      "The request writes system:anonymous or system:unauthenticated into the binding's subjects.", decide: bindsEverybody,
+			Pattern: `{ ($.requestObject.subjects[*].name = "system:anonymous" || $.requestObject.subjects[*].name = "system:unauthenticated" || $.requestObject[*].value.name = "system:anonymous" || $.requestObject[*].value.name = "system:unauthenticated") && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "aws-auth-edited", Title: "The mapping of IAM identities was edited", Severity: High, Technique: manipulated,
@@ -103,8 +123,9 @@ func detections() []Detection {
 			Why:       "cluster-admin may do everything with everything, also give itself to others.",
 			Do:        "Delete the binding unless it is meant, and give a role that names what is needed.",
 			Sources:   []string{guardDuty, falco, stratus},
-			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and requestObject.roleRef.name = "cluster-admin"`,
-			Pattern:   `{ $.requestObject.roleRef.name = "cluster-admin" && $.verb = "create" && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
+			Rule:      "The request writes subjects into a binding of cluster-admin, or the group system:masters into any.", decide: bindsAdmin,
+			Pattern: `{ (($.requestObject.roleRef.name = "cluster-admin" || $.responseObject.roleRef.name = "cluster-admin") && ($.requestObject.subjects[*].name = "*" || ($.requestObject[0].path = "/subjects*" && ($.requestObject[0].op = "add" || $.requestObject[0].op = "replace") && $.responseObject.subjects[*].name = "*")) || $.requestObject.subjects[*].name = "system:masters") && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "debug-container", Title: "A container was added to a running pod", Severity: Medium, Technique: deployed,
@@ -119,8 +140,9 @@ func detections() []Detection {
 			Why:       "escalate, bind and impersonate are ways around RBAC: they make every other right reachable.",
 			Do:        "Take the verbs out of the role, and look at what its subjects made since.",
 			Sources:   []string{stratus, workshop},
-			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap + ` and @message like /"(escalate|bind|impersonate)"/`,
-			Pattern:   `{ ($.requestObject.rules[*].verbs[*] = "escalate" || $.requestObject.rules[*].verbs[*] = "bind" || $.requestObject.rules[*].verbs[*] = "impersonate") && ($.objectRef.resource = "clusterroles" || $.objectRef.resource = "roles") && $.user.username != "system:apiserver" && $.user.username != "system:serviceaccount:kube-system:clusterrole-aggregation-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
+			Rule:      "A rule that the request writes has one of these verbs.", decide: mayEscalate,
+			Pattern: `{ ($.requestObject.rules[*].verbs[*] = "escalate" || $.requestObject.rules[*].verbs[*] = "bind" || $.requestObject.rules[*].verbs[*] = "impersonate" || $.requestObject[*].value.verbs[*] = "escalate" || $.requestObject[*].value.verbs[*] = "bind" || $.requestObject[*].value.verbs[*] = "impersonate") && ($.objectRef.resource = "clusterroles" || $.objectRef.resource = "roles") && $.user.username != "system:apiserver" && $.user.username != "system:serviceaccount:kube-system:clusterrole-aggregation-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "exec", Title: "A command was run in a container", Severity: Medium, Technique: containerAdmin, Started: true,
@@ -135,24 +157,26 @@ func detections() []Detection {
 			Why:       "Somebody who tries what they may do looks like this, and so does a program whose rights were taken away.",
 			Do:        "Look at what was tried. Rotate the credentials if the user can't explain it.",
 			Sources:   []string{guardDuty},
-			Condition: `responseStatus.code = 403`,
-			Pattern:   `{ $.responseStatus.code = 403 && $.stage = "ResponseComplete" }`,
+			Condition: `responseStatus.code = 403 and not ` + plane,
+			Pattern:   `{ $.responseStatus.code = 403 && (($.sourceIPs[0] != "127.*" && $.sourceIPs[0] != "::1") || $.sourceIPs[1] = "*" || ($.user.username != "system:apiserver" && $.user.username != "system:kube-*" && $.user.username != "system:serviceaccount:kube-system:*")) && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "host-namespaces", Title: "A pod shares the node's namespaces", Severity: High, Technique: escape,
 			Why:       "In the node's network, process or IPC namespace a container sees, and can reach, what belongs to the node and to other pods.",
 			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
 			Sources:   []string{guardDuty, falco},
-			Condition: pods + ` and @message like /"host(PID|IPC|Network)":true/`,
-			Pattern:   `{ ($.requestObject.spec.hostPID IS TRUE || $.requestObject.spec.hostIPC IS TRUE || $.requestObject.spec.hostNetwork IS TRUE) && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: pods + ` and @message like /"host(PID|IPC|Network)"/`,
+			Rule:      "hostPID, hostIPC or hostNetwork of the pod's spec is true.", decide: sharesNamespaces,
+			Pattern: `{ ($.requestObject.spec.hostPID IS TRUE || $.requestObject.spec.hostIPC IS TRUE || $.requestObject.spec.hostNetwork IS TRUE) && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "host-path", Title: "A pod has a folder of its node", Severity: High, Technique: escape,
 			Why:       "A folder of the node can hold the kubelet's credentials, other pods' volumes, and what the node runs as root.",
 			Do:        "Delete the pod. Enforce the baseline Pod Security Standard in its namespace.",
 			Sources:   []string{guardDuty, falco, stratus},
-			Condition: pods + ` and @message like /"hostPath":/`,
-			Pattern:   `{ $.requestObject.spec.volumes[*].hostPath.path = "*" && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: pods + ` and @message like /"hostPath"/`,
+			Rule:      "A volume of the pod's spec is a hostPath.", decide: mountsHost,
+			Pattern: `{ $.requestObject.spec.volumes[*].hostPath.path = "*" && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 	}, more()...)
 }

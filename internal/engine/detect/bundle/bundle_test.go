@@ -1,8 +1,11 @@
 package bundle
 
 import (
+	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -99,5 +102,41 @@ func TestTemplates(t *testing.T) {
 		if _, err := Template(Options{Detections: []string{id}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+}
+
+// TestAStartIsQuiet: no alarm's pattern matches an event of a cluster's start.
+func TestAStartIsQuiet(t *testing.T) {
+	f, err := os.Open("../testdata/start.log.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	events, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := Included(Options{Allowed: prefixes("198.18.0.0/16", "10.0.0.0/16")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patterns := map[string]*filter.Pattern{}
+	for _, d := range list {
+		if patterns[d.ID], err = filter.Parse(d.Pattern); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	lines := bufio.NewScanner(events)
+	for lines.Buffer(nil, 1<<20); lines.Scan(); n++ {
+		for id, p := range patterns {
+			if p.Match(lines.Text()) {
+				t.Errorf("%s matches %s", id, lines.Text())
+				delete(patterns, id)
+			}
+		}
+	}
+	if lines.Err() != nil || n < 1000 {
+		t.Errorf("%d events are recorded, %v", n, lines.Err())
 	}
 }
