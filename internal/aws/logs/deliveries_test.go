@@ -66,6 +66,8 @@ func TestSubscriptionToAnEndpoint(t *testing.T) {
 	_, err := a.PutDestination(ctx, &cloudwatchlogs.PutDestinationInput{DestinationName: aws.String("d"), TargetArn: aws.String("arn:aws:kinesis:us-west-2:1:stream/x"), RoleArn: a.role(t)})
 	doortest.Refused(t, err, "InvalidParameterException", "is not supported")
 	role := aws.String("arn:aws:iam::" + doortest.Number + ":role/to-http")
+	_, err = a.PutDestination(ctx, &cloudwatchlogs.PutDestinationInput{DestinationName: aws.String("d"), TargetArn: aws.String("http://10.0.0.9/hook"), RoleArn: role})
+	doortest.Refused(t, err, "InvalidParameterException", "can't be sent to: 10.0.0.9 is not asked")
 	d, err := a.PutDestination(ctx, &cloudwatchlogs.PutDestinationInput{DestinationName: aws.String("d"), TargetArn: aws.String(e.URL + "/hook"), RoleArn: role})
 	must(d, err)
 	put := func(name, pattern, destination string) error {

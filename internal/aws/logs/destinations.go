@@ -56,6 +56,11 @@ func (s *Service) readTarget(text string) (target, error) {
 		return target{topic: text}, nil
 	}
 	if u, err := url.Parse(text); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		if s.Reaches != nil {
+			if err := s.Reaches(u); err != nil {
+				return target{}, invalid("The destination " + text + " can't be sent to: " + err.Error() + ".")
+			}
+		}
 		return target{url: text}, nil
 	}
 	return target{}, invalid("The destination " + text + " is not supported: only buckets (arn:" + s.Place.Partition + ":s3:::BUCKET/PREFIX), topics of this account and, as targets of destinations, HTTP endpoints (https://…) are.")

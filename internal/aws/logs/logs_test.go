@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,12 @@ func open(t *testing.T) *account {
 	t.Cleanup(buckets.Close)
 	a.service = ours.New(ours.Deps{
 		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Sessions: a.STS, Now: a.clock,
+		Reaches: func(u *url.URL) error {
+			if strings.HasPrefix(u.Hostname(), "10.") {
+				return errors.New(u.Hostname() + " is not asked")
+			}
+			return nil
+		},
 		Metrics: func(points []ours.MetricPoint) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -272,6 +279,11 @@ func TestGroupsAndStreams(t *testing.T) {
 		out, err := a.DescribeLogStreams(t.Context(), &in)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, s := range out.LogStreams {
+			if s.StoredBytes == nil || *s.StoredBytes != 0 {
+				t.Errorf("%s has stored bytes %v, want 0 as on AWS", *s.LogStreamName, s.StoredBytes)
+			}
 		}
 		return texts(out.LogStreams, func(s types.LogStream) *string { return s.LogStreamName })
 	}

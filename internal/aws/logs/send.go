@@ -54,7 +54,7 @@ func (s *Service) try(ctx context.Context, f *Subscription, to target) error {
 	if to.topic != "" {
 		return s.publish(ctx, f, to, &p)
 	}
-	return post(ctx, to.url, p.bytes())
+	return s.post(ctx, to.url, p.bytes())
 }
 
 // Limits of what goes to a topic, whose messages have 256 KiB at most.
@@ -95,10 +95,12 @@ func (t target) key(f *Subscription, stream string, at time.Time, serial int64) 
 	return strings.Join(path, "/")
 }
 
-// posting are the requests to endpoints.
-var posting = &http.Client{Timeout: 30 * time.Second}
+// postTime is how long an endpoint has to answer.
+const postTime = 30 * time.Second
 
-func post(ctx context.Context, url string, data []byte) error {
+func (s *Service) post(ctx context.Context, url string, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, postTime)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(data))
 	if err != nil {
 		return err
@@ -106,7 +108,11 @@ func post(ctx context.Context, url string, data []byte) error {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Content-Encoding", "gzip")
 	r.Header.Set("User-Agent", "Amazon CloudWatch Logs")
-	resp, err := posting.Do(r)
+	client := http.DefaultClient
+	if s.Client != nil {
+		client = s.Client
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -290,7 +296,7 @@ func (s *Service) deliver(ctx context.Context, f *Subscription, to target, p *pa
 	if to.topic != "" {
 		return s.publish(ctx, f, to, p)
 	}
-	return post(ctx, to.url, p.bytes())
+	return s.post(ctx, to.url, p.bytes())
 }
 
 // advance notes that a stream's events were sent, unless the subscription is gone.

@@ -3,6 +3,8 @@ package logs
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -41,6 +43,10 @@ type Deps struct {
 	Roles   Roles
 	Buckets Buckets
 	Topics  Topics
+	// Client sends events to HTTP endpoints. It decides which addresses may be asked. Nil: all.
+	Client *http.Client
+	// Reaches refuses an endpoint that Client would never ask. Nil: it asks all.
+	Reaches func(*url.URL) error
 	// Sessions are what scheduled queries run as.
 	Sessions Sessions
 	// Metrics takes what metric filters find. It must not block. Nil: nobody does.

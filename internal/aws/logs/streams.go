@@ -89,7 +89,7 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 	for _, t := range s.streams.List(streamKey(group, aws.ToString(in.LogStreamNamePrefix))) {
 		view := types.LogStream{
 			Arn: aws.String(s.groupARN(group) + ":log-stream:" + t.Name), LogStreamName: aws.String(t.Name), CreationTime: aws.Int64(t.Created),
-			UploadSequenceToken: aws.String(sequenceToken),
+			UploadSequenceToken: aws.String(sequenceToken), StoredBytes: aws.Int64(0), // of every stream, as on AWS since 2019
 		}
 		st, err := s.Events.Stats(t.id(), s.oldest(&g))
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -35,6 +36,8 @@ type Deps struct {
 	Now   func() time.Time
 	// Client delivers to endpoints. It decides which addresses may be asked.
 	Client *http.Client
+	// Reaches refuses an endpoint that Client would never ask. Nil: it asks all.
+	Reaches func(*url.URL) error
 	// Certify makes a certificate for a key that messages are signed with, and gives it in
 	// PEM with those that vouch for it.
 	Certify func(public crypto.PublicKey, from, to time.Time) (chain []byte, err error)

@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -44,11 +45,19 @@ type account struct {
 	pages   http.Handler
 }
 
+// private refuses a network's endpoints.
+func private(u *url.URL) error {
+	if strings.HasPrefix(u.Hostname(), "10.") {
+		return errors.New(u.Hostname() + " is not asked")
+	}
+	return nil
+}
+
 func open(t *testing.T) *account {
 	t.Helper()
 	at := doortest.New(t)
 	s := ours.New(ours.Deps{
-		Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now, Client: http.DefaultClient, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Store: at.Store, Place: doortest.Place, IAM: at.IAM, Now: time.Now, Client: http.DefaultClient, Reaches: private, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Certify: func(public crypto.PublicKey, from, to time.Time) ([]byte, error) {
 			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 			if err != nil {
@@ -413,6 +422,7 @@ func TestWhatIsRefused(t *testing.T) {
 	doortest.Refused(t, subscribe("email", "a@b", nil), "InvalidParameter", "Protocol Reason: email is not supported here")
 	doortest.Refused(t, subscribe("smoke", "x", nil), "InvalidParameter", "Invalid parameter: Amazon SNS does not support this protocol string: smoke")
 	doortest.Refused(t, subscribe("https", "http://x/", nil), "InvalidParameter", "Invalid parameter: Endpoint must match the specified protocol")
+	doortest.Refused(t, subscribe("http", "http://10.0.0.9/x", nil), "InvalidParameter", "Invalid parameter: Endpoint Reason: 10.0.0.9 is not asked") // it would stay pending for ever
 	doortest.Refused(t, subscribe("http", "http://x/", map[string]string{"FilterPolicy": `{"a":1}`}), "InvalidParameter", `"a" must be an object or an array`)
 	doortest.Refused(t, subscribe("http", "http://x/", map[string]string{"RedrivePolicy": `{}`}), "InvalidParameter", "RedrivePolicy: it is not supported here")
 	publish := func(in *sns.PublishInput) error {

@@ -29,7 +29,7 @@ func (s *Service) Subscribe(ctx context.Context, in *sns.SubscribeInput) (*sns.S
 		ID: uuid.NewString(), Protocol: aws.ToString(in.Protocol), Endpoint: aws.ToString(in.Endpoint), Owner: s.Place.AccountID,
 		Created: s.now(), Pending: true, Scope: "MessageAttributes",
 	}
-	if err := checkEndpoint(sub.Protocol, sub.Endpoint); err != nil {
+	if err := s.checkEndpoint(sub.Protocol, sub.Endpoint); err != nil {
 		return nil, err
 	}
 	if scope := in.Attributes["FilterPolicyScope"]; scope != "" {
@@ -90,7 +90,7 @@ func newToken() string {
 	return hex.EncodeToString(raw[:])
 }
 
-func checkEndpoint(protocol, endpoint string) error {
+func (s *Service) checkEndpoint(protocol, endpoint string) error {
 	switch {
 	case slices.Contains(otherProtocols, protocol):
 		return invalid("Protocol Reason: " + protocol + " is not supported here, http and https are")
@@ -103,6 +103,11 @@ func checkEndpoint(protocol, endpoint string) error {
 		return invalid("Endpoint Reason: it is no URL: " + endpoint)
 	case u.Scheme != protocol:
 		return invalid("Endpoint must match the specified protocol")
+	}
+	if s.Reaches != nil {
+		if err := s.Reaches(u); err != nil {
+			return invalid("Endpoint Reason: " + err.Error())
+		}
 	}
 	return nil
 }
