@@ -184,13 +184,13 @@ func (s *scope) in(e *syntax.In) *node {
 	for _, item := range e.List {
 		items = append(items, s.expr(item))
 	}
-	numbers, texts := map[float64]bool{}, map[string]bool{}
+	numbers, texts := map[float64][]value.Value{}, map[string]bool{}
 	args := []*node{x}
 	for _, n := range items {
 		if n.kind != constant {
 			args = append(args, n)
 		} else if f, ok := n.value.Number(); ok {
-			numbers[f] = true
+			numbers[f] = append(numbers[f], n.value)
 		} else if n.value.Kind() == value.Text {
 			texts[n.value.String()] = true
 		}
@@ -202,7 +202,7 @@ func (s *scope) in(e *syntax.In) *node {
 		}
 		found := false
 		if f, ok := v.Number(); ok {
-			found = numbers[f]
+			found = slices.ContainsFunc(numbers[f], func(of value.Value) bool { return value.Equal(v, of) })
 		} else {
 			found = texts[v.String()]
 		}
@@ -241,7 +241,7 @@ func (s *scope) pathOf(e syntax.Expr) (string, bool) {
 }
 
 // path is the name that a field and what accesses its items make together: l[1].a is
-// l.1.a; and the name of the field alone.
+// l.1.a, m["x"] is m.x; and the name of the field alone.
 func path(e syntax.Expr) (base, name string, ok bool) {
 	switch e := e.(type) {
 	case *syntax.Field:
@@ -250,6 +250,9 @@ func path(e syntax.Expr) (base, name string, ok bool) {
 		base, name, ok = path(e.X)
 		if e.Index == nil {
 			return base, name + "." + e.Key, ok
+		}
+		if key, isText := e.Index.(*syntax.String); isText {
+			return base, name + "." + key.Text, ok
 		}
 		n, isNumber := e.Index.(*syntax.Number)
 		if !ok || !isNumber {
@@ -261,12 +264,14 @@ func path(e syntax.Expr) (base, name string, ok bool) {
 	return "", "", false
 }
 
-// call compiles a call of a scalar function. A text that names a column of the stage
-// before is that column: sort count(*).
+// call compiles a call of a scalar function. A call that is spelled as a column of the
+// stage before is that column: sort count(*).
 func (s *scope) call(e *syntax.Call) *node {
 	c := s.c
-	if n := s.names[c.text[e.Start:e.End]]; n != nil && s.field == nil {
-		return n
+	if s.field == nil {
+		if n := s.spelled(c.text[e.Start:e.End]); n != nil {
+			return n
+		}
 	}
 	if s.summary != nil {
 		if n := s.aggregate(e); n != nil {

@@ -1,9 +1,12 @@
 package insights
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/eksact/eksact/internal/engine/insights/function"
+	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
 )
 
@@ -67,6 +70,20 @@ func (s *scope) resolve(name string) *node {
 		return s.c.constant(value.Value{})
 	}
 	return s.field(name)
+}
+
+// spelled is the column that a call names; nil if there is none.
+func (s *scope) spelled(text string) *node {
+	if n := s.names[text]; n != nil || len(s.names) == 0 {
+		return n
+	}
+	text = syntax.Spelled(text)
+	for _, name := range slices.Sorted(maps.Keys(s.names)) {
+		if strings.HasSuffix(name, ")") && syntax.Spelled(name) == text {
+			return s.names[name]
+		}
+	}
+	return nil
 }
 
 // define gives a name to a node.

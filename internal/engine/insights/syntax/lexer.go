@@ -15,7 +15,7 @@ const (
 	tokenEOF    tokenKind = iota
 	tokenName             // a.b, @message, a.`odd key`; keywords too
 	tokenNumber           // 5, 2.5, 1e3
-	tokenPeriod           // 5m, 2xx: digits and then letters
+	tokenPeriod           // 5m, 5xx, 5xx.a: digits and then letters; a name, or a period
 	tokenString           // '…' or "…"
 	tokenSymbol           // all else; its text says which
 )
@@ -52,7 +52,7 @@ func scan(text string, at int) (token, *Error) {
 	case c == '`' || isNameStart(text[at:]):
 		return name(text, at)
 	case isDigit(c) || c == '.' && at+1 < len(text) && isDigit(text[at+1]):
-		return number(text, at), nil
+		return number(text, at)
 	}
 	end := at + 1
 	for _, s := range []string{"!=", "<=", ">=", "=~"} {
@@ -133,8 +133,9 @@ func name(text string, start int) (token, *Error) {
 	return token{Span: Span{start, at}, kind: tokenName, text: whole.String(), bare: bare}, nil
 }
 
-// number reads a number, or a number with letters after it: a period such as 5m.
-func number(text string, start int) token {
+// number reads a number; or a name that begins with digits, such as 5xx, which may be a
+// period, such as 5m.
+func number(text string, start int) (token, *Error) {
 	at := start
 	digits := func() {
 		for at < len(text) && isDigit(text[at]) {
@@ -142,6 +143,9 @@ func number(text string, start int) token {
 		}
 	}
 	digits()
+	if rest := text[at:]; at > start && len(rest) > 1 && rest[0] == '.' && (rest[1] == '`' || isNameStart(rest[1:])) {
+		return name(text, start) // 0.a
+	}
 	if at+1 < len(text) && text[at] == '.' && isDigit(text[at+1]) {
 		at++
 		digits()
@@ -157,11 +161,14 @@ func number(text string, start int) token {
 			at = exp
 		}
 	}
-	kind := tokenNumber
 	if at < len(text) && isNameStart(text[at:]) {
-		kind, at = tokenPeriod, nameEnd(text, at)
+		t, err := name(text, start)
+		if err == nil && t.bare {
+			t.kind = tokenPeriod
+		}
+		return t, err
 	}
-	return token{Span: Span{start, at}, kind: kind, text: text[start:at]}
+	return token{Span: Span{start, at}, kind: tokenNumber, text: text[start:at]}, nil
 }
 
 // quoted reads a text in quotation marks. A backslash takes the meaning from a quotation

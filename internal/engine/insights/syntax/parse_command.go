@@ -120,8 +120,12 @@ func parseStats(p *parser, start int) Command {
 	return s
 }
 
+// parseSort takes sort x [asc|desc], …, also sort by x, as some of AWS's samples have it.
 func parseSort(p *parser, start int) Command {
 	s := &Sort{}
+	if p.tok.is("by") && !p.isField() {
+		p.advance()
+	}
 	for {
 		k := SortKey{Expr: p.expr()}
 		if !p.accept("asc") {

@@ -43,12 +43,12 @@ func (p *parser) not() Expr {
 }
 
 // isField reports whether the keyword that comes next is a field here, because what
-// follows it continues an expression: not = 1.
+// follows it continues an expression: not = 1, sort by desc.
 func (p *parser) isField() bool {
 	m := p.mark()
 	defer p.reset(m)
 	p.advance()
-	for _, s := range []string{"=", "!=", "<", "<=", ">", ">=", "=~", "|", ","} {
+	for _, s := range []string{"=", "!=", "<", "<=", ">", ">=", "=~", "|", ",", "asc", "desc", ")"} {
 		if p.tok.is(s) {
 			return true
 		}
@@ -181,6 +181,10 @@ func (p *parser) postfix() Expr {
 			p.advance()
 			f := p.field()
 			x = &Access{Span: p.from(start), X: x, Key: f.Name}
+		case p.tok.kind == tokenPeriod && p.tok.text[0] == '.' && p.tok.Start == p.end: // l[0].5xx
+			key := p.tok.text[1:]
+			p.advance()
+			x = &Access{Span: p.from(start), X: x, Key: key}
 		default:
 			return x
 		}
@@ -192,12 +196,12 @@ func (p *parser) operand() Expr {
 	switch {
 	case t.kind == tokenNumber:
 		p.advance()
-		if p.tok.kind == tokenName && isUnit(p.tok.text) {
+		if p.periods && p.tok.kind == tokenName && isUnit(p.tok.text) {
 			p.advance()
 			return &Period{p.from(t.Start), p.text[t.Start:p.end]}
 		}
 		return &Number{t.Span, t.text}
-	case t.kind == tokenPeriod:
+	case t.kind == tokenPeriod && p.periods:
 		p.advance()
 		return &Period{t.Span, t.text}
 	case t.kind == tokenString:
@@ -210,11 +214,11 @@ func (p *parser) operand() Expr {
 		x := p.expr()
 		p.expect(")")
 		return spread(x, p.from(t.Start))
-	case t.kind != tokenName:
+	case !p.isName():
 		p.unexpected()
 	}
 	p.advance()
-	if p.tok.is("(") && t.bare {
+	if p.tok.is("(") && t.bare && t.kind == tokenName {
 		return p.call(t)
 	}
 	if t.is("true") || t.is("false") {
@@ -253,15 +257,24 @@ func (p *parser) call(name token) Expr {
 		c.Span = p.from(name.Start)
 		return c
 	}
-	for !p.accept(")") {
+	outside := p.periods
+	period, takesPeriod := periodArguments[strings.ToLower(name.text)]
+	for !p.tok.is(")") {
 		if len(c.Args) > 0 {
 			p.expect(",")
 		}
+		p.periods = takesPeriod && len(c.Args) == period
 		c.Args = append(c.Args, p.expr())
 	}
+	p.periods = outside
+	p.expect(")")
 	c.Span = p.from(name.Start)
 	return c
 }
+
+// periodArguments are the arguments of functions that are periods. Elsewhere 5m is a name,
+// as 5xx is.
+var periodArguments = map[string]int{"bin": 0, "datefloor": 1, "dateceil": 1, "rate": 1}
 
 // isUnit reports whether a word is a unit of time, so that 5 minutes is a period.
 func isUnit(word string) bool {

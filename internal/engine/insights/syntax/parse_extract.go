@@ -6,7 +6,7 @@ import "strings"
 // parse [field] logfmt as m; parse [field] csv as a, ….
 func parseParse(p *parser, start int) Command {
 	c := &ParseField{Field: &Field{Name: "@message"}}
-	if p.tok.kind == tokenName && !p.isMode() {
+	if p.isName() && !p.isMode() {
 		f := p.field()
 		c.Field = &f
 	}

@@ -8,7 +8,7 @@ import (
 // parseAddTotals takes addtotals [fieldname=Total] [row=true] [col=false] f, ….
 func parseAddTotals(p *parser, start int) Command {
 	a := &AddTotals{Name: "Total", Row: true}
-	for p.tok.kind == tokenName {
+	for p.isName() {
 		option := p.mark()
 		f := p.field()
 		if !p.tok.is("=") {
@@ -66,10 +66,10 @@ func parseAutoregress(p *parser, start int) Command {
 // that begins with it.
 func parseFillDown(p *parser, start int) Command {
 	c := &FillDown{}
-	for p.tok.kind == tokenName || p.tok.is("*") {
+	for p.isName() || p.tok.is("*") {
 		at := p.tok.Start
 		name := ""
-		if p.tok.kind == tokenName {
+		if p.isName() {
 			name = p.field().Name
 		}
 		if p.tok.is("*") && (p.tok.Start == p.end || name == "") {
@@ -104,7 +104,7 @@ func parseFillMissing(p *parser, start int) Command {
 // parseOutlier takes outlier [action=…] [param=…] [uselower=…] [mark=…] f ….
 func parseOutlier(p *parser, start int) Command {
 	o := &Outlier{Param: 2.5}
-	for p.tok.kind == tokenName {
+	for p.isName() {
 		f := p.field()
 		if !p.tok.is("=") {
 			o.Fields = append(o.Fields, f)

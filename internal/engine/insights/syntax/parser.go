@@ -31,6 +31,8 @@ type parser struct {
 	tok   token // the next one
 	end   int   // where the last one that was taken ended
 	depth int
+	// periods says that an argument comes next that is a period.
+	periods bool
 }
 
 func (p *parser) parse() (q *Query, err error) {
@@ -133,8 +135,17 @@ func (p *parser) query() *Query {
 	}
 }
 
+// isName reports whether a name comes next: 5xx is one where no period may stand.
+func (p *parser) isName() bool {
+	return p.tok.kind == tokenName || p.tok.kind == tokenPeriod && isDigit(p.tok.text[0])
+}
+
 func (p *parser) field() Field {
-	t := p.take(tokenName)
+	if !p.isName() {
+		p.unexpected()
+	}
+	t := p.tok
+	p.advance()
 	return Field{t.Span, t.text}
 }
 
