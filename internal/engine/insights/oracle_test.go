@@ -489,21 +489,22 @@ func (o *oracle) stats(c *syntax.Stats) {
 			row.cells[by.Name] = g.keys[i]
 		}
 		for _, col := range c.Columns {
-			row.cells[col.Name] = o.aggregate(col.Expr, g.rows)
+			row.cells[col.Name] = o.aggregate(col.Expr, g.rows, row.cells)
 		}
 		out = append(out, row)
 	}
 	o.rows = out
 }
 
-func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow) value.Value {
+// aggregate computes a column of stats, given those before it.
+func (o *oracle) aggregate(e syntax.Expr, rows []*oracleRow, before map[string]value.Value) value.Value {
 	if b, ok := e.(*syntax.Binary); ok {
-		r := &oracleRow{cells: map[string]value.Value{"x": o.aggregate(b.X, rows), "y": o.aggregate(b.Y, rows)}}
+		r := &oracleRow{cells: map[string]value.Value{"x": o.aggregate(b.X, rows, before), "y": o.aggregate(b.Y, rows, before)}}
 		return o.eval(&syntax.Binary{Op: b.Op, X: &syntax.Field{Name: "x"}, Y: &syntax.Field{Name: "y"}}, r)
 	}
 	c, ok := e.(*syntax.Call)
 	if !ok {
-		return o.eval(e, &oracleRow{})
+		return o.eval(e, &oracleRow{cells: before})
 	}
 	type timed struct {
 		v  value.Value

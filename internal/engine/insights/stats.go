@@ -9,7 +9,8 @@ import (
 )
 
 // A summary is stats compiled: keys, aggregates, and columns, which are expressions over
-// both, keys first.
+// both, keys first. A column may use the aliases of those before it, outside of aggregates:
+// within them names are still those of events.
 type summary struct {
 	keys       []*node
 	aggregates []aggregate
@@ -49,7 +50,11 @@ func (s *scope) stats(e *syntax.Stats) *summary {
 		sum.columns = put(sum.columns, by.Name, key)
 	}
 	for _, col := range e.Columns {
-		sum.columns = put(sum.columns, col.Name, out.expr(col.Expr))
+		n := out.expr(col.Expr)
+		sum.columns = put(sum.columns, col.Name, n)
+		if col.Alias {
+			out.define(col.Name, n) // for the columns after it
+		}
 	}
 	return sum
 }
