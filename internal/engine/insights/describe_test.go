@@ -104,7 +104,7 @@ func TestDescriptionsAgreeWithFunctions(t *testing.T) {
 				case scan.Text:
 					v.Text = draw(t, "", "0", "1", "1.0", "x", "X", "true", "false", "10", "-3", "404", "bob", "user", "é", "1e999")
 				case scan.Number:
-					v.Text = draw(t, "0", "1", "1.0", "1e0", "10", "-3", "-0", "404", "0.5", "1e999", "9007199254740993")
+					v.Text = draw(t, "0", "1", "1.0", "1e0", "10", "-3", "-0", "404", "0.5", "1e999", "9007199254740993", "9007199254740992")
 				case scan.Bool:
 					v.Text = draw(t, "true", "false")
 				}

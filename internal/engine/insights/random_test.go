@@ -33,7 +33,7 @@ func drawEvent(t *rapid.T, i int) memory.Event {
 		if rapid.Bool().Draw(t, "has") {
 			continue
 		}
-		v := draw(t, `1`, `2`, `"1"`, `"x"`, `"y"`, `""`, `true`, `false`, `null`, `1.0`, `-3`, `"user=bob code=404 user=eve"`, `[1,"x",{"k":2}]`, `"[1,2]"`, `{"k":"x"}`, `10`)
+		v := draw(t, `1`, `2`, `"1"`, `"x"`, `"y"`, `""`, `true`, `false`, `null`, `1.0`, `-3`, `"user=bob code=404 user=eve"`, `[1,"x",{"k":2}]`, `"[1,2]"`, `{"k":"x"}`, `10`, `9007199254740993`, `"9007199254740992"`)
 		if key == "c.d" {
 			parts = append(parts, `"c":{"d":`+v+`}`)
 		} else {
@@ -72,7 +72,7 @@ func (m *maker) expr(depth int) string {
 	if depth == 0 || rapid.IntRange(0, 2).Draw(m.t, "leaf") == 0 {
 		switch rapid.IntRange(0, 3).Draw(m.t, "which") {
 		case 0:
-			return draw(m.t, "1", "2", "-3", "10", "0.5", "404")
+			return draw(m.t, "1", "2", "-3", "10", "0.5", "404", "9007199254740992")
 		case 1:
 			return draw(m.t, `"x"`, `'1'`, `""`, `"bob"`, "true")
 		}
@@ -176,6 +176,9 @@ func (m *maker) stats(i int) string {
 		as := fmt.Sprintf("g%d_%d", i, j)
 		agg := draw(m.t, "count(*)", "count("+arg()+")", "sum("+arg()+")", "avg("+arg()+")", "min("+arg()+")", "max("+arg()+")",
 			"count_distinct("+arg()+")", "pct("+arg()+", 50)", "earliest("+arg()+")", "latest("+arg()+")", "sortsFirst("+arg()+")", "sortsLast("+arg()+")", "sum("+arg()+") / count(*)")
+		if j > 0 && rapid.Bool().Draw(m.t, "of another") {
+			agg = fmt.Sprintf("%s %s %s", draw(m.t, names...), draw(m.t, "+", "-", "*", "/"), draw(m.t, agg, names[0]))
+		}
 		columns = append(columns, agg+" as "+as)
 		names = append(names, as)
 	}

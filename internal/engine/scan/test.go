@@ -9,7 +9,8 @@ import "regexp"
 //   - JSON numbers, texts that read as a decimal number (package insights/value), true as
 //     1 and false as 0 count as numbers. The text of true is 1 and of false 0; that of a
 //     number is as it was written. A JSON number beyond a float64 is a text.
-//   - Two values compare as numbers if both count as such; if not, by their texts' bytes
+//   - Two values compare as numbers if both count as such, from 2^53 on by all their digits;
+//     if not, by their texts' bytes
 //     if both are texts; others don't compare.
 type Test struct {
 	Op     Op

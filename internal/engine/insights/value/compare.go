@@ -6,7 +6,7 @@ import (
 )
 
 // Compare orders two values for =, <, > and their like: as numbers if both count as
-// numbers, as texts if both are texts. Others, null among them, do not compare: ok is
+// numbers (from 2^53 on by all their digits), as texts if both are texts. Others, null among them, do not compare: ok is
 // false, and each comparison too (see Unequal for !=).
 func Compare(a, b Value) (order int, ok bool) {
 	if a.kind == Null || b.kind == Null || a.kind >= List || b.kind >= List {
@@ -14,7 +14,7 @@ func Compare(a, b Value) (order int, ok bool) {
 	}
 	if x, isNumber := a.Number(); isNumber {
 		if y, isNumber := b.Number(); isNumber {
-			return compareFloats(x, y), true
+			return compareNumbers(a, b, x, y), true
 		}
 	}
 	if a.kind != Text || b.kind != Text {
@@ -94,6 +94,9 @@ func (r *Rank) Compare(o *Rank) int {
 		}
 		if r.Value.text == o.Value.text { // both computed, mostly: no need to print them
 			return 0
+		}
+		if c := compareNumbers(r.Value, o.Value, r.number, o.number); c != 0 {
+			return c
 		}
 		return strings.Compare(r.Value.String(), o.Value.String())
 	case classText:

@@ -54,7 +54,17 @@ func TestComparison(t *testing.T) {
 		{text("401"), number(401), "="},
 		{text("401"), text("401.0"), "="},
 		{text("9"), text("10"), "< !="},
-		{text("9"), text("10a"), "> !="}, // as texts: one is no number
+		{text("9"), text("10a"), "> !="},                                     // as texts: one is no number
+		{text("12345678901234567890"), text("12345678901234567891"), "< !="}, // one float64
+		{text("12345678901234567890"), text("12345678901234567890.0"), "="},
+		{text("-12345678901234567890"), text("-12345678901234567891"), "> !="},
+		{text("9007199254740993"), Written("9007199254740992"), "> !="},
+		{text("9007199254740993"), text("900719925474099.3e1"), "="},
+		{text("+0012345678901234567891"), Written("1.2345678901234567891e19"), "="},
+		{text("10000000000000000000000000"), number(1e25), "="},
+		{text("1" + strings.Repeat("0", 300)), text("1e300"), "="},
+		{text("1" + strings.Repeat("0", 299) + "1"), text("1e300"), "> !="},
+		{text("0.1"), text("0.10000000000000000000001"), "="}, // below 2^53 as a float64
 		{text("a"), text("b"), "< !="},
 		{text("a"), number(1), "!="},
 		{number(2), number(1), "> !="},
@@ -103,9 +113,11 @@ func TestSortsInNaturalOrder(t *testing.T) {
 
 func TestOrderIsAnOrder(t *testing.T) {
 	any := rapid.Custom(func(t *rapid.T) Value {
-		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		switch rapid.IntRange(0, 4).Draw(t, "kind") {
 		case 0:
 			return Value{}
+		case 4:
+			return rapid.SampledFrom([]Value{OfText("9007199254740993"), OfText("9007199254740992"), OfNumber(9007199254740992), Written("9007199254740992.5"), OfText("-9007199254740993"), OfNumber(-9007199254740992)}).Draw(t, "big")
 		case 1:
 			return OfNumber(float64(rapid.IntRange(-3, 12).Draw(t, "n")))
 		}

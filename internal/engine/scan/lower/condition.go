@@ -137,7 +137,7 @@ func (c column) test(t *scan.Test, yes bool) condition {
 		}
 		return some(list)
 	}
-	leaf := c.leaf(t)
+	leaf := c.leaf(t, !yes)
 	switch {
 	case leaf.sql == "":
 		return nothing
@@ -154,8 +154,10 @@ func (c column) test(t *scan.Test, yes bool) condition {
 	return leaf
 }
 
-// leaf is one question's condition, exact except for what test adds.
-func (c column) leaf(t *scan.Test) condition {
+// leaf is one question's condition, exact except for what test adds. Where SQL can't tell
+// numbers apart, because a float64 doesn't, it is of all that may meet it or, if sure, of
+// all that certainly do.
+func (c column) leaf(t *scan.Test, sure bool) condition {
 	exactly := func(sql string) condition { return condition{sql, exact} }
 	switch t.Op {
 	case scan.Present:
@@ -169,9 +171,9 @@ func (c column) leaf(t *scan.Test) condition {
 		}
 		return exactly("if(isNaN(" + c.number + "), " + c.text + " NOT IN ('', 'false'), " + c.kind + " != 0 AND " + c.number + " != 0)")
 	case scan.Equal, scan.Unequal, scan.Less, scan.LessEqual, scan.Greater, scan.GreaterEqual:
-		return c.compared(t.Op, t.Value)
+		return c.compared(t.Op, t.Value, sure)
 	case scan.In:
-		return c.in(t.Values)
+		return c.in(t.Values, sure)
 	}
 	if c.text == "" {
 		return nothing
@@ -201,20 +203,27 @@ func (c column) leaf(t *scan.Test) condition {
 
 var operators = map[scan.Op]string{scan.Equal: "=", scan.Less: "<", scan.LessEqual: "<=", scan.Greater: ">", scan.GreaterEqual: ">="}
 
+// surely and perhaps are the comparisons of float64s that numbers rounded to them pass only
+// if, or whenever, they pass one by their digits. Nothing makes two of them surely equal.
+var (
+	surely  = map[scan.Op]string{scan.Less: "<", scan.LessEqual: "<", scan.Greater: ">", scan.GreaterEqual: ">"}
+	perhaps = map[scan.Op]string{scan.Equal: "=", scan.Less: "<=", scan.LessEqual: "<=", scan.Greater: ">=", scan.GreaterEqual: ">="}
+)
+
 // compared is a comparison with a constant.
-func (c column) compared(op scan.Op, with scan.Value) condition {
+func (c column) compared(op scan.Op, with scan.Value, sure bool) condition {
 	if with.Kind == scan.Null {
 		return never
 	}
 	if op == scan.Unequal {
-		equal := c.compared(scan.Equal, with)
+		equal := c.compared(scan.Equal, with, !sure)
 		switch {
 		case equal.sql == "":
 			return nothing
 		case c.kind == "":
-			return condition{"NOT (" + equal.sql + ")", exact}
+			return condition{"NOT (" + equal.sql + ")", equal.precision}
 		}
-		return condition{c.kind + " != 0 AND NOT (" + equal.sql + ")", exact}
+		return condition{c.kind + " != 0 AND NOT (" + equal.sql + ")", equal.precision}
 	}
 	constant := value.Scanned(with)
 	number, isNumber := constant.Number()
@@ -225,7 +234,11 @@ func (c column) compared(op scan.Op, with scan.Value) condition {
 		if c.number == "" {
 			return nothing // a text of which it is not known what it counts as
 		}
-		ways = append(ways, c.hasKind("!= 0", c.number+operator+literal(number)))
+		if value.IsRounded(number) {
+			ways = append(ways, c.rounded(op, number, sure))
+		} else {
+			ways = append(ways, c.hasKind("!= 0", c.number+operator+literal(number)))
+		}
 	}
 	// Texts, unless both count as numbers. None that counts as none equals one that does.
 	if isText && c.text != "" && !(isNumber && op == scan.Equal) {
@@ -241,6 +254,18 @@ func (c column) compared(op scan.Op, with scan.Value) condition {
 	return some(ways)
 }
 
+// rounded is a comparison with a number that others may share a float64 with.
+func (c column) rounded(op scan.Op, number float64, sure bool) condition {
+	operator := perhaps[op]
+	if sure {
+		operator = surely[op]
+	}
+	if operator == "" {
+		return condition{"0", superset}
+	}
+	return condition{c.hasKind("!= 0", c.number+" "+operator+" "+literal(number)).sql, superset}
+}
+
 // hasKind adds what kind a field must be of.
 func (c column) hasKind(kind, asked string) condition {
 	if c.kind == "" {
@@ -251,17 +276,24 @@ func (c column) hasKind(kind, asked string) condition {
 
 // in compares with a list: what counts as a number with its numbers, all else with its
 // texts.
-func (c column) in(values []scan.Value) condition {
+func (c column) in(values []scan.Value, sure bool) condition {
 	var numbers, texts []string
+	var ways []condition
 	for _, v := range values {
 		x := value.Scanned(v)
-		if f, ok := x.Number(); ok {
+		f, isNumber := x.Number()
+		switch {
+		case isNumber && value.IsRounded(f):
+			if c.number == "" {
+				return nothing
+			}
+			ways = append(ways, c.rounded(scan.Equal, f, sure))
+		case isNumber:
 			numbers = append(numbers, literal(f))
-		} else if x.Kind() == value.Text {
+		case x.Kind() == value.Text:
 			texts = append(texts, quote(x.String()))
 		}
 	}
-	var ways []condition
 	if len(numbers) > 0 {
 		if c.number == "" {
 			return nothing
