@@ -3,6 +3,7 @@ package insights
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -21,11 +22,18 @@ func Parse(text string) (*Query, error) {
 	}
 	// What is left are names of functions, their arguments, expressions where they can't
 	// be: a run over nothing meets them all.
-	if _, err := q.run(context.Background(), nothing(), true); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), constantsTime)
+	defer cancel()
+	if _, err := q.run(ctx, nothing(), true); ctx.Err() != nil {
+		return nil, syntax.Errorf(text, syntax.Span{Start: 0, End: len(text)}, "what the query says of literals takes longer than %v to compute", constantsTime)
+	} else if err != nil {
 		return nil, err
 	}
 	return q, nil
 }
+
+// constantsTime is how long the part of a query that depends on no event may take.
+const constantsTime = 5 * time.Second
 
 // nothing is an environment without events.
 func nothing() Env {

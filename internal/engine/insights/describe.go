@@ -124,11 +124,11 @@ func (d describer) like(e *syntax.Like) *scan.Test {
 	t := &scan.Test{Op: scan.Contains}
 	switch p := e.Pattern.(type) {
 	case *syntax.Regex:
-		if literals, enough := required(p.Regexp); enough {
+		if literals, enough := required(p.Regexp.Regexp); enough {
 			t.Text = literals[0]
 			break
 		}
-		t.Op, t.Regexp = scan.Matches, p.Regexp
+		t.Op, t.Regexp = scan.Matches, p.Regexp.Regexp
 	case *syntax.String:
 		t.Text = p.Text
 	}

@@ -1,9 +1,9 @@
 package insights
 
 import (
+	"context"
 	"errors"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +11,7 @@ import (
 	"github.com/eksact/eksact/internal/engine/insights/function"
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/regex"
 )
 
 // expr compiles an expression. It fails by panicking with a *syntax.Error, which compile
@@ -56,7 +57,7 @@ func (s *scope) expr(e syntax.Expr) *node {
 		}
 		return n
 	case *syntax.Like:
-		return c.call(like(e), s.expr(e.X))
+		return c.call(like(c.ctx, e), s.expr(e.X))
 	case *syntax.In:
 		return s.in(e)
 	case *syntax.Call:
@@ -128,31 +129,31 @@ func arithmetic(f func(x, y float64) float64) func([]value.Value) value.Value {
 
 // like compares with a text or a regular expression. Null is like nothing, and not
 // unlike anything either.
-func like(e *syntax.Like) func([]value.Value) value.Value {
-	matches := matcher(e.Pattern)
+func like(ctx context.Context, e *syntax.Like) func([]value.Value) value.Value {
+	matches := matcher(ctx, e.Pattern)
 	return func(a []value.Value) value.Value {
 		s, ok := a[0].Text()
 		return value.OfBool(ok && matches(s) != e.Not)
 	}
 }
 
-func matcher(pattern syntax.Expr) func(string) bool {
+func matcher(ctx context.Context, pattern syntax.Expr) func(string) bool {
 	if r, ok := pattern.(*syntax.Regex); ok {
-		return regexMatcher(r.Regexp)
+		return regexMatcher(ctx, r.Regexp)
 	}
 	text := pattern.(*syntax.String).Text
 	return func(s string) bool { return strings.Contains(s, text) }
 }
 
 // regexMatcher looks for what every match contains before it asks the regular
-// expression.
-func regexMatcher(re *regexp.Regexp) func(string) bool {
-	if list := alternatives(re); list != nil {
+// expression, which it does no longer than ctx lasts.
+func regexMatcher(ctx context.Context, re *regex.Regexp) func(string) bool {
+	if list := alternatives(re.Regexp); list != nil {
 		return func(s string) bool {
 			return slices.ContainsFunc(list, func(l string) bool { return strings.Contains(s, l) })
 		}
 	}
-	exact, folded, enough := needed(re)
+	exact, folded, enough := needed(re.Regexp)
 	return func(s string) bool {
 		for _, l := range exact {
 			if !strings.Contains(s, l) {
@@ -162,13 +163,13 @@ func regexMatcher(re *regexp.Regexp) func(string) bool {
 		for _, l := range folded {
 			contains, unsure := containsFold(s, l)
 			if unsure {
-				return re.MatchString(s)
+				return re.Match(ctx, s)
 			}
 			if !contains {
 				return false
 			}
 		}
-		return enough || re.MatchString(s)
+		return enough || re.Match(ctx, s)
 	}
 }
 

@@ -19,7 +19,7 @@ func (s *scope) parse(e *syntax.ParseField) {
 		s.parseMode(e, in)
 		return
 	}
-	x := extract(e)
+	x := s.extract(e)
 	if in.kind == leaf && slices.Contains(pushed, s.c.plan.leaves[in.leaf].field) {
 		x.Field = s.c.plan.leaves[in.leaf].field
 		s.c.plan.extracts = append(s.c.plan.extracts, x)
@@ -60,11 +60,12 @@ func texts(list []string) value.Value {
 
 // extract is how parse takes a text apart. Names after "as" stand for groups by their
 // order; without them, named groups are meant.
-func extract(e *syntax.ParseField) scan.Extract {
+func (s *scope) extract(e *syntax.ParseField) scan.Extract {
 	if e.Glob != nil {
 		return scan.Extract{Glob: syntax.GlobParts(e.Glob.Text)}
 	}
-	x := scan.Extract{Regexp: e.Regex.Regexp}
+	ctx, re := s.c.ctx, e.Regex.Regexp
+	x := scan.Extract{Regexp: re.Regexp, Find: func(text string) []int { return re.Find(ctx, text) }}
 	named := e.As[0].Span == e.Regex.Span
 	for g, name := range e.Regex.Regexp.SubexpNames() {
 		if g > 0 && (!named || name != "") && len(x.Groups) < len(e.As) {

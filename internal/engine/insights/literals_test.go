@@ -1,12 +1,15 @@
 package insights
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/eksact/eksact/internal/engine/regex"
 )
 
 func TestLiteralsOfRegularExpressions(t *testing.T) {
@@ -47,11 +50,15 @@ func TestMatchersAgreeWithRegularExpressions(t *testing.T) {
 		if err != nil {
 			return
 		}
+		search, err := regex.New(re)
+		if err != nil {
+			t.Fatal(err)
+		}
 		text := rapid.StringMatching(`[abABéckKsSk\x{212a}\x{17f}\x{fffd}]{0,6}`).Draw(t, "text")
 		if rapid.Bool().Draw(t, "broken") {
 			text += "\xff"
 		}
-		if got := regexMatcher(re)(text); got != re.MatchString(text) {
+		if got := regexMatcher(context.Background(), search)(text); got != re.MatchString(text) {
 			t.Fatalf("/%s/ and %q: %v", expression, text, got)
 		}
 		literals, enough := required(re)

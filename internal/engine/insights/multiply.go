@@ -114,7 +114,7 @@ const mostMatches = 10_000
 // parseAll compiles parse multi: a row for each match; an event without one stays as it
 // is.
 func (s *scope) parseAll(p *plan, e *syntax.ParseField) {
-	x := extract(e)
+	x := s.extract(e)
 	m := &multiplyStep{inputs: []*node{s.resolve(e.Field.Name)}}
 	m.rows = func(in []value.Value, add func(...value.Value)) {
 		own := make([]value.Value, len(x.Groups))
@@ -123,7 +123,7 @@ func (s *scope) parseAll(p *plan, e *syntax.ParseField) {
 			add(own...)
 			return
 		}
-		matches := x.Regexp.FindAllStringSubmatchIndex(text, mostMatches)
+		matches := e.Regex.Regexp.FindAll(s.c.ctx, text, mostMatches)
 		if len(matches) == 0 {
 			add(own...)
 		}

@@ -110,7 +110,7 @@ func contained(e syntax.Expr) (texts []string, enough bool) {
 	switch e := e.(type) {
 	case *syntax.Like:
 		if r, ok := e.Pattern.(*syntax.Regex); ok {
-			return honest(required(r.Regexp))
+			return honest(required(r.Regexp.Regexp))
 		}
 		return honest([]string{e.Pattern.(*syntax.String).Text}, true)
 	case *syntax.Binary:

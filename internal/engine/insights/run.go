@@ -49,8 +49,14 @@ func must(err error) {
 	}
 }
 
-// query runs a query over a window of time.
+// query runs a query over a window of time. What was cut short by ctx is no result.
 func (r *runner) query(ctx context.Context, q *syntax.Query, at window, limit int) *Result {
+	result := r.commands(ctx, q, at, limit)
+	must(ctx.Err())
+	return result
+}
+
+func (r *runner) commands(ctx context.Context, q *syntax.Query, at window, limit int) *Result {
 	any := false
 	for _, c := range q.Commands {
 		if l, ok := c.(*syntax.Limit); ok {
@@ -77,7 +83,7 @@ func (r *runner) prepare(ctx context.Context, q *syntax.Query, at window) (*exec
 	x := &execution{runner: r, source: source, window: at}
 	c := &compiler{
 		text: q.Text, plan: &plan{}, x: x, ctx: ctx,
-		context: &function.Context{Now: r.env.Now, QueryStart: at.from, QueryEnd: at.to, Zone: r.env.Zone},
+		context: &function.Context{Now: r.env.Now, QueryStart: at.from, QueryEnd: at.to, Zone: r.env.Zone, Until: ctx},
 	}
 	return x, c, c.newScope()
 }

@@ -6,7 +6,11 @@ import "strings"
 // whether the text matches.
 func (e Extract) Apply(text string, out []string) bool {
 	if e.Regexp != nil {
-		at := e.Regexp.FindStringSubmatchIndex(text)
+		find := e.Find
+		if find == nil {
+			find = e.Regexp.FindStringSubmatchIndex
+		}
+		at := find(text)
 		if at == nil {
 			return false
 		}

@@ -92,6 +92,9 @@ type Extract struct {
 	// columns. The leftmost match counts.
 	Regexp *regexp.Regexp
 	Groups []int
+	// Find, if not nil, finds what Regexp's FindStringSubmatchIndex does, but gives up when
+	// nobody waits for it any more.
+	Find func(text string) []int
 }
 
 // Columns is how many columns the extract makes.

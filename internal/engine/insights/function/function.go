@@ -1,6 +1,7 @@
 package function
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ type Context struct {
 	Now, QueryStart, QueryEnd int64
 	// Zone finds a time zone by its IANA name; nil knows UTC and fixed offsets alone.
 	Zone func(name string) (*time.Location, error)
+	// Until ends what takes long; nil doesn't.
+	Until context.Context
 }
 
 // An Eval computes a function of one row. It neither changes nor keeps args.

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"context"
 	"math"
 	"regexp"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eksact/eksact/internal/engine/insights/value"
+	"github.com/eksact/eksact/internal/engine/regex"
 )
 
 var texts = []*Function{
@@ -129,7 +131,11 @@ func regexReplace(literals []*value.Value) (Eval, error) {
 	if err != nil {
 		return nil, argument(1, "is no regular expression: %v", err)
 	}
-	return func(_ *Context, args []value.Value) value.Value {
+	search, err := regex.New(re)
+	if err != nil {
+		return nil, argument(1, "is too large a regular expression: %v", err)
+	}
+	return func(ctx *Context, args []value.Value) value.Value {
 		s, ok := args[0].Text()
 		to, too := args[2].Text()
 		if !ok || !too {
@@ -137,7 +143,11 @@ func regexReplace(literals []*value.Value) (Eval, error) {
 		}
 		var b strings.Builder
 		last := 0
-		for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+		until := ctx.Until
+		if until == nil {
+			until = context.Background()
+		}
+		for _, at := range search.FindAll(until, s, -1) {
 			b.WriteString(s[last:at[0]])
 			expand(&b, re, to, s, at)
 			last = at[1]

@@ -1,6 +1,6 @@
 package syntax
 
-import "regexp"
+import "github.com/eksact/eksact/internal/engine/regex"
 
 // An Expr is a part of a query that has a value.
 type Expr interface{ At() Span }
@@ -34,7 +34,7 @@ type (
 	// A Regex is a regular expression.
 	Regex struct {
 		Span
-		Regexp *regexp.Regexp
+		Regexp *regex.Regexp
 	}
 	// A Period is a length of time, such as 5m, as it was written.
 	Period struct {

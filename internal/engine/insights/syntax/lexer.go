@@ -39,7 +39,7 @@ func (t token) is(word string) bool {
 }
 
 // scan reads the token that begins at or after offset at. A slash is a symbol: where a
-// regular expression may stand the parser reads it with regex.
+// regular expression may stand the parser reads it with slashed.
 func scan(text string, at int) (token, *Error) {
 	at = skipBlank(text, at)
 	if at >= len(text) {
@@ -204,9 +204,9 @@ func quoted(text string, start int) (token, *Error) {
 	return token{}, Unexpected(text, Span{start, start + 1})
 }
 
-// regex reads the regular expression that begins with the slash at start. What is
+// slashed reads the regular expression that begins with the slash at start. What is
 // between the slashes is the pattern; \/ is a slash.
-func regex(text string, start int) (token, *Error) {
+func slashed(text string, start int) (token, *Error) {
 	var b strings.Builder
 	for at := start + 1; at < len(text); at++ {
 		switch c := text[at]; {

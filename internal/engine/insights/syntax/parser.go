@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/eksact/eksact/internal/engine/regex"
 )
 
 // Limits of queries.
@@ -200,7 +202,7 @@ func (p *parser) period() Period {
 
 // regex is the regular expression that begins at the next token, a slash.
 func (p *parser) regex() *Regex {
-	t, err := regex(p.text, p.tok.Start)
+	t, err := slashed(p.text, p.tok.Start)
 	if err != nil {
 		panic(err)
 	}
@@ -210,7 +212,7 @@ func (p *parser) regex() *Regex {
 	return &Regex{t.Span, re}
 }
 
-func compile(p *parser, at Span, pattern string) *regexp.Regexp {
+func compile(p *parser, at Span, pattern string) *regex.Regexp {
 	if len(pattern) > MaxRegexp {
 		p.fail(at, "the regular expression has %d bytes, more than %d", len(pattern), MaxRegexp)
 	}
@@ -218,7 +220,11 @@ func compile(p *parser, at Span, pattern string) *regexp.Regexp {
 	if err != nil {
 		p.fail(at, "invalid regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
-	return re
+	search, err := regex.New(re)
+	if err != nil {
+		p.fail(at, "the regular expression is too large: %v", err)
+	}
+	return search
 }
 
 // columns are expressions with names, with commas between.
