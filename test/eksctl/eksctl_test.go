@@ -27,7 +27,9 @@ func TestEksctl(t *testing.T) {
 	// looks at a cluster's stack, six times 20 s until it takes an API server for ready.
 	var made sync.WaitGroup
 	for name, run := range map[string]func(*testing.T, lab.Terminal){"the workshop's cluster": workshop, "a cluster with managed nodes": managed} {
-		made.Go(func() { t.Run(name, func(t *testing.T) { run(t, sh.After("export KUBECONFIG="+t.TempDir()+"/config")) }) })
+		made.Go(func() {
+			t.Run(name, func(t *testing.T) { run(t, sh.After("export KUBECONFIG="+t.TempDir()+"/config")) })
+		})
 	}
 	for _, part := range []struct {
 		name string
