@@ -17,11 +17,14 @@ func (m *machine) keeps() (check func()) {
 	const rights = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:StartQuery","logs:GetQueryResults"],"Resource":"*"},{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::found-by-schedule/*"}]}`
 	m.host.Must(m.t, `aws iam create-role --role-name asks --assume-role-policy-document '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"logs.amazonaws.com"},"Action":"sts:AssumeRole"}}' >/dev/null &&
 		aws iam put-role-policy --role-name asks --policy-name p --policy-document '`+rights+`' &&
-		aws s3 mb s3://found-by-schedule &&
-		aws logs create-scheduled-query --name each-minute --query-language CWLI --log-group-identifiers `+group+` \
-			--query-string 'filter ispresent(verb) | stats count(*) as n by verb' --schedule-expression 'cron(* * * * ? *)' --start-time-offset 3600 \
-			--execution-role-arn arn:aws:iam::111122223333:role/asks \
-			--destination-configuration s3Configuration='{destinationIdentifier=s3://found-by-schedule/x,roleArn=arn:aws:iam::111122223333:role/asks}' >/dev/null`)
+		aws s3 mb s3://found-by-schedule`)
+	role := aws.String("arn:aws:iam::111122223333:role/asks") // Debian's aws knows no scheduled queries
+	_, err := m.logs.CreateScheduledQuery(m.t.Context(), &cloudwatchlogs.CreateScheduledQueryInput{
+		Name: aws.String("each-minute"), QueryLanguage: types.QueryLanguageCwli, LogGroupIdentifiers: []string{group},
+		QueryString: aws.String("filter ispresent(verb) | stats count(*) as n by verb"), ScheduleExpression: aws.String("cron(* * * * ? *)"), StartTimeOffset: aws.Int64(3600),
+		ExecutionRoleArn: role, DestinationConfiguration: &types.DestinationConfiguration{S3Configuration: &types.S3Configuration{DestinationIdentifier: aws.String("s3://found-by-schedule/x"), RoleArn: role}},
+	})
+	m.must(err)
 	started, err := m.logs.StartQuery(m.t.Context(), &cloudwatchlogs.StartQueryInput{
 		LogGroupName: aws.String(group), QueryString: aws.String("fields @timestamp, verb | filter ispresent(verb) | limit 50"), StartTime: aws.Int64(0), EndTime: aws.Int64(time.Now().Unix() + 60),
 	})
