@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -51,10 +52,14 @@ const scheduler = "logs.amazonaws.com"
 
 func (s *Service) scheduledARN(id string) string { return s.arn("scheduled-query:" + id) }
 
-// scheduledBy finds a scheduled query by its ARN or its name.
-func scheduledBy(s *Service, all interface {
-	Get(string) (ScheduledQuery, bool)
-}, list func(func(string, ScheduledQuery) bool), identifier *string) (ScheduledQuery, error) {
+// scheduledTable is the table of scheduled queries, within a transaction or without.
+type scheduledTable interface {
+	Get(key string) (ScheduledQuery, bool)
+	List(prefix string) iter.Seq2[string, ScheduledQuery]
+}
+
+// scheduledIn finds a scheduled query by its ARN or its name.
+func (s *Service) scheduledIn(all scheduledTable, identifier *string) (ScheduledQuery, error) {
 	name := aws.ToString(identifier)
 	if id, ok := strings.CutPrefix(name, s.scheduledARN("")); ok {
 		if q, ok := all.Get(id); ok {
@@ -62,7 +67,7 @@ func scheduledBy(s *Service, all interface {
 		}
 		return ScheduledQuery{}, noScheduled
 	}
-	for _, q := range list {
+	for _, q := range all.List("") {
 		if q.Name == name {
 			return q, nil
 		}
@@ -73,7 +78,7 @@ func scheduledBy(s *Service, all interface {
 var noScheduled = &types.ResourceNotFoundException{Message: aws.String("The specified scheduled query does not exist.")}
 
 func (s *Service) scheduledNamed(identifier *string) (ScheduledQuery, error) {
-	return scheduledBy(s, s.scheduled, s.scheduled.List(""), identifier)
+	return s.scheduledIn(s.scheduled, identifier)
 }
 
 // ofScheduled is the ARN that policies match. One that is not there has none: what its
@@ -229,7 +234,7 @@ func (s *Service) UpdateScheduledQuery(ctx context.Context, in *cloudwatchlogs.U
 	}
 	err := s.Store.Update(ctx, func(tx *store.Tx) error {
 		table := s.scheduled.In(tx)
-		old, err := scheduledBy(s, table, table.List(""), in.Identifier)
+		old, err := s.scheduledIn(table, in.Identifier)
 		if err != nil {
 			return err
 		}
@@ -258,7 +263,7 @@ func (s *Service) UpdateScheduledQuery(ctx context.Context, in *cloudwatchlogs.U
 func (s *Service) DeleteScheduledQuery(ctx context.Context, in *cloudwatchlogs.DeleteScheduledQueryInput) (*cloudwatchlogs.DeleteScheduledQueryOutput, error) {
 	return &cloudwatchlogs.DeleteScheduledQueryOutput{}, s.Store.Update(ctx, func(tx *store.Tx) error {
 		table := s.scheduled.In(tx)
-		q, err := scheduledBy(s, table, table.List(""), in.Identifier)
+		q, err := s.scheduledIn(table, in.Identifier)
 		if err != nil {
 			return err
 		}
