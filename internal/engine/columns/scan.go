@@ -208,6 +208,9 @@ type worker struct {
 	numbers  []uint16 // of a column's rows
 	rooms    []room   // by want
 	slots    map[*template][]int32
+
+	decodedOf   *integers
+	decodedInts []int64
 }
 
 // bounds are the times that are still of use.

@@ -12,10 +12,14 @@ type stretch struct {
 	entries []int32 // of the wants; -1: none has it
 }
 
+// mostJoined is how many rows groups are joined up to: enough for what a batch costs not
+// to matter, and few enough that who takes it may be told to stop soon.
+const mostJoined = 4096
+
 // takes adds a group, if it goes with those that are there.
 func (s *stretch) takes(g *group) bool {
 	w := s.w
-	if len(s.groups) > 0 && (!w.joins || g.number == 0 || s.groups[0].number == 0) {
+	if len(s.groups) > 0 && (!w.joins || g.number == 0 || s.groups[0].number == 0 || s.rows+g.rows.len() > mostJoined) {
 		return false
 	}
 	if len(s.groups) == 0 {

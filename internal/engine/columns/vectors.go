@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -177,10 +178,7 @@ func (w *worker) arrived(s *stretch, times *integers, want int, err error) (scan
 	v := scan.Vector{Form: scan.Times, Ints: w.room(want).forInts(s.rows)}
 	var all []int64 // unless few are wanted
 	if s.rows > k.rows/8 {
-		var back func()
-		all, back = lend(k.rows)
-		defer back()
-		times.fill(all, 0)
+		all = w.decoded(times, k.rows)
 	}
 	out := v.Ints
 	for _, g := range s.groups {
@@ -204,6 +202,15 @@ func (w *worker) arrived(s *stretch, times *integers, want int, err error) (scan
 		}
 	}
 	return v, nil
+}
+
+// decoded are all of a chunk's integers, at hand until others are asked for.
+func (w *worker) decoded(a *integers, n int) []int64 {
+	if w.decodedOf != a {
+		w.decodedOf, w.decodedInts = a, slices.Grow(w.decodedInts[:0], n)[:n]
+		a.fill(w.decodedInts, 0)
+	}
+	return w.decodedInts
 }
 
 // onceKey names a dictionary that is made once in a scan.
