@@ -48,7 +48,7 @@ type bounds struct {
 
 // Options are what a store may be told.
 type Options struct {
-	// Cache bounds the memory for what queries open of segments, in bytes; 0 is 176 MiB.
+	// Cache bounds the memory for what queries open of segments, in bytes; 0 is 160 MiB.
 	Cache int64
 	// Log is told of damage and of work in the background that fails.
 	Log *slog.Logger
@@ -65,7 +65,7 @@ var ErrLocked = errors.New("another process writes logs here")
 // Open opens the store in a directory, which it makes. Nobody else may have it open.
 func Open(dir string, o Options) (*Store, error) {
 	if o.Cache == 0 {
-		o.Cache = 176 << 20
+		o.Cache = 160 << 20
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
