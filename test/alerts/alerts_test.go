@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,11 +21,27 @@ import (
 // to the alarm, its notification, the finding.
 func TestAlerts(t *testing.T) {
 	l := lab.New(t)
-	l.Up(t, "--nodes", "0")
+	l.Up(t, "--nodes", "1")
+	lab.Has(t, "audit findings of a start", l.Eksact(t, "audit", "findings"), "0 findings of 27 detections in /aws/eks/cluster/cluster, which is kept in "+l.State+".")
+	if out, err := exec.Command(lab.Program(t), "audit", "findings", "--state-dir", "/nonexistent", "--run-dir", lab.RunDir).CombinedOutput(); err == nil || !strings.Contains(string(out), "has its data in "+l.State+", not in /nonexistent") {
+		t.Errorf("of another state directory: %v\n%s", err, out)
+	}
 	host := l.Host(t).AWS(t, "2")
 	user1 := stranger(t, l, host)
 
-	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable"), "alarms watch the audit log of cluster", "cluster-audit-alerts")
+	asked := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("X-Amz-Sns-Message-Type") }))
+	defer hook.Close()
+	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--url", hook.URL), "alarms watch the audit log of cluster", "cluster-audit-alerts")
+	select {
+	case kind := <-asked:
+		if kind != "SubscriptionConfirmation" {
+			t.Errorf("the hook got %s", kind)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a hook on loopback was not asked to confirm")
+	}
+	host.Refused(t, "aws sns subscribe --topic-arn arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts --protocol http --notification-endpoint http://10.9.9.9/", "10.9.9.9 is not on the Internet")
 	host.Must(t, "aws cloudwatch describe-alarms --alarm-name-prefix cluster-audit- --query 'length(MetricAlarms)'")
 	host.Must(t, "aws logs describe-metric-filters --log-group-name /aws/eks/cluster/cluster --filter-name-prefix secrets-", "secrets-refused")
 
@@ -39,6 +58,9 @@ func TestAlerts(t *testing.T) {
 	lab.Has(t, "the history", host.Must(t, "aws cloudwatch describe-alarm-history --alarm-name cluster-audit-secrets-refused --history-item-type Action"), "Successfully executed action arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts")
 	lab.Has(t, "the alarm", host.Must(t, "aws cloudwatch describe-alarms --alarm-names cluster-audit-secrets-refused"), `"StateValue": "ALARM"`, "was greater than or equal to the threshold (1.0).")
 
+	// Who may patch a binding needs no new one, and who lists resources hides a star among them.
+	escalation(t, l, host)
+
 	// Nobody works from that network: every address is unexpected.
 	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--detection", "unexpected-source,admin-at-work", "--allowed", "203.0.113.0/24"), "2 alarms watch")
 	began = time.Now()
@@ -52,6 +74,28 @@ func TestAlerts(t *testing.T) {
 	metrics(t, host)
 	l.Eksact(t, "alerts", "disable")
 	lab.Has(t, "the alarms that are left", host.Must(t, "aws cloudwatch describe-alarms --alarm-name-prefix cluster-audit- --query 'length(MetricAlarms)'"), "0")
+}
+
+// escalation is found however cluster-admin is reached; a label that looks like it is not.
+func escalation(t *testing.T, l *lab.Lab, host lab.Terminal) {
+	t.Helper()
+	began := time.Now()
+	host.Must(t, `kubectl patch clusterrolebinding cluster-admin --type=json -p '[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"mallory","apiGroup":"rbac.authorization.k8s.io"}}]'`)
+	fired(t, l, "cluster-audit-cluster-admin-bound", began, time.Now())
+	host.Must(t, `kubectl get secrets -A --as mallory`)
+	host.Must(t, `kubectl create -f - <<'E'
+{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"nearly"},"rules":[{"apiGroups":["*"],"resources":["*","pods"],"verbs":["*","get"]}]}
+E`)
+	host.Must(t, `kubectl create -f - <<'E'
+{"apiVersion":"v1","kind":"Pod","metadata":{"name":"labelled","labels":{"hostPath":"no"},"annotations":{"privileged":"no"}},"spec":{"containers":[{"name":"c","image":"pause"}]}}
+E`)
+	out := l.Eksact(t, "audit", "findings", "--since", "1h")
+	lab.Has(t, "audit findings", out, "cluster-admin was given to somebody", "kubernetes-admin patch clusterrolebindings/cluster-admin", "kubernetes-admin create clusterroles/nearly", "filter auditID in [")
+	for _, not := range []string{"host-path", "privileged-pod", "account-outside", "forbidden-burst"} {
+		if strings.Contains(out, not) {
+			t.Errorf("%s is found:\n%s", not, out)
+		}
+	}
 }
 
 // metrics are written and read by AWS's CLI.

@@ -50,7 +50,7 @@ func (q *question) ofClickHouse(ctx context.Context, parsed *insights.Query) (*a
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(result, progress, began), nil
+	return answerOf(q.text, result, progress, began), nil
 }
 
 // checkLog refuses what @log would not say.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/logline"
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -45,8 +46,13 @@ func readFiles(paths []string, stdin io.Reader, now time.Time) (*files, error) {
 	return f, nil
 }
 
-// read takes the lines of a file. One that tells no time has that of the one before.
+// read takes the lines of a file, also of one that gzip compressed. One that tells no time
+// has that of the one before.
 func (f *files) read(name string, in io.Reader) error {
+	in, err := global.Unzipped(in)
+	if err != nil {
+		return err
+	}
 	lines := bufio.NewReaderSize(in, 1<<20)
 	at := f.now.UnixMilli()
 	for {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -140,7 +141,16 @@ func TestAskingFiles(t *testing.T) {
 		err := cmd.Execute()
 		return out.String(), err
 	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	if err := os.WriteFile(path+".gz", zipped.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, args := range map[string][]string{
+		"code\n403\n":                     {"--file", path + ".gz", `fields code | filter user.username = "user1"`},
+		"code,user.username\n403,user1\n": {"--file", path, "--csv", "--limit", "1", `fields code, user.username | filter code > 300`},
 		"@timestamp               code\n2026-11-27 09:00:00.500  403\n": {"--file", path, `fields @timestamp, code | filter user.username = "user1"`},
 		"n,@logStream\n5,audit.log\n2,-\n":                              {"--file", path, "--file", "-", "--csv", "stats count(*) as n by @logStream | sort n desc"},
 		"n\n1\n":                                                        {"--file", path, `filter @message like /more/ | stats count(*) as n`},
@@ -162,6 +172,9 @@ func TestAskingFiles(t *testing.T) {
 		{"there is no file", []string{"--file", path + "x", "limit 1"}},
 		{"has no log group", []string{"limit 1"}},
 		{"can't be asked together", []string{"--file", path, "--group", "g", "limit 1"}},
+		{"two forms of output", []string{"--file", path, "--csv", "-o", "json", "limit 1"}},
+		{"--limit 0 is no number of rows", []string{"--file", path, "--limit", "0", "fields code"}},
+		{"--limit -3 is no number of rows", []string{"--file", path, "--limit", "-3", "fields code"}},
 		{"has no SOURCE", []string{"--file", path, "SOURCE 'g' | limit 1"}},
 	} {
 		_, err := ask(test.args...)
@@ -169,4 +182,55 @@ func TestAskingFiles(t *testing.T) {
 			t.Errorf("%q: %v, hints %q", test.args, err, hint.Lines(err))
 		}
 	}
+}
+
+// TestColumnsKeepTheirOrder: also in JSON, and of rows that lack some; @ptr is shown to who
+// asks for it.
+func TestColumnsKeepTheirOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte(`{"a":1,"z":"<2>"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(args ...string) (string, string) {
+		g := &global.Options{}
+		cmd := New(g)
+		g.AddTo(cmd.PersistentFlags())
+		var out, summary bytes.Buffer
+		cmd.SetOut(&out)
+		cmd.SetErr(&summary)
+		cmd.SetArgs(append([]string{"query", "--file", path}, args...))
+		if err := cmd.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String(), summary.String()
+	}
+	if got, _ := ask("-o", "json", "fields z, nothing, a"); got != "[\n  {\n    \"z\": \"\\u003c2\\u003e\",\n    \"a\": \"1\"\n  }\n]\n" {
+		t.Errorf("JSON is %s", got)
+	}
+	got, summary := ask("--csv", "fields a, @ptr")
+	if head, row, _ := strings.Cut(got, "\n"); head != "a,@ptr" || !strings.HasPrefix(row, "1,") || len(row) < 10 {
+		t.Errorf("with @ptr it is %s", got)
+	}
+	if _, summary = ask("fields a"); !strings.HasPrefix(summary, "1 row of 1 event, ") {
+		t.Errorf("the summary is %s", summary)
+	}
+	a, err := (&question{}).ask(t.Context(), &lacking{})
+	if err != nil || strings.Join(a.columns, " ") != "a b c d" {
+		t.Errorf("columns of rows that lack some are %v, %v", a.columns, err)
+	}
+}
+
+// lacking is an account whose rows lack columns.
+type lacking struct{ account }
+
+func (*lacking) GetQueryResults(context.Context, *cloudwatchlogs.GetQueryResultsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	out := &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusComplete, Statistics: &types.QueryStatistics{}}
+	for _, names := range []string{"b d", "a b", "b c d"} {
+		var row []types.ResultField
+		for _, name := range strings.Fields(names) {
+			row = append(row, types.ResultField{Field: aws.String(name), Value: aws.String("v")})
+		}
+		out.Results = append(out.Results, row)
+	}
+	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/eksact/eksact/internal/cli/global"
 	"github.com/eksact/eksact/internal/engine/insights"
@@ -35,6 +37,9 @@ func newQuery(g *global.Options) *cobra.Command {
 			`  eksact logs query --file audit.log 'filter stage = "ResponseComplete" | stats count(*) as n by user.username, verb | sort n desc'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := checkForm(cmd.Flags(), q.limit, csv, g.JSON()); err != nil {
+				return err
+			}
 			q.text = args[0]
 			now := time.Now()
 			if since == "" && len(q.files) == 0 {
@@ -92,6 +97,20 @@ func newQuery(g *global.Options) *cobra.Command {
 	return cmd
 }
 
+// mostRows is the greatest limit of a query, as AWS has it.
+const mostRows = 100_000
+
+// checkForm refuses flags that say nothing, or two things.
+func checkForm(flags *pflag.FlagSet, limit int, csv, json bool) error {
+	switch {
+	case csv && json:
+		return hint.New("--csv and -o json are two forms of output", "leave one of them out")
+	case flags.Changed("limit") && (limit < 1 || limit > mostRows):
+		return hint.New(fmt.Sprintf("--limit %d is no number of rows", limit), "say one from 1 to 100000, or leave it out for 10,000")
+	}
+	return nil
+}
+
 // question is a query and what it is asked of.
 type question struct {
 	text          string
@@ -144,7 +163,6 @@ func (q *question) ask(ctx context.Context, logs api) (*answer, error) {
 		return nil, explained(err, strings.Join(q.groups, ", "))
 	}
 	a := &answer{}
-	known := map[string]bool{}
 	results := &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId}
 	for wait := 10 * time.Millisecond; ; {
 		out, err := logs.GetQueryResults(ctx, results)
@@ -166,19 +184,22 @@ func (q *question) ask(ctx context.Context, logs api) (*answer, error) {
 		}
 		for _, r := range out.Results {
 			row := map[string]string{}
+			at := 0 // where the next column is, if it is new: rows lack those that are null
 			for _, f := range r {
 				name := aws.ToString(f.Field)
 				row[name] = aws.ToString(f.Value)
-				if !known[name] {
-					known[name] = true
-					a.columns = append(a.columns, name)
+				if i := slices.Index(a.columns, name); i >= 0 {
+					at = i + 1
+					continue
 				}
+				a.columns = slices.Insert(a.columns, at, name)
+				at++
 			}
 			a.rows = append(a.rows, row)
 		}
 		if results.NextToken = out.NextToken; results.NextToken == nil {
 			a.scanned, a.bytes, a.took = out.Statistics.RecordsScanned, out.Statistics.BytesScanned, time.Since(began)
-			return a.tidied(), nil
+			return a.tidied(q.text), nil
 		}
 	}
 }
@@ -205,11 +226,11 @@ func (q *question) ofFiles(ctx context.Context, parsed *insights.Query, stdin io
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(result, progress, began), nil
+	return answerOf(q.text, result, progress, began), nil
 }
 
 // answerOf is the answer of a query that was run here.
-func answerOf(result *insights.Result, progress *insights.Progress, began time.Time) *answer {
+func answerOf(text string, result *insights.Result, progress *insights.Progress, began time.Time) *answer {
 	a := &answer{columns: result.Columns, scanned: float64(progress.Records.Load()), bytes: float64(progress.Bytes.Load()), took: time.Since(began)}
 	for i := range result.Rows {
 		row := map[string]string{}
@@ -218,7 +239,7 @@ func answerOf(result *insights.Result, progress *insights.Progress, began time.T
 		}
 		a.rows = append(a.rows, row)
 	}
-	return a.tidied()
+	return a.tidied(text)
 }
 
 // unreadable is an error about a file.

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -12,20 +13,53 @@ import (
 	"github.com/eksact/eksact/internal/cli/global"
 )
 
-// tidied is the answer without @ptr, which only programs of AWS's use.
-func (a *answer) tidied() *answer {
-	a.columns = slices.DeleteFunc(a.columns, func(c string) bool { return c == "@ptr" })
+// pointer is the field by which AWS's programs find an event.
+const pointer = "@ptr"
+
+// tidied is the answer without @ptr, unless the query names it.
+func (a *answer) tidied(query string) *answer {
+	named := strings.Contains(query, pointer)
+	switch at := slices.Index(a.columns, pointer); {
+	case !named && at >= 0:
+		a.columns = slices.Delete(a.columns, at, at+1)
+	case named && at < 0 && slices.ContainsFunc(a.rows, func(r map[string]string) bool { return r[pointer] != "" }):
+		a.columns = append(a.columns, pointer)
+	}
 	return a
 }
 
-// json prints rows as objects; fields that a row lacks are left out.
+// json prints rows as objects with the columns in their order; those that a row lacks are
+// left out.
 func (a *answer) json(w io.Writer) error {
-	rows := make([]map[string]string, 0, len(a.rows))
-	for _, r := range a.rows {
-		delete(r, "@ptr")
-		rows = append(rows, r)
+	rows := make([]ordered, len(a.rows))
+	for i, r := range a.rows {
+		rows[i] = ordered{a.columns, r}
 	}
 	return global.Print(w, rows)
+}
+
+// ordered is a row that becomes an object.
+type ordered struct {
+	columns []string
+	row     map[string]string
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o ordered) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for _, c := range o.columns {
+		value, there := o.row[c]
+		if !there {
+			continue
+		}
+		name, _ := json.Marshal(c) // texts never fail
+		text, _ := json.Marshal(value)
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, name...), ':'), text...)
+	}
+	return append(b, '}'), nil
 }
 
 // csv prints rows below the columns' names.
@@ -84,5 +118,12 @@ func (a *answer) table(w io.Writer) error {
 
 // summary tells how much was looked at.
 func (a *answer) summary(w io.Writer) {
-	fmt.Fprintf(w, "%d rows of %.0f events, %.1f MB, in %v\n", len(a.rows), a.scanned, a.bytes/1e6, a.took.Round(time.Millisecond))
+	fmt.Fprintf(w, "%s of %s, %.1f MB, in %v\n", count(float64(len(a.rows)), "row"), count(a.scanned, "event"), a.bytes/1e6, a.took.Round(time.Millisecond))
+}
+
+func count(n float64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%.0f %ss", n, what)
 }
