@@ -23,9 +23,9 @@ func (d *Daemon) outside() *http.Client {
 	}}
 }
 
-// reaches refuses an endpoint that outside would never ask, as far as its URL tells: of a
-// name it is not known before it is asked.
-func reaches(endpoint *url.URL) error {
+// Reaches refuses an endpoint of users that the daemon would never ask, as far as its URL
+// tells: of a name it is not known before it is asked.
+func Reaches(endpoint *url.URL) error {
 	address, err := netip.ParseAddr(endpoint.Hostname())
 	if err != nil {
 		return nil

@@ -27,7 +27,7 @@ func TestOnInternet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := reaches(u); (err == nil) != want {
+		if err := Reaches(u); (err == nil) != want {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}

@@ -98,7 +98,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	}
 	d.logs = logs.New(logs.Deps{
 		Store: d.store, Place: place, Events: events, Dir: d.config.state("logs-service"),
-		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Client: d.outside(), Reaches: reaches, Sessions: d.sts, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
+		Roles: d.iam, Buckets: d.s3, Topics: logTopics{d}, Client: d.outside(), Reaches: Reaches, Sessions: d.sts, Metrics: d.measure, Now: time.Now, Log: slog.Default(),
 	})
 	if d.trail, err = cloudtrail.Open(d.config.state("trail"), cloudtrail.Options{Log: slog.Default()}); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 func (d *Daemon) newTopics(place api.Place) *sns.Service {
 	return sns.New(sns.Deps{
 		Store: d.store, Place: place, IAM: d.iam, Now: time.Now, Log: slog.Default(),
-		Client: d.outside(), Reaches: reaches, Certify: d.authority.certify,
+		Client: d.outside(), Reaches: Reaches, Certify: d.authority.certify,
 	})
 }
 

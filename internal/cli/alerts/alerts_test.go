@@ -137,7 +137,7 @@ func TestTemplateAndRefusals(t *testing.T) {
 		t.Errorf("%s, %v", out.String(), err)
 	}
 	for want, args := range map[string][]string{
-		"no network": {"template", "--allowed", "here"}, "neither http": {"template", "--url", "mail:me"}, "no detection": {"template", "--detection", "x"}, "the account can't be asked": {"enable"},
+		"no network": {"template", "--allowed", "here"}, "neither http": {"template", "--url", "mail:me"}, "no detection": {"template", "--detection", "x"}, "the account can't be asked": {"enable", "--url", "http://127.0.0.1:1/"}, "10.0.0.9 is not on the Internet": {"enable", "--url", "http://10.0.0.9/"},
 	} {
 		if err := run(t.Context(), &out, "", "", args...); err == nil || !strings.Contains(err.Error(), want) || len(hint.Lines(err)) == 0 {
 			t.Errorf("%v: %v", args, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/eksact/eksact/internal/cli/account"
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/engine/detect/bundle"
 	"github.com/eksact/eksact/internal/hint"
 )
@@ -103,6 +105,15 @@ func enable(g *global.Options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.read(); err != nil {
 				return err
+			}
+			for _, text := range c.URLs {
+				u, err := url.Parse(text)
+				if err == nil {
+					err = daemon.Reaches(u)
+				}
+				if err != nil {
+					return hint.Wrap(fmt.Errorf("--url %s: %w", text, err), "listen on 127.0.0.1, or give an address of the Internet")
+				}
 			}
 			config, at, err := account.Admin(cmd.Context(), g)
 			if err != nil {

@@ -122,8 +122,11 @@ func (d *Detection) Evidence(p Params) string {
 	return d.filter(p) + "\n| fields @timestamp, user.username, verb, requestURI, sourceIPs.0, responseStatus.code, auditID, @message\n| sort @timestamp desc"
 }
 
-// keys are what a finding is of: each combination is one.
-var keys = []string{"user.username", "verb", "objectRef.resource", "objectRef.subresource", "objectRef.namespace", "objectRef.name", "sourceIPs.0", "responseStatus.code"}
+// keys are what a finding is of: each combination is one. source is the peer.
+var keys = []string{"user.username", "verb", "objectRef.resource", "objectRef.subresource", "objectRef.namespace", "objectRef.name", "source", "responseStatus.code"}
+
+// each are the aggregates that make a finding's row.
+const each = "count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event, latest(sourceIPs.1) as forwarded"
 
 // mostFindings bounds the findings of one detection, the latest first.
 const mostFindings = 1000
@@ -139,8 +142,9 @@ func (d *Detection) Query(p Params) string {
 	if d.decide != nil {
 		return fmt.Sprintf("%s\n| fields @timestamp, @message\n| sort @timestamp desc\n| limit %d", d.filter(p), MostRows)
 	}
+	by, least := strings.Join(keys, ", "), ""
 	if d.Burst > 0 {
-		return fmt.Sprintf("%s\n| stats count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event by user.username, sourceIPs.0, bin(5m) as slot\n| filter events >= %d\n| sort last desc\n| limit %d", d.filter(p), d.Burst, mostFindings)
+		by, least = "user.username, source, bin(5m) as slot", fmt.Sprintf("\n| filter events >= %d", d.Burst)
 	}
-	return fmt.Sprintf("%s\n| stats count_distinct(auditID) as events, earliest(@timestamp) as first, latest(@timestamp) as last, latest(auditID) as event by %s\n| sort last desc\n| limit %d", d.filter(p), strings.Join(keys, ", "), mostFindings)
+	return fmt.Sprintf("%s\n| fields %s as source\n| stats %s by %s%s\n| sort last desc\n| limit %d", d.filter(p), peer, each, by, least, mostFindings)
 }

@@ -394,6 +394,11 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%d events are evidence of finding %d, want %d:\n%s", len(rows), i, want, found[i].Evidence)
 		}
 	}
+	forged := event(`sourceIPs=["198.18.0.9","203.0.113.9"]`) // by a header
+	u, _ := Find("unexpected-source")
+	if f := u.Findings(params, query(t, u.Query(params), []string{forged, event()})); len(f) != 1 || f[0].Source != "203.0.113.9" || len(query(t, f[0].Evidence, []string{forged, event(), event(`sourceIPs=["203.0.113.9"]`)})) != 2 {
+		t.Errorf("a forged header: %+v", f)
+	}
 	again := d.Findings(params, query(t, d.Query(params), events))
 	Sort(again)
 	if again[0].ID != found[0].ID || found[0].ID == found[1].ID {

@@ -43,8 +43,11 @@ func (e *auditEvent) row() map[string]string {
 		"user.username": e.User.Username, "verb": e.Verb, "objectRef.resource": e.ObjectRef.Resource, "objectRef.subresource": e.ObjectRef.Subresource,
 		"objectRef.namespace": e.ObjectRef.Namespace, "objectRef.name": e.ObjectRef.Name, "event": e.AuditID,
 	}
-	if len(e.SourceIPs) > 0 {
-		row["sourceIPs.0"] = e.SourceIPs[0]
+	if n := len(e.SourceIPs); n > 0 {
+		row["source"] = e.SourceIPs[n-1]
+		if n > 1 {
+			row["forwarded"] = e.SourceIPs[1]
+		}
 	}
 	if e.ResponseStatus.Code != 0 {
 		row["responseStatus.code"] = strconv.Itoa(e.ResponseStatus.Code)

@@ -21,7 +21,7 @@ type Finding struct {
 	Event     string // audit ID of the last
 
 	Actor  string // user name
-	Source string // address
+	Source string // address of the peer
 	Verb   string
 	Code   string
 	// Target is resource/name, with subresource and namespace: "kube-system: configmaps/aws-auth".
@@ -105,7 +105,7 @@ func (d *Detection) Findings(p Params, rows []map[string]string) []Finding {
 	var out []Finding
 	for _, row := range rows {
 		f := Finding{
-			Detection: *d, First: instant(row["first"]), Last: instant(row["last"]), Event: row["event"], Actor: row["user.username"], Source: row["sourceIPs.0"], Verb: row["verb"],
+			Detection: *d, First: instant(row["first"]), Last: instant(row["last"]), Event: row["event"], Actor: row["user.username"], Source: row["source"], Verb: row["verb"],
 			Code: row["responseStatus.code"], Resource: row["objectRef.resource"], Namespace: row["objectRef.namespace"], Name: row["objectRef.name"],
 		}
 		f.Count, _ = strconv.Atoi(row["events"])
@@ -148,7 +148,7 @@ func (d *Detection) evidenceOf(p Params, row map[string]string) string {
 	var more strings.Builder
 	for _, k := range keys {
 		if v := row[k]; v != "" {
-			more.WriteString("\n| filter " + k + " = " + quote(v))
+			more.WriteString("\n| filter " + field(row, k) + " = " + quote(v))
 		}
 	}
 	if ids := row["auditIDs"]; ids != "" {
@@ -156,6 +156,18 @@ func (d *Detection) evidenceOf(p Params, row map[string]string) string {
 	}
 	head, rest, _ := strings.Cut(d.Evidence(p), "\n")
 	return head + more.String() + "\n" + rest
+}
+
+// field is what a query calls a key. The peer is the only address of an event, unless the
+// request says that it was forwarded.
+func field(row map[string]string, key string) string {
+	switch {
+	case key != "source":
+		return key
+	case row["forwarded"] == "":
+		return "sourceIPs.0"
+	}
+	return peer
 }
 
 // quote writes a text as Logs Insights reads it.
