@@ -128,6 +128,7 @@ var samples = map[string]struct{ found, passed, missed []string }{
 			object("create", "clusterrolebindings", "", "b", "", created, `requestObject={"metadata":{"labels":{"name":"system:anonymous"}},"subjects":[{"name":"jane"}]}`),
 			patched("clusterrolebindings", `{"metadata":{"labels":{"a":"b"}}}`, "system:public-info-viewer", `[{"name":"system:unauthenticated"}]`),
 			patched("clusterrolebindings", `[{"op":"remove","path":"/subjects/1"}]`, "view", `[{"name":"system:unauthenticated"}]`),
+			patched("clusterrolebindings", `[{"op":"test","path":"/subjects/0","value":{"name":"system:anonymous"}},{"op":"remove","path":"/subjects/0"}]`, "view", `[]`),
 		},
 	},
 	"aws-auth-edited": {
@@ -170,6 +171,7 @@ var samples = map[string]struct{ found, passed, missed []string }{
 		missed: []string{object("patch", "clusterroles", "", "r", "", `requestObject=[{"op":"add","path":"/rules/0/verbs/-","value":"bind"}]`, `responseObject={"rules":[{"verbs":["get","bind"]}]}`)},
 		passed: []string{
 			object("create", "clusterroles", "", "r", "", created, `requestObject={"rules":[{"verbs":["get"]}]}`), object("create", "pods", "default", "p", "", created, `requestObject={"args":["bind"]}`),
+			object("patch", "clusterroles", "", "r", "", `requestObject=[{"op":"test","path":"/rules/0","value":{"verbs":["bind"]}},{"op":"remove","path":"/rules/0"}]`),
 			object("create", "clusterroles", "", "r", "", created, `requestObject={"metadata":{"name":"bind"},"rules":[{"resourceNames":["bind"],"verbs":["get"]}]}`),
 		},
 	},

@@ -100,7 +100,7 @@ func detections() []Detection {
 			Sources:   []string{guardDuty},
 			Condition: bindings + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
 			Rule:      "The request writes system:anonymous or system:unauthenticated into the binding's subjects.", decide: bindsEverybody,
-			Pattern: `{ ($.requestObject.subjects[*].name = "system:anonymous" || $.requestObject.subjects[*].name = "system:unauthenticated" || $.requestObject[*].value.name = "system:anonymous" || $.requestObject[*].value.name = "system:unauthenticated") && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Pattern: `{ ($.requestObject.subjects[*].name = "system:anonymous" || $.requestObject.subjects[*].name = "system:unauthenticated" || ($.requestObject[0].op != "test" && ($.requestObject[0].value.name = "system:anonymous" || $.requestObject[0].value.name = "system:unauthenticated"))) && ($.objectRef.resource = "clusterrolebindings" || $.objectRef.resource = "rolebindings") && $.user.username != "system:apiserver" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "aws-auth-edited", Title: "The mapping of IAM identities was edited", Severity: High, Technique: manipulated,
@@ -142,7 +142,7 @@ func detections() []Detection {
 			Sources:   []string{stratus, workshop},
 			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
 			Rule:      "A rule that the request writes has one of these verbs.", decide: mayEscalate,
-			Pattern: `{ ($.requestObject.rules[*].verbs[*] = "escalate" || $.requestObject.rules[*].verbs[*] = "bind" || $.requestObject.rules[*].verbs[*] = "impersonate" || $.requestObject[*].value.verbs[*] = "escalate" || $.requestObject[*].value.verbs[*] = "bind" || $.requestObject[*].value.verbs[*] = "impersonate") && ($.objectRef.resource = "clusterroles" || $.objectRef.resource = "roles") && $.user.username != "system:apiserver" && $.user.username != "system:serviceaccount:kube-system:clusterrole-aggregation-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Pattern: `{ ($.requestObject.rules[*].verbs[*] = "escalate" || $.requestObject.rules[*].verbs[*] = "bind" || $.requestObject.rules[*].verbs[*] = "impersonate" || ($.requestObject[0].op != "test" && ($.requestObject[0].value.verbs[*] = "escalate" || $.requestObject[0].value.verbs[*] = "bind" || $.requestObject[0].value.verbs[*] = "impersonate"))) && ($.objectRef.resource = "clusterroles" || $.objectRef.resource = "roles") && $.user.username != "system:apiserver" && $.user.username != "system:serviceaccount:kube-system:clusterrole-aggregation-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
 		},
 		{
 			ID: "exec", Title: "A command was run in a container", Severity: Medium, Technique: containerAdmin, Started: true,
