@@ -39,6 +39,7 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/netpol/wait", afterOpen(d, d.waitPolicies))
 	handle(mux, "/netpol/objects", afterOpen(d, d.policyObjects))
 	handle(mux, "/netpol/packets", afterOpen(d, d.tryFlows))
+	handle(mux, "/logs/failure", afterOpen(d, d.queryFailure))
 	handle(mux, "/images", afterOpen(d, d.listImages))
 	handle(mux, "/images/remove", afterOpen(d, d.removeImage))
 	mux.HandleFunc("POST /images/load", d.loadImages)
@@ -81,6 +82,12 @@ func (d *Daemon) credentials(context.Context, struct{}) (control.Credentials, er
 func (d *Daemon) rootCredentials(context.Context, struct{}) (control.Credentials, error) {
 	keys, arn, err := d.sts.RootSession()
 	return control.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken, ARN: arn}, err
+}
+
+// queryFailure is why a query of logs failed, which AWS's API has no place for; "" if it is
+// not known.
+func (d *Daemon) queryFailure(_ context.Context, id string) (string, error) {
+	return d.logs.WhyFailed(id), nil
 }
 
 // ShellPlace says where a shell is to stand.

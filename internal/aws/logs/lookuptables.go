@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/google/renameio/v2"
 
+	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -84,6 +85,37 @@ func (s *Service) TableText(name string) (string, error) {
 	}
 	data, err := os.ReadFile(s.tableFile(t.File))
 	return string(data), err
+}
+
+var errNoTable = errors.New("there is no such table")
+
+// table is a table as queries read it.
+func (s *Service) table(_ context.Context, name string) (*insights.Table, error) {
+	text, err := s.TableText(name)
+	if errors.Is(err, noTable) {
+		return nil, errNoTable
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return nil, errors.Join(err, errors.New("the lookup table can't be read"))
+	}
+	return &insights.Table{Columns: rows[0], Rows: rows[1:]}, nil
+}
+
+// checkTables refuses a query of lookup tables that are not there, or that lack columns
+// that it names.
+func (s *Service) checkTables(ctx context.Context, q *insights.Query) error {
+	err := q.CheckTables(ctx, s.table)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNoTable):
+		return &types.ResourceNotFoundException{Message: aws.String(err.Error())}
+	}
+	return invalid(err.Error())
 }
 
 // dropTable removes a file that no table has any more.

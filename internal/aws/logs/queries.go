@@ -2,7 +2,6 @@ package logs
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"runtime"
 	"slices"
@@ -47,8 +46,9 @@ type query struct {
 	results  results // nil: none, or in the file alone
 	rows     int     // of the results
 	finished time.Time
-	size     int64 // of its file, 0 without
-	stored   bool  // the results are in the file
+	problem  string // why it failed, until a restart
+	size     int64  // of its file, 0 without
+	stored   bool   // the results are in the file
 }
 
 // results are the rows that a query found.
@@ -202,6 +202,9 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 			return nil, notFound("group")
 		}
 	}
+	if err := s.checkTables(ctx, parsed); err != nil {
+		return nil, err
+	}
 	q := &query{
 		id: uuid.NewString(), text: *in.QueryString, groups: s.groupsOf(in, parsed), who: api.CallerFrom(ctx).ARN,
 		began: s.Now(), status: types.QueryStatusRunning, ended: make(chan struct{}),
@@ -248,18 +251,8 @@ func (s *Service) environment(groups, allowed []string) insights.Env {
 			}
 			return s.Events.Source(scopes)
 		},
-		Table: func(_ context.Context, name string) (*insights.Table, error) {
-			text, err := s.TableText(name)
-			if err != nil {
-				return nil, err
-			}
-			rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-			if err != nil || len(rows) == 0 {
-				return nil, errors.Join(err, errors.New("the lookup table can't be read"))
-			}
-			return &insights.Table{Columns: rows[0], Rows: rows[1:]}, nil
-		},
-		Zone: time.LoadLocation, Workers: runtime.GOMAXPROCS(0),
+		Table: s.table,
+		Zone:  time.LoadLocation, Workers: runtime.GOMAXPROCS(0),
 	}
 }
 
@@ -295,6 +288,7 @@ func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env
 		status, rows = types.QueryStatusCancelled, nil
 	} else if err != nil {
 		s.Log.Warn("a query failed", "query", q.id, "text", q.text, "error", err)
+		q.fail(err)
 	}
 	if err := s.queries.end(q, status, rows); err != nil {
 		s.Log.Warn("a query's results will not be known after a restart", "query", q.id, "error", err)

@@ -184,6 +184,28 @@ func TestQueriesWithLookupTables(t *testing.T) {
 	if got := rows(out); got != "id=1 name=ann; id=3" {
 		t.Errorf("%s: %s", out.Status, got)
 	}
+	for query, want := range map[string][2]string{
+		"lookup nope id OUTPUT name":                        {"ResourceNotFoundException", "lookup table nope: there is no such table"},
+		"lookup users id OUTPUT age":                        {"InvalidParameterException", "lookup table users has no column age: its columns are id, name"},
+		"filter id in (lookup nope id OUTPUT b | fields b)": {"ResourceNotFoundException", "lookup table nope"},
+	} {
+		_, err := a.StartQuery(t.Context(), &cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), StartTime: aws.Int64(0), EndTime: aws.Int64(10), QueryString: &query})
+		doortest.Refused(t, err, want[0], want[1])
+	}
+}
+
+func TestWhyAQueryFailed(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	doortest.Must(t)(a.put("g", "s", `-600 a`, `0 b`))
+	out, id := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("stats count(*) by bin(1ms) | fillmissing")})
+	if why := a.service.WhyFailed(id); out.Status != types.QueryStatusFailed || !strings.Contains(why, "100000 rows") {
+		t.Errorf("%s: %q", out.Status, why)
+	}
+	out, id = ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("limit 1")})
+	if why := a.service.WhyFailed(id); out.Status != types.QueryStatusComplete || why != "" {
+		t.Errorf("%s: %q", out.Status, why)
+	}
 }
 
 // TestStoppingAQuery asks each row's own text a question that takes long.

@@ -66,6 +66,25 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 	return out, nil
 }
 
+// fail notes why a query failed, for which AWS's API has no place.
+func (q *query) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.problem = err.Error()
+}
+
+// WhyFailed is why a query failed or ran out of time; "" of one that did not, and of one
+// from before a restart.
+func (s *Service) WhyFailed(id string) string {
+	q, err := s.queries.find(&id)
+	if err != nil {
+		return ""
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.problem
+}
+
 // statistics grow while a query runs.
 func (q *query) statistics() *types.QueryStatistics {
 	p := &q.progress

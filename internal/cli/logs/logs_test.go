@@ -25,6 +25,7 @@ type account struct {
 	asked  []cloudwatchlogs.FilterLogEventsInput
 	polls  int
 	stop   func()
+	status types.QueryStatus // that queries end with, if not Complete
 }
 
 func event(id string, at int64) types.FilteredLogEvent {
@@ -67,6 +68,9 @@ func (a *account) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 	if a.polls++; a.polls < 3 {
 		return &cloudwatchlogs.GetQueryResultsOutput{Status: types.QueryStatusRunning}, nil
 	}
+	if a.status != "" {
+		return &cloudwatchlogs.GetQueryResultsOutput{Status: a.status}, nil
+	}
 	field := func(name, value string) types.ResultField {
 		return types.ResultField{Field: &name, Value: &value}
 	}
@@ -102,7 +106,7 @@ func TestFollowing(t *testing.T) {
 
 func TestAskingGroups(t *testing.T) {
 	q := &question{text: "fields a, b"}
-	a, err := q.ask(t.Context(), &account{})
+	a, err := q.ask(t.Context(), &account{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +121,22 @@ func TestAskingGroups(t *testing.T) {
 		if got, err := test.print(); err != nil || got != test.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, test.want)
 		}
+	}
+}
+
+func TestWhyAQueryFailed(t *testing.T) {
+	q := &question{text: "fields a"}
+	_, err := q.ask(t.Context(), &account{status: types.QueryStatusFailed}, func(id string) string { return id + " is too much" })
+	if err == nil || err.Error() != "the query ended with the status Failed: fields a is too much" {
+		t.Errorf("known: %v", err)
+	}
+	_, err = q.ask(t.Context(), &account{status: types.QueryStatusFailed}, func(string) string { return "" })
+	if err == nil || err.Error() != "the query ended with the status Failed" || len(hint.Lines(err)) == 0 {
+		t.Errorf("not known: %v", err)
+	}
+	err = explained(&types.ResourceNotFoundException{Message: aws.String("lookup table nope: there is no such table")}, "g")
+	if err.Error() != "lookup table nope: there is no such table" {
+		t.Errorf("a table that is not there: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 	"github.com/eksact/eksact/internal/hint"
@@ -149,10 +150,14 @@ func (q *question) ofGroups(ctx context.Context, g *global.Options) (*answer, er
 	if err != nil {
 		return nil, err
 	}
-	return q.ask(ctx, logs)
+	return q.ask(ctx, logs, func(id string) (why string) {
+		_ = control.Dial(g.RunDir).Call(ctx, "/logs/failure", id, &why) // the daemon's log says it, too
+		return why
+	})
 }
 
-func (q *question) ask(ctx context.Context, logs api) (*answer, error) {
+// ask asks a query and waits for its rows; why tells what is known of one that failed.
+func (q *question) ask(ctx context.Context, logs api, why func(id string) string) (*answer, error) {
 	began := time.Now()
 	in := &cloudwatchlogs.StartQueryInput{QueryString: &q.text, LogGroupNames: q.groups, StartTime: aws.Int64(max(0, q.since.Unix())), EndTime: aws.Int64(q.until.Unix())}
 	if q.limit > 0 {
@@ -180,6 +185,9 @@ func (q *question) ask(ctx context.Context, logs api) (*answer, error) {
 			wait = min(2*wait, 500*time.Millisecond)
 			continue
 		default:
+			if reason := why(aws.ToString(started.QueryId)); reason != "" {
+				return nil, fmt.Errorf("the query ended with the status %s: %s", out.Status, reason)
+			}
 			return nil, hint.New("the query ended with the status "+string(out.Status), "the daemon's log says why")
 		}
 		for _, r := range out.Results {

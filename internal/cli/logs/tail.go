@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,7 +131,11 @@ func (t *tail) print(ctx context.Context, from int64, seen map[string]int64) (ne
 // explained says what to do about a group that is not there.
 func explained(err error, group string) error {
 	var none *types.ResourceNotFoundException
-	if errors.As(err, &none) {
+	switch {
+	case !errors.As(err, &none):
+	case strings.Contains(none.ErrorMessage(), "lookup table"):
+		return hint.New(none.ErrorMessage(), "aws logs describe-lookup-tables lists those that are there")
+	default:
 		return hint.New("there is no log group "+group, "aws logs describe-log-groups lists them")
 	}
 	return err

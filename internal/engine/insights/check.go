@@ -35,6 +35,30 @@ func Parse(text string) (*Query, error) {
 // constantsTime is how long the part of a query that depends on no event may take.
 const constantsTime = 5 * time.Second
 
+// CheckTables finds what is wrong with the lookup tables that the query names: those that
+// are not there, and columns that they don't have. Table is as Env's.
+func (q *Query) CheckTables(ctx context.Context, table func(ctx context.Context, name string) (*Table, error)) error {
+	if !namesTables(q.tree) {
+		return nil
+	}
+	env := nothing()
+	env.Table = table
+	_, err := q.run(ctx, env, false)
+	return err
+}
+
+func namesTables(q *syntax.Query) bool {
+	found := false
+	for _, c := range q.Commands {
+		switch c.(type) {
+		case *syntax.Lookup, *syntax.CIDRLookup:
+			found = true
+		}
+	}
+	eachSubquery(q, func(sub *syntax.Query) { found = found || namesTables(sub) })
+	return found
+}
+
 // nothing is an environment without events.
 func nothing() Env {
 	return Env{Open: func(context.Context, Selection) (scan.Source, error) { return empty{}, nil }, Start: 0, End: 1}
