@@ -12,6 +12,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
 )
@@ -144,15 +145,29 @@ func TestEksctlCreatesAndDeletesACluster(t *testing.T) {
 	clusters, network := awseks.NewFromConfig(a.Admin), awsec2.NewFromConfig(a.Admin)
 	cluster := aws.String("cluster")
 	before := a.left(t, network)
+	caller := func() {
+		t.Helper()
+		must(awssts.NewFromConfig(a.Admin).GetCallerIdentity(ctx, &awssts.GetCallerIdentityInput{}))
+	}
+	caller()
+	versions, err := clusters.DescribeClusterVersions(ctx, &awseks.DescribeClusterVersionsInput{})
+	if err != nil || len(versions.ClusterVersions) == 0 {
+		t.Fatalf("versions: %+v, %v; without one eksctl panics", versions, err)
+	}
 	zones, err := network.DescribeAvailabilityZones(ctx, &awsec2.DescribeAvailabilityZonesInput{
 		Filters: []ec2types.Filter{{Name: aws.String("region-name"), Values: []string{"us-west-2"}}, {Name: aws.String("state"), Values: []string{"available"}}, {Name: aws.String("zone-type"), Values: []string{"availability-zone"}}},
 	})
 	if err != nil || len(zones.AvailabilityZones) < 2 {
 		t.Fatalf("zones: %+v, %v; eksctl wants two", zones, err)
 	}
-	versions, err := clusters.DescribeClusterVersions(ctx, &awseks.DescribeClusterVersionsInput{})
-	if err != nil || len(versions.ClusterVersions) == 0 {
-		t.Fatalf("versions: %+v, %v; without one eksctl panics", versions, err)
+	offerings, err := network.DescribeInstanceTypeOfferings(ctx, &awsec2.DescribeInstanceTypeOfferingsInput{LocationType: ec2types.LocationTypeAvailabilityZone, Filters: []ec2types.Filter{{Name: aws.String("instance-type"), Values: []string{"m5.large"}}}})
+	if err != nil || len(offerings.InstanceTypeOfferings) < 2 {
+		t.Fatalf("where there is m5.large: %+v, %v", offerings, err)
+	}
+	image := a.fleet.EC2.NodeImage("1.37", "x86_64")
+	images, err := network.DescribeImages(ctx, &awsec2.DescribeImagesInput{ImageIds: []string{image}})
+	if err != nil || len(images.Images) != 1 || len(images.Images[0].BlockDeviceMappings) != 1 || *images.Images[0].BlockDeviceMappings[0].DeviceName != *images.Images[0].RootDeviceName {
+		t.Fatalf("the image's root device: %+v, %v", images, err)
 	}
 
 	stack := func(name, body string) string {
@@ -181,26 +196,42 @@ func TestEksctlCreatesAndDeletesACluster(t *testing.T) {
 		}
 	}
 	// None is there before: the cluster was asked to begin without.
-	for _, addon := range []string{"vpc-cni", "kube-proxy", "coredns", "metrics-server"} {
+	addon := func(addon string) {
+		t.Helper()
 		_, err := clusters.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: cluster, AddonName: &addon})
 		doortest.Refused(t, err, "ResourceNotFoundException", addon)
 		offered, err := clusters.DescribeAddonVersions(ctx, &awseks.DescribeAddonVersionsInput{AddonName: &addon, KubernetesVersion: aws.String("1.37")})
 		if err != nil || len(offered.Addons) != 1 {
 			t.Fatalf("%s is offered as %+v, %v", addon, offered, err)
 		}
-		must(clusters.CreateAddon(ctx, &awseks.CreateAddonInput{ClusterName: cluster, AddonName: &addon, AddonVersion: offered.Addons[0].AddonVersions[0].AddonVersion, ResolveConflicts: ekstypes.ResolveConflictsOverwrite}))
+		version := offered.Addons[0].AddonVersions[0]
+		if version.RequiresIamPermissions {
+			must(clusters.DescribeAddonConfiguration(ctx, &awseks.DescribeAddonConfigurationInput{AddonName: &addon, AddonVersion: version.AddonVersion}))
+		}
+		must(clusters.CreateAddon(ctx, &awseks.CreateAddonInput{ClusterName: cluster, AddonName: &addon, AddonVersion: version.AddonVersion, ResolveConflicts: ekstypes.ResolveConflictsOverwrite}))
 	}
-	nodeStack := stack("eksctl-cluster-nodegroup-ng", strings.Replace(eksctlNodes, "IMAGE", a.fleet.EC2.NodeImage("1.37", "x86_64"), 1))
+	addon("vpc-cni")
+	addon("kube-proxy")
+	addon("coredns")
+	nodeStack := stack("eksctl-cluster-nodegroup-ng", strings.Replace(eksctlNodes, "IMAGE", image, 1))
 	if got := a.nodes(); got["cluster-ng-Node"] != 1 {
 		t.Errorf("machines: %v", got)
 	}
 
-	// A cluster's stack whose exports others read can't go.
+	addon("metrics-server")
+
+	caller()
 	must(clusters.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: cluster}))
 	mine, err := a.client.ListStacks(ctx, &cloudformation.ListStacksInput{StackStatusFilter: []types.StackStatus{types.StackStatusCreateComplete}})
 	if err != nil || len(mine.StackSummaries) != 2 {
 		t.Errorf("stacks: %+v, %v", mine, err)
 	}
+	profiles, err := clusters.ListFargateProfiles(ctx, &awseks.ListFargateProfilesInput{ClusterName: cluster})
+	if err != nil || len(profiles.FargateProfileNames) != 0 {
+		t.Errorf("Fargate profiles: %+v, %v", profiles, err)
+	}
+	must(network.DescribeKeyPairs(ctx, &awsec2.DescribeKeyPairsInput{}))
+	must(network.DescribeSecurityGroups(ctx, &awsec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{{Name: aws.String("tag-key"), Values: []string{"kubernetes.io/cluster/cluster"}}}}))
 	for _, id := range []string{nodeStack, clusterStack} {
 		must(a.client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &id}))
 		must(a.client.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: &id, EnableTerminationProtection: aws.Bool(false)}))
