@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -26,6 +27,15 @@ func (e *Error) ErrorMessage() string { return e.Message }
 // Errorf makes an Error.
 func Errorf(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Message is an error's text without its code.
+func Message(err error) string {
+	var e interface{ ErrorMessage() string }
+	if errors.As(err, &e) {
+		return e.ErrorMessage()
+	}
+	return err.Error()
 }
 
 // ValidationError is the query services' answer to an input outside its model.

@@ -2,7 +2,6 @@ package cloudformation
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,8 +42,6 @@ func (s *Service) setResource(stackName, set *string) []string {
 
 // unchanged is why a change set without changes can't be executed.
 const unchanged = "The submitted information didn't contain changes. Submit different information to create a change set."
-
-var setName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
 
 func setKey(r *Stack, name string) string { return r.key() + "/" + name }
 
@@ -88,13 +85,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	if err != nil {
 		return nil, err
 	}
-	if !setName.MatchString(*in.ChangeSetName) {
-		return nil, api.ValidationError("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", *in.ChangeSetName)
-	}
 	if err := checkTags(in.Tags); err != nil {
-		return nil, err
-	}
-	if err := s.checkRole(ctx, aws.ToString(in.RoleARN)); err != nil {
 		return nil, err
 	}
 	s.naming.Lock()
@@ -123,7 +114,11 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	case taken && old.Execution != string(types.ExecutionStatusExecuteComplete):
 		return nil, &types.AlreadyExistsException{Message: aws.String("ChangeSet " + *in.ChangeSetName + " cannot be created because a ChangeSet with that name already exists.")}
 	}
-	c, err := s.propose(ctx, &r, in)
+	role, err := s.roleFor(ctx, in.RoleARN, r.RoleARN)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.propose(ctx, &r, in, role)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +135,8 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	return &cloudformation.CreateChangeSetOutput{Id: &c.ID, StackId: &r.ID}, err
 }
 
-// propose plans a change.
-func (s *Service) propose(ctx context.Context, r *Stack, in *cloudformation.CreateChangeSetInput) (*ChangeSet, error) {
+// propose plans a change that will be carried out as role.
+func (s *Service) propose(ctx context.Context, r *Stack, in *cloudformation.CreateChangeSetInput, role string) (*ChangeSet, error) {
 	w := wish{given: in.Parameters, capabilities: in.Capabilities}
 	w, err := s.changed(ctx, r, w, in.UsePreviousTemplate, in.TemplateBody, in.TemplateURL, in.Tags)
 	if err != nil {
@@ -169,10 +164,6 @@ func (s *Service) propose(ctx context.Context, r *Stack, in *cloudformation.Crea
 		Capabilities: capabilityNames(in.Capabilities), RoleARN: aws.ToString(in.RoleARN), OnFailure: string(in.OnStackFailure), Nested: aws.ToBool(in.IncludeNestedStacks), Token: aws.ToString(in.ClientToken),
 	}
 	if c.Importing = aws.ToBool(in.ImportExistingResources); c.Importing {
-		role := c.RoleARN
-		if role == "" {
-			role = r.RoleARN
-		}
 		c.Reason = s.importable(ctx, role, scope, p.Changes)
 	}
 	if p.Empty() {
@@ -200,14 +191,14 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *cloudformation.Execu
 	if r.repeated("ExecuteChangeSet", in.ClientRequestToken) {
 		return out, nil
 	}
+	if c.Status != string(types.ChangeSetStatusCreateComplete) {
+		return nil, wrongSetStatus(&c, "executed", "status", c.Status)
+	}
 	if c.Execution != string(types.ExecutionStatusAvailable) {
-		return nil, &types.InvalidChangeSetStatusException{Message: aws.String("ChangeSet [" + c.ID + "] cannot be executed in its current status of [" + c.Status + "]")}
+		return nil, wrongSetStatus(&c, "executed", "execution status", c.Execution)
 	}
-	role := c.RoleARN
-	if role == "" {
-		role = r.RoleARN
-	}
-	if err := s.checkRole(ctx, role); err != nil {
+	role, err := s.roleFor(ctx, &c.RoleARN, r.RoleARN)
+	if err != nil {
 		return nil, err
 	}
 	body, err := c.Body.open()
@@ -242,17 +233,30 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *cloudformation.Execu
 	return out, nil
 }
 
-// executed keeps the change set that the stack's operation executes in step with it;
-// all others of the stack are of no use any more.
+// wrongSetStatus says that a change set's status, or that of its execution, doesn't allow
+// something.
+func wrongSetStatus(c *ChangeSet, done, which, status string) error {
+	return &types.InvalidChangeSetStatusException{Message: aws.String("ChangeSet [" + c.ID + "] cannot be " + done + " in its current " + which + " of [" + status + "]")}
+}
+
+// executed keeps the change set that the stack's operation executes in step with it; all
+// others of the stack are of no use any more. Of those an update by itself leaves the
+// record.
 func (d *driver) executed(tx *store.Tx, status stack.Status) {
-	if d.r.Operation.Call != "ExecuteChangeSet" {
+	call := d.r.Operation.Call
+	if call != "ExecuteChangeSet" && call != "UpdateStack" {
 		return
 	}
 	sets := d.s.changes.In(tx)
 	for key, c := range sets.List(d.key + "/") {
-		if c.ID != d.r.ChangeSet {
-			if !c.Created.After(d.r.Operation.Began) {
+		if call == "UpdateStack" || c.ID != d.r.ChangeSet {
+			switch {
+			case c.Created.After(d.r.Operation.Began):
+			case call == "ExecuteChangeSet":
 				sets.Delete(key)
+			case c.Execution == string(types.ExecutionStatusAvailable):
+				c.Execution = string(types.ExecutionStatusObsolete)
+				sets.Put(key, c)
 			}
 			continue
 		}
@@ -281,7 +285,7 @@ func (s *Service) DeleteChangeSet(ctx context.Context, in *cloudformation.Delete
 		return nil, err
 	}
 	if c.Execution == string(types.ExecutionStatusExecuteInProgress) {
-		return nil, &types.InvalidChangeSetStatusException{Message: aws.String("ChangeSet [" + c.ID + "] cannot be deleted in its current execution status of [" + c.Execution + "]")}
+		return nil, wrongSetStatus(&c, "deleted", "execution status", c.Execution)
 	}
 	return out, s.Store.Update(ctx, func(tx *store.Tx) error {
 		s.changes.In(tx).Delete(setKey(&r, c.Name))

@@ -114,12 +114,13 @@ func TestEksctlsServiceAccount(t *testing.T) {
 	"Principal":{"Federated":"arn:aws:iam::` + number + `:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/X"}}],"Version":"2012-10-17"},
 	"ManagedPolicyArns":["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]}}},
 	"Outputs":{"Role1":{"Value":{"Fn::GetAtt":"Role1.Arn"}}}}`
-	tags := []types.Tag{{Key: aws.String("alpha.eksctl.io/cluster-name"), Value: aws.String("c")}, {Key: aws.String("eksctl.cluster.k8s.io/v1alpha1/cluster-name"), Value: aws.String("c")}, {Key: aws.String("alpha.eksctl.io/cluster-name"), Value: aws.String("c")}}
+	// A change of a stack has its tags twice.
+	tags := []types.Tag{{Key: aws.String("alpha.eksctl.io/cluster-name"), Value: aws.String("old")}, {Key: aws.String("eksctl.cluster.k8s.io/v1alpha1/cluster-name"), Value: aws.String("c")}, {Key: aws.String("alpha.eksctl.io/cluster-name"), Value: aws.String("c")}}
 	if list, err := a.client.ListStacks(t.Context(), &cloudformation.ListStacksInput{StackStatusFilter: []types.StackStatus{types.StackStatusCreateComplete}}); err != nil || len(list.StackSummaries) != 0 {
 		t.Fatalf("stacks are %+v, %v", list, err)
 	}
 	made, err := a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: name, TemplateBody: &template, Tags: tags, Capabilities: []types.Capability{types.CapabilityCapabilityIam}, EnableTerminationProtection: aws.Bool(false), DisableRollback: aws.Bool(false),
+		StackName: name, TemplateBody: &template, Tags: tags[1:], Capabilities: []types.Capability{types.CapabilityCapabilityIam}, EnableTerminationProtection: aws.Bool(false), DisableRollback: aws.Bool(false),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +142,9 @@ func TestEksctlsServiceAccount(t *testing.T) {
 	}
 	doortest.Must(t)(a.client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: made.StackId, ChangeSetName: set.Id}))
 	a.is(t, *name, types.StackStatusUpdateComplete)
+	if got := a.stack(t, *name).Tags; len(got) != 2 || *got[0].Value != "c" || *got[1].Value != "c" {
+		t.Errorf("tags are %+v", got)
+	}
 	resources, err := a.client.DescribeStackResources(t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: name})
 	if err != nil || len(resources.StackResources) != 1 {
 		t.Fatalf("resources are %+v, %v", resources, err)
@@ -169,4 +173,26 @@ func TestChangeSetsRefused(t *testing.T) {
 	_, err = a.client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("c"), TemplateBody: &template, ChangeSetType: types.ChangeSetTypeCreate})
 	doortest.Refused(t, err, "AlreadyExistsException", "Stack [s] already exists")
 	doortest.Must(t)(a.client.DeleteChangeSet(t.Context(), &cloudformation.DeleteChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("c")}))
+}
+
+// TestAChangeSetIsExecutedOnce, and not once its stack is another.
+func TestAChangeSetIsExecutedOnce(t *testing.T) {
+	a := open(t)
+	body := func(description string) string { return "Resources:\n" + role("A", ", Description: "+description) }
+	a.create(t, "s", body("one"))
+	execute := func(set string) error {
+		_, err := a.client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: aws.String("s"), ChangeSetName: &set})
+		return err
+	}
+	two := a.propose(t, "s", "two", body("two"), types.ChangeSetTypeUpdate)
+	if err := execute("two"); err != nil {
+		t.Fatal(err)
+	}
+	doortest.Refused(t, execute("two"), "InvalidChangeSetStatus", "ChangeSet ["+*two.ChangeSetId+"] cannot be executed in its current execution status of [EXECUTE_COMPLETE]")
+	a.propose(t, "s", "three", body("three"), types.ChangeSetTypeUpdate)
+	if err := a.update(t, "s", body("four")); err != nil {
+		t.Fatal(err)
+	}
+	doortest.Refused(t, execute("three"), "InvalidChangeSetStatus", "cannot be executed in its current execution status of [OBSOLETE]")
+	doortest.Refused(t, execute("two"), "InvalidChangeSetStatus", "cannot be executed in its current execution status of [EXECUTE_COMPLETE]")
 }

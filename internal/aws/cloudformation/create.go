@@ -1,9 +1,12 @@
 package cloudformation
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -16,13 +19,34 @@ import (
 
 type createIn = cloudformation.CreateStackInput
 
-var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]*$`)
 
+const longestName = 128
+
+// checkName holds a new stack's name against constraints that the model doesn't have, in
+// words as the model's.
 func checkName(name string) error {
+	var broken []string
 	if !stackName.MatchString(name) {
-		return api.ValidationError("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name)
+		broken = append(broken, "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*")
 	}
-	return nil
+	switch {
+	case name == "":
+		broken = append(broken, "have length greater than or equal to 1")
+	case utf8.RuneCountInString(name) > longestName:
+		broken = append(broken, fmt.Sprintf("have length less than or equal to %d", longestName))
+	}
+	if len(broken) == 0 {
+		return nil
+	}
+	text, plural := "", ""
+	for i, must := range broken {
+		if i > 0 {
+			text, plural = text+"; ", "s"
+		}
+		text += "Value '" + name + "' at 'stackName' failed to satisfy constraint: Member must " + must
+	}
+	return api.ValidationError("%d validation error%s detected: %s", len(broken), plural, text)
 }
 
 // CreateStack makes a stack, and answers when it is made or after a while.
@@ -43,7 +67,7 @@ func (s *Service) CreateStack(ctx context.Context, in *cloudformation.CreateStac
 	if in.DisableRollback != nil && in.OnFailure != "" {
 		return nil, api.ValidationError("You may only specify one of OnFailure or DisableRollback")
 	}
-	if err := checkTags(in.Tags); err != nil {
+	if err := cmp.Or(checkTags(in.Tags), checkUnique(in.Tags)); err != nil {
 		return nil, err
 	}
 	id, idle, err := s.create(ctx, in)
@@ -65,7 +89,8 @@ func (s *Service) create(ctx context.Context, in *cloudformation.CreateStackInpu
 		}
 		return old.ID, s.driver(old.key()).resting(), nil
 	}
-	if err := s.checkRole(ctx, aws.ToString(in.RoleARN)); err != nil {
+	role, err := s.roleFor(ctx, in.RoleARN, "")
+	if err != nil {
 		return "", nil, err
 	}
 	text, err := s.text(ctx, in.TemplateBody, in.TemplateURL)
@@ -77,7 +102,7 @@ func (s *Service) create(ctx context.Context, in *cloudformation.CreateStackInpu
 	if err != nil {
 		return "", nil, err
 	}
-	r.Description, r.RoleARN, r.Capabilities = scope.Template.Description, aws.ToString(in.RoleARN), capabilityNames(in.Capabilities)
+	r.Description, r.RoleARN, r.Capabilities = scope.Template.Description, role, capabilityNames(in.Capabilities)
 	r.DisableRollback = aws.ToBool(in.DisableRollback) || in.OnFailure == types.OnFailureDoNothing
 	r.Protected, r.TimeoutMinutes = aws.ToBool(in.EnableTerminationProtection), aws.ToInt32(in.TimeoutInMinutes)
 	start := s.start(r.ID)
@@ -136,7 +161,11 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 	if r.repeated("UpdateStack", in.ClientRequestToken) {
 		return &cloudformation.UpdateStackOutput{StackId: &r.ID}, nil
 	}
-	if err := s.checkRole(ctx, aws.ToString(in.RoleARN)); err != nil {
+	if err := checkUnique(in.Tags); err != nil {
+		return nil, err
+	}
+	role, err := s.roleFor(ctx, in.RoleARN, r.RoleARN)
+	if err != nil {
 		return nil, err
 	}
 	w := wish{given: in.Parameters, capabilities: in.Capabilities}
@@ -159,10 +188,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 			return effects, err
 		}
 		s.operate(ctx, r, "UpdateStack", in.ClientRequestToken)
-		r.Updated, r.Description, r.Capabilities = r.Operation.Began, scope.Template.Description, capabilityNames(in.Capabilities)
-		if in.RoleARN != nil {
-			r.RoleARN = *in.RoleARN
-		}
+		r.RoleARN, r.Updated, r.Description, r.Capabilities = role, r.Operation.Began, scope.Template.Description, capabilityNames(in.Capabilities)
 		return effects, nil
 	})
 	if err != nil {

@@ -34,7 +34,8 @@ func (s *Service) DeleteStack(ctx context.Context, in *cloudformation.DeleteStac
 	if !ok || r.Status == stack.DeleteComplete || r.repeated("DeleteStack", in.ClientRequestToken) {
 		return out, nil
 	}
-	if err := s.checkRole(ctx, aws.ToString(in.RoleARN)); err != nil {
+	role, err := s.roleFor(ctx, in.RoleARN, r.RoleARN)
+	if err != nil {
 		return nil, err
 	}
 	idle, err := s.driver(r.key()).begin(ctx, nil, func(m *stack.Machine, r *Stack) (stack.Effects, error) {
@@ -51,9 +52,7 @@ func (s *Service) DeleteStack(ctx context.Context, in *cloudformation.DeleteStac
 		effects, err := m.Delete(start)
 		if err == nil && len(effects.Records) > 0 {
 			s.operate(ctx, r, "DeleteStack", in.ClientRequestToken)
-			if in.RoleARN != nil {
-				r.RoleARN = *in.RoleARN
-			}
+			r.RoleARN = role
 		}
 		return effects, err
 	})
@@ -114,7 +113,7 @@ func (s *Service) RollbackStack(ctx context.Context, in *cloudformation.Rollback
 	return &cloudformation.RollbackStackOutput{StackId: &id}, nil
 }
 
-func (s *Service) rollback(ctx context.Context, name, role *string, call string, token *string, fn func(*stack.Machine, stack.Start) (stack.Effects, error)) (string, error) {
+func (s *Service) rollback(ctx context.Context, name, given *string, call string, token *string, fn func(*stack.Machine, stack.Start) (stack.Effects, error)) (string, error) {
 	r, ok := s.find(name)
 	if !ok {
 		return "", noStack(notListed, name)
@@ -122,16 +121,15 @@ func (s *Service) rollback(ctx context.Context, name, role *string, call string,
 	if r.repeated(call, token) {
 		return r.ID, nil
 	}
-	if err := s.checkRole(ctx, aws.ToString(role)); err != nil {
+	role, err := s.roleFor(ctx, given, r.RoleARN)
+	if err != nil {
 		return "", err
 	}
 	idle, err := s.driver(r.key()).begin(ctx, nil, func(m *stack.Machine, r *Stack) (stack.Effects, error) {
 		effects, err := fn(m, s.start(r.ID))
 		if err == nil {
 			s.operate(ctx, r, call, token)
-			if role != nil {
-				r.RoleARN = *role
-			}
+			r.RoleARN = role
 		}
 		return effects, err
 	})

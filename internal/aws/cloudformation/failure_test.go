@@ -245,3 +245,49 @@ func TestAnUpdateThatFailedIsMadeGood(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+func TestNamesRefused(t *testing.T) {
+	a := open(t)
+	const pattern = "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+	long := strings.Repeat("a", 129)
+	for name, text := range map[string]string{
+		"":    "2 validation errors detected: Value '' at 'stackName' failed to satisfy constraint: " + pattern + "; Value '' at 'stackName' failed to satisfy constraint: Member must have length greater than or equal to 1",
+		"a b": "1 validation error detected: Value 'a b' at 'stackName' failed to satisfy constraint: " + pattern,
+		long:  "1 validation error detected: Value '" + long + "' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128",
+	} {
+		_, err := a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: aws.String("Resources: {M: {Type: AWS::CDK::Metadata}}")})
+		doortest.Refused(t, err, "ValidationError", text)
+	}
+}
+
+func TestTagsRefused(t *testing.T) {
+	a := open(t)
+	template := aws.String("Resources: {M: {Type: AWS::CDK::Metadata}}")
+	a.create(t, "s", *template)
+	tag := func(key string) types.Tag { return types.Tag{Key: &key, Value: aws.String("v")} }
+	for text, tags := range map[string][]types.Tag{
+		"Tags contain duplicate keys; tag keys must be unique":          {tag("a"), tag("b"), tag("a")},
+		"aws: prefixed tag key names are not allowed for external use.": {tag("aws:a")},
+	} {
+		_, err := a.client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("other"), TemplateBody: template, Tags: tags})
+		doortest.Refused(t, err, "ValidationError", text)
+		_, err = a.client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("s"), TemplateBody: template, Tags: tags})
+		doortest.Refused(t, err, "ValidationError", text)
+	}
+}
+
+// TestAServicesRefusal has the status and the sense that it has for who asks itself.
+func TestAServicesRefusal(t *testing.T) {
+	a := open(t)
+	erin := cloudformation.NewFromConfig(a.User(t, "erin", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:*","Resource":"*"}]}`))
+	for kind, said := range map[string]string{
+		"AWS::SNS::Topic": "(Service: Sns, Status Code: 403, ", "AWS::Logs::LogGroup": "(Service: CloudWatchLogs, Status Code: 400, ", "AWS::EC2::InternetGateway": "(Service: Ec2, Status Code: 403, ",
+	} {
+		name := "s" + strings.ReplaceAll(kind, "::", "-")
+		doortest.Must(t)(erin.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: aws.String("Resources: {R: {Type: " + kind + "}}")}))
+		lines := strings.Join(a.events(t, name), "\n")
+		if !strings.Contains(lines, said) || !strings.Contains(lines, "HandlerErrorCode: AccessDenied)") {
+			t.Errorf("no %q among\n%s", said, lines)
+		}
+	}
+}

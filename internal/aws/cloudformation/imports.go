@@ -21,14 +21,7 @@ const unkept = "CloudFormation is attempting to import some resources because th
 // already that is no other stack's. It looks as whom the stack will act for, and answers
 // with the reason of a change set that fails for that.
 func (s *Service) importable(ctx context.Context, role string, scope *template.Scope, changes []plan.Change) (reason string) {
-	asked := kept(api.CallerFrom(ctx))
-	call := func(ctx context.Context, service, operation string, in any) (any, error) {
-		who, err := s.actor(ctx, role, asked)
-		if err != nil {
-			return nil, err
-		}
-		return s.door.Do(ctx, who, service, operation, in)
-	}
+	call := s.calling(role, kept(api.CallerFrom(ctx)), nil)
 	owned := sync.OnceValue(s.owned)
 	var lost []string
 	for i := range changes {

@@ -99,7 +99,7 @@ func (s *Service) exists(ctx context.Context, t template.Type, value string) (bo
 	case err == nil:
 		return true, nil
 	case errors.As(err, &said) && said.ErrorCode() == "UnauthorizedOperation":
-		return false, api.Errorf(http.StatusForbidden, "AccessDenied", "%s", message(err))
+		return false, api.Errorf(http.StatusForbidden, "AccessDenied", "%s", api.Message(err))
 	case errors.As(err, &said):
 		return false, nil
 	}

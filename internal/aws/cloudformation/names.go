@@ -117,16 +117,7 @@ func when(is bool, name string) string {
 }
 
 func denied(err error) error {
-	return api.Errorf(http.StatusForbidden, "AccessDenied", "%s", message(err))
-}
-
-// message is an error's text without its code.
-func message(err error) string {
-	var e interface{ ErrorMessage() string }
-	if errors.As(err, &e) {
-		return e.ErrorMessage()
-	}
-	return err.Error()
+	return api.Errorf(http.StatusForbidden, "AccessDenied", "%s", api.Message(err))
 }
 
 // page cuts a list that begins after the one that a token names.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/cloudformation/resources"
 	"github.com/eksact/eksact/internal/engine/template"
 	"github.com/eksact/eksact/internal/engine/template/stack"
@@ -18,22 +19,17 @@ func (s *Service) perform(ctx context.Context, r *Stack, o stack.Order, again bo
 		report.Reason = "Unrecognized resource type: " + o.Type
 		return report
 	}
-	call := func(ctx context.Context, service, operation string, in any) (any, error) {
-		who, err := s.actor(ctx, r.RoleARN, r.Operation.Actor)
-		if err != nil {
-			return nil, err
+	var tags map[string]string
+	if o.Action == stack.ActCreate || o.Action == stack.ActReplace {
+		tags = map[string]string{}
+		for _, t := range o.SystemTags {
+			tags[t.Key] = t.Value
 		}
-		if o.Action == stack.ActCreate || o.Action == stack.ActReplace {
-			who.SystemTags = map[string]string{}
-			for _, t := range o.SystemTags {
-				who.SystemTags[t.Key] = t.Value
-			}
-		}
-		return s.door.Do(ctx, who, service, operation, in)
 	}
+	call := s.calling(r.RoleARN, r.Operation.Actor, tags)
 	var err error
 	if o.Properties, err = resolved(o.Properties, func(operation string, in any) (any, error) { return call(ctx, "ssm", operation, in) }); err != nil {
-		report.Reason = message(err)
+		report.Reason = api.Message(err)
 		return report
 	}
 	made, err := handler.Do(ctx, &resources.Job{

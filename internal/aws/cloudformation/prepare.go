@@ -180,8 +180,21 @@ func checkTags(list []types.Tag) error {
 	}
 	for _, t := range list {
 		if strings.HasPrefix(strings.ToLower(aws.ToString(t.Key)), "aws:") {
-			return api.ValidationError("Tag keys starting with 'aws:' are reserved for internal use: %s", aws.ToString(t.Key))
+			return api.ValidationError("aws: prefixed tag key names are not allowed for external use.")
 		}
+	}
+	return nil
+}
+
+// checkUnique refuses tags of which two have one key. Those of a change set it isn't asked
+// about: eksctl puts a stack's own tags before all that it would set, and the last counts.
+func checkUnique(list []types.Tag) error {
+	seen := map[string]bool{}
+	for _, t := range list {
+		if seen[aws.ToString(t.Key)] {
+			return api.ValidationError("Tags contain duplicate keys; tag keys must be unique")
+		}
+		seen[aws.ToString(t.Key)] = true
 	}
 	return nil
 }

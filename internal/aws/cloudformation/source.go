@@ -44,7 +44,7 @@ func (s *Service) fetch(ctx context.Context, address string) (string, error) {
 	}
 	out, err := s.door.Do(ctx, who, "s3", "GetObject", &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return "", api.ValidationError("S3 error: %s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html", message(err))
+		return "", api.ValidationError("S3 error: %s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html", api.Message(err))
 	}
 	body := out.(*s3.GetObjectOutput).Body
 	defer body.Close()

@@ -31,12 +31,9 @@ func newQuery(g *global.Options) *cobra.Command {
 		Use:   "query QUERY",
 		Short: "Ask log groups, or files, in Logs Insights' language",
 		Long: "Ask log groups, or files, in Logs Insights' language.\n\n" +
-			"Files, zipped or not, are read without a daemon, a line an event; - is standard input. An
-" +
-			"event's time is what its line tells: stageTimestamp, @timestamp, timestamp, time or ts of
-" +
-			"an object, the beginning of a line as Kubernetes writes it, or RFC 3339; a line that tells
-" +
+			"Files, zipped or not, are read without a daemon, a line an event; - is standard input. An\n" +
+			"event's time is what its line tells: stageTimestamp, @timestamp, timestamp, time or ts of\n" +
+			"an object, the beginning of a line as Kubernetes writes it, or RFC 3339; a line that tells\n" +
 			"none has the time of the line before, the first ones the time of the query.",
 		Example: `  eksact logs query --group /aws/eks/cluster/cluster --since 1h 'fields @message | filter user.username = "user1"'` + "\n" +
 			`  eksact logs query --file audit.log 'filter stage = "ResponseComplete" | stats count(*) as n by user.username, verb | sort n desc'`,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 // Failed is a refused call.
@@ -16,6 +18,11 @@ type Failed struct {
 func (f *Failed) Error() string { return f.Err.Error() }
 func (f *Failed) Unwrap() error { return f.Err }
 
+// Unmade is a call that reached no service: there is nobody to make it as.
+type Unmade struct{ Err error }
+
+func (u *Unmade) Error() string { return api.Message(u.Err) }
+
 // names are the services as the SDK of the handlers calls them.
 var names = map[string]string{
 	"iam": "Iam", "s3": "S3", "eks": "Eks", "ec2": "Ec2", "cloudwatchlogs": "CloudWatchLogs", "cloudwatch": "CloudWatch", "route53": "Route53", "ssm": "Ssm", "sns": "Sns", "ecr": "Ecr",
@@ -25,24 +32,25 @@ var names = map[string]string{
 // token the change.
 func Reason(err error, id, token string) string {
 	var f *Failed
-	if !errors.As(err, &f) {
+	var unmade *Unmade
+	if !errors.As(err, &f) || errors.As(err, &unmade) {
 		return err.Error()
 	}
-	text, c := f.Err.Error(), code(f.Err)
-	var said interface{ ErrorMessage() string }
-	if errors.As(f.Err, &said) {
-		text = said.ErrorMessage()
+	status, handler := classify(code(f.Err))
+	var plain *api.Error
+	if errors.As(f.Err, &plain) {
+		status = plain.Status
 	}
-	status, handler := classify(c)
 	return fmt.Sprintf(`Resource handler returned message: "%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)" (RequestToken: %s, HandlerErrorCode: %s)`,
-		text, names[f.Service], status, id, token, handler)
+		api.Message(f.Err), names[f.Service], status, id, token, handler)
 }
 
-// classify says which status a code has and what the handlers' contract calls it.
+// classify says which status a code has, where the error does not say it, and what the
+// handlers' contract calls it.
 // https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
 func classify(code string) (status int, handler string) {
 	switch {
-	case strings.Contains(code, "AccessDenied"), code == "UnauthorizedOperation":
+	case strings.Contains(code, "AccessDenied"), code == "UnauthorizedOperation", code == "AuthorizationError":
 		return http.StatusForbidden, "AccessDenied"
 	case strings.Contains(code, "AlreadyExists"), code == "BucketAlreadyOwnedByYou", strings.Contains(code, "Duplicate"):
 		return http.StatusConflict, "AlreadyExists"

@@ -25,7 +25,7 @@ type Job struct {
 	Again bool
 	Since time.Time
 	// Call makes a call of a service, by the ID of its wire table, with an SDK input
-	// struct; it answers with a pointer to the output's.
+	// struct; it answers with a pointer to the output's, or with an Unmade.
 	Call func(ctx context.Context, service, operation string, in any) (any, error)
 	// Initiated is told the id of what exists from now on. May be nil.
 	Initiated func(id string)

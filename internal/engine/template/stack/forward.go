@@ -381,7 +381,7 @@ func (m *Machine) failWhole(err error) {
 	case run.Start.DisableRollback:
 		m.rest(UpdateFailed, err.Error())
 	case run.Kind == Create:
-		m.giveUp(err.Error() + ". ") // also after a period, as AWS
+		m.giveUp(err.Error() + ". ") // AWS has both periods: "…length of 1024 exceeded.. Rollback requested by user."
 	default:
 		m.back(UpdateRollback, err.Error())
 	}

@@ -183,10 +183,18 @@ func (m *Machine) Rollback(start Start) (Effects, error) {
 }
 
 // ContinueRollback tries again to undo an update that could not be undone; resources in
-// start.Skip are left as they are.
+// start.Skip are left as they are: they must be such that the rollback failed with.
 func (m *Machine) ContinueRollback(start Start) (Effects, error) {
 	if m.state.Status != UpdateRollbackFailed {
 		return Effects{}, m.wrongState("rolled back")
+	}
+	for _, name := range start.Skip {
+		switch r := m.state.Resources[name]; {
+		case r == nil:
+			return Effects{}, &template.Error{Text: fmt.Sprintf("Stack [%s] does not contain resource %s", m.state.Name, name)}
+		case r.Status != UpdateFailed || r.Reason == updateCancelled:
+			return Effects{}, &template.Error{Text: fmt.Sprintf("Resource %s of stack [%s] cannot be skipped: it is not in UPDATE_FAILED state because a rollback failed", name, m.state.Name)}
+		}
 	}
 	m.begin(Update, Back, start)
 	m.back(UpdateRollback, userInitiated)

@@ -311,3 +311,29 @@ func TestWhatAResourceMayHave(t *testing.T) {
 	change(t, w, topic("three", "1"), stack.Start{DisableRollback: true})
 	is("after all", orders(w.m.Delete(stack.Start{Seed: "seed"})), "map[DisplayName:three SignatureVersion:1 TopicName:a]", "")
 }
+
+// TestSkipped: a rollback that goes on leaves only what it failed with.
+func TestSkipped(t *testing.T) {
+	w := newWorld(t)
+	create(t, w, three, stack.Start{})
+	w.fail["update A"] = "no"
+	change(t, w, three, stack.Start{})
+	if got := w.m.State().Status; got != stack.UpdateRollbackFailed {
+		t.Fatalf("the stack is %s", got)
+	}
+	for name, text := range map[string]string{
+		"Q": "Stack [s] does not contain resource Q",
+		"B": "Resource B of stack [s] cannot be skipped: it is not in UPDATE_FAILED state because a rollback failed",
+	} {
+		e, err := w.m.ContinueRollback(stack.Start{Seed: "seed", Skip: []string{"A", name}})
+		if err == nil || err.Error() != text || len(e.Records) > 0 || w.m.State().Status != stack.UpdateRollbackFailed {
+			t.Errorf("%s: %v, %+v, the stack is %s", name, err, e, w.m.State().Status)
+		}
+	}
+	// What failed for another reason is UPDATE_FAILED too.
+	a := w.m.State().Resources["A"]
+	a.Reason = "Resource update cancelled"
+	if _, err := w.m.ContinueRollback(stack.Start{Seed: "seed", Skip: []string{"A"}}); err == nil {
+		t.Error("an update that was cancelled can be skipped")
+	}
+}
