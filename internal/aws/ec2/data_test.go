@@ -158,3 +158,39 @@ func TestKeyPairs(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// TestTemplatesRefused: a template is read before it is kept, a version of one too.
+func TestTemplatesRefused(t *testing.T) {
+	p := open(t)
+	ctx, c := t.Context(), p.admin
+	doortest.Must(t)(c.CreateLaunchTemplate(ctx, &awsec2.CreateLaunchTemplateInput{LaunchTemplateName: aws.String("there"), LaunchTemplateData: &types.RequestLaunchTemplateData{InstanceType: "m5.large"}}))
+	ebs := func(change types.LaunchTemplateEbsBlockDeviceRequest) types.RequestLaunchTemplateData {
+		return types.RequestLaunchTemplateData{BlockDeviceMappings: []types.LaunchTemplateBlockDeviceMappingRequest{{DeviceName: aws.String("/dev/xvda"), Ebs: &change}}}
+	}
+	metadata := func(change types.LaunchTemplateInstanceMetadataOptionsRequest) types.RequestLaunchTemplateData {
+		return types.RequestLaunchTemplateData{MetadataOptions: &change}
+	}
+	for name, tc := range map[string]struct {
+		data       types.RequestLaunchTemplateData
+		code, text string
+	}{
+		"user data":      {types.RequestLaunchTemplateData{UserData: aws.String("!!!")}, "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."},
+		"long user data": {types.RequestLaunchTemplateData{UserData: aws.String(strings.Repeat("AAAA", 6000))}, "InvalidUserData.Malformed", "User data is limited to 16384 bytes"},
+		"instance type":  {types.RequestLaunchTemplateData{InstanceType: "m5.huge"}, "InvalidParameterValue", "m5.huge"},
+		"tenancy":        {types.RequestLaunchTemplateData{Placement: &types.LaunchTemplatePlacementRequest{Tenancy: "x"}}, "InvalidParameterValue", "x"},
+		"shutdown":       {types.RequestLaunchTemplateData{InstanceInitiatedShutdownBehavior: "x"}, "InvalidParameterValue", "x"},
+		"market":         {types.RequestLaunchTemplateData{InstanceMarketOptions: &types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: "x"}}, "InvalidParameterValue", "x"},
+		"tags":           {types.RequestLaunchTemplateData{TagSpecifications: []types.LaunchTemplateTagSpecificationRequest{{ResourceType: "x", Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}}}, "InvalidParameterValue", "x"},
+		"vpc in tags":    {types.RequestLaunchTemplateData{TagSpecifications: []types.LaunchTemplateTagSpecificationRequest{{ResourceType: "vpc", Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}}}}, "InvalidParameterValue", "'vpc' is not a valid taggable resource type for this operation."},
+		"volume type":    {ebs(types.LaunchTemplateEbsBlockDeviceRequest{VolumeType: "gp9"}), "InvalidParameterValue", "gp9"},
+		"tokens":         {metadata(types.LaunchTemplateInstanceMetadataOptionsRequest{HttpTokens: "maybe"}), "InvalidParameterValue", "maybe"},
+		"endpoint":       {metadata(types.LaunchTemplateInstanceMetadataOptionsRequest{HttpEndpoint: "maybe"}), "InvalidParameterValue", "maybe"},
+		"hop limit":      {metadata(types.LaunchTemplateInstanceMetadataOptionsRequest{HttpPutResponseHopLimit: aws.Int32(65)}), "InvalidParameterValue", "65"},
+	} {
+		_, err := c.CreateLaunchTemplate(ctx, &awsec2.CreateLaunchTemplateInput{LaunchTemplateName: aws.String("other"), LaunchTemplateData: &tc.data})
+		_, again := c.CreateLaunchTemplateVersion(ctx, &awsec2.CreateLaunchTemplateVersionInput{LaunchTemplateName: aws.String("there"), SourceVersion: aws.String("1"), LaunchTemplateData: &tc.data})
+		for _, err := range []error{err, again} {
+			t.Run(name, func(t *testing.T) { doortest.Refused(t, err, tc.code, tc.text) })
+		}
+	}
+}

@@ -213,10 +213,11 @@ func (s *Service) setProfile(i *Instance, p *types.LaunchTemplateIamInstanceProf
 // setCluster reads whose node an instance is to be. On AWS a machine without user data
 // runs all the same; here there is nothing that it could run.
 func (s *Service) setCluster(i *Instance, l *launch) error {
-	if err := l.readUserData(); err != nil {
+	data, err := userDataOf(&l.RequestLaunchTemplateData)
+	if err != nil {
 		return err
 	}
-	c, err := nodeconfig.Parse(l.userData)
+	c, err := nodeconfig.Parse(data)
 	if err != nil {
 		return unsupported("A machine that is no node (%s)", err)
 	}

@@ -219,7 +219,7 @@ func TestLaunchRefusals(t *testing.T) {
 		{func(in *awsec2.RunInstancesInput) { in.SubnetId, in.SecurityGroupIds = &away, nil }, "UnsupportedOperation", "is a record alone"},
 		{func(in *awsec2.RunInstancesInput) { in.SecurityGroupIds = []string{"sg-1"} }, "InvalidGroup.NotFound", "sg-1"},
 		{func(in *awsec2.RunInstancesInput) { in.IamInstanceProfile.Name = aws.String("absent") }, "InvalidParameterValue", "Invalid IAM Instance Profile name"},
-		{func(in *awsec2.RunInstancesInput) { in.UserData = aws.String("%") }, "InvalidParameterValue", "BASE64"},
+		{func(in *awsec2.RunInstancesInput) { in.UserData = aws.String("%") }, "InvalidUserData.Malformed", "Invalid BASE64 encoding of user data."},
 		{func(in *awsec2.RunInstancesInput) { in.UserData = nil }, "UnsupportedOperation", "has no NodeConfig"},
 		{func(in *awsec2.RunInstancesInput) { in.UserData = text("#!/bin/sh\nreboot") }, "UnsupportedOperation", "is a script"},
 		{func(in *awsec2.RunInstancesInput) {

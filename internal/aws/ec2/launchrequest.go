@@ -19,7 +19,6 @@ type launch struct {
 	subnet      string
 	public      *bool // address; nil: as the subnet says
 	groups      []string
-	userData    []byte
 
 	// template is the one that was named, of version number; nil: none.
 	template *LaunchTemplate
@@ -199,14 +198,16 @@ func unsupportedInterface(all []types.LaunchTemplateInstanceNetworkInterfaceSpec
 // mostUserData is in bytes, before base64.
 const mostUserData = 16 << 10
 
-func (l *launch) readUserData() (err error) {
-	if l.userData, err = base64.StdEncoding.DecodeString(aws.ToString(l.UserData)); err != nil {
-		return invalid("Invalid BASE64 encoding of user data.")
+// userDataOf is the user data that a launch or a template gives in base64.
+func userDataOf(d *types.RequestLaunchTemplateData) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(aws.ToString(d.UserData))
+	switch {
+	case err != nil:
+		return nil, refuse("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
+	case len(data) > mostUserData:
+		return nil, refuse("InvalidUserData.Malformed", "User data is limited to %d bytes", mostUserData)
 	}
-	if len(l.userData) > mostUserData {
-		return invalid("User data is limited to %d bytes", mostUserData)
-	}
-	return nil
+	return data, nil
 }
 
 // tagsOf are the tags of one kind.

@@ -127,8 +127,23 @@ func checkTemplate(d *types.RequestLaunchTemplateData) error {
 	if len(d.NetworkInterfaces) > 0 && (len(d.SecurityGroupIds) > 0 || len(d.SecurityGroups) > 0) {
 		return refuse("InvalidParameterCombination", "Network interfaces and an instance-level security groups may not be specified on the same request")
 	}
-	return nil
+	for _, spec := range d.TagSpecifications {
+		if !slices.Contains(launched, spec.ResourceType) {
+			return invalid("'%s' is not a valid taggable resource type for this operation.", spec.ResourceType)
+		}
+	}
+	if m := d.MetadataOptions; m != nil && m.HttpPutResponseHopLimit != nil {
+		if err := checkHops(*m.HttpPutResponseHopLimit, 1); err != nil {
+			return err
+		}
+	}
+	_, err := userDataOf(d)
+	return err
 }
+
+// launched are the kinds of what a launch makes and a template can tag.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_LaunchTemplateTagSpecificationRequest.html
+var launched = []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface, types.ResourceTypeSpotInstancesRequest}
 
 // template finds a template by the one of id and name that is given.
 func (s *Service) template(id, name *string) (LaunchTemplate, error) {

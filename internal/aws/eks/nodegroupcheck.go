@@ -39,7 +39,7 @@ const mostTaints = 50
 
 func checkLabels(n Nodegroup, labels map[string]string) error {
 	for key, value := range labels {
-		if err := checkLabelKey(n, key); err != nil {
+		if err := checkKey(n, "Label", key); err != nil {
 			return err
 		}
 		if value != "" && !labelPart.MatchString(value) {
@@ -49,16 +49,18 @@ func checkLabels(n Nodegroup, labels map[string]string) error {
 	return nil
 }
 
-func checkLabelKey(n Nodegroup, key string) error {
+// checkKey holds the key of a label or a taint against what Kubernetes takes and EKS
+// keeps for itself.
+func checkKey(n Nodegroup, what, key string) error {
 	if slices.ContainsFunc(reservedLabels, func(r string) bool { return strings.HasPrefix(key, r) || strings.Contains(key, "."+r) }) {
-		return n.invalid("Label cannot contain reserved prefixes [%s]", strings.Join(reservedLabels, ", "))
+		return n.invalid("%s cannot contain reserved prefixes [%s]", what, strings.Join(reservedLabels, ", "))
 	}
 	space, name, has := strings.Cut(key, "/")
 	if !has {
 		space, name = "", key
 	}
 	if !labelPart.MatchString(name) || has && !labelSpace.MatchString(space) {
-		return n.invalid("Label key %q is not one that Kubernetes takes", key)
+		return n.invalid("%s key %q is not one that Kubernetes takes", what, key)
 	}
 	return nil
 }
@@ -67,7 +69,7 @@ func taintsOf(n Nodegroup, in []types.Taint) ([]Taint, error) {
 	var all []Taint
 	for _, t := range in {
 		taint := Taint{aws.ToString(t.Key), aws.ToString(t.Value), string(t.Effect)}
-		if err := checkLabelKey(n, taint.Key); err != nil {
+		if err := checkKey(n, "Taint", taint.Key); err != nil {
 			return nil, err
 		}
 		switch {

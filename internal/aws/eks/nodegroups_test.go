@@ -368,7 +368,9 @@ func TestNodegroupRefusals(t *testing.T) {
 		{func(in *awseks.CreateNodegroupInput) { in.ScalingConfig.MinSize = aws.Int32(3) }, "InvalidParameterException", "Minimum capacity 3 can't be greater than desired size 2"},
 		{func(in *awseks.CreateNodegroupInput) { in.ScalingConfig.MaxSize = aws.Int32(1) }, "InvalidParameterException", "desired capacity 2 can't be greater than max size 1"},
 		{func(in *awseks.CreateNodegroupInput) { in.Labels = map[string]string{"kubernetes.io/x": "y"} }, "InvalidParameterException", "Label cannot contain reserved prefixes [kubernetes.io/, k8s.io/, eks.amazonaws.com/]"},
-		{func(in *awseks.CreateNodegroupInput) { in.Labels = map[string]string{"a b": "y"} }, "InvalidParameterException", "is not one that Kubernetes takes"},
+		{func(in *awseks.CreateNodegroupInput) { in.Labels = map[string]string{"a b": "y"} }, "InvalidParameterException", `Label key "a b" is not one that Kubernetes takes`},
+		{func(in *awseks.CreateNodegroupInput) { in.Taints[0].Key = aws.String("a b") }, "InvalidParameterException", `Taint key "a b" is not one that Kubernetes takes`},
+		{func(in *awseks.CreateNodegroupInput) { in.Taints[0].Key = aws.String("k8s.io/x") }, "InvalidParameterException", "Taint cannot contain reserved prefixes ["},
 		{func(in *awseks.CreateNodegroupInput) { in.Taints[0].Effect = "NEVER" }, "InvalidParameterException", "NEVER"},
 		{func(in *awseks.CreateNodegroupInput) {
 			in.NodeRole = aws.String(strings.Replace(e.role, "node", "plane", 1))

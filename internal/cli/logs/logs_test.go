@@ -234,7 +234,7 @@ func TestColumnsKeepTheirOrder(t *testing.T) {
 	if _, summary = ask("fields a"); !strings.HasPrefix(summary, "1 row of 1 event, ") {
 		t.Errorf("the summary is %s", summary)
 	}
-	a, err := (&question{}).ask(t.Context(), &lacking{})
+	a, err := (&question{}).ask(t.Context(), &lacking{}, nil)
 	if err != nil || strings.Join(a.columns, " ") != "a b c d" {
 		t.Errorf("columns of rows that lack some are %v, %v", a.columns, err)
 	}
