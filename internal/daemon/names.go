@@ -38,7 +38,7 @@ func (d *Daemon) writeHosts() error {
 	if !d.hosts.on {
 		return hosts.Remove(hosts.File)
 	}
-	var entries []hosts.Entry
+	entries := []hosts.Entry{{Name: d.ecr.Host(), Address: d.network.Front()}}
 	d.mu.Lock()
 	for _, k := range d.clusters {
 		for _, a := range k.outside {

@@ -3,6 +3,7 @@ package nodes
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/eksact/eksact/test/lab"
@@ -45,7 +46,27 @@ func TestManifest(t *testing.T) {
 	} else {
 		lab.Has(t, "up", string(out), file+":20:1: fargateProfiles is not supported by eksact")
 	}
-	write(clusterFile)
+	refused := func(text string, want ...string) {
+		t.Helper()
+		write(text)
+		out, err := l.Command("up", "-f", file).CombinedOutput()
+		if err == nil {
+			t.Errorf("up made a cluster of a file that it is to refuse:\n%s", out)
+		}
+		lab.Has(t, "up", string(out), want...)
+	}
+	refused(strings.Replace(clusterFile, "name: eks-pod-identity-agent", "name: foo", 1), file+":16:16: addons[0].name: Addon foo specified is not supported in 1.37 kubernetes version")
+	if out, err := l.Command("status").CombinedOutput(); err == nil {
+		t.Errorf("a file that is refused leaves a daemon:\n%s", out)
+	}
+
+	// Who has an entry must be there, which needs an account.
+	withUser := strings.Replace(clusterFile, "iam:\n", "    - {principalARN: 'arn:aws:iam::111122223333:user/viewer', kubernetesGroups: [viewers]}\niam:\n", 1)
+	refused(withUser, "the account is up", file+":11:22: accessConfig.accessEntries[1].principalARN: there is no arn:aws:iam::111122223333:user/viewer", "hint: eval \"$(eksact env)\"; aws iam create-user --user-name viewer")
+	early := l.Host(t).AWS(t, "1")
+	early.Must(t, "aws eks list-clusters --query clusters", "[]")
+	early.Must(t, "aws iam create-user --user-name viewer")
+	write(withUser)
 	l.Up(t, "-f", file)
 	sh := l.Host(t).AWS(t, "1")
 	sh.Must(t, "kubectl get nodes -l tier=web -o wide", " Ready ")
@@ -55,6 +76,19 @@ func TestManifest(t *testing.T) {
 	sh.Must(t, "aws eks list-access-entries --cluster-name blue", "role/eksctl-blue-cluster-ServiceRole", "role/eksctl-blue-nodegroup-pool-NodeInstanceRole")
 	sh.Must(t, "kubectl get serviceaccount s3 -n apps -o yaml", "eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/eksctl-blue-addon-iamserviceaccount-apps-s3-Role1")
 	sh.Must(t, "aws eks list-addons --cluster-name blue", "coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
+	sh.Must(t, "aws eks list-access-entries --cluster-name blue", "user/viewer")
 	l.Up(t, "-f", file) // once more changes nothing
+
+	// A file that has become another is not passed over; what calls have changed is told.
+	refused(strings.NewReplacer("privateAccess: true", "privateAccess: false", "tier: web", "tier: db").Replace(withUser),
+		file+":6:57: vpc.clusterEndpoints.privateAccess: the file says false, and there is true", "labels.tier: the file says db, and there is web", "hint: what is there is not changed by a file: aws eks update-cluster-config")
+	refused(strings.Replace(withUser, "region: us-west-2", "region: eu-west-1", 1), file+":3:31: metadata.region: the account was made in us-west-2, and can't be moved to eu-west-1", "hint: eksact down --purge")
+	sh.Must(t, "aws eks update-nodegroup-config --cluster-name blue --nodegroup-name pool --labels addOrUpdateLabels={tier=mid}")
+	write(withUser)
+	if out, err := l.Command("up", "-f", file).CombinedOutput(); err != nil {
+		t.Errorf("what a call has changed stops up: %v\n%s", err, out)
+	} else {
+		lab.Has(t, "up", string(out), "eksact: warning: "+file+":", "labels.tier: the file says web, and there is mid", "Ready in")
+	}
 	sh.Must(t, "kubectl get nodes --no-headers | wc -l", "1")
 }

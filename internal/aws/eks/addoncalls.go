@@ -53,7 +53,7 @@ func (s *Service) CreateAddon(ctx context.Context, in *eks.CreateAddonInput) (*e
 		return nil, err
 	}
 	name := aws.ToString(in.AddonName)
-	kind, version, err := s.offered(c, name, aws.ToString(in.AddonVersion))
+	kind, version, err := offered(s.PatchVersions, c, name, aws.ToString(in.AddonVersion))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,14 @@ type addonWishes struct {
 }
 
 func (s *Service) checkAddon(ctx context.Context, cluster string, a addon, w addonWishes) error {
+	if err := checkWishes(cluster, a, w); err != nil {
+		return err
+	}
+	return s.checkAddonRoles(ctx, cluster, a, w)
+}
+
+// checkWishes checks what can be said without the account's roles.
+func checkWishes(cluster string, a addon, w addonWishes) error {
 	switch w.conflicts {
 	case "", types.ResolveConflictsNone, types.ResolveConflictsOverwrite, types.ResolveConflictsPreserve:
 	default:
@@ -129,7 +137,7 @@ func (s *Service) checkAddon(ctx context.Context, cluster string, a addon, w add
 	if _, fault := a.schema.read(aws.ToString(w.values)); fault != "" {
 		return invalidAddon(cluster, a.name, "ConfigurationValue provided in request is not supported: %s", fault)
 	}
-	return s.checkAddonRoles(ctx, cluster, a, w)
+	return checkRoleParts(cluster, a, w)
 }
 
 // DescribeAddon shows one add-on.
@@ -169,7 +177,7 @@ func (s *Service) UpdateAddon(ctx context.Context, in *eks.UpdateAddonInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	kind, version, err := s.offered(c, a.Name, aws.ToString(in.AddonVersion))
+	kind, version, err := offered(s.PatchVersions, c, a.Name, aws.ToString(in.AddonVersion))
 	if err != nil {
 		return nil, err
 	}

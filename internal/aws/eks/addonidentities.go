@@ -22,9 +22,8 @@ func identitiesOf(in []types.AddonPodIdentityAssociations) (all []AddonIdentity)
 	return all
 }
 
-// checkAddonRoles refuses roles for add-ons whose software calls no AWS API, and those that
-// the caller may not pass, or that pods can't have.
-func (s *Service) checkAddonRoles(ctx context.Context, cluster string, a addon, w addonWishes) error {
+// checkRoleParts refuses roles for add-ons whose software calls no AWS API.
+func checkRoleParts(cluster string, a addon, w addonWishes) error {
 	role := aws.ToString(w.role)
 	switch {
 	case role == "" && len(w.identities) == 0:
@@ -35,11 +34,16 @@ func (s *Service) checkAddonRoles(ctx context.Context, cluster string, a addon, 
 		return invalidAddon(cluster, a.name, "podIdentityAssociations is not supported by eksact: %s calls no AWS API", a.name)
 	case role != "" && len(w.identities) > 0:
 		return invalidAddon(cluster, a.name, "serviceAccountRoleArn and podIdentityAssociations can't be given together")
+	case role != "" && !podRoleARN.MatchString(role):
+		return invalidAddon(cluster, a.name, "Invalid Role Arn: %s", role)
 	}
+	return nil
+}
+
+// checkAddonRoles refuses roles that the caller may not pass, or that pods can't have.
+func (s *Service) checkAddonRoles(ctx context.Context, cluster string, a addon, w addonWishes) error {
+	role := aws.ToString(w.role)
 	if role != "" {
-		if !podRoleARN.MatchString(role) {
-			return invalidAddon(cluster, a.name, "Invalid Role Arn: %s", role)
-		}
 		if err := s.Roles.CheckPass(ctx, role, servicePrincipal); err != nil {
 			return err
 		}

@@ -24,8 +24,9 @@ const (
 // addon is an add-on that clusters can have.
 type addon struct {
 	name string
-	// version is the add-on's for a cluster of that minor, or "".
-	version func(s *Service, minor string) string
+	// version is the add-on's for a cluster of that minor, or "". Patches are the
+	// releases of Kubernetes, by minor.
+	version func(patches map[string]string, minor string) string
 	schema  schema
 	kind    string // what the API says it is for; "" is networking
 	// account is the service account of its software that can have a role, and policy
@@ -41,7 +42,7 @@ type addon struct {
 var catalog = []addon{
 	{
 		name:    CoreDNS,
-		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.15.0-eksbuild.1") },
+		version: func(_ map[string]string, minor string) string { return ifSupported(minor, "v1.15.0-eksbuild.1") },
 		schema: schema{title: "Coredns", settings: map[string]setting{
 			"corefile":     {kind: "string", description: "Entire corefile contents to use with installation"},
 			"replicaCount": {kind: "integer", atLeast: 1},
@@ -49,14 +50,14 @@ var catalog = []addon{
 	},
 	{
 		name:    PodIdentityAgent,
-		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.3.8-eksbuild.2") },
+		version: func(_ map[string]string, minor string) string { return ifSupported(minor, "v1.3.8-eksbuild.2") },
 		schema:  schema{title: "EksPodIdentityAgent"},
 		kind:    "security",
 	},
 	{
 		name: KubeProxy,
-		version: func(s *Service, minor string) string {
-			if patch := s.PatchVersions[minor]; patch != "" {
+		version: func(patches map[string]string, minor string) string {
+			if patch := patches[minor]; patch != "" {
 				return "v" + patch + "-eksbuild.1"
 			}
 			return ""
@@ -66,13 +67,13 @@ var catalog = []addon{
 	},
 	{
 		name:    MetricsServer,
-		version: func(_ *Service, minor string) string { return ifSupported(minor, "v0.9.0-eksbuild.1") },
+		version: func(_ map[string]string, minor string) string { return ifSupported(minor, "v0.9.0-eksbuild.1") },
 		schema:  schema{title: "MetricsServer", settings: map[string]setting{"replicas": {kind: "integer", atLeast: 1}}},
 		kind:    "observability",
 	},
 	{
 		name:    VPCCNI,
-		version: func(_ *Service, minor string) string { return ifSupported(minor, "v1.21.1-eksbuild.1") },
+		version: func(_ map[string]string, minor string) string { return ifSupported(minor, "v1.21.1-eksbuild.1") },
 		schema: schema{title: "VpcCni", settings: map[string]setting{
 			"enableNetworkPolicy": {kind: "string", format: "boolean", enum: []string{"true", "false"}},
 		}},
@@ -101,17 +102,17 @@ func ifSupported(minor, version string) string {
 
 // offered returns an add-on that a cluster can have, or the error that EKS has for
 // the name or the version.
-func (s *Service) offered(c Cluster, name, version string) (addon, string, error) {
+func offered(patches map[string]string, c Cluster, name, version string) (addon, string, error) {
 	i := slices.IndexFunc(catalog, func(a addon) bool { return a.name == name })
 	switch {
 	case name == "":
 		return addon{}, "", invalidAddon(c.Name, name, "The parameter addonName is required.")
 	case i < 0 && slices.Contains(absent, name):
 		return addon{}, "", invalidAddon(c.Name, name, "addonName %s is not supported by eksact: there are %s, %s, %s, %s and %s", name, VPCCNI, CoreDNS, KubeProxy, MetricsServer, PodIdentityAgent)
-	case i < 0 || catalog[i].version(s, c.Version) == "":
+	case i < 0 || catalog[i].version(patches, c.Version) == "":
 		return addon{}, "", invalidAddon(c.Name, name, "Addon %s specified is not supported in %s kubernetes version", name, c.Version)
 	}
-	there := catalog[i].version(s, c.Version)
+	there := catalog[i].version(patches, c.Version)
 	if version != "" && version != there {
 		return addon{}, "", invalidAddon(c.Name, name, "Addon version specified is not supported")
 	}
@@ -155,7 +156,7 @@ func (s *Service) addonInfo(a addon, minor string) types.AddonInfo {
 		DefaultNamespace: aws.String(addonNamespace),
 	}
 	for _, v := range versions {
-		version := a.version(s, v.minor)
+		version := a.version(s.PatchVersions, v.minor)
 		if version == "" || minor != "" && minor != v.minor {
 			continue
 		}
@@ -178,7 +179,9 @@ func (s *Service) addonInfo(a addon, minor string) types.AddonInfo {
 func (s *Service) DescribeAddonConfiguration(_ context.Context, in *eks.DescribeAddonConfigurationInput) (*eks.DescribeAddonConfigurationOutput, error) {
 	name, version := aws.ToString(in.AddonName), aws.ToString(in.AddonVersion)
 	for _, v := range slices.Backward(versions) {
-		i := slices.IndexFunc(catalog, func(a addon) bool { return a.name == name && version != "" && a.version(s, v.minor) == version })
+		i := slices.IndexFunc(catalog, func(a addon) bool {
+			return a.name == name && version != "" && a.version(s.PatchVersions, v.minor) == version
+		})
 		if i >= 0 {
 			return &eks.DescribeAddonConfigurationOutput{
 				AddonName: in.AddonName, AddonVersion: in.AddonVersion, ConfigurationSchema: aws.String(catalog[i].schema.text()),
@@ -186,7 +189,7 @@ func (s *Service) DescribeAddonConfiguration(_ context.Context, in *eks.Describe
 			}, nil
 		}
 	}
-	if _, _, err := s.offered(Cluster{Version: DefaultVersion}, name, version); err != nil {
+	if _, _, err := offered(s.PatchVersions, Cluster{Version: DefaultVersion}, name, version); err != nil {
 		return nil, err
 	}
 	return nil, invalidAddon("", name, "The parameter addonVersion is required.")

@@ -109,18 +109,10 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 	}
 	c.Creator = Principal{ARN: caller.PrincipalARN, ID: caller.PrincipalID}
 
-	if c.Version == "" {
-		c.Version = DefaultVersion
-	}
-	if !Supported(c.Version) {
-		return c, invalidParameter(name, "unsupported Kubernetes version %s", c.Version)
+	if err := c.setParts(in); err != nil {
+		return c, err
 	}
 	for _, check := range []func() error{
-		func() error { return refuseUnsupported(name, in) },
-		func() error { return checkTags(name, in.Tags) },
-		func() error { return c.setAccess(in.AccessConfig) },
-		func() error { return c.setLogging(in.Logging) },
-		func() error { return c.setSupport(in.UpgradePolicy) },
 		func() error { return s.checkRole(ctx, name, c.RoleARN) },
 		func() error { return s.setNetwork(ctx, &c, in.ResourcesVpcConfig) },
 		func() error { return s.setServices(&c, in.KubernetesNetworkConfig) },
@@ -130,6 +122,28 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 		}
 	}
 	return c, nil
+}
+
+// setParts are those that can be judged without the account.
+func (c *Cluster) setParts(in *eks.CreateClusterInput) error {
+	if c.Version == "" {
+		c.Version = DefaultVersion
+	}
+	if !Supported(c.Version) {
+		return invalidParameter(c.Name, "unsupported Kubernetes version %s", c.Version)
+	}
+	for _, check := range []func() error{
+		func() error { return refuseUnsupported(c.Name, in) },
+		func() error { return checkTags(c.Name, in.Tags) },
+		func() error { return c.setAccess(in.AccessConfig) },
+		func() error { return c.setLogging(in.Logging) },
+		func() error { return c.setSupport(in.UpgradePolicy) },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseUnsupported names the first thing asked for that isn't there.

@@ -23,7 +23,7 @@ import (
 // CreateAccessEntry records an entry, which counts when the call returns.
 func (s *Service) CreateAccessEntry(ctx context.Context, in *eks.CreateAccessEntryInput) (*eks.CreateAccessEntryOutput, error) {
 	cluster, arn := aws.ToString(in.ClusterName), aws.ToString(in.PrincipalArn)
-	kind, err := s.checkEntry(cluster, arn, in)
+	kind, err := checkEntry(s.Place, cluster, arn, in)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) CreateAccessEntry(ctx context.Context, in *eks.CreateAccessEnt
 }
 
 // checkEntry checks what can be said of a new entry without its cluster.
-func (s *Service) checkEntry(cluster, arn string, in *eks.CreateAccessEntryInput) (entryType, error) {
+func checkEntry(place api.Place, cluster, arn string, in *eks.CreateAccessEntryInput) (entryType, error) {
 	kind, ok := entryTypeNamed(standard)
 	if in.Type != nil && *in.Type != "" {
 		kind, ok = entryTypeNamed(*in.Type)
@@ -89,7 +89,7 @@ func (s *Service) checkEntry(cluster, arn string, in *eks.CreateAccessEntryInput
 		return kind, invalidParameter(cluster, "AccessEntry type must be one of [%s]", strings.Join(entryTypeNames(), ", "))
 	}
 	p, ok := parsePrincipal(arn)
-	if !ok || p.partition != s.Place.Partition {
+	if !ok || p.partition != place.Partition {
 		return kind, invalidPrincipal(cluster)
 	}
 	if p.linked {
@@ -104,7 +104,7 @@ func (s *Service) checkEntry(cluster, arn string, in *eks.CreateAccessEntryInput
 		return kind, firstError(checkGroups(cluster, in.KubernetesGroups), checkTags(cluster, in.Tags))
 	case p.kind != "role":
 		return kind, invalidParameter(cluster, "AccessEntry principalArn must be IAM role %s", ofNodes)
-	case p.account != s.Place.AccountID:
+	case p.account != place.AccountID:
 		return kind, invalidParameter(cluster, "AccessEntry principalArn must be from the same account as the cluster %s", ofNodes)
 	case aws.ToString(in.Username) != "":
 		return kind, invalidParameter(cluster, "The specified username is invalid: setting username is not allowed when the type is %q", kind.name)
@@ -201,7 +201,7 @@ func (s *Service) ListAccessEntries(_ context.Context, in *eks.ListAccessEntries
 	var policy string
 	if in.AssociatedPolicyArn != nil {
 		var err error
-		if policy, err = s.policyNamed(aws.ToString(in.ClusterName), *in.AssociatedPolicyArn); err != nil {
+		if policy, err = policyNamed(s.Place, aws.ToString(in.ClusterName), *in.AssociatedPolicyArn); err != nil {
 			return nil, err
 		}
 	}

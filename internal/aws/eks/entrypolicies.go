@@ -9,20 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/accesspolicy"
 )
 
 // policyARN is the ARN of an access policy of that name.
-func (s *Service) policyARN(name string) string {
-	return "arn:" + s.Place.Partition + ":eks::aws:cluster-access-policy/" + name
+func policyARN(place api.Place, name string) string {
+	return "arn:" + place.Partition + ":eks::aws:cluster-access-policy/" + name
 }
 
 // policyNamed reads the ARN of an access policy that can be granted.
-func (s *Service) policyNamed(cluster, arn string) (name string, err error) {
+func policyNamed(place api.Place, cluster, arn string) (name string, err error) {
 	if parts := strings.SplitN(arn, ":", 4); len(parts) != 4 || parts[0] != "arn" || parts[2] != "eks" {
 		return "", invalidParameter(cluster, "The policyArn parameter format is not valid")
 	}
-	name, ok := strings.CutPrefix(arn, s.policyARN(""))
+	name, ok := strings.CutPrefix(arn, policyARN(place, ""))
 	if why, known := accesspolicy.Unpublished(name); ok && known {
 		return "", unsupported(cluster, "access policy "+name, why)
 	}
@@ -40,7 +41,7 @@ func (s *Service) ListAccessPolicies(_ context.Context, in *eks.ListAccessPolici
 	}
 	out := &eks.ListAccessPoliciesOutput{AccessPolicies: []types.AccessPolicy{}, NextToken: next}
 	for _, name := range cut {
-		out.AccessPolicies = append(out.AccessPolicies, types.AccessPolicy{Name: aws.String(name), Arn: aws.String(s.policyARN(name))})
+		out.AccessPolicies = append(out.AccessPolicies, types.AccessPolicy{Name: aws.String(name), Arn: aws.String(policyARN(s.Place, name))})
 	}
 	return out, nil
 }
@@ -53,7 +54,7 @@ func (s *Service) AssociateAccessPolicy(ctx context.Context, in *eks.AssociateAc
 	if err != nil {
 		return nil, err
 	}
-	name, err := s.policyNamed(cluster, aws.ToString(in.PolicyArn))
+	name, err := policyNamed(s.Place, cluster, aws.ToString(in.PolicyArn))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func scopeOf(cluster string, scope *types.AccessScope) ([]string, error) {
 // call returns.
 func (s *Service) DisassociateAccessPolicy(ctx context.Context, in *eks.DisassociateAccessPolicyInput) (*eks.DisassociateAccessPolicyOutput, error) {
 	cluster := aws.ToString(in.ClusterName)
-	name, err := s.policyNamed(cluster, aws.ToString(in.PolicyArn))
+	name, err := policyNamed(s.Place, cluster, aws.ToString(in.PolicyArn))
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +158,6 @@ func (s *Service) associatedView(a AssociatedPolicy) types.AssociatedAccessPolic
 		scope.Type = types.AccessScopeTypeNamespace
 	}
 	return types.AssociatedAccessPolicy{
-		PolicyArn: aws.String(s.policyARN(a.Policy)), AccessScope: scope, AssociatedAt: aws.Time(a.AssociatedAt), ModifiedAt: aws.Time(a.ModifiedAt),
+		PolicyArn: aws.String(policyARN(s.Place, a.Policy)), AccessScope: scope, AssociatedAt: aws.Time(a.AssociatedAt), ModifiedAt: aws.Time(a.ModifiedAt),
 	}
 }

@@ -69,7 +69,7 @@ func (s *Service) holder(e *AccessEntry) *Holder {
 		if !ok {
 			continue // of an older version's record: it allows nothing
 		}
-		h.Policies = append(h.Policies, s.policyARN(a.Policy))
+		h.Policies = append(h.Policies, policyARN(s.Place, a.Policy))
 		grants = append(grants, accesspolicy.Grant{Policy: p, Namespaces: a.Namespaces})
 	}
 	h.Grants = accesspolicy.Compile(grants)

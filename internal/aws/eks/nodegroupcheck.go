@@ -167,7 +167,7 @@ func (s *Service) setSource(ctx context.Context, n *Nodegroup, in *types.LaunchT
 	}
 	if data.InstanceType != "" {
 		n.Types = nil
-		_, err = s.archOf(*n, []string{string(data.InstanceType)})
+		_, err = archOf(s.Images.TypeArch, *n, []string{string(data.InstanceType)})
 	}
 	return err
 }
@@ -220,27 +220,36 @@ func (s *Service) setTypes(ctx context.Context, n *Nodegroup, asked types.AMITyp
 	if n.Source == nil && n.Disk == 0 {
 		n.Disk = 20
 	}
-	arch, err := s.archOf(*n, kinds)
+	arch, err := archOf(s.Images.TypeArch, *n, kinds)
 	if err != nil {
 		return err
 	}
-	here := amiTypes[arch]
-	switch {
-	case asked != "" && asked != types.AMITypesAl2023X8664Standard && asked != types.AMITypesAl2023Arm64Standard:
-		return unsupported(n.Cluster, "amiType "+string(asked), "there are "+string(types.AMITypesAl2023X8664Standard)+" and "+string(types.AMITypesAl2023Arm64Standard))
-	case asked != "" && asked != here:
-		return n.invalid("[%s] is not a valid instance type for requested amiType %s", strings.Join(kinds, ", "), asked)
-	case arch != s.Images.Arch():
-		return unsupported(n.Cluster, "amiType "+string(here), "this machine is "+s.Images.Arch())
+	if asked == "" {
+		asked = amiTypes[arch]
 	}
-	n.AMIType = string(here)
+	n.AMIType = string(asked)
+	return checkImage(*n, kinds, arch, s.Images.Arch())
+}
+
+// checkImage checks the image that a node group asks for against what there are of its
+// instances' architecture, and of the machine's.
+func checkImage(n Nodegroup, kinds []string, arch, machine string) error {
+	here, asked := amiTypes[arch], types.AMITypes(n.AMIType)
+	switch {
+	case asked != types.AMITypesAl2023X8664Standard && asked != types.AMITypesAl2023Arm64Standard:
+		return unsupported(n.Cluster, "amiType "+string(asked), "there are "+string(types.AMITypesAl2023X8664Standard)+" and "+string(types.AMITypesAl2023Arm64Standard))
+	case asked != here:
+		return n.invalid("[%s] is not a valid instance type for requested amiType %s", strings.Join(kinds, ", "), asked)
+	case arch != machine:
+		return unsupported(n.Cluster, "amiType "+string(here), "this machine is "+machine)
+	}
 	return nil
 }
 
 // archOf is the architecture that types of instances share.
-func (s *Service) archOf(n Nodegroup, kinds []string) (arch string, err error) {
+func archOf(typeArch func(string) (string, bool), n Nodegroup, kinds []string) (arch string, err error) {
 	for _, kind := range kinds {
-		of, ok := s.Images.TypeArch(kind)
+		of, ok := typeArch(kind)
 		switch {
 		case !ok:
 			return "", n.invalid("The following supplied instance types do not exist: [%s]", kind)

@@ -120,13 +120,7 @@ func (s *Service) draftNodegroup(ctx context.Context, c Cluster, in *eks.CreateN
 		return n, unsupported(c.Name, "CreateNodegroup", "there are no machines")
 	}
 	for _, check := range []func() error{
-		func() error { return checkNodegroupName(n) },
-		func() error { return refuseNodegroupParts(c.Name, in) },
-		func() error { return checkTags(c.Name, in.Tags) },
-		func() error { return n.setScaling(in.ScalingConfig) },
-		func() error { return n.setUpdating(in.UpdateConfig) },
-		func() error { return checkLabels(n, in.Labels) },
-		func() (err error) { n.Taints, err = taintsOf(n, in.Taints); return err },
+		func() error { return n.setParts(in) },
 		func() error { return s.checkNodeRole(ctx, n) },
 		func() error { return s.checkNodeSubnets(c, n) },
 		func() error { return s.setVersion(c, &n, in.Version, in.ReleaseVersion) },
@@ -139,6 +133,24 @@ func (s *Service) draftNodegroup(ctx context.Context, c Cluster, in *eks.CreateN
 		}
 	}
 	return n, nil
+}
+
+// setParts are those that can be judged without the account.
+func (n *Nodegroup) setParts(in *eks.CreateNodegroupInput) error {
+	for _, check := range []func() error{
+		func() error { return checkNodegroupName(*n) },
+		func() error { return refuseNodegroupParts(n.Cluster, in) },
+		func() error { return checkTags(n.Cluster, in.Tags) },
+		func() error { return n.setScaling(in.ScalingConfig) },
+		func() error { return n.setUpdating(in.UpdateConfig) },
+		func() error { return checkLabels(*n, in.Labels) },
+		func() (err error) { n.Taints, err = taintsOf(*n, in.Taints); return err },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseNodegroupParts names the first thing asked for that isn't there.

@@ -80,7 +80,7 @@ func firstCluster(ctx context.Context, client *control.Client, o options) error 
 }
 
 func (a account) createCluster(ctx context.Context, name string) error {
-	role, err := a.role(ctx, "eksctl-"+name+"-cluster-ServiceRole", "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+	role, err := a.role(ctx, clusterRole(name), "eks.amazonaws.com", "AmazonEKSClusterPolicy")
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (a account) roleWith(ctx context.Context, name, trust string, policies []st
 		}
 	}
 	if inline != "" {
-		if _, err := a.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("Policy1"), PolicyDocument: &inline}); err != nil {
+		if _, err := a.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String(inlineName), PolicyDocument: &inline}); err != nil {
 			return "", err
 		}
 	}
@@ -71,9 +71,44 @@ func (a account) roleWith(ctx context.Context, name, trust string, policies []st
 	return aws.ToString(out.Role.Arn), nil
 }
 
+// ownRole is a role that a file makes, with its policies.
+type ownRole struct {
+	path, name string
+	policies   []string
+	inline     bool
+}
+
+// roles are those that a file makes beside the cluster's.
+func (m *manifest) roles() (all []ownRole) {
+	for _, n := range m.Nodegroups {
+		if n.RoleARN == "" {
+			all = append(all, ownRole{n.Path, nodeRole(m.Config, n), nodePolicies(n), false})
+		}
+	}
+	for _, x := range m.Accounts {
+		if x.RoleARN == "" {
+			all = append(all, ownRole{x.Path, accountRole(m.Config, x), x.Policies, x.Inline != ""})
+		}
+	}
+	for _, x := range m.Associations {
+		if x.RoleARN == "" {
+			all = append(all, ownRole{x.Path, associationRole(m.Config, x), x.Policies, x.Inline != ""})
+		}
+	}
+	return all
+}
+
+func accountRole(m *clusterconfig.Config, x clusterconfig.ServiceAccount) string {
+	return cmp.Or(x.RoleName, roleName("eksctl-"+m.Name+"-addon-iamserviceaccount-"+cmp.Or(x.Namespace, "default")+"-"+x.Name, "Role1"))
+}
+
+func associationRole(m *clusterconfig.Config, x clusterconfig.Association) string {
+	return cmp.Or(x.RoleName, roleName("eksctl-"+m.Name+"-podidentityrole-"+x.Namespace+"-"+x.Account, "Role1"))
+}
+
 // rolesOf makes the identity provider, and the roles of pods: for IRSA and for Pod
 // Identity. The ARNs of the former's are noted in the accounts.
-func (a account) rolesOf(ctx context.Context, m *clusterconfig.Config) error {
+func (a account) rolesOf(ctx context.Context, m *manifest) error {
 	if m.OIDC {
 		if err := a.irsaOf(ctx, m); err != nil {
 			return err
@@ -81,31 +116,34 @@ func (a account) rolesOf(ctx context.Context, m *clusterconfig.Config) error {
 	}
 	for i := range m.Associations {
 		x := &m.Associations[i]
+		if m.isThere("association/" + x.Namespace + "/" + x.Account) {
+			continue
+		}
 		if x.RoleARN == "" {
-			name := cmp.Or(x.RoleName, roleName("eksctl-"+m.Name+"-podidentityrole-"+x.Namespace+"-"+x.Account, "Role1"))
+			name := associationRole(m.Config, *x)
 			var err error
 			if x.RoleARN, err = a.roleWith(ctx, name, serviceTrust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession"), x.Policies, x.Inline, x.Tags); err != nil {
-				return err
+				return m.located(x.Path, err)
 			}
 		}
 		err := made(a.eks.CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
 			ClusterName: &m.Name, Namespace: &x.Namespace, ServiceAccount: &x.Account, RoleArn: &x.RoleARN, Tags: x.Tags,
 		}))
 		if err != nil {
-			return err
+			return m.located(x.Path, err)
 		}
 	}
 	return nil
 }
 
-func (a account) irsaOf(ctx context.Context, m *clusterconfig.Config) error {
+func (a account) irsaOf(ctx context.Context, m *manifest) error {
 	c, err := a.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &m.Name})
 	if err != nil {
 		return err
 	}
 	issuer := aws.ToString(c.Cluster.Identity.Oidc.Issuer)
 	if err := made(a.iam.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{Url: &issuer, ClientIDList: []string{"sts.amazonaws.com"}})); err != nil {
-		return err
+		return m.located("iam.withOIDC", err)
 	}
 	host := strings.TrimPrefix(issuer, "https://")
 	number := strings.Split(aws.ToString(c.Cluster.Arn), ":")[4]
@@ -117,22 +155,23 @@ func (a account) irsaOf(ctx context.Context, m *clusterconfig.Config) error {
 		x.Namespace = cmp.Or(x.Namespace, "default")
 		trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::%s:oidc-provider/%s"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"%s:sub":"system:serviceaccount:%s:%s","%s:aud":"sts.amazonaws.com"}}}]}`,
 			number, host, host, x.Namespace, x.Name, host)
-		name := cmp.Or(x.RoleName, roleName("eksctl-"+m.Name+"-addon-iamserviceaccount-"+x.Namespace+"-"+x.Name, "Role1"))
-		if x.RoleARN, err = a.roleWith(ctx, name, trust, x.Policies, x.Inline, x.Tags); err != nil {
-			return err
+		if x.RoleARN, err = a.roleWith(ctx, accountRole(m.Config, *x), trust, x.Policies, x.Inline, x.Tags); err != nil {
+			return m.located(x.Path, err)
 		}
 	}
 	return nil
 }
 
+const roleAnnotation = "eks.amazonaws.com/role-arn"
+
 // serviceAccounts makes the accounts of the file in the cluster, as the admin.
-func serviceAccounts(ctx context.Context, client *control.Client, c daemon.Config, m *clusterconfig.Config) error {
+func serviceAccounts(ctx context.Context, client *control.Client, c daemon.Config, m *manifest) error {
 	var wanted []*corev1.ServiceAccount
 	for _, x := range m.Accounts {
 		if x.RoleOnly {
 			continue
 		}
-		annotations := map[string]string{"eks.amazonaws.com/role-arn": x.RoleARN}
+		annotations := map[string]string{roleAnnotation: x.RoleARN}
 		maps.Copy(annotations, x.Annotations)
 		labels := map[string]string{"app.kubernetes.io/managed-by": "eksctl"}
 		maps.Copy(labels, x.Labels)
@@ -148,6 +187,19 @@ func serviceAccounts(ctx context.Context, client *control.Client, c daemon.Confi
 	}
 	k, err := kubernetesOf(ctx, client, c, m.Name)
 	if err != nil {
+		return err
+	}
+	have := map[string]string{}
+	for _, x := range m.Accounts {
+		account, err := k.CoreV1().ServiceAccounts(cmp.Or(x.Namespace, "default")).Get(ctx, x.Name, metav1.GetOptions{})
+		if err == nil && !x.RoleOnly {
+			_, have[accountKey(x)+"/role"] = lastOf(account.Annotations[roleAnnotation])
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	if err := m.refuse(have); err != nil {
 		return err
 	}
 	for _, account := range wanted {

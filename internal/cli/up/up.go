@@ -21,7 +21,6 @@ import (
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/internal/daemon/preflight"
-	"github.com/eksact/eksact/internal/engine/clusterconfig"
 	"github.com/eksact/eksact/internal/hint"
 )
 
@@ -29,7 +28,7 @@ import (
 type options struct {
 	config   daemon.Config
 	timeout  time.Duration
-	manifest *clusterconfig.Config // of --file; nil: there is none
+	manifest *manifest // of --file; nil: there is none
 	// nodesAsked says that the number of nodes was given this time.
 	nodesAsked bool
 }
@@ -54,6 +53,9 @@ func New(g *global.Options) *cobra.Command {
 			}
 			o.config = override(kept, o.config, cmd.Flags().Changed)
 			o.nodesAsked = cmd.Flags().Changed("nodes")
+			if err := samePlace(kept, o.config); err != nil {
+				return err
+			}
 			if file != "" {
 				if cmd.Flags().Changed("cluster") || cmd.Flags().Changed("nodes") {
 					return hint.New("--cluster and --nodes don't go with --file, which says both", "change the file, or leave the flags out")
@@ -71,6 +73,11 @@ func New(g *global.Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.manifest != nil {
+				for _, line := range o.manifest.warnings {
+					fmt.Fprintf(cmd.ErrOrStderr(), "eksact: warning: %s\n", line)
+				}
+			}
 			if g.JSON() {
 				return global.Print(cmd.OutOrStdout(), summary)
 			}
@@ -83,7 +90,7 @@ func New(g *global.Options) *cobra.Command {
 	f.StringVar(&o.config.Cluster, "cluster", defaults.Cluster, "name of the cluster to make when there is none")
 	f.IntVar(&o.config.Nodes, "nodes", defaults.Nodes, "nodes of that cluster")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "give up after this long")
-	f.BoolVar(&o.config.Hosts, "hosts", false, "keep a block in "+hostsFile+" with the names of clusters and load balancers")
+	f.BoolVar(&o.config.Hosts, "hosts", false, "keep a block in "+hostsFile+" with the names of clusters, load balancers and the registry")
 	f.BoolVar(&o.config.Offline, "offline", false, "never fetch an image from the network")
 	f.BoolVar(&o.config.HiddenEndpoints, "hide-private-endpoints", false, "names of endpoints without public access don't resolve outside the VPC, as until December 2019")
 	f.StringVar(&o.config.Account, "account", defaults.Account, "the account's number")
@@ -165,7 +172,7 @@ func run(ctx context.Context, o options) (*summary, error) {
 	progress := ui.New(os.Stderr)
 	defer progress.Close()
 	err = begin(ctx, o, running, progress)
-	if err != nil && !running && !errors.Is(err, errAdmin) {
+	if err != nil && !running && !errors.Is(err, errAdmin) && !errors.Is(err, errFile) {
 		// What never served leaves nothing behind but its data and logs.
 		err = errors.Join(err, daemon.TearDown(context.WithoutCancel(ctx), o.config, false, progress.Do))
 	}
@@ -319,6 +326,6 @@ func (s *summary) show(w io.Writer, hosts bool) {
 	}
 	fmt.Fprint(w, "\nNext:\n  eval \"$(eksact env)\"     point aws, eksctl and kubectl here\n  eksact shell             a terminal in the VPC\n")
 	if !hosts {
-		fmt.Fprint(w, "  eksact up --hosts        let the names of clusters and load balancers resolve on this machine\n")
+		fmt.Fprint(w, "  eksact up --hosts        let the names of clusters, load balancers and the registry resolve on this machine\n")
 	}
 }

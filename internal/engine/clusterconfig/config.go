@@ -1,10 +1,14 @@
 package clusterconfig
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,6 +16,8 @@ import (
 
 // Config is what a file asks for. Zero values are not given.
 type Config struct {
+	places map[string]string // "line:column" by path
+
 	Name, Region, Version string
 	Tags                  map[string]string
 
@@ -30,8 +36,14 @@ type Config struct {
 	Nodegroups    []Nodegroup
 }
 
+// Item is one of a list's: Path says which, as in "managedNodeGroups[0]".
+type Item struct{ Path string }
+
+func (i *Item) setPath(path string) { i.Path = path }
+
 // AccessEntry is one of accessConfig.accessEntries.
 type AccessEntry struct {
+	Item
 	Principal, Type, Username string
 	Groups                    []string
 	Policies                  []AccessPolicy
@@ -40,12 +52,14 @@ type AccessEntry struct {
 
 // AccessPolicy is a policy of an access entry, for the cluster or for namespaces.
 type AccessPolicy struct {
+	Item
 	ARN, Scope string
 	Namespaces []string
 }
 
 // ServiceAccount is one of iam.serviceAccounts: an account, and a role for its pods.
 type ServiceAccount struct {
+	Item
 	Name, Namespace     string
 	Labels, Annotations map[string]string
 	Policies            []string // ARNs to be attached to a role of its own
@@ -57,6 +71,7 @@ type ServiceAccount struct {
 
 // Association is one of iam.podIdentityAssociations.
 type Association struct {
+	Item
 	Namespace, Account string
 	RoleARN, RoleName  string
 	Policies           []string
@@ -67,6 +82,7 @@ type Association struct {
 
 // Addon is one of addons.
 type Addon struct {
+	Item
 	Name, Version, Values, Conflicts string
 	RoleARN                          string
 	Tags                             map[string]string
@@ -74,6 +90,7 @@ type Addon struct {
 
 // Nodegroup is one of nodeGroups or managedNodeGroups.
 type Nodegroup struct {
+	Item
 	Name               string
 	Managed            bool
 	Types              []string
@@ -99,50 +116,72 @@ const (
 // Parse reads a file. Its error tells everything that is wrong, a line each, by
 // "line:column".
 func Parse(data []byte) (*Config, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	doc, err := document(data)
+	if err != nil {
 		return nil, err
 	}
-	if len(doc.Content) != 1 {
-		return nil, errors.New("the file is empty")
+	c := &Config{places: map[string]string{}}
+	r := &reader{places: c.places}
+	r.object(doc, "", c.fields(r))
+	if len(r.faults) == 0 {
+		r.faults = c.check()
 	}
-	c, r := &Config{}, &reader{}
-	r.object(doc.Content[0], "", c.fields(r))
-	r.check(c, doc.Content[0])
 	return c, errors.Join(r.faults...)
 }
 
-// check refuses what no cluster could be.
-func (r *reader) check(c *Config, at *yaml.Node) {
-	if c.Name == "" {
-		r.fault(at, "metadata.name is required")
+// document is the one that a file holds.
+func document(data []byte) (*yaml.Node, error) {
+	var doc, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := decoder.Decode(&doc); {
+	case errors.Is(err, io.EOF) || err == nil && doc.Content[0].Tag == "!!null":
+		return nil, errors.New("1:1: the file is empty")
+	case err != nil:
+		return nil, notYAML(err)
 	}
-	names := map[string]bool{}
-	for _, n := range c.Nodegroups {
-		if n.Name == "" || names[n.Name] {
-			r.fault(at, "node groups need names of their own: %q", n.Name)
-		}
-		names[n.Name] = true
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		return nil, fmt.Errorf("%d:%d: a second document: a file is one cluster's", more.Content[0].Line, more.Content[0].Column)
+	case !errors.Is(err, io.EOF):
+		return nil, notYAML(err)
 	}
-	for _, a := range c.Accounts {
-		given := 0
-		for _, is := range []bool{len(a.Policies) > 0 || a.Inline != "", a.RoleARN != ""} {
-			if is {
-				given++
-			}
+	return doc.Content[0], nil
+}
+
+// notYAML is an error of the YAML library's, which knows lines only, and counts those of
+// its parser (not its scanner) from zero.
+func notYAML(err error) error {
+	line, why := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if number, text, ok := strings.Cut(strings.TrimPrefix(why, "line "), ": "); ok {
+		if n, err := strconv.Atoi(number); err == nil {
+			line, why = n, text
 		}
-		if a.Name == "" || given != 1 {
-			r.fault(at, "iam.serviceAccounts: %q needs a name, and either policies or attachRoleARN", a.Name)
-		}
-		if !c.OIDC && given > 0 {
-			r.fault(at, "iam.serviceAccounts: iam.withOIDC must be true for roles of service accounts")
-		}
-	}
-	for _, a := range c.Associations {
-		if a.Namespace == "" || a.Account == "" || (a.RoleARN == "") == (len(a.Policies) == 0 && a.Inline == "") {
-			r.fault(at, "iam.podIdentityAssociations: %s/%s needs a namespace, an account, and either policies or roleARN", a.Namespace, a.Account)
+		if parserFault.MatchString(why) {
+			line++
 		}
 	}
+	return fmt.Errorf("%d:1: this is not YAML: %s", line, why)
+}
+
+var parserFault = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
+
+// At is where a field stands, as "line:column"; of one that isn't there, where the
+// next larger part does.
+func (c *Config) At(path string) string {
+	for {
+		if at, ok := c.places[path]; ok || path == "" {
+			return at
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+}
+
+// Given says whether a field is in the file.
+func (c *Config) Given(path string) bool { return c.places[path] != "" }
+
+// Fault is what is wrong with a field, with its place.
+func (c *Config) Fault(path, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", c.At(path), strings.TrimPrefix(path+": ", ": ")+fmt.Sprintf(format, args...))
 }
 
 // fields are the members of an object: what reads each.

@@ -1,6 +1,7 @@
 package clusterconfig
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -12,7 +13,14 @@ import (
 )
 
 // reader reads a tree of YAML and notes what is wrong.
-type reader struct{ faults []error }
+type reader struct {
+	faults []error
+	places map[string]string // "line:column" by path
+}
+
+func (r *reader) note(at *yaml.Node, path string) {
+	r.places[path] = fmt.Sprintf("%d:%d", at.Line, at.Column)
+}
 
 func (r *reader) fault(at *yaml.Node, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%d:%d: %s", at.Line, at.Column, fmt.Sprintf(format, args...)))
@@ -30,8 +38,9 @@ func (r *reader) object(at *yaml.Node, path string, known fields) {
 	if at.Kind == yaml.AliasNode {
 		at = at.Alias
 	}
+	r.note(at, path)
 	if at.Kind != yaml.MappingNode {
-		r.fault(at, "%s must be an object", path)
+		r.fault(at, "%s must be an object", cmp.Or(path, "a ClusterConfig"))
 		return
 	}
 	seen := map[string]bool{}
@@ -45,6 +54,7 @@ func (r *reader) object(at *yaml.Node, path string, known fields) {
 			r.fault(key, "%s is not supported by eksact", below(path, key.Value))
 		case value.Kind == yaml.ScalarNode && value.Tag == "!!null":
 		default:
+			r.note(value, below(path, key.Value))
 			read(value, below(path, key.Value))
 		}
 		seen[key.Value] = true
@@ -64,7 +74,11 @@ func each[T any](r *reader, to *[]T, known func(*T, *reader) fields) func(*yaml.
 		}
 		for i, item := range at.Content {
 			var one T
-			r.object(item, fmt.Sprintf("%s[%d]", path, i), known(&one, r))
+			name := fmt.Sprintf("%s[%d]", path, i)
+			if item, ok := any(&one).(interface{ setPath(string) }); ok {
+				item.setPath(name)
+			}
+			r.object(item, name, known(&one, r))
 			*to = append(*to, one)
 		}
 	}
@@ -138,6 +152,9 @@ func (r *reader) list(to *[]string) func(*yaml.Node, string) {
 			r.fault(at, "%s must be a list of texts", path)
 			return
 		}
+		for i, item := range at.Content {
+			r.note(item, fmt.Sprintf("%s[%d]", path, i))
+		}
 		*to = append(*to, all...)
 	}
 }
@@ -148,6 +165,9 @@ func (r *reader) texts(to *map[string]string) func(*yaml.Node, string) {
 		if err := at.Decode(&all); err != nil {
 			r.fault(at, "%s must be texts by their names", path)
 			return
+		}
+		for i := 0; i+1 < len(at.Content); i += 2 {
+			r.note(at.Content[i], below(path, at.Content[i].Value))
 		}
 		*to = all
 	}
