@@ -1,10 +1,19 @@
 package nodes
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/eksact/eksact/test/lab"
 )
@@ -84,6 +93,8 @@ func TestManifest(t *testing.T) {
 		file+":6:57: vpc.clusterEndpoints.privateAccess: the file says false, and there is true", "labels.tier: the file says db, and there is web", "hint: what is there is not changed by a file: aws eks update-cluster-config")
 	refused(strings.Replace(withUser, "region: us-west-2", "region: eu-west-1", 1), file+":3:31: metadata.region: the account was made in us-west-2, and can't be moved to eu-west-1", "hint: eksact down --purge")
 	sh.Must(t, "aws eks update-nodegroup-config --cluster-name blue --nodegroup-name pool --labels addOrUpdateLabels={tier=mid}")
+	l.Up(t, "--hosts")
+	pushByName(t, l, sh)
 	write(withUser)
 	if out, err := l.Command("up", "-f", file).CombinedOutput(); err != nil {
 		t.Errorf("what a call has changed stops up: %v\n%s", err, out)
@@ -91,4 +102,41 @@ func TestManifest(t *testing.T) {
 		lab.Has(t, "up", string(out), "eksact: warning: "+file+":", "labels.tier: the file says web, and there is mid", "Ready in")
 	}
 	sh.Must(t, "kubectl get nodes --no-headers | wc -l", "1")
+}
+
+// pushByName pushes an image from the host to the name that ECR gives a repository, as
+// any client of a registry would.
+func pushByName(t *testing.T, l *lab.Lab, sh lab.Terminal) {
+	t.Helper()
+	uri := sh.Must(t, "aws ecr create-repository --repository-name app --query repository.repositoryUri --output text")
+	password := sh.Must(t, "aws ecr get-login-password")
+	bundle, err := os.ReadFile(filepath.Join(l.State, "trust.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(bundle)
+	image, err := random.Image(1<<10, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := name.ParseReference(strings.TrimSpace(uri) + ":v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = remote.Write(to, image, remote.WithContext(t.Context()), remote.WithAuth(&authn.Basic{Username: "AWS", Password: strings.TrimSpace(password)}),
+		remote.WithTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}))
+	if err != nil {
+		t.Fatalf("push to %s: %v", to, err)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path, err := exec.LookPath("crane"); err != nil {
+		t.Log("crane is not on PATH: not tried")
+	} else {
+		sh.Must(t, "aws ecr get-login-password | "+path+" auth login -u AWS --password-stdin "+to.Context().RegistryStr()+" && "+path+" copy "+to.String()+" "+to.Context().Tag("v2").String())
+	}
+	sh.Must(t, "aws ecr describe-images --repository-name app --query imageDetails[].[imageDigest,imageTags[0]] --output text", digest.String(), "v1")
 }
