@@ -64,14 +64,14 @@ func TestManifest(t *testing.T) {
 		}
 		lab.Has(t, "up", string(out), want...)
 	}
-	refused(strings.Replace(clusterFile, "name: eks-pod-identity-agent", "name: foo", 1), file+":16:16: addons[0].name: Addon foo specified is not supported in 1.37 kubernetes version")
+	refused(strings.Replace(clusterFile, "name: eks-pod-identity-agent", "name: foo", 1), file+":17:17: addons[0].name: Addon foo specified is not supported in 1.37 kubernetes version")
 	if out, err := l.Command("status").CombinedOutput(); err == nil {
 		t.Errorf("a file that is refused leaves a daemon:\n%s", out)
 	}
 
 	// Who has an entry must be there, which needs an account.
 	withUser := strings.Replace(clusterFile, "iam:\n", "    - {principalARN: 'arn:aws:iam::111122223333:user/viewer', kubernetesGroups: [viewers]}\niam:\n", 1)
-	refused(withUser, "the account is up", file+":11:22: accessConfig.accessEntries[1].principalARN: there is no arn:aws:iam::111122223333:user/viewer", "hint: eval \"$(eksact env)\"; aws iam create-user --user-name viewer")
+	refused(withUser, "the account is up", file+":12:22: accessConfig.accessEntries[1].principalARN: there is no arn:aws:iam::111122223333:user/viewer", "hint: eval \"$(eksact env)\"; aws iam create-user --user-name viewer")
 	early := l.Host(t).AWS(t, "1")
 	early.Must(t, "aws eks list-clusters --query clusters", "[]")
 	early.Must(t, "aws iam create-user --user-name viewer")
@@ -91,7 +91,7 @@ func TestManifest(t *testing.T) {
 	// A file that has become another is not passed over; what calls have changed is told.
 	refused(strings.NewReplacer("privateAccess: true", "privateAccess: false", "tier: web", "tier: db").Replace(withUser),
 		file+":6:57: vpc.clusterEndpoints.privateAccess: the file says false, and there is true", "labels.tier: the file says db, and there is web", "hint: what is there is not changed by a file: aws eks update-cluster-config")
-	refused(strings.Replace(withUser, "region: us-west-2", "region: eu-west-1", 1), file+":3:31: metadata.region: the account was made in us-west-2, and can't be moved to eu-west-1", "hint: eksact down --purge")
+	refused(strings.Replace(withUser, "region: us-west-2", "region: eu-west-1", 1), file+":3:32: metadata.region: the account was made in us-west-2, and can't be moved to eu-west-1", "hint: eksact down --purge")
 	sh.Must(t, "aws eks update-nodegroup-config --cluster-name blue --nodegroup-name pool --labels addOrUpdateLabels={tier=mid}")
 	l.Up(t, "--hosts")
 	pushByName(t, l, sh)
