@@ -1,13 +1,18 @@
 package up
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/eksact/eksact/internal/daemon"
+	"github.com/eksact/eksact/internal/hint"
 )
 
 const head = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: c}\n"
@@ -87,5 +92,24 @@ func TestValuesOfAFile(t *testing.T) {
 	}
 	if got := strings.Join(places, " "); got != "4:17 5:33 5:73 6:25" {
 		t.Errorf("faults at %s", got)
+	}
+}
+
+// TestErrorsOfCalls: an API's error is told by the place in the file, its code and its
+// message, and leaves the account up.
+func TestErrorsOfCalls(t *testing.T) {
+	m := fileOf(t, head+"addons: [{name: coredns}]\n")
+	refusal := &smithy.OperationError{ServiceID: "EKS", OperationName: "CreateAddon", Err: &smithy.GenericAPIError{Code: "InvalidParameterException", Message: "No."}}
+	if got := m.located("addons[0]", refusal); got.Error() != m.file+":4:10: addons[0]: InvalidParameterException: No." || !has(got, "InvalidParameterException") {
+		t.Errorf("%v", got)
+	}
+	if m.located("addons[0]", nil) != nil {
+		t.Error("no error is one")
+	}
+	if err := m.stays(refusal); !errors.Is(err, errFile) || !strings.Contains(err.Error(), m.file+":3:18: metadata.name: InvalidParameterException: No.") || len(hint.Lines(err)) == 0 {
+		t.Errorf("%v", err)
+	}
+	if err := m.stays(context.Canceled); err != context.Canceled {
+		t.Errorf("%v", err)
 	}
 }

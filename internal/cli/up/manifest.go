@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	eksservice "github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/daemon"
 	"github.com/eksact/eksact/internal/daemon/control"
@@ -108,22 +110,31 @@ func (e *fileError) Unwrap() []error { return []error{errFile, e.reason} }
 // fromManifest makes what a file asks for and isn't there. What is there stays as it is,
 // and what of it is other than the file says is told.
 func fromManifest(ctx context.Context, client *control.Client, o options, m *manifest) error {
-	err := m.make(ctx, client, o)
+	if err := m.make(ctx, client, o); err != nil {
+		return m.stays(err)
+	}
+	return m.remember(ctx, client, o)
+}
+
+// stays makes an API's error one that leaves the account up.
+func (m *manifest) stays(err error) error {
 	switch {
-	case err == nil:
-		return m.remember(ctx, client, o)
 	case errors.Is(err, errAdmin) || errors.Is(err, errFile):
 		return err
 	case isAPI(err):
+		if located := (*locatedError)(nil); !errors.As(err, &located) {
+			err = m.located("metadata.name", err)
+		}
 		return hint.Wrap(&fileError{err}, "when what it lacks is mended, eksact up -f "+m.file+" goes on")
 	}
 	return err
 }
 
-// isAPI says whether an API answered with the error.
+// isAPI says whether an API answered with the error, AWS's or Kubernetes'.
 func isAPI(err error) bool {
 	var e interface{ ErrorCode() string }
-	return errors.As(err, &e)
+	var status apierrors.APIStatus
+	return errors.As(err, &e) || errors.As(err, &status)
 }
 
 func (m *manifest) make(ctx context.Context, client *control.Client, o options) error {
