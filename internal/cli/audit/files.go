@@ -17,14 +17,15 @@ import (
 	"time"
 
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/scan"
-	"github.com/eksact/eksact/internal/engine/scan/memory"
 	"github.com/eksact/eksact/internal/hint"
 )
 
-// Bounds of files, which are read into memory.
+// Bounds of files, which are read into memory, and of what is opened of them there.
 const (
+	cached      = 160 << 20
 	mostOfFiles = 1 << 30
 	mostOfLine  = 4 << 20
 )
@@ -37,18 +38,20 @@ type files struct{ source scan.Source }
 // would have no findings. A last line that is cut off, as of a file that was copied while it
 // was written, is told of and left out.
 func readFiles(paths []string, warn io.Writer) (*files, error) {
-	r := &reading{left: mostOfFiles, warn: warn}
+	r := &reading{events: columns.NewMemory("files", cached), left: mostOfFiles, warn: warn}
 	for _, path := range paths {
 		if err := r.read(path); err != nil {
 			return nil, err
 		}
 	}
-	return &files{memory.New("files", r.events)}, nil
+	source, err := r.events.Source()
+	return &files{source}, err
 }
 
 // reading is files that are read, one after the other.
 type reading struct {
-	events []memory.Event
+	events *columns.Memory
+	taken  int   // events
 	left   int64 // bytes that may come
 	warn   io.Writer
 }
@@ -64,7 +67,7 @@ func (r *reading) read(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	bounded := &io.LimitedReader{R: in, N: r.left + 1}
-	lines, whole, before := bufio.NewScanner(bounded), true, len(r.events)
+	lines, whole, before := bufio.NewScanner(bounded), true, r.taken
 	lines.Buffer(make([]byte, 0, 64<<10), mostOfLine)
 	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
 		whole = bytes.IndexByte(data, '\n') >= 0
@@ -80,8 +83,11 @@ func (r *reading) read(path string) error {
 		message, at, err := readEvent(lines.Bytes())
 		switch {
 		case err == nil:
-			r.events = append(r.events, memory.Event{Time: at.UnixMilli(), Ingested: at.UnixMilli(), Stream: filepath.Base(path), Message: message})
-		case !whole && len(r.events) > before && !json.Valid(lines.Bytes()):
+			if err := r.events.Append(&columns.Event{Time: at.UnixMilli(), Ingested: at.UnixMilli(), Stream: filepath.Base(path), Message: []byte(message)}); err != nil {
+				return err
+			}
+			r.taken++
+		case !whole && r.taken > before && !json.Valid(lines.Bytes()):
 			fmt.Fprintf(r.warn, "%s:%d: the last line is cut off and left out\n", path, n)
 		default:
 			return hint.New(fmt.Sprintf("%s:%d: this is no audit event", path, n), "a file has one event of audit.k8s.io a line, as the API server writes them")

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/scan"
 	"github.com/eksact/eksact/internal/engine/scan/lower"
@@ -81,18 +83,17 @@ func newLoad() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			now := time.Now()
-			f, err := readFiles(paths, cmd.InOrStdin(), now)
+			rows, err := rowsOf(group, paths, cmd.InOrStdin(), time.Now())
 			if err != nil {
 				return err
 			}
 			if err := store.Init(cmd.Context()); err != nil {
 				return err
 			}
-			if err := store.Append(cmd.Context(), f.rows(group)); err != nil {
+			if err := store.Append(cmd.Context(), rows); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d events\n", len(f.events))
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d events\n", len(rows))
 			return nil
 		},
 	}
@@ -106,14 +107,14 @@ func newLoad() *cobra.Command {
 	return cmd
 }
 
-// rows are the files' events as a table has them. Pointers go by when they were loaded, and
+// rowsOf are files' events as a table has them. Pointers go by when they were loaded, and
 // their order.
-func (f *files) rows(group string) []lower.Row {
-	rows := make([]lower.Row, len(f.events))
-	for i, e := range f.events {
-		place := binary.BigEndian.AppendUint64(nil, uint64(f.now.UnixNano()))
-		place = binary.BigEndian.AppendUint32(place, uint32(i))
-		rows[i] = lower.Row{Log: group, Stream: e.Stream, Time: e.Time, Ingested: e.Ingested, Message: e.Message, Ptr: base64.StdEncoding.EncodeToString(place)}
-	}
-	return rows
+func rowsOf(group string, paths []string, stdin io.Reader, now time.Time) (rows []lower.Row, err error) {
+	err = eachEvent(paths, stdin, now, func(e *columns.Event) error {
+		place := binary.BigEndian.AppendUint64(nil, uint64(now.UnixNano()))
+		place = binary.BigEndian.AppendUint32(place, uint32(len(rows)))
+		rows = append(rows, lower.Row{Log: group, Stream: e.Stream, Time: e.Time, Ingested: e.Ingested, Message: string(e.Message), Ptr: base64.StdEncoding.EncodeToString(place)})
+		return nil
+	})
+	return rows, err
 }

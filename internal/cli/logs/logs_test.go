@@ -254,3 +254,28 @@ func (*lacking) GetQueryResults(context.Context, *cloudwatchlogs.GetQueryResults
 	}
 	return out, nil
 }
+
+// TestMembersOfALine: the time is the line's own, wherever it stands, and not that of
+// something in it.
+func TestMembersOfALine(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	const want = 1_795_356_000_123
+	for _, line := range []string{
+		`{"stageTimestamp":"2026-11-22T14:00:00.123Z"}`,
+		`{ "a" : {"stageTimestamp":"2020-01-01T00:00:00Z"} , "stageTimestamp" : "2026-11-22T14:00:00.123Z" , "z":[1,{"time":2}]}`,
+		`{"time":"2020-01-01T00:00:00Z","stageTimestamp":"2026-11-22T14:00:00.123Z"}`,
+		`{"a":"\"stageTimestamp\":1,}{","b":["x","time",":"],"ts":1795356000.123}`,
+		`{"a\\":"}","@timestamp":1795356000123}`,
+		`{"time":null,"timestamp":"yesterday","eventTime":"2026-11-22T14:00:00.123Z"}`,
+		`2026-11-22T14:00:00.123Z {"time":1}`,
+	} {
+		if at, ok := timeOf([]byte(line), now); !ok || at != want {
+			t.Errorf("%s is of %d, %v", line, at, ok)
+		}
+	}
+	for _, line := range []string{`{`, `{"`, `{"time`, `{"time":`, `{"a":{"time":1795356000}}`, `{"x":"time","y":1795356000}`, `{"time\`, `}`, `no time`} {
+		if at, ok := timeOf([]byte(line), now); ok {
+			t.Errorf("%s is of %d", line, at)
+		}
+	}
+}
