@@ -78,11 +78,15 @@ func (m *manifest) remember(ctx context.Context, client *control.Client, o optio
 	if err != nil {
 		return err
 	}
+	return keep(m, o.config, created)
+}
+
+func keep(m *manifest, c daemon.Config, created time.Time) error {
 	data, err := json.Marshal(record{created, string(m.data)})
 	if err != nil {
 		return err
 	}
-	path := recordOf(m, o.config)
+	path := recordOf(m, c)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
