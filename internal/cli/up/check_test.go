@@ -113,3 +113,19 @@ func TestErrorsOfCalls(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRegionOfAFile: a file can't move an account that was made.
+func TestRegionOfAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(head, "name: c", "name: c, region: eu-west-1", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := daemon.Default(t.TempDir(), t.TempDir())
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := readManifest(path, &c, &ranges{})
+	if err == nil || err.Error() != path+":3:29: metadata.region: the account was made in us-west-2, and can't be moved to eu-west-1" {
+		t.Errorf("%v", err)
+	}
+}

@@ -45,7 +45,7 @@ func readManifest(path string, c *daemon.Config, r *ranges) (*manifest, error) {
 	}
 	m := &manifest{Config: parsed, file: path, data: data, judge: c.Precheck()}
 	if m.Region != "" && c.Kept() && m.Region != c.Region {
-		return nil, elsewhere(m.where("metadata.region")+": the account was made in "+c.Region+", and can't be moved to "+m.Region, *c)
+		return nil, elsewhere(m.where("metadata.region")+": metadata.region: the account was made in "+c.Region+", and can't be moved to "+m.Region, *c)
 	}
 	c.Cluster, c.Nodes = m.Name, 0
 	if m.Region != "" {
