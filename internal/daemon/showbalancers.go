@@ -33,6 +33,7 @@ func (d *Daemon) showBalancer(ctx context.Context, want cloud.Balancer, l lb.Loa
 		})
 	}
 	if want.Classic {
+		shown.Groups = []string{d.classicGroup(l.ID)} // its own; see groupOf
 		return d.showClassic(ctx, want, l, shown)
 	}
 	var groups []elb.TargetGroup

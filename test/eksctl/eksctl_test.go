@@ -107,7 +107,7 @@ func podIdentity(t *testing.T, sh lab.Terminal) {
 
 func addons(t *testing.T, sh lab.Terminal) {
 	sh.Must(t, "eksctl utils describe-addon-versions --kubernetes-version 1.37 --name vpc-cni", "vpc-cni")
-	sh.Must(t, "eksctl create addon --cluster first --name metrics-server", "successfully created addon")
+	sh.Must(t, "eksctl create addon --cluster first --name metrics-server", "creating addon: metrics-server")
 	sh.Soon(t, 90*time.Second, "kubectl top nodes", "MEMORY(%)", "ip-10-64-")
 	sh.Must(t, "eksctl get addon --cluster first", "metrics-server", "vpc-cni")
 	sh.Must(t, "eksctl delete addon --cluster first --name metrics-server", "deleted addon")
