@@ -215,8 +215,7 @@ func (s *Service) NetworkPolicyEnabled(cluster string) bool {
 // addonARN is an add-on's, or a pattern for one that is not there.
 func (s *Service) addonARN(cluster, name string) string {
 	a, _ := s.addons.Get(addonKey(cluster, name))
-	p := s.Place
-	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":addon/" + addonKey(cluster, name) + "/" + cmp.Or(a.ID, "*")
+	return s.arnOf("addon/" + addonKey(cluster, name) + "/" + cmp.Or(a.ID, "*"))
 }
 
 func addonKey(cluster, name string) string { return cluster + "/" + name }

@@ -14,7 +14,12 @@ import (
 // cluster. There is no Fargate here, so that none can be made.
 func (s *Service) addFargate(svc *api.Service) {
 	api.Add(svc, "ListFargateProfiles", s.ListFargateProfiles, func(_ context.Context, in *eks.ListFargateProfilesInput) []string { return s.arns(in.ClusterName) })
-	api.Add(svc, "DescribeFargateProfile", s.DescribeFargateProfile, func(_ context.Context, in *eks.DescribeFargateProfileInput) []string { return s.arns(in.ClusterName) })
+	api.Add(svc, "DescribeFargateProfile", s.DescribeFargateProfile, func(_ context.Context, in *eks.DescribeFargateProfileInput) []string {
+		if in.ClusterName == nil || in.FargateProfileName == nil {
+			return nil
+		}
+		return []string{s.arnOf("fargateprofile/" + *in.ClusterName + "/" + *in.FargateProfileName + "/*")} // none is there to have an id
+	})
 }
 
 // ListFargateProfiles lists a cluster's profiles: it has none.

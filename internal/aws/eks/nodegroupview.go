@@ -54,8 +54,7 @@ func (s *Service) nodegroupView(n Nodegroup) *types.Nodegroup {
 }
 
 func (s *Service) nodegroupID(n Nodegroup) string {
-	p := s.Place
-	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":nodegroup/" + nodegroupKey(n.Cluster, n.Name) + "/" + n.ID
+	return s.arnOf("nodegroup/" + nodegroupKey(n.Cluster, n.Name) + "/" + n.ID)
 }
 
 // nodegroupARNs is a node group's, or a pattern for one that is not there.

@@ -233,6 +233,8 @@ func TestResourcesOfOperations(t *testing.T) {
 		"UpdateNodegroupConfig":          {&eks.UpdateNodegroupConfigInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
 		"UpdateNodegroupVersion":         {&eks.UpdateNodegroupVersionInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
 		"DeleteNodegroup":                {&eks.DeleteNodegroupInput{ClusterName: name, NodegroupName: aws.String("ng")}, nodegroup},
+		"ListFargateProfiles":            {&eks.ListFargateProfilesInput{ClusterName: name}, cluster},
+		"DescribeFargateProfile":         {&eks.DescribeFargateProfileInput{ClusterName: name, FargateProfileName: aws.String("fp")}, []string{"arn:aws:eks:us-west-2:111122223333:fargateprofile/c/fp/*"}},
 		"DeletePodIdentityAssociation":   {&eks.DeletePodIdentityAssociationInput{ClusterName: name, AssociationId: aws.String("a-1")}, association},
 	} {
 		o, ok := svc.Operations[op]
@@ -248,7 +250,7 @@ func TestResourcesOfOperations(t *testing.T) {
 			t.Errorf("%s touches %v, want %v", op, got, test.want)
 		}
 	}
-	if len(svc.Operations) != 38 {
+	if len(svc.Operations) != 40 {
 		t.Errorf("%d operations are registered", len(svc.Operations))
 	}
 }

@@ -206,9 +206,11 @@ func (s *Service) Watch(fn func(name string, old, new *Cluster)) (stop func()) {
 }
 
 // ARN is the ARN of the cluster of that name.
-func (s *Service) ARN(name string) string {
+func (s *Service) ARN(name string) string { return s.arnOf("cluster/" + name) }
+
+func (s *Service) arnOf(resource string) string {
 	p := s.Place
-	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":cluster/" + name
+	return "arn:" + p.Partition + ":eks:" + p.Region + ":" + p.AccountID + ":" + resource
 }
 
 func (s *Service) arns(name *string) []string {
