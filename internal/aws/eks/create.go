@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,7 +111,7 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 	}
 	c.Creator = Principal{ARN: caller.PrincipalARN, ID: caller.PrincipalID}
 
-	if err := c.setParts(in); err != nil {
+	if err := firstError(c.setParts(in), c.checkRuns(s.PatchVersions)); err != nil {
 		return c, err
 	}
 	for _, check := range []func() error{
@@ -122,6 +124,14 @@ func (s *Service) draft(ctx context.Context, name string, in *eks.CreateClusterI
 		}
 	}
 	return c, nil
+}
+
+// checkRuns refuses versions that EKS has and that can't be run here.
+func (c *Cluster) checkRuns(runs map[string]string) error {
+	if runs[c.Version] != "" {
+		return nil
+	}
+	return invalidParameter(c.Name, "unsupported Kubernetes version %s: eksact runs %s", c.Version, strings.Join(slices.Sorted(maps.Keys(runs)), ", "))
 }
 
 // setParts are those that can be judged without the account.

@@ -118,6 +118,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"a long name", func(in *eks.CreateClusterInput) { in.Name = aws.String(strings.Repeat("x", 101)) }, "The parameter name can't be longer than 100 characters."},
 		{"an old version", func(in *eks.CreateClusterInput) { in.Version = aws.String("1.33") }, "unsupported Kubernetes version 1.33"},
 		{"the workshop's version", func(in *eks.CreateClusterInput) { in.Version = aws.String("1.14") }, "unsupported Kubernetes version 1.14"},
+		{"a version that EKS has alone", func(in *eks.CreateClusterInput) { in.Version = aws.String("1.36") }, "unsupported Kubernetes version 1.36: eksact runs 1.35, 1.37"},
 		{"a patch version", func(in *eks.CreateClusterInput) { in.Version = aws.String("1.37.2") }, "unsupported Kubernetes version 1.37.2"},
 		{"no role", func(in *eks.CreateClusterInput) { in.RoleArn = nil }, "The role ARN is required."},
 		{"another role", func(in *eks.CreateClusterInput) { in.RoleArn = aws.String("arn:aws:iam::111122223333:role/x") },
@@ -227,7 +228,7 @@ func TestCreateTwice(t *testing.T) {
 			t.Errorf("the same request again: %v, %v", again, err)
 		}
 		const used = "The clientRequestToken was already used by a request with different parameters."
-		_, err = w.CreateCluster(ctx, request("cluster", token, func(in *eks.CreateClusterInput) { in.Version = aws.String("1.36") }))
+		_, err = w.CreateCluster(ctx, request("cluster", token, func(in *eks.CreateClusterInput) { in.Version = aws.String("1.35") }))
 		wantError(t, err, "InvalidParameterException", used)
 		_, err = w.CreateCluster(ctx, request("other", token))
 		wantError(t, err, "InvalidParameterException", used)

@@ -67,7 +67,7 @@ func newWorld() *world {
 		Network:       w.network,
 		PodRoles:      w.roles,
 		Now:           time.Now,
-		PatchVersions: map[string]string{"1.37": "1.37.2"},
+		PatchVersions: map[string]string{"1.35": "1.35.9", "1.37": "1.37.2"},
 	})
 	return w
 }

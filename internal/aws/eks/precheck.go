@@ -19,7 +19,7 @@ type Precheck struct {
 // Cluster judges a cluster without its role and subnets.
 func (p Precheck) Cluster(in *eks.CreateClusterInput) error {
 	c := Cluster{Name: aws.ToString(in.Name), Version: aws.ToString(in.Version)}
-	if err := firstError(checkName("name", c.Name), c.setParts(in)); err != nil || in.ResourcesVpcConfig == nil {
+	if err := firstError(checkName("name", c.Name), c.setParts(in), c.checkRuns(p.PatchVersions)); err != nil || in.ResourcesVpcConfig == nil {
 		return err
 	}
 	_, err := endpointAccess(c.Name, defaultAccess(), in.ResourcesVpcConfig)

@@ -44,7 +44,7 @@ func newAccount(t *testing.T) *account {
 	t.Cleanup(st.Close)
 	place := api.Place{Partition: "aws", AccountID: "111122223333", Region: "us-west-2"}
 	a := &account{ec2: ec2.New(st, place, "us-west-2a", "us-west-2b"), elb: elb.New(st, place)}
-	clusters := eks.New(eks.Deps{Store: st, Place: place, Runtime: quick{}, Roles: anyRole{}, Network: a.ec2, Now: time.Now})
+	clusters := eks.New(eks.Deps{Store: st, Place: place, Runtime: quick{}, Roles: anyRole{}, Network: a.ec2, Now: time.Now, PatchVersions: map[string]string{"1.37": "1.37.2"}})
 
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

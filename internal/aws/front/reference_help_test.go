@@ -51,7 +51,7 @@ import (
 // tagged and bounded thing of each kind.
 func everyService(t testing.TB) (*front.Front, *iam.IAM) {
 	a := doortest.New(t)
-	clusters := eks.New(eks.Deps{Store: a.Store, Place: doortest.Place, Runtime: idle{}, Roles: trusting{}, Network: flat{}, Now: time.Now})
+	clusters := eks.New(eks.Deps{Store: a.Store, Place: doortest.Place, Runtime: idle{}, Roles: trusting{}, Network: flat{}, Now: time.Now, PatchVersions: map[string]string{"1.37": "1.37.2"}})
 	makeThings(t, a.IAM, clusters)
 	buckets, err := s3.New(s3.Config{Store: a.Store, Place: doortest.Place, Dir: t.TempDir(), IAM: a.IAM})
 	if err != nil {

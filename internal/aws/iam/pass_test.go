@@ -88,7 +88,7 @@ func TestCreatingAClusterNeedsPassRole(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return eks.New(eks.Deps{Store: a.store, Place: place, Runtime: nothing{}, Roles: a.iam, Network: vpc, Now: time.Now}).Service()
+		return eks.New(eks.Deps{Store: a.store, Place: place, Runtime: nothing{}, Roles: a.iam, Network: vpc, Now: time.Now, PatchVersions: map[string]string{"1.37": "1.37.2"}}).Service()
 	})
 	ctx := t.Context()
 	role := a.role(t, "cluster", strings.Replace(trustEC2, "ec2.", "eks.", 1))

@@ -123,7 +123,6 @@ managedNodeGroups:
 	refused("[audit]", "[audit, api]", "the file says api, audit, and there is audit")
 	refused("Mode: API", "Mode: API_AND_CONFIG_MAP", "the file says API_AND_CONFIG_MAP, and there is API")
 	refused("metadata: {name: c}", "metadata: {name: c, tags: {team: a}}", `the file says a, and there is ""`)
-	refused("metadata: {name: c}", "metadata: {name: c, version: '1.36'}", "the file says 1.36, and there is 1.37")
 	refused("Permissions: false", "Permissions: true", "the file says true, and there is false")
 	refused("[viewers]", "[readers]", "the file says readers, and there is viewers")
 	refused("[b, a]", "[b]", "the file says for b, and there is for a, b")
