@@ -39,7 +39,7 @@ func (d *Daemon) serveControl(ctx context.Context) error {
 	handle(mux, "/netpol/wait", afterOpen(d, d.waitPolicies))
 	handle(mux, "/netpol/objects", afterOpen(d, d.policyObjects))
 	handle(mux, "/netpol/packets", afterOpen(d, d.tryFlows))
-	handle(mux, "/logs/failure", afterOpen(d, d.queryFailure))
+	handle(mux, "/logs/problem", afterOpen(d, d.queryProblem))
 	handle(mux, "/images", afterOpen(d, d.listImages))
 	handle(mux, "/images/remove", afterOpen(d, d.removeImage))
 	mux.HandleFunc("POST /images/load", d.loadImages)
@@ -84,10 +84,10 @@ func (d *Daemon) rootCredentials(context.Context, struct{}) (control.Credentials
 	return control.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken, ARN: arn}, err
 }
 
-// queryFailure is why a query of logs failed, which AWS's API has no place for; "" if it is
-// not known.
-func (d *Daemon) queryFailure(_ context.Context, id string) (string, error) {
-	return d.logs.WhyFailed(id), nil
+// queryProblem is what went wrong with a query of logs, which AWS's API has no place for;
+// "" if nothing is known.
+func (d *Daemon) queryProblem(_ context.Context, id string) (string, error) {
+	return d.logs.WentWrong(id), nil
 }
 
 // ShellPlace says where a shell is to stand.

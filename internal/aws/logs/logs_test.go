@@ -23,6 +23,7 @@ import (
 // account is the service behind a real front door, with a clock that the test
 // turns.
 type account struct {
+	damage error // of a part of the events
 	*doortest.Account
 	*cloudwatchlogs.Client
 	service *ours.Service
@@ -68,7 +69,7 @@ func open(t *testing.T) *account {
 	}
 	t.Cleanup(buckets.Close)
 	a.service = ours.New(ours.Deps{
-		Store: a.Store, Place: doortest.Place, Events: doortest.Events(t), Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Sessions: a.STS, Now: a.clock,
+		Store: a.Store, Place: doortest.Place, Events: damaged{doortest.Events(t), a}, Dir: t.TempDir(), Roles: a.IAM, Buckets: buckets, Topics: a, Sessions: a.STS, Now: a.clock,
 		Reaches: func(u *url.URL) error {
 			if strings.HasPrefix(u.Hostname(), "10.") {
 				return errors.New(u.Hostname() + " is not asked")

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -220,6 +221,10 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 	}
 	env := s.environment(own, q.groups)
 	env.Start, env.End, env.Now, env.Limit, env.Progress = from, to+999, q.began.UnixMilli(), int(aws.ToInt32(in.Limit)), &q.progress
+	env.Damaged = func(err error) {
+		s.Log.Error("a query goes on without what can't be read", "query", q.id, "error", err)
+		q.note(fmt.Errorf("events can't be read, the result is without them: %w", err))
+	}
 	go s.run(running, q, parsed, env)
 	return &cloudwatchlogs.StartQueryOutput{QueryId: aws.String(q.id)}, nil
 }
@@ -288,7 +293,7 @@ func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env
 		status, rows = types.QueryStatusCancelled, nil
 	} else if err != nil {
 		s.Log.Warn("a query failed", "query", q.id, "text", q.text, "error", err)
-		q.fail(err)
+		q.note(err)
 	}
 	if err := s.queries.end(q, status, rows); err != nil {
 		s.Log.Warn("a query's results will not be known after a restart", "query", q.id, "error", err)

@@ -1,6 +1,7 @@
 package logs_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/aws/doortest"
+	"github.com/eksact/eksact/internal/aws/logs/storage"
+	"github.com/eksact/eksact/internal/engine/scan"
 )
 
 // ask starts a query of group g and waits for its results.
@@ -199,12 +202,52 @@ func TestWhyAQueryFailed(t *testing.T) {
 	a.group(t, "g", "s")
 	doortest.Must(t)(a.put("g", "s", `-600 a`, `0 b`))
 	out, id := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("stats count(*) by bin(1ms) | fillmissing")})
-	if why := a.service.WhyFailed(id); out.Status != types.QueryStatusFailed || !strings.Contains(why, "100000 rows") {
+	if why := a.service.WentWrong(id); out.Status != types.QueryStatusFailed || !strings.Contains(why, "100000 rows") {
 		t.Errorf("%s: %q", out.Status, why)
 	}
 	out, id = ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("limit 1")})
-	if why := a.service.WhyFailed(id); out.Status != types.QueryStatusComplete || why != "" {
+	if why := a.service.WentWrong(id); out.Status != types.QueryStatusComplete || why != "" {
 		t.Errorf("%s: %q", out.Status, why)
+	}
+}
+
+// damaged are events of which a part can't be read, if the account says so.
+type damaged struct {
+	storage.Storage
+	account *account
+}
+
+func (d damaged) Source(groups []storage.Scope) (scan.Source, error) {
+	events, err := d.Storage.Source(groups)
+	if d.account.damage == nil || err != nil {
+		return events, err
+	}
+	return scan.All(unreadable{d.account.damage}, events), nil
+}
+
+// unreadable is a source that can't be read.
+type unreadable struct{ error }
+
+func (u unreadable) Scan(_ context.Context, r *scan.Request, _ func(int, *scan.Batch) bool) error {
+	if r.Damaged == nil {
+		return u
+	}
+	r.Damaged(u)
+	return nil
+}
+
+// TestDamageIsToldOf: what can be read is the result, and that it is not all can be asked.
+func TestDamageIsToldOf(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	doortest.Must(t)(a.put("g", "s", `0 a`, `0 b`))
+	a.damage = errors.New("segment 7: checksum")
+	out, id := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("stats count(*) as n")})
+	if out.Status != types.QueryStatusComplete || len(out.Results) != 1 || *out.Results[0][0].Value != "2" {
+		t.Errorf("%s, %v", out.Status, out.Results)
+	}
+	if said := a.service.WentWrong(id); !strings.Contains(said, "segment 7: checksum") {
+		t.Errorf("it says %q", said)
 	}
 }
 

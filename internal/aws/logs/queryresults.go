@@ -66,16 +66,16 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 	return out, nil
 }
 
-// fail notes why a query failed, for which AWS's API has no place.
-func (q *query) fail(err error) {
+// note keeps what went wrong with a query, for which AWS's API has no place.
+func (q *query) note(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.problem = err.Error()
 }
 
-// WhyFailed is why a query failed or ran out of time; "" of one that did not, and of one
-// from before a restart.
-func (s *Service) WhyFailed(id string) string {
+// WentWrong is why a query failed or ran out of time, or what it could not read; "" if
+// nothing is wrong, and of a query from before a restart.
+func (s *Service) WentWrong(id string) string {
 	q, err := s.queries.find(&id)
 	if err != nil {
 		return ""

@@ -106,7 +106,7 @@ func TestFollowing(t *testing.T) {
 
 func TestAskingGroups(t *testing.T) {
 	q := &question{text: "fields a, b"}
-	a, err := q.ask(t.Context(), &account{}, nil)
+	a, err := q.ask(t.Context(), &account{}, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,8 +234,8 @@ func TestColumnsKeepTheirOrder(t *testing.T) {
 	if _, summary = ask("fields a"); !strings.HasPrefix(summary, "1 row of 1 event, ") {
 		t.Errorf("the summary is %s", summary)
 	}
-	a, err := (&question{}).ask(t.Context(), &lacking{}, nil)
-	if err != nil || strings.Join(a.columns, " ") != "a b c d" {
+	a, err := (&question{}).ask(t.Context(), &lacking{}, func(string) string { return "a part is damaged" })
+	if err != nil || strings.Join(a.columns, " ") != "a b c d" || a.problem != "a part is damaged" {
 		t.Errorf("columns of rows that lack some are %v, %v", a.columns, err)
 	}
 }

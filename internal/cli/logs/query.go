@@ -86,6 +86,9 @@ func newQuery(g *global.Options) *cobra.Command {
 				err = a.table(out)
 				a.summary(cmd.ErrOrStderr())
 			}
+			if a.problem != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", a.problem)
+			}
 			return err
 		},
 	}
@@ -129,6 +132,7 @@ type answer struct {
 	scanned float64 // events
 	bytes   float64 // of their messages
 	took    time.Duration
+	problem string // what could not be read
 }
 
 // wrong shows where a query is wrong.
@@ -152,12 +156,12 @@ func (q *question) ofGroups(ctx context.Context, g *global.Options) (*answer, er
 		return nil, err
 	}
 	return q.ask(ctx, logs, func(id string) (why string) {
-		_ = control.Dial(g.RunDir).Call(ctx, "/logs/failure", id, &why) // the daemon's log says it, too
+		_ = control.Dial(g.RunDir).Call(ctx, "/logs/problem", id, &why) // the daemon's log says it, too
 		return why
 	})
 }
 
-// ask asks a query and waits for its rows; why tells what is known of one that failed.
+// ask asks a query and waits for its rows; why tells what went wrong with it, if it is known.
 func (q *question) ask(ctx context.Context, logs api, why func(id string) string) (*answer, error) {
 	began := time.Now()
 	in := &cloudwatchlogs.StartQueryInput{QueryString: &q.text, LogGroupNames: q.groups, StartTime: aws.Int64(max(0, q.since.Unix())), EndTime: aws.Int64(q.until.Unix())}
@@ -208,6 +212,7 @@ func (q *question) ask(ctx context.Context, logs api, why func(id string) string
 		}
 		if results.NextToken = out.NextToken; results.NextToken == nil {
 			a.scanned, a.bytes, a.took = out.Statistics.RecordsScanned, out.Statistics.BytesScanned, time.Since(began)
+			a.problem = why(aws.ToString(started.QueryId))
 			return a.tidied(q.text), nil
 		}
 	}

@@ -298,9 +298,7 @@ func (w *worker) late(g *group) scan.Vector {
 		if err == nil {
 			return scan.Value{Kind: scan.Text, Text: text}
 		}
-		if w.Damaged != nil {
-			w.damage(err)
-		}
+		w.damage(err)
 		return scan.Value{}
 	}}
 }
