@@ -89,8 +89,10 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 	for _, t := range s.streams.List(streamKey(group, aws.ToString(in.LogStreamNamePrefix))) {
 		view := types.LogStream{
 			Arn: aws.String(s.groupARN(group) + ":log-stream:" + t.Name), LogStreamName: aws.String(t.Name), CreationTime: aws.Int64(t.Created),
-			UploadSequenceToken: aws.String(sequenceToken), StoredBytes: aws.Int64(0), // of every stream, as on AWS since 2019
+			UploadSequenceToken: aws.String(sequenceToken),
 		}
+		//lint:ignore SA1019 AWS still answers with it, with zero
+		view.StoredBytes = aws.Int64(0)
 		st, err := s.Events.Stats(t.id(), s.oldest(&g))
 		if err != nil {
 			return nil, err

@@ -227,11 +227,11 @@ func TestColumnsKeepTheirOrder(t *testing.T) {
 	if got, _ := ask("-o", "json", "fields z, nothing, a"); got != "[\n  {\n    \"z\": \"\\u003c2\\u003e\",\n    \"a\": \"1\"\n  }\n]\n" {
 		t.Errorf("JSON is %s", got)
 	}
-	got, summary := ask("--csv", "fields a, @ptr")
+	got, _ := ask("--csv", "fields a, @ptr")
 	if head, row, _ := strings.Cut(got, "\n"); head != "a,@ptr" || !strings.HasPrefix(row, "1,") || len(row) < 10 {
 		t.Errorf("with @ptr it is %s", got)
 	}
-	if _, summary = ask("fields a"); !strings.HasPrefix(summary, "1 row of 1 event, ") {
+	if _, summary := ask("fields a"); !strings.HasPrefix(summary, "1 row of 1 event, ") {
 		t.Errorf("the summary is %s", summary)
 	}
 	a, err := (&question{}).ask(t.Context(), &lacking{}, func(string) string { return "a part is damaged" })
