@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/ec2"
 	"github.com/eksact/eksact/internal/engine/flowlog"
 	"github.com/eksact/eksact/internal/vpc"
@@ -208,8 +208,7 @@ func (f *flowLogs) deliver(ctx context.Context, records []flowlog.Record, began 
 		failure := ""
 		if err != nil {
 			failure = "Unknown error"
-			var coded interface{ ErrorCode() string } // of the destination's service
-			if errors.As(err, &coded) {
+			if api.Code(err) != "" { // the destination's service said it
 				failure = "Access error"
 			}
 			slog.Warn("a flow log's records can't be delivered", "flow log", l.ID, "destination", l.Destination, "error", err)

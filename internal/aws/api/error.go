@@ -32,10 +32,19 @@ func Errorf(status int, code, format string, args ...any) *Error {
 // Message is an error's text without its code.
 func Message(err error) string {
 	var e interface{ ErrorMessage() string }
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.ErrorMessage() != "" {
 		return e.ErrorMessage()
 	}
 	return err.Error()
+}
+
+// Code is the code of an API's error; "" of another.
+func Code(err error) string {
+	var e interface{ ErrorCode() string }
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
 }
 
 // ValidationError is the query services' answer to an input outside its model.

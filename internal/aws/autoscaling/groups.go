@@ -185,7 +185,7 @@ func (s *Service) templateOf(spec *types.LaunchTemplateSpecification) (Template,
 	}
 	id, name, err := s.Machines.TemplateNames(id, name, version)
 	if err != nil {
-		return Template{}, invalid("%s", said(err))
+		return Template{}, invalid("%s", api.Message(err))
 	}
 	return Template{id, name, version}, nil
 }

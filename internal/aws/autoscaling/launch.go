@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -104,7 +105,7 @@ func (d *driver) noLaunch(ctx context.Context, g *Group, n int32, failure error)
 	err := d.s.Store.Update(ctx, func(tx *store.Tx) error {
 		a := d.s.newActivity(g, launching, d.cause(n, g.Desired))
 		a.End, a.Status = a.Start, types.ScalingActivityStatusCodeFailed
-		a.Message = said(failure) + " Launching EC2 instance failed."
+		a.Message = api.Message(failure) + " Launching EC2 instance failed."
 		d.s.putActivity(tx, a)
 		return nil
 	})

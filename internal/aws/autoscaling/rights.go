@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 // linkedARN is the service-linked role that groups act as unless another is named.
@@ -30,17 +32,17 @@ func (s *Service) checkRights(ctx context.Context, g *Group, role *string) error
 	in := s.launch(g, g.Subnets[0], "")
 	in.DryRun = aws.Bool(true)
 	_, err := s.door.Do(ctx, as(ctx), "ec2", "RunInstances", in)
-	switch code := codeOf(err); {
+	switch code := api.Code(err); {
 	case code == "DryRunOperation":
 		return nil
 	case code == "UnauthorizedOperation":
-		return invalid("You are not authorized to use launch template: %s. %s", g.Template.ID, said(err))
+		return invalid("You are not authorized to use launch template: %s. %s", g.Template.ID, api.Message(err))
 	case err == nil:
 		return errors.New("a dry run launched instances")
 	case code == "":
 		return err
 	}
-	return invalid("%s", said(err))
+	return invalid("%s", api.Message(err))
 }
 
 func (s *Service) setRole(ctx context.Context, g *Group, role *string) error {
@@ -58,7 +60,7 @@ func (s *Service) setRole(ctx context.Context, g *Group, role *string) error {
 	}
 	_, err := s.door.Do(ctx, as(ctx), "iam", "CreateServiceLinkedRole", &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String(principal)})
 	if err != nil && !s.Roles.Assumable(ctx, g.Role, principal) { // another call may have made it
-		return invalid("The default Service-Linked Role for Auto Scaling could not be created. %s", said(err))
+		return invalid("The default Service-Linked Role for Auto Scaling could not be created. %s", api.Message(err))
 	}
 	return nil
 }
@@ -83,20 +85,3 @@ func (s *Service) launch(g *Group, subnet, kind string) *ec2.RunInstancesInput {
 
 // groupTag is the tag by which an instance is known as a group's.
 const groupTag = "aws:autoscaling:groupName"
-
-func codeOf(err error) string {
-	var e interface{ ErrorCode() string }
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
-// said is an error's message.
-func said(err error) string {
-	var e interface{ ErrorMessage() string }
-	if errors.As(err, &e) {
-		return e.ErrorMessage()
-	}
-	return err.Error()
-}

@@ -2,7 +2,6 @@ package cloudformation
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -94,13 +93,12 @@ func (s *Service) exists(ctx context.Context, t template.Type, value string) (bo
 		return false, err
 	}
 	_, err = s.door.Do(ctx, who, "ec2", operation, in)
-	var said interface{ ErrorCode() string }
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.As(err, &said) && said.ErrorCode() == "UnauthorizedOperation":
+	case api.Code(err) == "UnauthorizedOperation":
 		return false, api.Errorf(http.StatusForbidden, "AccessDenied", "%s", api.Message(err))
-	case errors.As(err, &said):
+	case api.Code(err) != "":
 		return false, nil
 	}
 	return false, err

@@ -14,6 +14,8 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 // nodePrincipal is who assumes the role of nodes.
@@ -150,7 +152,7 @@ func (s *Service) setSource(ctx context.Context, n *Nodegroup, in *types.LaunchT
 		return s.door.Do(ctx, passing(ctx), "ec2", operation, in)
 	}, Template{aws.ToString(in.Id), aws.ToString(in.Name), aws.ToString(in.Version)})
 	if err != nil {
-		return n.invalid("%s", said(err))
+		return n.invalid("%s", api.Message(err))
 	}
 	n.Source = &found
 	switch {
@@ -269,7 +271,7 @@ func (s *Service) ensureLinkedRole(ctx context.Context, n Nodegroup) error {
 	}
 	_, err := s.door.Do(ctx, passing(ctx), "iam", "CreateServiceLinkedRole", &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String(nodegroupPrincipal)})
 	if err != nil && !s.Roles.Assumable(ctx, s.linkedRole(), nodegroupPrincipal) {
-		return n.invalid("The service-linked role of node groups could not be made: %s", said(err))
+		return n.invalid("The service-linked role of node groups could not be made: %s", api.Message(err))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/store"
 )
 
@@ -294,7 +295,7 @@ func nodegroupIssues(n Nodegroup, err error) []Issue {
 	if err == nil {
 		return nil
 	}
-	i := Issue{Code: string(types.NodegroupIssueCodeInternalFailure), Message: said(err), ResourceIDs: []string{n.Name}}
+	i := Issue{Code: string(types.NodegroupIssueCodeInternalFailure), Message: api.Message(err), ResourceIDs: []string{n.Name}}
 	var node *nodeFailure
 	var launch *launchFailure
 	var eviction *EvictionError
@@ -308,9 +309,9 @@ func nodegroupIssues(n Nodegroup, err error) []Issue {
 		}
 	case errors.As(err, &eviction):
 		i.Code = string(types.NodegroupIssueCodePodEvictionFailure)
-	case codeOf(err) == "AccessDenied" || codeOf(err) == "UnauthorizedOperation" || codeOf(err) == "AccessDeniedException":
+	case api.Code(err) == "AccessDenied" || api.Code(err) == "UnauthorizedOperation" || api.Code(err) == "AccessDeniedException":
 		i.Code = string(types.NodegroupIssueCodeAccessDenied)
-	case strings.Contains(codeOf(err), "LaunchTemplate"):
+	case strings.Contains(api.Code(err), "LaunchTemplate"):
 		i.Code = string(types.NodegroupIssueCodeEc2LaunchTemplateNotFound)
 	}
 	return []Issue{i}

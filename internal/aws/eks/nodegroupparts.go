@@ -1,11 +1,9 @@
 package eks
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -85,11 +83,11 @@ func (p parts) tags() map[string]string {
 func (p parts) profile(ctx context.Context) error {
 	name, role := p.name(), p.n.Role[strings.LastIndexByte(p.n.Role, '/')+1:]
 	_, err := p.s.manage(ctx, "iam", "CreateInstanceProfile", &iam.CreateInstanceProfileInput{InstanceProfileName: &name, Path: aws.String("/")})
-	if err != nil && codeOf(err) != "EntityAlreadyExists" {
+	if err != nil && api.Code(err) != "EntityAlreadyExists" {
 		return err
 	}
 	_, err = p.s.manage(ctx, "iam", "AddRoleToInstanceProfile", &iam.AddRoleToInstanceProfileInput{InstanceProfileName: &name, RoleName: &role})
-	if err != nil && codeOf(err) != "LimitExceeded" { // it has its one role
+	if err != nil && api.Code(err) != "LimitExceeded" { // it has its one role
 		return err
 	}
 	return nil
@@ -245,7 +243,7 @@ func (p parts) scaling(ctx context.Context) error {
 		in.Tags = append(in.Tags, astypes.Tag{Key: aws.String(k), Value: aws.String(tags[k]), PropagateAtLaunch: aws.Bool(true)})
 	}
 	_, err := p.s.manage(ctx, "autoscaling", "CreateAutoScalingGroup", in)
-	if err != nil && codeOf(err) != "AlreadyExists" {
+	if err != nil && api.Code(err) != "AlreadyExists" {
 		return err
 	}
 	return nil
@@ -280,7 +278,7 @@ func (p parts) resize(ctx context.Context, more int32, withTemplate bool) error 
 func (p parts) remove(ctx context.Context) (done bool, err error) {
 	if _, there := p.s.Fleet.Group(p.n.Group); there {
 		_, err := p.s.manage(ctx, "autoscaling", "DeleteAutoScalingGroup", &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: &p.n.Group, ForceDelete: aws.Bool(true)})
-		if code := codeOf(err); err != nil && code != "ScalingActivityInProgress" && code != "ValidationError" {
+		if code := api.Code(err); err != nil && code != "ScalingActivityInProgress" && code != "ValidationError" {
 			return false, err
 		}
 		if _, there := p.s.Fleet.Group(p.n.Group); there {
@@ -289,37 +287,20 @@ func (p parts) remove(ctx context.Context) (done bool, err error) {
 	}
 	if p.n.Made != "" {
 		_, err := p.s.manage(ctx, "ec2", "DeleteLaunchTemplate", &ec2.DeleteLaunchTemplateInput{LaunchTemplateId: &p.n.Made})
-		if err != nil && codeOf(err) != "InvalidLaunchTemplateId.NotFound" {
+		if err != nil && api.Code(err) != "InvalidLaunchTemplateId.NotFound" {
 			return false, err
 		}
 	}
 	name, role := p.name(), p.n.Role[strings.LastIndexByte(p.n.Role, '/')+1:]
 	_, err = p.s.manage(ctx, "iam", "RemoveRoleFromInstanceProfile", &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &name, RoleName: &role})
-	if err != nil && codeOf(err) != "NoSuchEntity" {
+	if err != nil && api.Code(err) != "NoSuchEntity" {
 		return false, err
 	}
 	_, err = p.s.manage(ctx, "iam", "DeleteInstanceProfile", &iam.DeleteInstanceProfileInput{InstanceProfileName: &name})
-	if err != nil && codeOf(err) != "NoSuchEntity" {
+	if err != nil && api.Code(err) != "NoSuchEntity" {
 		return false, err
 	}
 	return true, nil
-}
-
-func codeOf(err error) string {
-	var e interface{ ErrorCode() string }
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
-// said is an error's message.
-func said(err error) string {
-	var e interface{ ErrorMessage() string }
-	if errors.As(err, &e) {
-		return cmp.Or(e.ErrorMessage(), err.Error())
-	}
-	return err.Error()
 }
 
 func joined(all []string) string { return strings.Join(all, ", ") }

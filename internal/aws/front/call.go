@@ -289,8 +289,7 @@ func (p *passage) ask(ctx context.Context, action string, resources []string) er
 	if err == nil {
 		return nil
 	}
-	var said interface{ ErrorCode() string }
-	if errors.As(err, &said) {
+	if api.Code(err) != "" {
 		return err // an error with a code of its own: a failure, not a refusal
 	}
 	e := p.f.refusal(p.wire.Family(), err)
@@ -306,8 +305,7 @@ const authorizationHeader = "X-Amzn-Authorization-Id"
 
 // fail answers with an error. What is no AWS error is ours, and only logged.
 func (p *passage) fail(err error) {
-	var known interface{ ErrorCode() string }
-	if !errors.As(err, &known) {
+	if api.Code(err) == "" {
 		p.f.Log.Error("call failed", "call", p.name(), "request", p.id, "error", err)
 		err = internal(p.family())
 	}

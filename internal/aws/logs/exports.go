@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/google/uuid"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/aws/logs/storage"
 	"github.com/eksact/eksact/internal/store"
 )
@@ -54,8 +55,7 @@ func (s *Service) CreateExportTask(ctx context.Context, in *cloudwatchlogs.Creat
 	// AWS writes this object to see whether it can.
 	err := s.Buckets.WriteAs(ctx, s.principal(), s.groupARN(e.Group)+":*", e.Bucket, e.Prefix+"/aws-logs-write-test", "binary/octet-stream", []byte("Permission Check Successful"))
 	if err != nil {
-		var said interface{ ErrorCode() string }
-		if errors.As(err, &said) && said.ErrorCode() == "NoSuchBucket" {
+		if api.Code(err) == "NoSuchBucket" {
 			return nil, invalid("The specified bucket does not exist")
 		}
 		return nil, invalid("PutObject call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform this operation.")

@@ -267,8 +267,7 @@ func failure(err error) types.ExecutionStatus {
 
 // refusal is what became of a delivery: whether those who ask for it can mend it.
 func refusal(err error) types.ActionStatus {
-	var said interface{ ErrorCode() string }
-	if errors.As(err, &said) && said.ErrorCode() != "InternalError" {
+	if code := api.Code(err); code != "" && code != "InternalError" {
 		return types.ActionStatusClientError
 	}
 	return types.ActionStatusFailed

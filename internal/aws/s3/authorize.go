@@ -68,8 +68,7 @@ func (s *S3) may(ctx context.Context, action, bucket, resource string, k keys) e
 		program = own.program
 	}
 	err := s.IAM.AuthorizeOn(who, action, resource, program, k)
-	var coded interface{ ErrorCode() string }
-	if err == nil || errors.As(err, &coded) {
+	if err == nil || api.Code(err) != "" {
 		return err
 	}
 	return accessDenied(err.Error())

@@ -162,8 +162,7 @@ func (s *Service) signed(ctx context.Context, action string, resources []string)
 		return nil
 	}
 	err := s.IAM.Authorize(ctx, who, action, resources, nil)
-	var coded interface{ ErrorCode() string }
-	if err == nil || errors.As(err, &coded) {
+	if err == nil || api.Code(err) != "" {
 		return err
 	}
 	return api.Errorf(http.StatusForbidden, deniedCode, "%s", err.Error())

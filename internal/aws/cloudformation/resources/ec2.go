@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/template/spec"
 	"github.com/eksact/eksact/internal/engine/template/stack"
 )
@@ -68,7 +69,7 @@ func whenFree(ctx context.Context, j *Job, s step) error {
 }
 
 func busy(err error) bool {
-	c := code(err)
+	c := api.Code(err)
 	return c == "DependencyViolation" || c == "InvalidIPAddress.InUse"
 }
 

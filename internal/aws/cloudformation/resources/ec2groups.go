@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/eksact/eksact/internal/aws/api"
 	"github.com/eksact/eksact/internal/engine/template"
 )
 
@@ -65,7 +66,7 @@ func rules(ctx context.Context, j *Job, group, direction string, list []map[stri
 		default:
 			s = step{"RevokeSecurityGroupEgress", &ec2.RevokeSecurityGroupEgressInput{GroupId: &group, IpPermissions: one}}
 		}
-		if err := undo(ctx, j, "ec2", s); err != nil && code(err) != "InvalidPermission.Duplicate" {
+		if err := undo(ctx, j, "ec2", s); err != nil && api.Code(err) != "InvalidPermission.Duplicate" {
 			return err
 		}
 	}
@@ -183,7 +184,7 @@ func createEgress(ctx context.Context, j *Job) (Made, error) {
 
 // ruleMade notes the id of a rule that was made, or was there already: by an earlier run.
 func ruleMade(ctx context.Context, j *Job, made []types.SecurityGroupRule, egress bool, err error) error {
-	if j.Again && code(err) == "InvalidPermission.Duplicate" {
+	if j.Again && api.Code(err) == "InvalidPermission.Duplicate" {
 		found, e := call[ec2.DescribeSecurityGroupRulesOutput](ctx, j, "ec2", "DescribeSecurityGroupRules", &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{where("group-id", text(j.Properties, "GroupId"))}})
 		if e != nil {
 			return err

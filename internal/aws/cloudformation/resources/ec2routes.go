@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 func createTable(ctx context.Context, j *Job) (Made, error) {
@@ -37,7 +39,7 @@ func createRoute(ctx context.Context, j *Job) (Made, error) {
 		return Made{}, err
 	}
 	// A table has one route to a destination.
-	if err := do(ctx, j, "ec2", step{"CreateRoute", in}); err != nil && !(j.Again && code(err) == "RouteAlreadyExists") {
+	if err := do(ctx, j, "ec2", step{"CreateRoute", in}); err != nil && !(j.Again && api.Code(err) == "RouteAlreadyExists") {
 		return Made{}, err
 	}
 	return Made{j.physical(nil), map[string]any{"CidrBlock": text(j.Properties, "DestinationCidrBlock")}}, nil
@@ -66,7 +68,7 @@ func createTableAssociation(ctx context.Context, j *Job) (Made, error) {
 		switch {
 		case err == nil:
 			id = *out.AssociationId
-		case j.Again && code(err) == "Resource.AlreadyAssociated":
+		case j.Again && api.Code(err) == "Resource.AlreadyAssociated":
 			if id = associationOf(ctx, j); id == "" {
 				return Made{}, err
 			}

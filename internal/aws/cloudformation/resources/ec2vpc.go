@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 func createVPC(ctx context.Context, j *Job) (Made, error) {
@@ -156,7 +158,7 @@ func newSubnet(ctx context.Context, j *Job) (*types.Subnet, error) {
 	if err == nil {
 		return out.Subnet, nil
 	}
-	if j.Again && code(err) == "InvalidSubnet.Conflict" {
+	if j.Again && api.Code(err) == "InvalidSubnet.Conflict" {
 		if s, e := find(where("vpc-id", text(p, "VpcId")), where("cidr-block", text(p, "CidrBlock"))); e == nil && s != nil {
 			return s, nil
 		}
@@ -211,7 +213,7 @@ func deleteGateway(ctx context.Context, j *Job) error {
 func attachGateway(ctx context.Context, j *Job) (Made, error) {
 	p := j.Properties
 	err := do(ctx, j, "ec2", step{"AttachInternetGateway", &ec2.AttachInternetGatewayInput{InternetGatewayId: ptr(p, "InternetGatewayId"), VpcId: ptr(p, "VpcId")}})
-	if err != nil && !(j.Again && code(err) == "Resource.AlreadyAssociated") {
+	if err != nil && !(j.Again && api.Code(err) == "Resource.AlreadyAssociated") {
 		return Made{}, err
 	}
 	a := map[string]any{"AttachmentType": "IGW"}
@@ -219,7 +221,7 @@ func attachGateway(ctx context.Context, j *Job) (Made, error) {
 }
 
 func reattachGateway(ctx context.Context, j *Job) (Made, error) {
-	if err := detachGateway(ctx, j); err != nil && code(err) != "Gateway.NotAttached" {
+	if err := detachGateway(ctx, j); err != nil && api.Code(err) != "Gateway.NotAttached" {
 		return Made{}, err
 	}
 	j.Again = true
@@ -228,7 +230,7 @@ func reattachGateway(ctx context.Context, j *Job) (Made, error) {
 
 func detachGateway(ctx context.Context, j *Job) error {
 	err := whenFree(ctx, j, step{"DetachInternetGateway", &ec2.DetachInternetGatewayInput{InternetGatewayId: ptr(j.Old, "InternetGatewayId"), VpcId: ptr(j.Old, "VpcId")}})
-	if code(err) == "Gateway.NotAttached" {
+	if api.Code(err) == "Gateway.NotAttached" {
 		return nil
 	}
 	return err

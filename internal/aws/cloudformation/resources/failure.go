@@ -36,7 +36,7 @@ func Reason(err error, id, token string) string {
 	if !errors.As(err, &f) || errors.As(err, &unmade) {
 		return err.Error()
 	}
-	status, handler := classify(code(f.Err))
+	status, handler := classify(api.Code(f.Err))
 	var plain *api.Error
 	if errors.As(f.Err, &plain) {
 		status = plain.Status

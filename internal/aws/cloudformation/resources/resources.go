@@ -208,23 +208,14 @@ func until(ctx context.Context, limit time.Duration, ask func() (bool, error)) e
 	}
 }
 
-// code is the AWS error code of an error, or "".
-func code(err error) string {
-	var e interface{ ErrorCode() string }
-	if errors.As(err, &e) {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
 // gone says whether an error tells that something is not there.
 func gone(err error) bool {
-	c := code(err)
+	c := api.Code(err)
 	return strings.Contains(c, "NotFound") || strings.HasPrefix(c, "NoSuch")
 }
 
 // exists says whether an error tells that something is there already.
 func exists(err error) bool {
-	c := code(err)
+	c := api.Code(err)
 	return strings.Contains(c, "AlreadyExists") || strings.Contains(c, "Duplicate") || c == "ResourceInUseException" || c == "BucketAlreadyOwnedByYou"
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/eksact/eksact/internal/aws/api"
 )
 
 func ssmTag(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} }
@@ -15,7 +17,7 @@ func createParameter(ctx context.Context, j *Job) (Made, error) {
 		in := parameterOf(j, name)
 		in.Tags = sorted(tags(j.Properties), ssmTag)
 		_, err := call[ssm.PutParameterOutput](ctx, j, "ssm", "PutParameter", in)
-		if err != nil && !(code(err) == "ParameterAlreadyExists" && j.Again && parameterIsMine(ctx, j, name)) {
+		if err != nil && !(api.Code(err) == "ParameterAlreadyExists" && j.Again && parameterIsMine(ctx, j, name)) {
 			return Made{}, err
 		}
 		j.initiated(name)
