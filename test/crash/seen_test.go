@@ -79,7 +79,7 @@ func kind(err error) string {
 	case errors.As(err, &status):
 		return fmt.Sprintf("%d %.100s", status.Status().Code, status.Status().Message)
 	case strings.Contains(text, "EOF"), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "connection reset"),
-		strings.Contains(text, "client connection lost"), strings.Contains(text, "stopped serving"), strings.Contains(text, "broken pipe"):
+		strings.Contains(text, "client connection lost"), strings.Contains(text, "connection force closed"), strings.Contains(text, "stopped serving"), strings.Contains(text, "broken pipe"):
 		return cut
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return "timeout"
