@@ -36,17 +36,6 @@ type Machines interface {
 	TemplateNames(id, name, version string) (foundID, foundName string, err error)
 }
 
-// Sessions opens sessions of roles for services.
-type Sessions interface {
-	// Act is the session of a role that trusts the service.
-	Act(ctx context.Context, role, service, name string) (api.Caller, error)
-}
-
-// Door makes calls of other services within the process (front.Front).
-type Door interface {
-	Do(ctx context.Context, who api.Caller, service, operation string, in any) (any, error)
-}
-
 // Roles is what the service asks of IAM.
 type Roles interface {
 	// CheckPass returns an error unless ctx's caller may pass the role to the service.
@@ -60,7 +49,7 @@ type Deps struct {
 	Store    *store.Store
 	Place    api.Place
 	Machines Machines
-	Sessions Sessions
+	Sessions api.Sessions
 	Roles    Roles
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -69,7 +58,7 @@ type Deps struct {
 // Service answers the API and drives the groups.
 type Service struct {
 	Deps
-	door       Door
+	door       api.Door
 	groups     *store.Table[Group]
 	activities *store.Table[Activity]
 }
@@ -87,7 +76,7 @@ func New(d Deps) *Service {
 }
 
 // UseDoor gives the service its way to others, before the first call.
-func (s *Service) UseDoor(d Door) { s.door = d }
+func (s *Service) UseDoor(d api.Door) { s.door = d }
 
 // Service lists the operations for the front door.
 func (s *Service) Service() *api.Service {

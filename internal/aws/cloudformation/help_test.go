@@ -44,7 +44,7 @@ type account struct {
 
 // gated is the front door as the service sees it, which tests can hold.
 type gated struct {
-	service.Door
+	api.Door
 	hold, after func(operation string) <-chan struct{} // nil: no call is held, before or after
 }
 

@@ -22,24 +22,13 @@ type Roles interface {
 	Authorize(ctx context.Context, who *api.Caller, action string, resources []string, given map[string][]string) error
 }
 
-// Sessions is what it asks of STS.
-type Sessions interface {
-	// Act opens a session of a role that trusts the service.
-	Act(ctx context.Context, role, service, name string) (api.Caller, error)
-}
-
-// Door is the front door, where calls are made with others' rights.
-type Door interface {
-	Do(ctx context.Context, who api.Caller, service, operation string, in any) (any, error)
-}
-
 // Deps is what a Service is made of. All but the last three are required.
 type Deps struct {
 	Store    *store.Store
 	Place    api.Place
 	Zones    []string // of the region
 	Roles    Roles
-	Sessions Sessions
+	Sessions api.Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	// Wait is for how long a call waits for what it began, at most: clients look after a
@@ -50,7 +39,7 @@ type Deps struct {
 // Service answers the CloudFormation API and drives the stacks.
 type Service struct {
 	Deps
-	door Door
+	door api.Door
 
 	stacks  *store.Table[Stack]
 	events  *store.Table[Event]
@@ -90,7 +79,7 @@ func New(d Deps) *Service {
 
 // UseDoor says where calls are made, before the first call. The front door is made of
 // the services, this one too.
-func (s *Service) UseDoor(d Door) { s.door = d }
+func (s *Service) UseDoor(d api.Door) { s.door = d }
 
 // remembered is for how long deleted stacks are shown.
 const remembered = 90 * 24 * time.Hour

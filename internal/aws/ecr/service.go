@@ -34,11 +34,6 @@ type Blobs interface {
 	Remove(name string) error
 }
 
-// Door is the front door, where the registry's calls are made.
-type Door interface {
-	Do(ctx context.Context, who api.Caller, service, operation string, in any) (any, error)
-}
-
 // Deps is what a Service is made of.
 type Deps struct {
 	Store *store.Store
@@ -58,7 +53,7 @@ type Service struct {
 	layers       *store.Table[Layer]
 	keys         *store.Table[Key]
 	policies     ownpolicy.Shelf
-	door         Door
+	door         api.Door
 
 	mu      sync.Mutex
 	uploads map[string]*upload // by id
@@ -97,7 +92,7 @@ func New(d Deps) (*Service, error) {
 }
 
 // UseDoor says where the registry's calls are made.
-func (s *Service) UseDoor(d Door) { s.door = d }
+func (s *Service) UseDoor(d api.Door) { s.door = d }
 
 // Host is the registry's name in images'.
 func (s *Service) Host() string {

@@ -21,18 +21,8 @@ import (
 	"github.com/eksact/eksact/internal/engine/nodeconfig"
 )
 
-// Sessions opens sessions of roles for services (STS).
-type Sessions interface {
-	Act(ctx context.Context, role, service, name string) (api.Caller, error)
-}
-
-// Door makes calls of other services within the process (front.Front).
-type Door interface {
-	Do(ctx context.Context, who api.Caller, service, operation string, in any) (any, error)
-}
-
 // UseDoor gives the service its way to others, before the first call.
-func (s *Service) UseDoor(d Door) { s.door = d }
+func (s *Service) UseDoor(d api.Door) { s.door = d }
 
 // nodegroupPrincipal is EKS as far as it manages node groups.
 const nodegroupPrincipal = "eks-nodegroup.amazonaws.com"

@@ -84,7 +84,7 @@ type Deps struct {
 	Fleet    Fleet
 	Images   Images
 	Nodes    Nodes
-	Sessions Sessions
+	Sessions api.Sessions
 }
 
 // Service answers the EKS API and drives the clusters.
@@ -97,7 +97,7 @@ type Service struct {
 	holders      holders // of entries
 	associations *store.Table[Association]
 	nodegroups   *store.Table[Nodegroup]
-	door         Door
+	door         api.Door
 
 	mu      sync.Mutex
 	serving map[string]bool // by cluster ID: Start has returned in this process

@@ -198,7 +198,8 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 	case len(own) > queryGroups:
 		return nil, invalid("A query can have up to 50 log groups.")
 	}
-	for _, name := range s.groupsOf(in, parsed) {
+	groups := s.groupsOf(in, parsed)
+	for _, name := range groups {
 		if _, ok := s.groups.Get(name); !ok {
 			return nil, notFound("group")
 		}
@@ -207,7 +208,7 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 		return nil, err
 	}
 	q := &query{
-		id: uuid.NewString(), text: *in.QueryString, groups: s.groupsOf(in, parsed), who: api.CallerFrom(ctx).ARN,
+		id: uuid.NewString(), text: *in.QueryString, groups: groups, who: api.CallerFrom(ctx).ARN,
 		began: s.Now(), status: types.QueryStatusRunning, ended: make(chan struct{}),
 	}
 	running, cancel := context.WithTimeout(context.Background(), queryLasts)

@@ -20,20 +20,8 @@ import (
 	"github.com/eksact/eksact/internal/store"
 )
 
-// Sessions opens sessions of roles for the service.
-type Sessions interface {
-	// Act is who a service is with a role that trusts it.
-	Act(ctx context.Context, role, service, name string) (api.Caller, error)
-}
-
-// Door is the front door, for calls within the process: those that scheduled queries make
-// as their roles.
-type Door interface {
-	Do(ctx context.Context, who api.Caller, service, operation string, in any) (any, error)
-}
-
 // UseDoor gives the service its way to others, before Run.
-func (s *Service) UseDoor(d Door) { s.door = d }
+func (s *Service) UseDoor(d api.Door) { s.door = d }
 
 // ScheduledRun is one run of a scheduled query.
 type ScheduledRun struct {

@@ -48,7 +48,7 @@ type Deps struct {
 	// Reaches refuses an endpoint that Client would never ask. Nil: it asks all.
 	Reaches func(*url.URL) error
 	// Sessions are what scheduled queries run as.
-	Sessions Sessions
+	Sessions api.Sessions
 	// Metrics takes what metric filters find. It must not block. Nil: nobody does.
 	Metrics func([]MetricPoint)
 	Now     func() time.Time
@@ -94,7 +94,7 @@ type Service struct {
 	scheduled     *store.Table[ScheduledQuery] // by id
 	runs          *store.Table[ScheduledRun]   // of scheduled queries, by id and time
 
-	door    Door
+	door    api.Door
 	making  sync.Mutex // of what has files beside its record
 	meter   meter
 	senders senders
