@@ -65,6 +65,20 @@ func (d *Daemon) clusterNamed(name string) (*cluster, error) {
 	return nil, hint.New(fmt.Sprintf("no cluster %q runs here", name), "eksact status shows those that do")
 }
 
+// clusterServing is clusterNamed once the cluster has started in this process: after a
+// restart of the daemon one that exists comes back a moment later.
+func (d *Daemon) clusterServing(ctx context.Context, name string) (*cluster, error) {
+	if name == "" {
+		name = d.config.Cluster
+	}
+	if _, exists := d.eks.Cluster(name); exists {
+		if err := d.eks.WaitServing(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return d.clusterNamed(name)
+}
+
 // runtime is what runs behind the clusters of the EKS API.
 type runtime struct{ d *Daemon }
 

@@ -14,12 +14,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/eksact/eksact/internal/aws/ec2"
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/vpc"
 	"github.com/eksact/eksact/internal/vpc/ipam"
 	"github.com/eksact/eksact/internal/vpc/nft"
@@ -142,8 +144,14 @@ func (g *ground) Joinable(cluster string) error {
 	if cluster == "" {
 		return errors.New("the user data names no cluster")
 	}
-	_, err := g.d.clusterNamed(cluster)
-	return err
+	c, ok := g.d.eks.Cluster(cluster)
+	switch {
+	case !ok:
+		return fmt.Errorf("there is no cluster %q", cluster)
+	case c.Status == eks.Failed, c.Status == eks.Deleting:
+		return fmt.Errorf("cluster %q is %s", cluster, c.Status)
+	}
+	return nil
 }
 
 // Arch implements ec2.Ground.
@@ -243,6 +251,9 @@ func (d *Daemon) deleteGoneNodes(ctx context.Context, client kubernetes.Interfac
 	return nil
 }
 
+// orderWait is how long an order to a machine waits for its cluster.
+const orderWait = 20 * time.Second
+
 // do records an instance's next state and runs what an order asks for: one after
 // another for one machine, with the instance as it is by then. It goes on after the
 // call that gave the order.
@@ -252,11 +263,13 @@ func (g *ground) do(ctx context.Context, instance string, next ec2.State, fn fun
 	if !ok {
 		return fmt.Errorf("no instance %s", instance)
 	}
-	d.mu.Lock()
-	k := d.clusters[clusterOf(i)]
-	d.mu.Unlock()
-	if k == nil {
-		return fmt.Errorf("the cluster of instance %s does not run yet", instance)
+	k, err := d.clusterNamed(clusterOf(i))
+	if err != nil { // the daemon may have started just now
+		ctx, cancel := context.WithTimeout(ctx, orderWait)
+		defer cancel()
+		if k, err = d.clusterServing(ctx, clusterOf(i)); err != nil {
+			return err
+		}
 	}
 	if next != i.State {
 		if err := d.ec2.SetState(ctx, instance, next, d.reason()); err != nil {

@@ -29,12 +29,12 @@ type PolicyWait struct {
 // waitPolicies returns when a policy's newest generation, or all that is there, is
 // enforced on every node.
 func (d *Daemon) waitPolicies(ctx context.Context, want PolicyWait) ([]netpol.Receipt, error) {
-	k, err := d.clusterNamed(want.Cluster)
+	ctx, cancel := context.WithTimeoutCause(ctx, want.Timeout, fmt.Errorf("%s passed", want.Timeout))
+	defer cancel()
+	k, err := d.clusterServing(ctx, want.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, want.Timeout, fmt.Errorf("%s passed", want.Timeout))
-	defer cancel()
 	var receipts []netpol.Receipt
 	if want.Name == "" {
 		receipts, err = k.policies.CatchUp(ctx, k.plane.Metadata())
@@ -80,7 +80,7 @@ type PolicyObjects struct {
 }
 
 func (d *Daemon) policyObjects(ctx context.Context, cluster string) (all PolicyObjects, err error) {
-	k, err := d.clusterNamed(cluster)
+	k, err := d.clusterServing(ctx, cluster)
 	if err != nil {
 		return all, err
 	}

@@ -34,7 +34,7 @@ type place struct{ own, node string }
 
 // tryFlows sends the flows' packets, and says of each what became of them.
 func (d *Daemon) tryFlows(ctx context.Context, want PolicyFlows) ([]cases.Packets, error) {
-	k, err := d.clusterNamed(want.Cluster)
+	k, err := d.clusterServing(ctx, want.Cluster)
 	if err != nil {
 		return nil, err
 	}

@@ -161,7 +161,7 @@ func (h *house) reach(t *testing.T) {
 		cluster := h.host.Must(t, "kubectl get service web -o jsonpath={.spec.clusterIP}")
 		for _, name := range []string{cluster, "web", "web.default.svc.cluster.local"} {
 			line := "kubectl exec " + from.name + " -- sh -c 'for i in $(seq 20); do timeout 5 wget -qO- http://" + name + "/; done | sort | uniq -c'"
-			h.host.Must(t, line, "web-0", "web-1")
+			h.host.Soon(t, 20*time.Second, line, "web-0", "web-1") // a node hears of ready pods by and by
 		}
 		h.host.Must(t, "kubectl exec "+from.name+" -- nslookup kubernetes.default.svc.cluster.local", "172.20.0.1")
 	}

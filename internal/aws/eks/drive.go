@@ -385,7 +385,7 @@ func (s *Service) WaitServing(ctx context.Context, name string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for cluster %s: %w%s", name, ctx.Err(), because(c.Issues))
+			return fmt.Errorf("waiting for cluster %s: %w%s", name, context.Cause(ctx), because(c.Issues))
 		case <-wake:
 		case <-changed:
 		}
