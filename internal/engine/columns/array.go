@@ -129,8 +129,9 @@ type array interface {
 	bytes() int
 }
 
-// readArray reads n values in a form. What it gives may refer to the cursor's bytes.
-func (c *cursor) readArray(form byte, n int, times []int64) array {
+// readArray reads n values in a form. What it gives may refer to the cursor's bytes. Times
+// are nil for values that are of no events.
+func (c *cursor) readArray(form byte, n int, times *rowTimes) array {
 	switch form {
 	case asText:
 		return c.readPages(n)
@@ -140,17 +141,9 @@ func (c *cursor) readArray(form byte, n int, times []int64) array {
 			c.fail()
 			return nil
 		}
-		all := c.integers(n, func(all []int64) {
-			for i := range all {
-				if times != nil {
-					all[i] += times[i] * 1000 / tens[digits]
-				}
-				all[i] *= tens[digits]
-			}
-		})
-		return &instants{all, digits}
+		return &instants{c.integers(n), digits, times}
 	case asInts:
-		return c.integers(n, nil)
+		return c.integers(n)
 	case asUUIDs:
 		return uuids(c.take(n * 16))
 	}
@@ -158,10 +151,39 @@ func (c *cursor) readArray(form byte, n int, times []int64) array {
 	return nil
 }
 
-// instants are points in time, in microseconds since 1970.
+// instants are points in time.
 type instants struct {
-	*integers
-	digits int
+	*integers // in units of the last digit, since 1970 or since times
+	digits    int
+	times     *rowTimes // or nil
+}
+
+// at gives one in microseconds since 1970.
+func (a *instants) at(i int) int64 {
+	v := a.integers.at(i)
+	if a.times != nil {
+		v += a.times.at(i) * 1000 / tens[a.digits]
+	}
+	return v * tens[a.digits]
+}
+
+// since makes microseconds of instants, as they are kept, whose events have times.
+func (a *instants) since(times, all []int64) {
+	unit := tens[a.digits]
+	switch {
+	case a.times == nil:
+		for i := range all {
+			all[i] *= unit
+		}
+	case unit == 1:
+		for i, t := range times {
+			all[i] += t * 1000
+		}
+	default:
+		for i, t := range times {
+			all[i] = (all[i] + t*1000/unit) * unit
+		}
+	}
 }
 
 func (a *instants) appendTo(out []byte, i int) []byte { return appendInstant(out, a.at(i), a.digits) }

@@ -98,25 +98,26 @@ func (k *chunk) column(i int) (*column, error) {
 }
 
 func (k *chunk) openColumn(e *entry) (*column, int, error) {
-	data, err := k.s.read(&e.block)
+	data, err := k.s.read(k.block(e))
 	if err != nil {
 		return nil, 0, err
 	}
 	in := cursor{b: data}
-	c := &column{form: e.form, rows: e.rows}
+	rows := int(e.rows)
+	c := &column{form: e.form, rows: rows}
 	if e.form >= formArray {
-		var times []int64
+		var times *rowTimes
 		if e.form == formArray+asInstants {
 			if times, err = k.timesOf(e); err != nil {
 				return nil, 0, err
 			}
 		}
-		if c.array = in.readArray(e.form-formArray, e.rows, times); in.err != nil {
+		if c.array = in.readArray(e.form-formArray, rows, times); in.err != nil {
 			return nil, 0, in.err
 		}
 		return c, 200 + c.array.bytes(), nil
 	}
-	if c.dict, err = k.s.dictionary(e.dict); err != nil {
+	if c.dict, err = k.s.dictionary(int(e.dict)); err != nil {
 		return nil, 0, err
 	}
 	if e.form == formOne {
@@ -129,7 +130,7 @@ func (k *chunk) openColumn(e *entry) (*column, int, error) {
 	if e.form == formFollows {
 		err = k.followed(&in, c, e)
 	} else {
-		c.numbers = in.numbers(e.rows)
+		c.numbers = in.numbers(rows)
 	}
 	if err == nil {
 		err = in.err
@@ -175,7 +176,7 @@ func (k *chunk) followed(in *cursor, c *column, e *entry) error {
 	if err != nil {
 		return err
 	}
-	f := &following{by: by, to: make([]uint16, len(by.used)), parts: make([]followed, 0, len(e.parts))}
+	f := &following{by: by, to: make([]uint16, len(by.used))}
 	for i, v := range in.ints(len(by.used)) {
 		if v < 0 || v >= int64(len(c.used)) {
 			return errCorrupt
@@ -186,8 +187,8 @@ func (k *chunk) followed(in *cursor, c *column, e *entry) error {
 		return errCorrupt
 	}
 	from, at := 0, 0
-	parts := k.entries[i].parts
-	for _, p := range e.parts {
+	parts := k.placesOf(&k.entries[i])
+	for _, p := range k.placesOf(e) {
 		for len(parts) > 0 && parts[0] < p {
 			at += k.templates[parts[0]].count
 			parts = parts[1:]

@@ -2,7 +2,6 @@ package columns
 
 import (
 	"encoding/binary"
-	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -198,68 +197,58 @@ func bitsAt(packed []byte, at, width int) uint64 {
 	return v & (^uint64(0) >> (64 - width))
 }
 
-// integers are whole numbers in memory: each as what it is above the least of its block,
-// where that is short everywhere.
+// integers are whole numbers in memory: in blocks of intBlock, each as what it is above
+// the least of its block, in as many bytes as the largest of these takes.
 type integers struct {
-	least []int64
-	low   []uint16 // or
-	above []uint32
-	all   []int64 // otherwise
+	n      int
+	blocks []packedInts
+	above  []byte // and room behind the last to read eight from it on
+}
+
+type packedInts struct {
+	least int64
+	from  uint32 // in above
+	width uint8  // in bytes
 }
 
 // newIntegers copies integers.
 func newIntegers(all []int64) *integers {
-	a := &integers{least: make([]int64, 0, (len(all)+intBlock-1)/intBlock)}
-	reach := uint64(0)
+	a := &integers{n: len(all), blocks: make([]packedInts, 0, (len(all)+intBlock-1)/intBlock)}
+	size := 0
 	for block := range slices.Chunk(all, intBlock) {
 		least := slices.Min(block)
-		reach = max(reach, uint64(slices.Max(block))-uint64(least))
-		a.least = append(a.least, least)
+		width := (bits.Len64(uint64(slices.Max(block))-uint64(least)) + 7) / 8
+		a.blocks = append(a.blocks, packedInts{least, uint32(size), uint8(width)})
+		size += width * len(block)
 	}
-	switch {
-	case reach <= math.MaxUint16:
-		a.low = make([]uint16, len(all))
-		for i, v := range all {
-			a.low[i] = uint16(v - a.least[i/intBlock])
+	a.above = make([]byte, size+8)
+	for i, b := range a.blocks {
+		to := a.above[b.from:]
+		for _, v := range all[i*intBlock : min(len(all), (i+1)*intBlock)] {
+			binary.LittleEndian.PutUint64(to, uint64(v-b.least)) // the next one overwrites what is too much
+			to = to[b.width:]
 		}
-	case reach <= math.MaxUint32:
-		a.above = make([]uint32, len(all))
-		for i, v := range all {
-			a.above[i] = uint32(v - a.least[i/intBlock])
-		}
-	default:
-		return &integers{all: slices.Clone(all)}
 	}
 	return a
 }
 
+func (b *packedInts) mask() uint64 { return 1<<(8*b.width) - 1 }
+
 func (a *integers) at(i int) int64 {
-	switch {
-	case a.above != nil:
-		return a.least[i/intBlock] + int64(a.above[i])
-	case a.low != nil:
-		return a.least[i/intBlock] + int64(a.low[i])
-	}
-	return a.all[i]
+	b := &a.blocks[i/intBlock]
+	return b.least + int64(binary.LittleEndian.Uint64(a.above[int(b.from)+i%intBlock*int(b.width):])&b.mask())
 }
 
 // fill gives as many as out has room for, from one on.
 func (a *integers) fill(out []int64, from int) {
-	if a.all != nil {
-		copy(out, a.all[from:])
-		return
-	}
 	for len(out) > 0 {
-		least := a.least[from/intBlock]
+		b := &a.blocks[from/intBlock]
 		n := min(len(out), intBlock-from%intBlock)
-		if a.above != nil {
-			for i, v := range a.above[from : from+n] {
-				out[i] = least + int64(v)
-			}
-		} else {
-			for i, v := range a.low[from : from+n] {
-				out[i] = least + int64(v)
-			}
+		width, mask := int(b.width), b.mask()
+		in := a.above[int(b.from)+from%intBlock*width:]
+		for i := range out[:n] {
+			out[i] = b.least + int64(binary.LittleEndian.Uint64(in)&mask)
+			in = in[width:]
 		}
 		out, from = out[n:], from+n
 	}
@@ -267,7 +256,7 @@ func (a *integers) fill(out []int64, from int) {
 
 func (a *integers) appendTo(out []byte, i int) []byte { return strconv.AppendInt(out, a.at(i), 10) }
 func (a *integers) text(i int) string                 { return strconv.FormatInt(a.at(i), 10) }
-func (a *integers) bytes() int                        { return 8*len(a.least) + 2*len(a.low) + 4*len(a.above) + 8*len(a.all) }
+func (a *integers) bytes() int                        { return 16*len(a.blocks) + len(a.above) }
 
 // lent are integers that are only read on their way into another form.
 var lent = sync.Pool{New: func() any { return new([ChunkEvents]int64) }}
@@ -281,8 +270,8 @@ func lend(n int) (room []int64, back func()) {
 	return all[:n], func() { lent.Put(all) }
 }
 
-// integers reads n integers. Change, if there is any, makes others of them.
-func (c *cursor) integers(n int, change func(all []int64)) *integers {
+// integers reads n integers.
+func (c *cursor) integers(n int) *integers {
 	if n > len(c.b)*intBlock {
 		c.fail()
 		return nil
@@ -291,9 +280,6 @@ func (c *cursor) integers(n int, change func(all []int64)) *integers {
 	defer back()
 	if c.intsInto(all); c.err != nil {
 		return nil
-	}
-	if change != nil {
-		change(all)
 	}
 	return newIntegers(all)
 }

@@ -124,7 +124,7 @@ func (m *merger) chunk(number int) error {
 		return err
 	}
 	for i := range k.entries {
-		c, err := m.entry(&k.entries[i])
+		c, err := m.entry(k, &k.entries[i])
 		if err != nil {
 			return err
 		}
@@ -147,12 +147,12 @@ func (m *merger) streams(data []byte) ([]byte, error) {
 }
 
 // entry gives a column of a chunk its new dictionary, and takes over its rows.
-func (m *merger) entry(e *entry) (c sealedColumn, err error) {
+func (m *merger) entry(k *chunk, e *entry) (c sealedColumn, err error) {
 	c = sealedColumn{column: m.column[e.column], form: e.form}
-	if c.data, err = m.s.read(&e.block); err != nil || e.form >= formArray {
+	if c.data, err = m.s.read(k.block(e)); err != nil || e.form >= formArray {
 		return c, err
 	}
-	d, err := m.dictionary(e.dict, c.column)
+	d, err := m.dictionary(int(e.dict), c.column)
 	if err != nil {
 		return c, err
 	}

@@ -120,13 +120,6 @@ type memo struct {
 	of []columnMemo // by entry
 }
 
-type columnMemo struct {
-	key      string // of the test
-	any, all bool
-	column   *column
-	local    []bool // by number among the values that the column uses
-}
-
 // memo gives the one of a chunk and a text.
 func (w *worker) memo(k *chunk, text string) *memo {
 	if w.memos == nil {
@@ -197,7 +190,7 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 
 // remember finds which values of a column pass a test.
 func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error {
-	dict := k.entries[entry].dict
+	dict := int(k.entries[entry].dict)
 	if !t.fits(k.s.dicts[dict].form) {
 		return nil
 	}
@@ -206,20 +199,7 @@ func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error
 		t.mark(d.array, 0, &rows, yes)
 		return broken(d.array)
 	})
-	if v.err != nil || !v.any {
-		return v.err
-	}
-	col, err := k.column(entry)
-	if err != nil {
-		return err
-	}
-	if m.column = col; col.form == formOne {
-		m.any, m.all = v.yes[col.one], v.yes[col.one]
-		return nil
-	}
-	m.local, m.any, m.all = v.local(col)
-	m.all = m.all && m.any
-	return nil
+	return m.of(k, entry, v)
 }
 
 // mark marks the rows whose values, from a place in an array on, pass the test.

@@ -211,6 +211,7 @@ type chunk struct {
 	streams   block
 	entries   []entry
 	entryOf   []int32 // by column, + 1
+	data      []byte  // of the directory
 
 	held *held // what was opened for a scan, or nil
 	late *late // the same for what is read when the scan may be elsewhere
@@ -263,21 +264,46 @@ func getHeld[T any](k *chunk, part part8, load func() (T, int, error)) (T, error
 
 // chunkRows are those of a template.
 type chunkRows struct {
-	*template
-	number  int
-	count   int
-	columns []int    // of the slots
-	froms   []uint16 // of the slots: how many values of the same column come before
+	*shape
+	number int
+	count  int
+	froms  []uint16 // of the slots: how many values of the same column come before
 }
 
-// entry is a column of a chunk.
+// entry is a column of a chunk. There are many: it is kept short.
 type entry struct {
-	column int
-	rows   int
+	at     int64 // where its block is in the file, or in the directory
+	length int32
+	sum    uint32
+	column int32
+	dict   int32
+	rows   uint16
 	form   byte
-	dict   int
-	parts  []uint16 // the places of the templates that have it
-	block
+	flags  byte
+}
+
+const (
+	entryHere   byte = 1 << iota // its block lies in the directory
+	entrySieved                  // there is a sieve
+)
+
+// block is where an entry's values lie.
+func (k *chunk) block(e *entry) *block {
+	if e.flags&entryHere != 0 {
+		return &block{here: k.data[e.at : e.at+int64(e.length)]}
+	}
+	return &block{offset: e.at, length: int(e.length), sum: e.sum}
+}
+
+// placesOf are the places of the templates that have an entry.
+func (k *chunk) placesOf(e *entry) []uint16 {
+	var places []uint16
+	for i := range k.templates {
+		if k.templates[i].has.has(int(e.column)) {
+			places = append(places, uint16(i))
+		}
+	}
+	return places
 }
 
 // entryIn is the entry of a slot.
@@ -308,6 +334,7 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	k.data = data
 	c := cursor{b: data}
 	size := len(data) + k.readTemplates(&c)
 	if c.err != nil {
@@ -320,23 +347,35 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 		if column >= len(k.entryOf) || k.entryOf[column] == 0 {
 			return nil, 0, errCorrupt
 		}
-		e := &k.entries[k.entryOf[column]-1]
-		if e.form = c.byte(); e.form < formArray {
-			if e.dict = c.count(len(s.dicts)); e.dict == len(s.dicts) {
-				return nil, 0, errCorrupt
-			}
-		}
-		e.block = c.block(k.base)
-	}
-	for i := range k.entries {
-		if k.entries[i].form > formArray+asUUIDs {
+		if k.readEntry(&c, int(k.entryOf[column]-1)); c.err != nil {
 			return nil, 0, errCorrupt
 		}
 	}
-	if c.err != nil {
-		return nil, 0, errCorrupt
+	for i := range k.entries {
+		if k.entries[i].form == unread {
+			return nil, 0, errCorrupt
+		}
 	}
 	return k, size, nil
+}
+
+// unread is the form of an entry of which nothing is known.
+const unread byte = 0xff
+
+func (k *chunk) readEntry(c *cursor, i int) {
+	e := &k.entries[i]
+	if e.form = c.byte(); e.form < formArray {
+		if e.dict = int32(c.count(len(k.s.dicts))); int(e.dict) == len(k.s.dicts) {
+			c.fail()
+		}
+	} else if e.form > formArray+asUUIDs {
+		c.fail()
+	}
+	b := c.block(k.base)
+	e.at, e.length, e.sum = b.offset, int32(b.length), b.sum
+	if b.here != nil {
+		e.at, e.flags = int64(len(k.data)-len(c.b)-len(b.here)), entryHere
+	}
 }
 
 // readTemplates reads which templates the chunk has, from which it follows where their
@@ -348,7 +387,7 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 	for i := range k.templates {
 		t, n := c.count(len(k.shapes.templates)-1), c.count(k.rows)
 		shape := &k.shapes.templates[t]
-		k.templates[i] = chunkRows{template: shape.template, number: t, count: n, columns: shape.columns}
+		k.templates[i] = chunkRows{shape: shape, number: t, count: n}
 		total += n
 		slots += len(shape.slots)
 		k.counts = append(k.counts, n)
@@ -358,36 +397,23 @@ func (k *chunk) readTemplates(c *cursor) (size int) {
 		return 0
 	}
 	froms := make([]uint16, 0, slots)
-	var parts []int // of each entry
 	for i := range k.templates {
 		r := &k.templates[i]
 		first := len(froms)
 		for _, column := range r.columns {
 			e := k.entryOf[column]
 			if e == 0 {
-				k.entries = append(k.entries, entry{column: column, form: 0xff})
-				parts = append(parts, 0)
+				k.entries = append(k.entries, entry{column: int32(column), form: unread})
 				e = int32(len(k.entries))
 				k.entryOf[column] = e
 			}
-			froms = append(froms, uint16(k.entries[e-1].rows))
-			k.entries[e-1].rows += r.count
-			parts[e-1]++
+			froms = append(froms, k.entries[e-1].rows)
+			k.entries[e-1].rows += uint16(r.count)
 		}
 		r.froms = froms[first:len(froms):len(froms)]
 	}
 	k.entries = slices.Clip(k.entries)
-	all := make([]uint16, slots)
-	for i, n := range parts {
-		k.entries[i].parts, all = all[:0:n], all[n:]
-	}
-	for i := range k.templates {
-		for _, column := range k.templates[i].columns {
-			e := &k.entries[k.entryOf[column]-1]
-			e.parts = append(e.parts, uint16(i))
-		}
-	}
-	return slots*4 + len(k.entries)*112 + 4*len(k.entryOf) + 80*len(k.templates)
+	return 2*slots + 32*len(k.entries) + 4*len(k.entryOf) + 48*len(k.templates)
 }
 
 // find is the entry of a column, or none.

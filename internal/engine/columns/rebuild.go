@@ -1,6 +1,9 @@
 package columns
 
-import "fmt"
+import (
+	"fmt"
+	"sort"
+)
 
 // messages gives the messages of a chunk's rows of a template.
 type messages struct {
@@ -62,7 +65,7 @@ func (k *chunk) arrivedInts(part part8, b *block) (*integers, error) {
 			return nil, 0, fmt.Errorf("reading the times of chunk %d: %w", k.number, err)
 		}
 		in := cursor{b: data}
-		a := in.integers(k.rows, nil)
+		a := in.integers(k.rows)
 		if in.err != nil {
 			return nil, 0, in.err
 		}
@@ -131,8 +134,14 @@ func (a *arrivedStreams) at(arrival int) uint32 {
 	return a.used[a.numbers.at(arrival)]
 }
 
-// timesOf are the times of an entry's rows.
-func (k *chunk) timesOf(e *entry) ([]int64, error) {
+// rowTimes are the times of the events of an entry's rows.
+type rowTimes struct {
+	times   *integers  // by arrival, in milliseconds
+	arrived [][]uint16 // of the templates that have the entry
+	froms   []int32    // their first rows
+}
+
+func (k *chunk) timesOf(e *entry) (*rowTimes, error) {
 	times, err := k.timesIn()
 	if err != nil {
 		return nil, err
@@ -141,14 +150,17 @@ func (k *chunk) timesOf(e *entry) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, back := lend(k.rows)
-	defer back()
-	times.fill(all, 0)
-	out := make([]int64, 0, e.rows)
-	for _, p := range e.parts {
-		for _, at := range arrived[p] {
-			out = append(out, all[at])
-		}
+	t := &rowTimes{times: times}
+	from := 0
+	for _, p := range k.placesOf(e) {
+		t.arrived = append(t.arrived, arrived[p])
+		t.froms = append(t.froms, int32(from))
+		from += len(arrived[p])
 	}
-	return out, nil
+	return t, nil
+}
+
+func (t *rowTimes) at(row int) int64 {
+	part := sort.Search(len(t.froms), func(i int) bool { return int(t.froms[i]) > row }) - 1
+	return t.times.at(int(t.arrived[part][row-int(t.froms[part])]))
 }

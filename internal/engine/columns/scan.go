@@ -202,11 +202,14 @@ type worker struct {
 	hits     []bool
 	buffer   []byte
 	memos    map[string]*memo // by text
+	taken    []taken          // by condition
+	chosen   []uint32         // rows, while they are being chosen
 	counting counting
 	held     held
 	groups   []group  // of a chunk
 	numbers  []uint16 // of a column's rows
-	rooms    []room   // by want
+	stretch  stretch
+	rooms    []room // by want
 	slots    map[*template][]int32
 
 	decodedOf   *integers
@@ -250,7 +253,8 @@ func (w *worker) chunk(t *task) {
 	if cap(w.groups) < len(k.templates) {
 		w.groups = make([]group, len(k.templates))
 	}
-	stretch := stretch{w: w}
+	stretch := &w.stretch
+	stretch.w = w
 	for i := range k.templates {
 		if w.stopped.Load() {
 			return

@@ -10,6 +10,8 @@ type stretch struct {
 	groups  []*group
 	rows    int
 	entries []int32 // of the wants; -1: none has it
+	times   []int64 // of the rows, once they were asked for
+	timed   bool
 }
 
 // mostJoined is how many rows groups are joined up to: enough for what a batch costs not
@@ -93,7 +95,7 @@ func (s *stretch) yield() {
 	} else if err != nil {
 		s.w.damage(err)
 	}
-	s.groups, s.rows = groups[:0], 0
+	s.groups, s.rows, s.timed = groups[:0], 0, false
 }
 
 // hand makes a batch of a stretch and hands it on.

@@ -22,7 +22,23 @@ type slot struct {
 // shape is a template in a segment. Segments share templates.
 type shape struct {
 	*template
-	columns []int // of its slots
+	columns []int  // of its slots
+	has     bitset // those
+}
+
+// bitset is small numbers.
+type bitset []uint64
+
+func (s bitset) has(n int) bool { return n/64 < len(s) && s[n/64]>>(n%64)&1 != 0 }
+
+func setOf(numbers []int) (s bitset) {
+	for _, n := range numbers {
+		for n/64 >= len(s) {
+			s = append(s, 0)
+		}
+		s[n/64] |= 1 << (n % 64)
+	}
+	return s
 }
 
 // columnKey tells columns apart.
@@ -54,7 +70,7 @@ func (s *shapes) use(t *template) {
 	for i, slot := range t.slots {
 		columns[i] = s.addColumn(columnKey(slot))
 	}
-	s.templates = append(s.templates, shape{t, columns})
+	s.templates = append(s.templates, shape{t, columns, setOf(columns)})
 }
 
 func (s *shapes) addColumn(k columnKey) int {

@@ -41,11 +41,15 @@ func (w *worker) vector(s *stretch, f want, number int) (scan.Vector, error) {
 	g := s.groups[0]
 	switch f.kind {
 	case timestamp:
-		times, err := g.k.timesIn()
-		return w.arrived(s, times, number, err)
+		times, err := w.times(s)
+		return scan.Vector{Form: scan.Times, Ints: append(w.room(number).forInts(s.rows)[:0], times...)}, err
 	case ingestion:
 		times, err := g.k.ingestedIn()
-		return w.arrived(s, times, number, err)
+		if err != nil {
+			return scan.Vector{}, err
+		}
+		v := scan.Vector{Form: scan.Times, Ints: w.room(number).forInts(s.rows)}
+		return v, w.arrived(s, times, v.Ints)
 	case log:
 		return scan.Vector{Form: scan.Coded, Dict: w.logName(g.log)}, nil
 	case stream:
@@ -127,7 +131,13 @@ func (w *worker) coded(s *stretch, col *column, kind byte, want int) (scan.Vecto
 func (w *worker) values(s *stretch, a array, kind byte, want int) (scan.Vector, error) {
 	switch a := a.(type) {
 	case *instants:
-		return scan.Vector{Form: scan.Instants, Ints: w.ints(s, a.integers, want), Digits: a.digits}, nil
+		times, err := w.times(s)
+		if err != nil {
+			return scan.Vector{}, err
+		}
+		v := scan.Vector{Form: scan.Instants, Ints: w.ints(s, a.integers, want), Digits: a.digits}
+		a.since(times, v.Ints)
+		return v, nil
 	case *integers:
 		if kind == bare {
 			return scan.Vector{Form: scan.Integers, Ints: w.ints(s, a, want)}, nil
@@ -165,22 +175,33 @@ func (w *worker) ints(s *stretch, a *integers, want int) []int64 {
 	return all
 }
 
-// arrived gives times that lie by arrival.
-func (w *worker) arrived(s *stretch, times *integers, want int, err error) (scan.Vector, error) {
-	if err != nil {
-		return scan.Vector{}, err
+// times are those of the events of a stretch, in milliseconds. They are good until the
+// next stretch.
+func (w *worker) times(s *stretch) ([]int64, error) {
+	if s.timed {
+		return s.times, nil
 	}
+	times, err := s.groups[0].k.timesIn()
+	if err != nil {
+		return nil, err
+	}
+	s.times = slices.Grow(s.times[:0], s.rows)[:s.rows]
+	err = w.arrived(s, times, s.times)
+	s.timed = err == nil
+	return s.times, err
+}
+
+// arrived gives times that lie by arrival.
+func (w *worker) arrived(s *stretch, times *integers, out []int64) error {
 	k := s.groups[0].k
 	arrivals, err := k.arrivals()
 	if err != nil {
-		return scan.Vector{}, err
+		return err
 	}
-	v := scan.Vector{Form: scan.Times, Ints: w.room(want).forInts(s.rows)}
 	var all []int64 // unless few are wanted
 	if s.rows > k.rows/8 {
 		all = w.decoded(times, k.rows)
 	}
-	out := v.Ints
 	for _, g := range s.groups {
 		g.opened = true
 		at := arrivals[g.place]
@@ -201,7 +222,7 @@ func (w *worker) arrived(s *stretch, times *integers, want int, err error) (scan
 			}
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // decoded are all of a chunk's integers, at hand until others are asked for.

@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -145,25 +146,47 @@ func (w *worker) onField(g *group, c *condition) error {
 		g.rows.keep(func(row int) bool { return c.takes(kind, col.array.text(from+row)) })
 		return nil
 	}
-	v := w.verdict(g.k.s, e.dict, verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error {
-		values, err := d.values(kind)
-		if err != nil {
-			return err
+	for len(w.taken) <= c.number {
+		w.taken = append(w.taken, taken{})
+	}
+	m := &w.taken[c.number]
+	if m.k != g.k || m.entry != entry { // templates share columns
+		*m = taken{k: g.k, entry: entry}
+		v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error { return c.decide(d, kind, yes) })
+		m.err = m.of(g.k, entry, v)
+	}
+	if m.err != nil {
+		return m.err
+	}
+	return w.keep(g, &m.columnMemo, from)
+}
+
+// taken is what a condition takes of a column of a chunk.
+type taken struct {
+	k     *chunk
+	entry int
+	columnMemo
+	err error
+}
+
+// decide tells which values of a dictionary the condition takes.
+func (c *condition) decide(d *dictionaryData, kind byte, yes []bool) error {
+	values, err := d.values(kind)
+	if err != nil {
+		return err
+	}
+	all := make([]bool, len(values.Values))
+	for i, value := range values.Values {
+		all[i] = c.Match(value)
+	}
+	for i := range yes {
+		if id := values.id(uint32(i)); id == scan.None {
+			yes[i] = c.null
+		} else {
+			yes[i] = all[id]
 		}
-		all := make([]bool, len(values.Values))
-		for i, value := range values.Values {
-			all[i] = c.Match(value)
-		}
-		for i := range yes {
-			if id := values.id(uint32(i)); id == scan.None {
-				yes[i] = c.null
-			} else {
-				yes[i] = all[id]
-			}
-		}
-		return nil
-	})
-	return w.keep(g, v, entry, from)
+	}
+	return nil
 }
 
 // takes asks the predicate of a value as it lies in its message, after looking for what
@@ -226,54 +249,71 @@ func (q *query) verdict(s *Segment, dict int, key verdictKey, decide func(d *dic
 }
 
 // keep leaves the rows whose values are taken.
-func (w *worker) keep(g *group, v *verdict, entry, from int) error {
+func (w *worker) keep(g *group, m *columnMemo, from int) error {
 	switch {
-	case v.err != nil:
-		return v.err
-	case !v.any:
+	case !m.any:
 		g.rows.none()
 		return nil
-	case v.all:
-		return nil
-	}
-	col, err := g.k.column(entry)
-	if err != nil {
-		return err
-	}
-	if col.form == formOne {
-		if !v.yes[col.one] {
-			g.rows.none()
-		}
-		return nil
-	}
-	local, any, all := v.local(col)
-	switch {
-	case !any:
-		g.rows.none()
-		return nil
-	case all:
+	case m.all:
 		return nil
 	}
 	g.opened = true
 	if g.rows.some {
-		g.rows.keep(func(row int) bool { return local[col.local(from+row)] })
-		return col.broken()
+		g.rows.keep(func(row int) bool { return m.local[m.column.local(from+row)] })
+		return m.column.broken()
 	}
-	locals, err := w.locals(col, from, g.rows.n)
+	locals, err := w.locals(m.column, from, g.rows.n)
 	if err != nil {
 		return err
 	}
-	g.rows.keep(func(row int) bool { return local[locals[row]] })
+	w.those(&g.rows, locals, m.local)
 	return nil
 }
 
-// local are the verdicts on the values that a column uses.
-func (v *verdict) local(col *column) (local []bool, any, all bool) {
-	local, all = make([]bool, len(col.used)), true
-	for i, u := range col.used {
-		local[i] = v.yes[u]
-		any = any || local[i]
-		all = all && local[i]
+// those leaves the rows, of all, whose number is one that is taken.
+func (w *worker) those(rows *selection, numbers []uint16, taken []bool) {
+	if w.chosen == nil {
+		w.chosen = make([]uint32, ChunkEvents+1)
 	}
-	return local, any, all
+	chosen, n := w.chosen, 0
+	for row, v := range numbers {
+		chosen[n] = uint32(row) // for each, so that nothing has to be foretold
+		if taken[v] {
+			n++
+		}
+	}
+	if n < rows.n {
+		rows.some, rows.list = true, slices.Clone(chosen[:n])
+	}
+}
+
+// columnMemo is what of a column's values in a chunk is taken.
+type columnMemo struct {
+	key      string // of a text test
+	any, all bool
+	column   *column
+	local    []bool // by number among the values that the column uses
+}
+
+// of asks a verdict of the values that a column uses.
+func (m *columnMemo) of(k *chunk, entry int, v *verdict) error {
+	if m.any, m.all = v.any, v.all; v.err != nil || !v.any || v.all {
+		return v.err
+	}
+	col, err := k.column(entry)
+	if err != nil {
+		return err
+	}
+	if m.column = col; col.form == formOne {
+		m.any, m.all = v.yes[col.one], v.yes[col.one]
+		return nil
+	}
+	m.local, m.any = make([]bool, len(col.used)), false
+	m.all = true
+	for i, u := range col.used {
+		m.local[i] = v.yes[u]
+		m.any = m.any || m.local[i]
+		m.all = m.all && m.local[i]
+	}
+	return nil
 }
