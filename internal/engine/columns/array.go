@@ -195,8 +195,8 @@ func (a uuids) appendTo(out []byte, i int) []byte { return appendUUIDText(out, a
 func (a uuids) text(i int) string                 { return string(appendUUIDText(make([]byte, 0, uuidText), a[i*16:])) }
 func (a uuids) bytes() int                        { return len(a) }
 
-// pages are texts that are decompressed page by page when they are asked for.
-type pages struct {
+// pagedTexts are texts that are decompressed page by page when they are asked for.
+type pagedTexts struct {
 	firsts []int // value of each page, and one behind the last
 	packed [][]byte
 	opened []atomic.Pointer[page]
@@ -212,7 +212,7 @@ type page struct {
 
 func (c *cursor) readPages(n int) array {
 	count := c.count(len(c.b))
-	a := &pages{firsts: make([]int, count+1), packed: make([][]byte, count), opened: make([]atomic.Pointer[page], count)}
+	a := &pagedTexts{firsts: make([]int, count+1), packed: make([][]byte, count), opened: make([]atomic.Pointer[page], count)}
 	lengths := make([]int, count)
 	for i := range count {
 		a.firsts[i+1] = a.firsts[i] + c.count(n)
@@ -233,7 +233,7 @@ func (c *cursor) readPages(n int) array {
 }
 
 // page opens a page.
-func (a *pages) page(i int) *page {
+func (a *pagedTexts) page(i int) *page {
 	if p := a.opened[i].Load(); p != nil {
 		return p
 	}
@@ -264,18 +264,18 @@ func (p *page) text(i int) string {
 	return p.all[from:p.ends[i]]
 }
 
-func (a *pages) find(i int) (*page, int) {
-	at := 0
-	if len(a.packed) > 1 {
-		at = sort.SearchInts(a.firsts, i+1) - 1
+// pageOf is the number of the page that has a value.
+func (a *pagedTexts) pageOf(i int) int {
+	if len(a.packed) == 1 {
+		return 0
 	}
-	return a.page(at), i - a.firsts[at]
+	return sort.SearchInts(a.firsts, i+1) - 1
 }
 
-func (a *pages) text(i int) string {
-	p, i := a.find(i)
-	return p.text(i)
+func (a *pagedTexts) text(i int) string {
+	at := a.pageOf(i)
+	return a.page(at).text(i - a.firsts[at])
 }
 
-func (a *pages) appendTo(out []byte, i int) []byte { return append(out, a.text(i)...) }
-func (a *pages) bytes() int                        { return a.size }
+func (a *pagedTexts) appendTo(out []byte, i int) []byte { return append(out, a.text(i)...) }
+func (a *pagedTexts) bytes() int                        { return a.size }

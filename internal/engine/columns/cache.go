@@ -62,6 +62,7 @@ const (
 	partStreams
 	partArrivals
 	partMessage
+	partSieve
 )
 
 type cached struct {

@@ -231,7 +231,7 @@ func (f *following) fill(out []uint16, from int) error {
 
 // counting makes an array's pages count when they are opened.
 func (s *Segment) counting(a array, part part8, chunk, number int) {
-	if p, ok := a.(*pages); ok {
+	if p, ok := a.(*pagedTexts); ok {
 		p.grow = func(bytes int) { s.cache.grow(cacheKey{s, part, int32(chunk), int32(number)}, bytes) }
 	}
 }

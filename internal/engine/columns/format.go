@@ -20,6 +20,9 @@ const (
 	formArray               // the values themselves, and above it the other forms of arrays
 )
 
+// sieved, with the form of a column or a dictionary, says that a sieve stands before it.
+const sieved byte = 1 << 6
+
 // Forms of numbers.
 const (
 	packedBits  byte = iota
@@ -67,6 +70,25 @@ type dictionaryInfo struct {
 	block
 	count int
 	form  byte // of the array
+	sieve *block
+}
+
+func (d *dictionaryInfo) appendTo(out []byte) []byte {
+	out = appendUint(d.block.appendTo(out), d.count)
+	if d.sieve == nil {
+		return append(out, d.form)
+	}
+	return d.sieve.appendTo(append(out, d.form|sieved))
+}
+
+func (c *cursor) dictionaryInfo() dictionaryInfo {
+	d := dictionaryInfo{block: c.block(0), count: c.count(maxBlock), form: c.byte()}
+	if d.form&sieved != 0 {
+		d.form &^= sieved
+		at := c.block(0)
+		d.sieve = &at
+	}
+	return d
 }
 
 // A StreamStats says what a stream has in a segment.

@@ -124,7 +124,7 @@ func (m *merger) chunk(number int) error {
 		return err
 	}
 	for i := range k.entries {
-		c, err := m.entry(k, &k.entries[i])
+		c, err := m.entry(k, i)
 		if err != nil {
 			return err
 		}
@@ -147,8 +147,9 @@ func (m *merger) streams(data []byte) ([]byte, error) {
 }
 
 // entry gives a column of a chunk its new dictionary, and takes over its rows.
-func (m *merger) entry(k *chunk, e *entry) (c sealedColumn, err error) {
-	c = sealedColumn{column: m.column[e.column], form: e.form}
+func (m *merger) entry(k *chunk, i int) (c sealedColumn, err error) {
+	e := &k.entries[i]
+	c = sealedColumn{column: m.column[e.column], form: e.form, sieve: k.sieve(i)}
 	if c.data, err = m.s.read(k.block(e)); err != nil || e.form >= formArray {
 		return c, err
 	}

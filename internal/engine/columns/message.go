@@ -147,7 +147,8 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 	entry, from := g.k.entryIn(g.chunkRows, t.slot), int(g.froms[t.slot])
 	e := &g.k.entries[entry]
 	if e.form >= formArray {
-		if !t.fits(e.form - formArray) {
+		pages, any := g.k.sieve(entry).ofTest(t)
+		if !any || !t.fits(e.form-formArray) {
 			return false, false, nil
 		}
 		col, err := g.k.column(entry)
@@ -155,7 +156,7 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 			return false, false, err
 		}
 		g.opened = true
-		return false, t.mark(col.array, from, &g.rows, hits), broken(col.array)
+		return false, t.mark(col.array, pages, from, &g.rows, hits), broken(col.array)
 	}
 	m := &memo.of[entry]
 	if m.key != t.key {
@@ -191,37 +192,46 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 // remember finds which values of a column pass a test.
 func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error {
 	dict := int(k.entries[entry].dict)
-	if !t.fits(k.s.dicts[dict].form) {
+	pages, any := k.s.sieveOf(dict).ofTest(t)
+	if !any || !t.fits(k.s.dicts[dict].form) {
 		return nil
 	}
 	v := w.verdict(k.s, dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []bool) error {
 		rows := selection{n: d.count}
-		t.mark(d.array, 0, &rows, yes)
+		t.mark(d.array, pages, 0, &rows, yes)
 		return broken(d.array)
 	})
 	return m.of(k, entry, v)
 }
 
-// mark marks the rows whose values, from a place in an array on, pass the test.
-func (t *textTest) mark(a array, from int, rows *selection, hits []bool) (some bool) {
-	texts, paged := a.(*pages)
+// mark marks the rows whose values, from a place in an array on, pass the test. If pages
+// are given, others have none that does.
+func (t *textTest) mark(a array, pages []bool, from int, rows *selection, hits []bool) (some bool) {
+	texts, paged := a.(*pagedTexts)
+	if !paged {
+		for i := range rows.len() {
+			if row := rows.at(i); t.takes(a.text(from + row)) {
+				hits[row], some = true, true
+			}
+		}
+		return some
+	}
+	if len(pages) != len(texts.packed) {
+		pages = nil
+	}
 	var p *page
 	first, behind := 0, 0 // of the page
 	lacking := false      // nothing in the page passes
 	for i := range rows.len() {
 		row := rows.at(i)
 		at := from + row
-		if !paged {
-			if t.takes(a.text(at)) {
-				hits[row], some = true, true
+		if at >= behind {
+			number := texts.pageOf(at)
+			first, behind = texts.firsts[number], texts.firsts[number+1]
+			if lacking = pages != nil && !pages[number]; !lacking {
+				p = texts.page(number)
+				lacking = t.only() && !strings.Contains(p.all, t.within)
 			}
-			continue
-		}
-		if p == nil || at >= behind {
-			var in int
-			p, in = texts.find(at)
-			first, behind = at-in, at-in+len(p.ends)
-			lacking = t.only() && !strings.Contains(p.all, t.within)
 		}
 		if !lacking && t.takes(p.text(at-first)) {
 			hits[row], some = true, true

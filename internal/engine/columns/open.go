@@ -39,7 +39,7 @@ func (s *Segment) open(size int64) error {
 	s.texts = &texts{packed: c.bytes()}
 	s.dicts = make([]dictionaryInfo, c.count(len(c.b)))
 	for i := range s.dicts {
-		s.dicts[i] = dictionaryInfo{c.block(0), c.count(maxBlock), c.byte()}
+		s.dicts[i] = c.dictionaryInfo()
 	}
 	s.streams = make([]StreamStats, c.count(len(c.b)))
 	for i := range s.streams {
@@ -210,8 +210,9 @@ type chunk struct {
 	ingested  block
 	streams   block
 	entries   []entry
-	entryOf   []int32 // by column, + 1
-	data      []byte  // of the directory
+	entryOf   []int32         // by column, + 1
+	data      []byte          // of the directory
+	sieves    map[int32]block // by entry
 
 	held *held // what was opened for a scan, or nil
 	late *late // the same for what is read when the scan may be elsewhere
@@ -279,17 +280,12 @@ type entry struct {
 	dict   int32
 	rows   uint16
 	form   byte
-	flags  byte
+	here   bool // in the directory
 }
-
-const (
-	entryHere   byte = 1 << iota // its block lies in the directory
-	entrySieved                  // there is a sieve
-)
 
 // block is where an entry's values lie.
 func (k *chunk) block(e *entry) *block {
-	if e.flags&entryHere != 0 {
+	if e.here {
 		return &block{here: k.data[e.at : e.at+int64(e.length)]}
 	}
 	return &block{offset: e.at, length: int(e.length), sum: e.sum}
@@ -356,7 +352,7 @@ func (s *Segment) openChunk(number int) (*chunk, int, error) {
 			return nil, 0, errCorrupt
 		}
 	}
-	return k, size, nil
+	return k, size + 80*len(k.sieves), nil
 }
 
 // unread is the form of an entry of which nothing is known.
@@ -364,7 +360,15 @@ const unread byte = 0xff
 
 func (k *chunk) readEntry(c *cursor, i int) {
 	e := &k.entries[i]
-	if e.form = c.byte(); e.form < formArray {
+	e.form = c.byte()
+	if e.form&sieved != 0 {
+		e.form &^= sieved
+		if k.sieves == nil {
+			k.sieves = map[int32]block{}
+		}
+		k.sieves[int32(i)] = c.block(k.base)
+	}
+	if e.form < formArray {
 		if e.dict = int32(c.count(len(k.s.dicts))); int(e.dict) == len(k.s.dicts) {
 			c.fail()
 		}
@@ -374,7 +378,7 @@ func (k *chunk) readEntry(c *cursor, i int) {
 	b := c.block(k.base)
 	e.at, e.length, e.sum = b.offset, int32(b.length), b.sum
 	if b.here != nil {
-		e.at, e.flags = int64(len(k.data)-len(c.b)-len(b.here)), entryHere
+		e.at, e.here = int64(len(k.data)-len(c.b)-len(b.here)), true
 	}
 }
 

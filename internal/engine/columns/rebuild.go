@@ -47,7 +47,7 @@ func (m *messages) broken() error {
 
 // broken tells whether a page of an array was found to be damaged.
 func broken(a array) error {
-	if p, ok := a.(*pages); ok && p.broken.Load() {
+	if p, ok := a.(*pagedTexts); ok && p.broken.Load() {
 		return fmt.Errorf("decompressing values: %w", errCorrupt)
 	}
 	return nil

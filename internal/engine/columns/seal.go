@@ -38,6 +38,7 @@ type sealedColumn struct {
 	form   byte
 	dict   int // below formArray
 	data   []byte
+	sieve  sieve // or nil
 }
 
 // putChunk writes a chunk. Its columns are in their order.
@@ -55,8 +56,14 @@ func (w *Writer) putChunk(k *sealed) {
 	last := 0
 	for i := range k.columns {
 		c := &k.columns[i]
-		out = append(appendUint(out, c.column-last), c.form)
+		out = appendUint(out, c.column-last)
 		last = c.column
+		if c.sieve == nil {
+			out = append(out, c.form)
+		} else {
+			at := w.block(c.sieve, k.info.base)
+			out = at.appendTo(append(out, c.form|sieved))
+		}
 		if c.form < formArray {
 			out = appendUint(out, c.dict)
 		}
@@ -166,7 +173,11 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) seal
 		col.values.rows = numbers
 		form, data := w.z.array(&col.values, times)
 		col.values.rows = nil
-		return sealedColumn{c, formArray + form, 0, data}
+		sealed := sealedColumn{column: c, form: formArray + form, data: data}
+		if form == asText {
+			sealed.sieve = newSieve(&col.values, len(data))
+		}
+		return sealed
 	}
 	into := w.dictionary(c)
 	global := make([]uint32, len(col.ends))
@@ -174,7 +185,7 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) seal
 		global[i] = into.intern(col.at(i))
 	}
 	if len(global) == 1 {
-		return sealedColumn{c, formOne, into.number, appendUint(nil, int(global[0]))}
+		return sealedColumn{column: c, form: formOne, dict: into.number, data: appendUint(nil, int(global[0]))}
 	}
 	for i, v := range numbers {
 		numbers[i] = global[v]
@@ -187,10 +198,10 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) seal
 	if len(data) > inline/2 {
 		if by := w.follow(coded); by != nil && len(by) < len(data) {
 			coded.by = true
-			return sealedColumn{c, formFollows, into.number, append(head, by...)}
+			return sealedColumn{column: c, form: formFollows, dict: into.number, data: append(head, by...)}
 		}
 	}
-	return sealedColumn{c, formCoded, into.number, append(head, data...)}
+	return sealedColumn{column: c, form: formCoded, dict: into.number, data: append(head, data...)}
 }
 
 // appendUsed writes which values of its dictionary a column uses.

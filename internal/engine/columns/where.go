@@ -138,6 +138,10 @@ func (w *worker) onField(g *group, c *condition) error {
 	e := &g.k.entries[entry]
 	kind := g.template.slots[s].kind
 	if e.form >= formArray {
+		if !g.k.sieve(entry).meets(c, kind) {
+			g.rows.none()
+			return nil
+		}
 		col, err := g.k.column(entry)
 		if err != nil {
 			return err
@@ -152,8 +156,10 @@ func (w *worker) onField(g *group, c *condition) error {
 	m := &w.taken[c.number]
 	if m.k != g.k || m.entry != entry { // templates share columns
 		*m = taken{k: g.k, entry: entry}
-		v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error { return c.decide(d, kind, yes) })
-		m.err = m.of(g.k, entry, v)
+		if g.k.s.sieveOf(int(e.dict)).meets(c, kind) {
+			v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error { return c.decide(d, kind, yes) })
+			m.err = m.of(g.k, entry, v)
+		}
 	}
 	if m.err != nil {
 		return m.err

@@ -120,8 +120,8 @@ func (w *Writer) Close() error {
 	}
 	out := appendBytes(nil, w.z.pack(nil, texts))
 	out = appendUint(out, len(w.dicts))
-	for _, d := range w.dicts {
-		out = append(appendUint(d.appendTo(out), d.count), d.form)
+	for i := range w.dicts {
+		out = w.dicts[i].appendTo(out)
 	}
 	out = appendUint(out, len(w.streams))
 	for i := range w.streams {
@@ -171,7 +171,14 @@ func (w *Writer) block(b []byte, base int64) block {
 
 func (w *Writer) writeDictionary(d *dictionary) {
 	form, data := w.z.array(&d.values, nil)
-	w.dicts[d.number] = dictionaryInfo{w.block(data, 0), len(d.ends), form}
+	info := dictionaryInfo{block: w.block(data, 0), count: len(d.ends), form: form}
+	if form == asText {
+		if s := newSieve(&d.values, len(data)); s != nil {
+			at := w.block(s, 0)
+			info.sieve = &at
+		}
+	}
+	w.dicts[d.number] = info
 }
 
 // dictionary gives a column's. It fills up with values of no more than a chunk.
