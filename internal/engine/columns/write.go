@@ -46,7 +46,7 @@ func NewWriter(out io.Writer, first int64) *Writer {
 // Reset begins another segment. It keeps the memory of the one before, and nothing else.
 func (w *Writer) Reset(out io.Writer, first int64) {
 	for _, d := range w.open {
-		w.free = append(w.free, d)
+		w.release(d)
 	}
 	clear(w.open)
 	w.b.renew()
@@ -181,12 +181,20 @@ func (w *Writer) writeDictionary(d *dictionary) {
 	w.dicts[d.number] = info
 }
 
+// release lets a dictionary's memory serve another one. Large ones would make all so large
+// by and by.
+func (w *Writer) release(d *dictionary) {
+	if cap(d.text) <= 64<<10 {
+		w.free = append(w.free, d)
+	}
+}
+
 // dictionary gives a column's. It fills up with values of no more than a chunk.
 func (w *Writer) dictionary(column int) *dictionary {
 	d := w.open[column]
 	if d != nil && (len(d.ends) > dictionaryValues || len(d.text) > dictionaryBytes) {
 		w.writeDictionary(d)
-		w.free = append(w.free, d)
+		w.release(d)
 		d = nil
 	}
 	if d == nil {
