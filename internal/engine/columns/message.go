@@ -92,8 +92,8 @@ func (w *worker) containing(g *group, text string) (exact bool, err error) {
 	if p.rebuild {
 		return false, nil
 	}
-	if cap(w.hits) < g.count {
-		w.hits = make([]bool, ChunkEvents)
+	if w.hits == nil {
+		w.hits = make([]byte, ChunkEvents)
 	}
 	hits := w.hits[:g.count]
 	clear(hits)
@@ -110,7 +110,16 @@ func (w *worker) containing(g *group, text string) (exact bool, err error) {
 		g.rows.none()
 		return true, nil
 	}
-	g.rows.keep(func(row int) bool { return hits[row] })
+	if g.rows.some {
+		g.rows.keep(func(row int) bool { return hits[row] != 0 })
+		return true, nil
+	}
+	chosen, n := w.choosing(), 0
+	for row, hit := range hits {
+		chosen[n] = uint32(row) // for each, so that nothing has to be foretold
+		n += int(hit)
+	}
+	g.rows.leave(chosen[:n])
 	return true, nil
 }
 
@@ -142,8 +151,8 @@ func (w *worker) memo(k *chunk, text string) *memo {
 }
 
 // test marks the rows whose value in a slot passes a test. It tells whether all do, and
-// whether any.
-func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some bool, err error) {
+// whether any may.
+func (w *worker) test(g *group, memo *memo, t *textTest, hits []byte) (all, some bool, err error) {
 	entry, from := g.k.entryIn(g.chunkRows, t.slot), int(g.froms[t.slot])
 	e := &g.k.entries[entry]
 	if e.form >= formArray {
@@ -171,22 +180,18 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []bool) (all, some
 	g.opened = true
 	if g.rows.some {
 		for _, row := range g.rows.list {
-			if m.local[m.column.local(from+int(row))] {
-				hits[row], some = true, true
-			}
+			hits[row] |= m.local[m.column.local(from+int(row))]
 		}
-		return false, some, m.column.broken()
+		return false, true, m.column.broken()
 	}
 	locals, err := w.locals(m.column, from, g.rows.n)
 	if err != nil {
 		return false, false, err
 	}
 	for row, l := range locals {
-		if m.local[l] {
-			hits[row], some = true, true
-		}
+		hits[row] |= m.local[l]
 	}
-	return false, some, nil
+	return false, true, nil
 }
 
 // remember finds which values of a column pass a test.
@@ -196,7 +201,7 @@ func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error
 	if !any || !t.fits(k.s.dicts[dict].form) {
 		return nil
 	}
-	v := w.verdict(k.s, dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []bool) error {
+	v := w.verdict(k.s, dict, verdictKey{number: -1, test: t.key}, func(d *dictionaryData, yes []byte) error {
 		rows := selection{n: d.count}
 		t.mark(d.array, pages, 0, &rows, yes)
 		return broken(d.array)
@@ -206,12 +211,12 @@ func (w *worker) remember(k *chunk, entry int, t *textTest, m *columnMemo) error
 
 // mark marks the rows whose values, from a place in an array on, pass the test. If pages
 // are given, others have none that does.
-func (t *textTest) mark(a array, pages []bool, from int, rows *selection, hits []bool) (some bool) {
+func (t *textTest) mark(a array, pages []bool, from int, rows *selection, hits []byte) (some bool) {
 	texts, paged := a.(*pagedTexts)
 	if !paged {
 		for i := range rows.len() {
 			if row := rows.at(i); t.takes(a.text(from + row)) {
-				hits[row], some = true, true
+				hits[row], some = 1, true
 			}
 		}
 		return some
@@ -234,7 +239,7 @@ func (t *textTest) mark(a array, pages []bool, from int, rows *selection, hits [
 			}
 		}
 		if !lacking && t.takes(p.text(at-first)) {
-			hits[row], some = true, true
+			hits[row], some = 1, true
 		}
 	}
 	return some

@@ -199,11 +199,12 @@ func (q *query) damage(err error) {
 type worker struct {
 	*query
 	number   int
-	hits     []bool
+	hits     []byte // 1 for rows that pass
 	buffer   []byte
 	memos    map[string]*memo // by text
 	taken    []taken          // by condition
 	chosen   []uint32         // rows, while they are being chosen
+	near     nearVerdicts
 	counting counting
 	held     held
 	groups   []group  // of a chunk
@@ -323,6 +324,13 @@ func (s *selection) at(i int) int {
 }
 
 func (s *selection) none() { s.some, s.list = true, nil }
+
+// leave keeps, of all rows, those listed.
+func (s *selection) leave(rows []uint32) {
+	if len(rows) < s.n {
+		s.some, s.list = true, slices.Clone(rows)
+	}
+}
 
 // keep keeps the rows that f takes.
 func (s *selection) keep(f func(row int) bool) {

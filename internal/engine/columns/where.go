@@ -157,7 +157,7 @@ func (w *worker) onField(g *group, c *condition) error {
 	if m.k != g.k || m.entry != entry { // templates share columns
 		*m = taken{k: g.k, entry: entry}
 		if g.k.s.sieveOf(int(e.dict)).meets(c, kind) {
-			v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []bool) error { return c.decide(d, kind, yes) })
+			v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []byte) error { return c.decide(d, kind, yes) })
 			m.err = m.of(g.k, entry, v)
 		}
 	}
@@ -176,20 +176,22 @@ type taken struct {
 }
 
 // decide tells which values of a dictionary the condition takes.
-func (c *condition) decide(d *dictionaryData, kind byte, yes []bool) error {
+func (c *condition) decide(d *dictionaryData, kind byte, yes []byte) error {
 	values, err := d.values(kind)
 	if err != nil {
 		return err
 	}
-	all := make([]bool, len(values.Values))
+	all := make([]byte, len(values.Values))
 	for i, value := range values.Values {
-		all[i] = c.Match(value)
+		if c.Match(value) {
+			all[i] = 1
+		}
 	}
 	for i := range yes {
-		if id := values.id(uint32(i)); id == scan.None {
-			yes[i] = c.null
-		} else {
+		if id := values.id(uint32(i)); id != scan.None {
 			yes[i] = all[id]
+		} else if c.null {
+			yes[i] = 1
 		}
 	}
 	return nil
@@ -224,32 +226,50 @@ type verdictKey struct {
 // verdict says which values of a dictionary are taken.
 type verdict struct {
 	once     sync.Once
-	yes      []bool
+	yes      []byte // 1 if so
 	any, all bool
 	err      error
 }
 
+// nearVerdicts are those that a worker asked for last of a segment's dictionaries.
+type nearVerdicts struct {
+	s  *Segment
+	of []struct {
+		verdictKey
+		*verdict
+	}
+}
+
 // verdict decides for all values of a dictionary, once in a scan.
-func (q *query) verdict(s *Segment, dict int, key verdictKey, decide func(d *dictionaryData, yes []bool) error) *verdict {
+func (w *worker) verdict(s *Segment, dict int, key verdictKey, decide func(d *dictionaryData, yes []byte) error) *verdict {
 	key.s, key.dict = s, dict
-	stored, ok := q.verdicts.Load(key)
+	if w.near.s != s {
+		w.near.s, w.near.of = s, slices.Grow(w.near.of[:0], len(s.dicts))[:len(s.dicts)]
+		clear(w.near.of)
+	}
+	near := &w.near.of[dict]
+	if near.verdict != nil && near.verdictKey == key {
+		return near.verdict
+	}
+	stored, ok := w.verdicts.Load(key)
 	if !ok {
-		stored, _ = q.verdicts.LoadOrStore(key, &verdict{})
+		stored, _ = w.verdicts.LoadOrStore(key, &verdict{})
 	}
 	v := stored.(*verdict)
+	near.verdictKey, near.verdict = key, v
 	v.once.Do(func() {
 		d, err := s.dictionary(dict)
 		if err != nil {
 			v.err = err
 			return
 		}
-		v.yes = make([]bool, d.count)
+		v.yes = make([]byte, d.count)
 		v.err = decide(d, v.yes)
-		v.all = true
+		n := 0
 		for _, y := range v.yes {
-			v.any = v.any || y
-			v.all = v.all && y
+			n += int(y)
 		}
+		v.any, v.all = n > 0, n == len(v.yes)
 	})
 	return v
 }
@@ -265,7 +285,7 @@ func (w *worker) keep(g *group, m *columnMemo, from int) error {
 	}
 	g.opened = true
 	if g.rows.some {
-		g.rows.keep(func(row int) bool { return m.local[m.column.local(from+row)] })
+		g.rows.keep(func(row int) bool { return m.local[m.column.local(from+row)] != 0 })
 		return m.column.broken()
 	}
 	locals, err := w.locals(m.column, from, g.rows.n)
@@ -277,20 +297,21 @@ func (w *worker) keep(g *group, m *columnMemo, from int) error {
 }
 
 // those leaves the rows, of all, whose number is one that is taken.
-func (w *worker) those(rows *selection, numbers []uint16, taken []bool) {
+func (w *worker) those(rows *selection, numbers []uint16, taken []byte) {
+	chosen, n := w.choosing(), 0
+	for row, v := range numbers {
+		chosen[n] = uint32(row) // for each, so that nothing has to be foretold
+		n += int(taken[v])
+	}
+	rows.leave(chosen[:n])
+}
+
+// choosing is room for the rows of a chunk, and one more.
+func (w *worker) choosing() []uint32 {
 	if w.chosen == nil {
 		w.chosen = make([]uint32, ChunkEvents+1)
 	}
-	chosen, n := w.chosen, 0
-	for row, v := range numbers {
-		chosen[n] = uint32(row) // for each, so that nothing has to be foretold
-		if taken[v] {
-			n++
-		}
-	}
-	if n < rows.n {
-		rows.some, rows.list = true, slices.Clone(chosen[:n])
-	}
+	return w.chosen
 }
 
 // columnMemo is what of a column's values in a chunk is taken.
@@ -298,7 +319,7 @@ type columnMemo struct {
 	key      string // of a text test
 	any, all bool
 	column   *column
-	local    []bool // by number among the values that the column uses
+	local    []byte // 1 if so, by number among the values that the column uses
 }
 
 // of asks a verdict of the values that a column uses.
@@ -311,15 +332,18 @@ func (m *columnMemo) of(k *chunk, entry int, v *verdict) error {
 		return err
 	}
 	if m.column = col; col.form == formOne {
-		m.any, m.all = v.yes[col.one], v.yes[col.one]
+		m.any = v.yes[col.one] != 0
+		m.all = m.any
 		return nil
 	}
-	m.local, m.any = make([]bool, len(col.used)), false
-	m.all = true
+	m.local = make([]byte, len(col.used))
+	n := 0
 	for i, u := range col.used {
-		m.local[i] = v.yes[u]
-		m.any = m.any || m.local[i]
-		m.all = m.all && m.local[i]
+		if v.yes[u] != 0 {
+			m.local[i] = 1
+			n++
+		}
 	}
+	m.any, m.all = n > 0, n == len(col.used)
 	return nil
 }
