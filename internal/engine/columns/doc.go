@@ -31,7 +31,8 @@
 // A predicate is asked once for each value of a dictionary, and chunks that use none
 // that it takes are passed by. Text in messages is looked for in templates and
 // dictionaries, and so are the patterns of extracts; where that can't decide, messages
-// are rebuilt. Pages of text have a sieve, which tells what they don't contain. A batch is the rows of a template in a chunk or, if batches are passing, of
+// are rebuilt. Pages of text have a sieve, and UUIDs a filter, which tell what they don't
+// contain. A batch is the rows of a template in a chunk or, if batches are passing, of
 // all templates that have what is wanted alike. Rows that are only counted are counted by
 // their numbers. What was opened stays, packed, in a Cache with a bound in bytes.
 package columns

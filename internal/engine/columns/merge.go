@@ -149,7 +149,7 @@ func (m *merger) streams(data []byte) ([]byte, error) {
 // entry gives a column of a chunk its new dictionary, and takes over its rows.
 func (m *merger) entry(k *chunk, i int) (c sealedColumn, err error) {
 	e := &k.entries[i]
-	c = sealedColumn{column: m.column[e.column], form: e.form, sieve: k.sieve(i)}
+	c = sealedColumn{column: m.column[e.column], form: e.form, sieve: k.sieveBytes(i)}
 	if c.data, err = m.s.read(k.block(e)); err != nil || e.form >= formArray {
 		return c, err
 	}

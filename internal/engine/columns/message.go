@@ -156,8 +156,16 @@ func (w *worker) test(g *group, memo *memo, t *textTest, hits []byte) (all, some
 	entry, from := g.k.entryIn(g.chunkRows, t.slot), int(g.froms[t.slot])
 	e := &g.k.entries[entry]
 	if e.form >= formArray {
-		pages, any := g.k.sieve(entry).ofTest(t)
-		if !any || !t.fits(e.form-formArray) {
+		var pages []bool
+		may := t.fits(e.form - formArray)
+		switch {
+		case may && e.form == formArray+asText:
+			pages, may = g.k.sieve(entry).ofTest(t)
+		case may && e.form == formArray+asUUIDs && t.only():
+			one, none := onlyUUID([]string{t.within})
+			may = !none && (one == nil || g.k.filter(entry).has(one))
+		}
+		if !may {
 			return false, false, nil
 		}
 		col, err := g.k.column(entry)

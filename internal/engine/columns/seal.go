@@ -38,7 +38,7 @@ type sealedColumn struct {
 	form   byte
 	dict   int // below formArray
 	data   []byte
-	sieve  sieve // or nil
+	sieve  []byte // or nil
 }
 
 // putChunk writes a chunk. Its columns are in their order.
@@ -172,11 +172,14 @@ func (w *Writer) sealColumn(c int, parts []part, n int, arrived [][]uint16) seal
 		}
 		col.values.rows = numbers
 		form, data := w.z.array(&col.values, times)
-		col.values.rows = nil
 		sealed := sealedColumn{column: c, form: formArray + form, data: data}
-		if form == asText {
+		switch form {
+		case asText:
 			sealed.sieve = newSieve(&col.values, len(data))
+		case asUUIDs:
+			sealed.sieve = newUUIDFilter(data)
 		}
+		col.values.rows = nil
 		return sealed
 	}
 	into := w.dictionary(c)

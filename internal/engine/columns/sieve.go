@@ -148,8 +148,11 @@ func (s sieve) meets(c *condition, kind byte) bool {
 	return true
 }
 
-// sieve is that of a column's texts, if there is any.
-func (k *chunk) sieve(i int) sieve {
+// sieve is that of a column's texts, if there is one.
+func (k *chunk) sieve(i int) sieve { return readSieve(k.sieveBytes(i)) }
+
+// sieveBytes are what stands for a column as its sieve, if anything does.
+func (k *chunk) sieveBytes(i int) []byte {
 	at, ok := k.sieves[int32(i)]
 	if !ok {
 		return nil
@@ -157,22 +160,22 @@ func (k *chunk) sieve(i int) sieve {
 	return k.s.sieve(at, cacheKey{k.s, partSieve, int32(k.number), int32(i)})
 }
 
-// sieveOf is that of a dictionary's texts, if there is any.
+// sieveOf is that of a dictionary's texts, if there is one.
 func (s *Segment) sieveOf(dict int) sieve {
 	if s.dicts[dict].sieve == nil {
 		return nil
 	}
-	return s.sieve(*s.dicts[dict].sieve, cacheKey{s, partSieve, -1, int32(dict)})
+	return readSieve(s.sieve(*s.dicts[dict].sieve, cacheKey{s, partSieve, -1, int32(dict)}))
 }
 
 // sieve reads one. Without it more is opened, and nothing lost.
-func (s *Segment) sieve(at block, key cacheKey) sieve {
+func (s *Segment) sieve(at block, key cacheKey) []byte {
 	if at.here != nil {
-		return readSieve(at.here)
+		return at.here
 	}
-	read, _ := get(s.cache, key, func() (sieve, int, error) {
+	read, _ := get(s.cache, key, func() ([]byte, int, error) {
 		data, err := s.read(&at)
-		return readSieve(data), len(data), err
+		return data, len(data), err
 	})
 	return read
 }

@@ -137,6 +137,9 @@ func (w *worker) onField(g *group, c *condition) error {
 	entry, from := g.k.entryIn(g.chunkRows, s), int(g.froms[s])
 	e := &g.k.entries[entry]
 	kind := g.template.slots[s].kind
+	if e.form == formArray+asUUIDs {
+		return w.onUUIDs(g, c, kind, entry, from)
+	}
 	if e.form >= formArray {
 		if !g.k.sieve(entry).meets(c, kind) {
 			g.rows.none()
