@@ -89,10 +89,10 @@ func (a *AWSAuth) changed(kind watch.EventType, object runtime.Object) bool {
 		return true
 	}
 	m, errs := mapping.Compile(cm.Data)
-	a.set(m)
-	if len(errs) > 0 {
+	if len(errs) > 0 { // told before it counts
 		a.log.line(failure, fmt.Sprintf("There was an error parsing the config maps.  Only saving data that was good, error parsing config map: %v", errs), nil)
 	}
+	a.set(m)
 	return true
 }
 
