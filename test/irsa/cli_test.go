@@ -72,7 +72,7 @@ func (m *machine) inside(t *testing.T, door http.Handler) inside {
 	t.Helper()
 	dir := t.TempDir()
 	ca, config := authority(t)
-	x := inside{filepath.Join(m.Dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
+	x := inside{filepath.Join(dir, "netns-pod"), filepath.Join(dir, "hosts"), filepath.Join(dir, "ca.crt")}
 	must(t, os.WriteFile(x.trust, ca, 0o644))
 	must(t, os.WriteFile(x.hosts, []byte("127.0.0.2 sts.us-west-2.amazonaws.com s3.us-west-2.amazonaws.com "+bucket+".s3.us-west-2.amazonaws.com\n"), 0o644))
 	planetest.Place(t, x.namespace, "127.0.0.2/32")
@@ -139,6 +139,7 @@ func (x inside) identified(t *testing.T, a *auth, token string) (variables []str
 // Debian's AWS CLI, with what the webhook gives a pod and nothing else, where AWS's
 // names lead to a front door.
 func TestTheCLIInAPod(t *testing.T) {
+	t.Parallel()
 	cli := "/usr/bin/aws"
 	if _, err := os.Stat(cli); err != nil {
 		t.Skip("needs Debian's awscli")
@@ -178,6 +179,7 @@ func TestTheCLIInAPod(t *testing.T) {
 // SDKs of today with Pod Identity: they read the variables, ask the agent, and trust the
 // authority.
 func TestSDKsWithPodIdentity(t *testing.T) {
+	t.Parallel()
 	if out, err := exec.Command("python3", "-c", "import botocore.utils; print(botocore.utils.ContainerMetadataFetcher._ALLOWED_HOSTS)").CombinedOutput(); err != nil || !strings.Contains(string(out), agentAddress) {
 		t.Skipf("needs a boto3 that knows Pod Identity (pip install boto3): %v %s", err, out)
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/util/keyutil"
 
 	"github.com/eksact/eksact/internal/aws/eks"
+	"github.com/eksact/eksact/test/lab"
 	"github.com/eksact/eksact/test/sdks"
 )
 
@@ -29,6 +30,7 @@ const (
 // SDKs call, wait until their first credentials have ended, and call again: they have
 // found others by then.
 func TestSDKsRenewTheirCredentials(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	p := m.cluster(t, "mine", "us-west-2")
 	p.account(t, "default", "reader", nil)
@@ -43,18 +45,19 @@ func TestSDKsRenewTheirCredentials(t *testing.T) {
 	}
 	renew := func(t *testing.T, x inside, role string, left time.Duration, variables ...string) {
 		t.Helper()
+		var parts []lab.Part
 		for language, program := range programs {
-			t.Run(language, func(t *testing.T) {
-				t.Parallel()
+			parts = append(parts, lab.Part{Name: language, Test: func(t *testing.T) {
 				out, err := x.run(t, program+" "+bucket+" 2 "+strconv.Itoa(int(left/time.Second)+1), variables...)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 				renewed(t, sdks.Read(t, out), role)
-			})
+			}})
 		}
+		lab.Together(t, parts...)
 	}
-	t.Run("IRSA", func(t *testing.T) {
+	byWeb := func(t *testing.T) {
 		a := openAccount(t, p, nil)
 		a.later.Store(-int64((time.Hour - leftOfWeb) / time.Second))
 		provider := a.provider(t, p, strings.Repeat("0", 40))
@@ -63,8 +66,8 @@ func TestSDKsRenewTheirCredentials(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "token")
 		must(t, os.WriteFile(file, []byte(aged(t, p, p.token(t, "default", "reader", forSTS, nil), time.Hour)), 0o600))
 		renew(t, m.inside(t, a.Handler), "reader", leftOfWeb, "AWS_ROLE_ARN="+arn, "AWS_WEB_IDENTITY_TOKEN_FILE="+file)
-	})
-	t.Run("Pod Identity", func(t *testing.T) {
+	}
+	byPods := func(t *testing.T) {
 		a := openAuth(t, p)
 		a.sessions.Store(-int64((6*time.Hour - leftOfPods) / time.Second))
 		_, token := p.shell(t, "my-shell", "reader")
@@ -72,7 +75,8 @@ func TestSDKsRenewTheirCredentials(t *testing.T) {
 		readsBuckets(t, a.Door, "pods")
 		x := m.inside(t, a.Handler)
 		renew(t, x, "pods", leftOfPods, x.identified(t, a, token(forPods))...)
-	})
+	}
+	lab.Together(t, lab.Part{Name: "IRSA", Test: byWeb}, lab.Part{Name: "Pod Identity", Test: byPods})
 }
 
 // renewed checks what a program said before and after its first credentials ended.

@@ -193,6 +193,7 @@ func tampered(t *testing.T, token, was, is string) string {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	here, other := m.cluster(t, "here", "us-west-2"), m.cluster(t, "other", "eu-central-1")
 	a := openAccount(t, here, other)

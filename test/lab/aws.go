@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,18 +26,46 @@ func (x Terminal) AWS(t testing.TB, major string) Terminal {
 	return x
 }
 
+// NeedAWS says of a whole test what AWS says of its terminals, before anything is started.
+func NeedAWS(t testing.TB, major string) {
+	t.Helper()
+	Need(t)
+	Terminal{}.AWS(t, major)
+}
+
 // OldAWS is the terminal with version 1 of the AWS CLI, or, where that is not
 // installed, with version 2.
 func (x Terminal) OldAWS(t testing.TB) Terminal {
 	t.Helper()
-	if dir, _ := findAWS("1"); dir == "" {
-		return x.AWS(t, "2")
-	}
-	return x.AWS(t, "1")
+	return x.AWS(t, OldestAWS())
 }
 
-// findAWS looks for an AWS CLI of a major version; says is what it calls itself.
+// OldestAWS is the oldest major version of the AWS CLI that is installed.
+func OldestAWS() string {
+	if dir, _ := findAWS("1"); dir != "" {
+		return "1"
+	}
+	return "2"
+}
+
+// findAWS looks for an AWS CLI of a major version, once; says is what it calls itself.
 func findAWS(major string) (dir, says string) {
+	cliMu.Lock()
+	defer cliMu.Unlock()
+	c, known := clis[major]
+	if !known {
+		c.dir, c.says = lookForAWS(major)
+		clis[major] = c
+	}
+	return c.dir, c.says
+}
+
+var (
+	cliMu sync.Mutex
+	clis  = map[string]struct{ dir, says string }{}
+)
+
+func lookForAWS(major string) (dir, says string) {
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/bin", "/usr/local/bin") {
 		out, err := exec.Command(filepath.Join(dir, "aws"), "--version").CombinedOutput()
 		if err == nil && strings.HasPrefix(string(out), "aws-cli/"+major+".") {

@@ -121,7 +121,8 @@ func (l *Lab) Eksact(t testing.TB, args ...string) string {
 	return string(out)
 }
 
-// Images builds images, whose specs are files of the repository, for the lab's nodes.
+// Images builds images, whose specs are files, below the repository's folder if they are
+// not elsewhere, for the lab's nodes.
 // What is fetched and made for one is kept for the tests to come, as a user's is.
 func (l *Lab) Images(t testing.TB, specs ...string) {
 	t.Helper()
@@ -136,7 +137,10 @@ func (l *Lab) Images(t testing.TB, specs ...string) {
 	}
 	args := []string{"image", "build"}
 	for _, spec := range specs {
-		args = append(args, filepath.Join(Root(t), spec))
+		if !filepath.IsAbs(spec) {
+			spec = filepath.Join(Root(t), spec)
+		}
+		args = append(args, spec)
 	}
 	l.Eksact(t, args...)
 }
