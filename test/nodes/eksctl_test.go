@@ -96,6 +96,7 @@ spec:
 // TestEksctl makes the calls that eksctl makes for node groups and add-ons, with the AWS
 // CLI. Package eksctl runs eksctl itself, where it is installed.
 func TestEksctl(t *testing.T) {
+	lab.NeedAWS(t, "1")
 	l := lab.Start(t, "--nodes", "0")
 	sh := l.Host(t).AWS(t, "1")
 	one := func(line string) string { return strings.TrimSpace(sh.Must(t, line)) }

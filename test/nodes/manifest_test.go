@@ -41,6 +41,7 @@ managedNodeGroups:
 
 // TestManifest makes a cluster of an eksctl file, whose node is in a public subnet.
 func TestManifest(t *testing.T) {
+	lab.NeedAWS(t, "1")
 	l := lab.New(t)
 	file := filepath.Join(t.TempDir(), "cluster.yaml")
 	write := func(text string) {
