@@ -23,7 +23,8 @@ import (
 // account is the service behind a real front door, with a clock that the test
 // turns.
 type account struct {
-	damage error // of a part of the events
+	damage error     // of a part of the events
+	gate   chan bool // lets queries go on, batch by batch
 	*doortest.Account
 	*cloudwatchlogs.Client
 	service *ours.Service

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -105,10 +106,31 @@ func (s *Service) table(_ context.Context, name string) (*insights.Table, error)
 	return &insights.Table{Columns: rows[0], Rows: rows[1:]}, nil
 }
 
+// tableReader reads lookup tables for a query.
+type tableReader func(ctx context.Context, name string) (*insights.Table, error)
+
+// tablesOnce reads each table once, and shows it as it was then.
+func (s *Service) tablesOnce() tableReader {
+	var mu sync.Mutex
+	known := map[string]*insights.Table{}
+	return func(ctx context.Context, name string) (*insights.Table, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if t := known[name]; t != nil {
+			return t, nil
+		}
+		t, err := s.table(ctx, name)
+		if err == nil {
+			known[name] = t
+		}
+		return t, err
+	}
+}
+
 // checkTables refuses a query of lookup tables that are not there, or that lack columns
 // that it names.
-func (s *Service) checkTables(ctx context.Context, q *insights.Query) error {
-	err := q.CheckTables(ctx, s.table)
+func checkTables(ctx context.Context, q *insights.Query, read tableReader) error {
+	err := q.CheckTables(ctx, read)
 	switch {
 	case err == nil:
 		return nil

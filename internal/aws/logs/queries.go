@@ -38,7 +38,9 @@ type query struct {
 	groups   []string // by name
 	who      string   // ARN of the caller
 	began    time.Time
+	running  time.Time // since when, by a clock that tests don't turn
 	progress insights.Progress
+	partial  insights.Partial // what it has found while it runs
 	cancel   context.CancelFunc
 	ended    chan struct{} // closed when the rest is set
 
@@ -204,12 +206,13 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 			return nil, notFound("group")
 		}
 	}
-	if err := s.checkTables(ctx, parsed); err != nil {
+	tables := s.tablesOnce()
+	if err := checkTables(ctx, parsed, tables); err != nil {
 		return nil, err
 	}
 	q := &query{
 		id: uuid.NewString(), text: *in.QueryString, groups: groups, who: api.CallerFrom(ctx).ARN,
-		began: s.Now(), status: types.QueryStatusRunning, ended: make(chan struct{}),
+		began: s.Now(), status: types.QueryStatusRunning, ended: make(chan struct{}), running: time.Now(),
 	}
 	running, cancel := context.WithTimeout(context.Background(), queryLasts)
 	q.cancel = cancel
@@ -221,7 +224,8 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 		s.Log.Warn("a query will not be known after a restart", "query", q.id, "error", err)
 	}
 	env := s.environment(own, q.groups)
-	env.Start, env.End, env.Now, env.Limit, env.Progress = from, to+999, q.began.UnixMilli(), int(aws.ToInt32(in.Limit)), &q.progress
+	env.Table = tables
+	env.Start, env.End, env.Now, env.Limit, env.Progress, env.Partial = from, to+999, q.began.UnixMilli(), int(aws.ToInt32(in.Limit)), &q.progress, &q.partial
 	env.Damaged = func(err error) {
 		s.Log.Error("a query goes on without what can't be read", "query", q.id, "error", err)
 		q.note(fmt.Errorf("events can't be read, the result is without them: %w", err))
@@ -257,8 +261,7 @@ func (s *Service) environment(groups, allowed []string) insights.Env {
 			}
 			return s.Events.Source(scopes)
 		},
-		Table: s.table,
-		Zone:  time.LoadLocation, Workers: runtime.GOMAXPROCS(0),
+		Zone: time.LoadLocation, Workers: runtime.GOMAXPROCS(0),
 	}
 }
 
@@ -276,6 +279,7 @@ func (q *queries) stopAll() {
 func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env insights.Env) {
 	defer q.cancel()
 	defer close(q.ended)
+	defer q.partial.Forget()
 	result, err := parsed.Run(ctx, env)
 	q.mu.Lock()
 	q.finished = s.Now()

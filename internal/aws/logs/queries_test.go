@@ -218,6 +218,17 @@ type damaged struct {
 }
 
 func (d damaged) Source(groups []storage.Scope) (scan.Source, error) {
+	if d.account.gate != nil {
+		var each []scan.Source
+		for _, g := range groups {
+			events, err := d.Storage.Source([]storage.Scope{g})
+			if err != nil {
+				return nil, err
+			}
+			each = append(each, gated{events, d.account.gate})
+		}
+		return scan.All(each...), nil
+	}
 	events, err := d.Storage.Source(groups)
 	if d.account.damage == nil || err != nil {
 		return events, err
@@ -282,6 +293,67 @@ func TestStoppingAQuery(t *testing.T) {
 	out, err := a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId})
 	if err != nil || out.Status != types.QueryStatusCancelled || len(out.Results) != 0 {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// gated is a source that waits after each batch until it is let on.
+type gated struct {
+	scan.Source
+	on chan bool
+}
+
+func (g gated) Scan(ctx context.Context, r *scan.Request, yield func(int, *scan.Batch) bool) error {
+	return g.Source.Scan(ctx, r, func(worker int, b *scan.Batch) bool {
+		ok := yield(worker, b)
+		<-g.on
+		return ok
+	})
+}
+
+// TestAQueryIsSeenToGrow: while queries run, the rows and groups that they have so far are
+// shown.
+func TestAQueryIsSeenToGrow(t *testing.T) {
+	a := open(t)
+	groups := []string{"g1", "g2", "g3"} // a batch each
+	for i, g := range groups {
+		a.group(t, g, "s")
+		doortest.Must(t)(a.put(g, "s", fmt.Sprintf(`%d {"n":%d}`, i-9, i), fmt.Sprintf(`%d {"n":%d}`, i-9, i+10)))
+	}
+	a.gate = make(chan bool)
+	for query, want := range map[string][]string{
+		"fields n | sort n":                           {"n=0; n=10", "n=0; n=1; n=10", "n=0; n=1; n=2"}, // pages of three
+		"stats count(*) as c by n < 10 as small":      {"small=0 c=1; small=1 c=1", "small=0 c=2; small=1 c=2", "small=0 c=3; small=1 c=3"},
+		"stats sum(n) as s | fields s * 2 as twice":   {"s=10 twice=20", "s=22 twice=44", "s=36 twice=72"},
+		"pattern @message | stats count(*) as number": {"", "", "number=1"}, // by a model: only in the end
+	} {
+		started, err := a.StartQuery(t.Context(), &cloudwatchlogs.StartQueryInput{LogGroupNames: groups, StartTime: aws.Int64(0), EndTime: aws.Int64(time.Now().Add(time.Hour).Unix()), QueryString: &query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, so := range want {
+			is := types.QueryStatusRunning
+			if i == len(want)-1 {
+				is = types.QueryStatusComplete
+				a.gate <- true
+			}
+			var got string
+			var out *cloudwatchlogs.GetQueryResultsOutput
+			for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				out, err = a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId, MaxItems: aws.Int32(3)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got = rows(out); got == so && out.Status == is {
+					break
+				}
+			}
+			if got != so || out.Status != is || is == types.QueryStatusRunning && out.NextToken != nil {
+				t.Errorf("%s, after %d of 3 groups: %s, %s, not %s", query, i+1, out.Status, got, so)
+			}
+			if i < len(want)-1 {
+				a.gate <- true
+			}
+		}
 	}
 }
 

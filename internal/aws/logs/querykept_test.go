@@ -182,3 +182,21 @@ func TestQueriesWithoutRoom(t *testing.T) {
 		t.Errorf("%v %v %s", rows, err, q.state())
 	}
 }
+
+// TestLookupTablesAreReadOnce: a query goes on with the table that it was checked with.
+func TestLookupTablesAreReadOnce(t *testing.T) {
+	s, must := started(t, t.TempDir(), time.Now), doortest.Must(t)
+	must(s.CreateLookupTable(t.Context(), &cloudwatchlogs.CreateLookupTableInput{LookupTableName: aws.String("users"), TableBody: aws.String("id,name\n1,ann\n")}))
+	q, err := insights.Parse("lookup users id OUTPUT name")
+	must(q, err)
+	read := s.tablesOnce()
+	must(nil, checkTables(t.Context(), q, read))
+	arn := s.lookupTableARN(aws.String("users"))
+	must(s.UpdateLookupTable(t.Context(), &cloudwatchlogs.UpdateLookupTableInput{LookupTableArn: &arn, TableBody: aws.String("id\n7\n")}))
+	if table, err := read(t.Context(), "users"); err != nil || len(table.Columns) != 2 {
+		t.Errorf("%+v, %v", table, err)
+	}
+	if table, err := s.tablesOnce()(t.Context(), "users"); err != nil || len(table.Columns) != 1 {
+		t.Errorf("of the next query: %+v, %v", table, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -20,9 +21,29 @@ import (
 // fewer.
 const rowsPerPage = 10_000
 
-// GetQueryResults shows what a query found, or how far it is. While it runs there are
-// no rows.
-func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQueryResultsInput) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+// What a query that runs has found is brought together when it is asked for, unless the
+// query has only begun; for so long at most.
+const (
+	partialAfter = 200 * time.Millisecond
+	partialTakes = 100 * time.Millisecond
+)
+
+// sofar are the first rows of what a query that runs has found; nil if there are none.
+func (q *query) sofar(ctx context.Context, most int) results {
+	if time.Since(q.running) < partialAfter {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, partialTakes)
+	defer cancel()
+	if r := q.partial.Result(ctx, most); r != nil {
+		return found{r}
+	}
+	return nil
+}
+
+// GetQueryResults shows what a query found. While it runs these are the first rows of what
+// it has found so far, as far as its commands let that be said.
+func (s *Service) GetQueryResults(ctx context.Context, in *cloudwatchlogs.GetQueryResultsInput) (*cloudwatchlogs.GetQueryResultsOutput, error) {
 	q, err := s.queries.find(in.QueryId)
 	if err != nil {
 		return nil, err
@@ -40,6 +61,11 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 	}
 	status := q.state()
 	out := &cloudwatchlogs.GetQueryResultsOutput{QueryLanguage: types.QueryLanguageCwli, Status: status, Statistics: q.statistics(), Results: [][]types.ResultField{}}
+	if status == types.QueryStatusRunning {
+		if r := q.sofar(ctx, min(most, rowsPerPage)); r != nil {
+			out.Results = fieldsOf(r, 0, min(most, rowsPerPage, r.Len()))
+		}
+	}
 	if status != types.QueryStatusComplete {
 		return out, nil
 	}
@@ -52,18 +78,25 @@ func (s *Service) GetQueryResults(_ context.Context, in *cloudwatchlogs.GetQuery
 		return nil, errToken
 	}
 	to := min(from+most, result.Len())
-	for row := from; row < to; row++ {
-		var fields []types.ResultField
-		for _, f := range result.Fields(row) {
-			fields = append(fields, types.ResultField{Field: aws.String(f.Name), Value: aws.String(shown(f.Value))})
-		}
-		out.Results = append(out.Results, fields)
-	}
+	out.Results = fieldsOf(result, from, to)
 	out.Statistics.ResultCount = float64(result.Len())
 	if to < result.Len() {
 		out.NextToken = aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to))))
 	}
 	return out, nil
+}
+
+// fieldsOf are rows as the API has them.
+func fieldsOf(r results, from, to int) [][]types.ResultField {
+	all := [][]types.ResultField{}
+	for row := from; row < to; row++ {
+		var fields []types.ResultField
+		for _, f := range r.Fields(row) {
+			fields = append(fields, types.ResultField{Field: aws.String(f.Name), Value: aws.String(shown(f.Value))})
+		}
+		all = append(all, fields)
+	}
+	return all
 }
 
 // note keeps what went wrong with a query, for which AWS's API has no place.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/eksact/eksact/internal/engine/insights/value"
 )
 
 func TestNthIsThatOfTheSortedList(t *testing.T) {
@@ -65,4 +67,36 @@ func TestPercentilesOfManyNumbers(t *testing.T) {
 			t.Errorf("group %d: the histogram has %v numbers of %d", g, total, len(list))
 		}
 	}
+}
+
+// TestExtremesOfInstants: points in time that are compared as numbers have the extremes of
+// their texts, however many digits they are written with.
+func TestExtremesOfInstants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const groups = 3
+		for _, name := range []string{"min", "max", "sortsfirst", "sortslast"} {
+			made, _ := aggregates[name].make(value.Value{})
+			fast, plain := made().(*best), made().(*best)
+			fast.grow(groups)
+			plain.grow(groups)
+			for range rapid.IntRange(1, 4).Draw(t, "batches") {
+				in := &vector{form: instants, digits: rapid.IntRange(0, 6).Draw(t, "digits")}
+				step := int64(math.Pow10(6 - in.digits))
+				var of []int32
+				for range rapid.IntRange(2, 20).Draw(t, "rows") {
+					in.ints = append(in.ints, rapid.Int64Range(0, 30).Draw(t, "at")*step+draw(t, int64(0), 1_795_356_000_000_000/step*step, 253_402_300_000_000_000))
+					of = append(of, rapid.Int32Range(0, groups-1).Draw(t, "group"))
+				}
+				accumulate(fast, of, in, nil)
+				for row, g := range of {
+					plain.add(int(g), in.at(row), 0)
+				}
+			}
+			for g := range groups {
+				if got, want := fast.result(g).String(), plain.result(g).String(); got != want {
+					t.Fatalf("%s of group %d: %s, want %s", name, g, got, want)
+				}
+			}
+		}
+	})
 }

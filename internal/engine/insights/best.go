@@ -9,6 +9,9 @@ type best struct {
 	values []value.Value
 	times  []int64
 	kept   int64
+	// order says that better goes by values' order alone: 1, the last is preferred, -1, the
+	// first; 0: it doesn't.
+	order  int8
 	better func(v value.Value, at int64, than value.Value, thanAt int64) bool
 }
 
@@ -27,6 +30,22 @@ func (b *best) merge(g int, from accumulator, o int) {
 }
 func (b *best) result(g int) value.Value { return b.values[g] }
 func (b *best) size() int64              { return int64(len(b.values))*48 + b.kept }
+
+// instants takes points in time into their groups. Texts of as many digits have the order of
+// the times that they tell, so that only the best of each group is written out.
+func (b *best) instants(groups []int32, in *vector) {
+	found := make([]int32, len(b.values)) // the row, from 1
+	for row, g := range groups {
+		if at := found[g]; at == 0 || in.ints[row] > in.ints[at-1] == (b.order > 0) {
+			found[g] = int32(row) + 1
+		}
+	}
+	for g, at := range found {
+		if at > 0 {
+			b.add(g, in.at(int(at-1)), 0)
+		}
+	}
+}
 
 // extreme prefers the largest value, or the smallest: of numbers, if there are any, else
 // of texts.

@@ -17,6 +17,7 @@ type deduping struct {
 	memory *budget
 	first  map[string]*orderedRow
 	others []orderedRow
+	nodes  []*node // of rows that are shown while it runs
 	// now reads values as rows come, for frames that would keep too much.
 	now []*node
 	x   *execution
@@ -71,7 +72,7 @@ func (d *deduping) add(f *frame) error {
 }
 
 // dedup runs a plan and gives the rows that dedup leaves.
-func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table {
+func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup, limit int) *table {
 	view := x.view(s, nil)
 	var keys []*node
 	for _, k := range e.Fields {
@@ -83,8 +84,18 @@ func (x *execution) dedup(ctx context.Context, s *scope, e *syntax.Dedup) *table
 	if view.order.oldest {
 		order = scan.Oldest
 	}
+	seen := x.view(s, []syntax.Command{e}) // with the keys, by which workers' rows are brought together
+	if !s.c.plan.multiplies() {
+		x.show(func(ctx context.Context, parts []any, most int) *Result {
+			return x.finished(ctx, s.c, nil, min(limit, most), func(own *compiler) *table {
+				t := seen.table(s.apart(own), view.order.rowsOf(parts, everything))
+				t.dedup(e)
+				return t
+			})
+		})
+	}
 	must(x.scan(ctx, s.c.plan, x.window, nodes, order, nil, func(*worker) sink {
-		d := &deduping{order: view.order, keys: keys, memory: x.memory, first: map[string]*orderedRow{}, x: x}
+		d := &deduping{order: view.order, keys: keys, memory: x.memory, first: map[string]*orderedRow{}, nodes: seen.nodes, x: x}
 		if s.c.plan.multiplies() {
 			d.now = view.nodes
 		}

@@ -13,7 +13,8 @@
 // their aggregates (groups.go, stats.go, accumulate.go), the first of each key
 // (dedup.go), patterns (patterns.go), or all of them (view.go). Several workers do this
 // at once, each for itself, and are merged. Commands after that work on the table that
-// is left, row by row (table.go, command.go, series.go).
+// is left, row by row (table.go, command.go, series.go). Whoever looks while a query runs
+// gets what workers have by then, as a result (partial.go).
 //
 // The package is pure: events come from scan.Source, times and tables from the
 // environment. A query's memory is bounded, its end follows its context's.

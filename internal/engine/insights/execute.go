@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/eksact/eksact/internal/engine/insights/value"
@@ -17,6 +18,7 @@ import (
 // A worker is one goroutine of a scan, with what it remembers of dictionaries.
 type worker struct {
 	scratch
+	busy   sync.Mutex // while it has a batch, and while somebody looks at its sink
 	single single
 	plan   *plan
 	ctx    context.Context
@@ -59,6 +61,8 @@ type execution struct {
 	*runner
 	source scan.Source
 	window window
+	main   bool        // of the query, not of a subquery
+	shown  *unfinished // how to show the next scan while it runs
 }
 
 // errEnough ends a scan of which no more rows are wanted.
@@ -84,6 +88,10 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 	}
 	if r.From > r.To {
 		return nil
+	}
+	if u := x.shown; u != nil {
+		x.shown = nil
+		defer u.begin(x.env.Partial, workers)()
 	}
 	err := x.source.Scan(ctx, r, func(i int, b *scan.Batch) bool {
 		w := workers[i]
@@ -119,6 +127,8 @@ func trace() []byte {
 
 // safely is batch, in the source's goroutine: a panic there could be caught by nobody.
 func (w *worker) safely(b *scan.Batch, progress *Progress) (err error) {
+	w.busy.Lock()
+	defer w.busy.Unlock()
 	defer func() {
 		if r := recover(); r != nil {
 			err = &BugError{r, trace()}

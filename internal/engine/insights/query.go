@@ -38,6 +38,7 @@ type Env struct {
 	Workers    int   // goroutines of a scan; less than 2 is 1
 	Memory     int64 // bytes of rows and groups; 0: DefaultMemory
 	Progress   *Progress
+	Partial    *Partial // shows what there is so far; nil: nobody looks
 	// Damaged is told of parts of a store that can't be read, from several goroutines; the
 	// query goes on without them. If it is nil, they end the query.
 	Damaged func(error)

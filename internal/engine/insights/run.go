@@ -24,7 +24,7 @@ func (q *Query) run(ctx context.Context, env Env, dry bool) (*Result, error) {
 	if env.Memory == 0 {
 		env.Memory = DefaultMemory
 	}
-	r := &runner{env: &env, dry: dry, memory: &budget{limit: env.Memory}}
+	r := &runner{env: &env, dry: dry, memory: &budget{limit: env.Memory}, main: q.tree}
 	var result *Result
 	err := catch(func() {
 		limit := env.Limit
@@ -41,6 +41,7 @@ type runner struct {
 	env    *Env
 	dry    bool // over nothing, to find what is wrong with the query
 	memory *budget
+	main   *syntax.Query
 }
 
 func must(err error) {
@@ -80,7 +81,7 @@ func (r *runner) commands(ctx context.Context, q *syntax.Query, at window, limit
 func (r *runner) prepare(ctx context.Context, q *syntax.Query, at window) (*execution, *compiler, *scope) {
 	source, err := r.env.Open(ctx, selection(q))
 	must(err)
-	x := &execution{runner: r, source: source, window: at}
+	x := &execution{runner: r, source: source, window: at, main: q == r.main}
 	c := &compiler{
 		text: q.Text, plan: &plan{}, x: x, ctx: ctx,
 		context: &function.Context{Now: r.env.Now, QueryStart: at.from, QueryEnd: at.to, Zone: r.env.Zone, Until: ctx},
@@ -101,13 +102,20 @@ func (x *execution) top(ctx context.Context, s *scope, limit int, any bool) *Res
 	if any {
 		any = len(s.c.plan.order) == 0
 	}
+	x.showRows(order, result.Columns, limit)
 	rows, err := x.first(ctx, s.c.plan, order, nodes, limit, any)
 	must(err)
-	for i := range rows {
-		order.readPtr(&rows[i])
-		result.Rows = append(result.Rows, Row{Values: rows[i].cells, Ptr: rows[i].ptr})
-	}
+	result.Rows = order.events(rows)
 	return result
+}
+
+// events are rows of events as those of a result.
+func (o *rowOrder) events(rows []orderedRow) (list []Row) {
+	for i := range rows {
+		o.readPtr(&rows[i])
+		list = append(list, Row{Values: rows[i].cells, Ptr: rows[i].ptr})
+	}
+	return list
 }
 
 // result is a table as a result.
@@ -136,19 +144,23 @@ func (t *table) result(limit int) *Result {
 func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command, limit int) (*table, []syntax.Command) {
 	switch e := rest[0].(type) {
 	case *syntax.Stats:
+		sum, rows := s.stats(e), limit
 		if slices.ContainsFunc(rest[1:], func(c syntax.Command) bool { _, is := c.(*syntax.Limit); return !is }) {
-			limit = everything
+			rows = everything
 		}
-		t, err := x.summarize(ctx, s.c, s.c.plan, s.stats(e), limit)
+		x.showTotals(s.c, sum, rest[1:], limit, false)
+		t, err := x.summarize(ctx, s.c, s.c.plan, sum, rows)
 		must(err)
 		return t, rest[1:]
 	case *syntax.CountFrequent:
-		t, err := x.summarize(ctx, s.c, s.c.plan, s.frequencies(e), everything)
+		sum := s.frequencies(e)
+		x.showTotals(s.c, sum, rest[1:], limit, true)
+		t, err := x.summarize(ctx, s.c, s.c.plan, sum, everything)
 		must(err)
 		t.sortByCount()
 		return t, rest[1:]
 	case *syntax.Dedup:
-		return x.dedup(ctx, s, e), rest[1:]
+		return x.dedup(ctx, s, e, limit), rest[1:]
 	case *syntax.Pattern, *syntax.Diff, *syntax.LogCompare:
 		return x.patterns(ctx, s, rest)
 	case *syntax.RelevantFields:
@@ -156,7 +168,7 @@ func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command, 
 	case *syntax.Estimate:
 		return x.estimate(ctx, s), rest[1:]
 	}
-	return x.gather(ctx, s, rest), rest
+	return x.gather(ctx, s, rest, limit), rest
 }
 
 // everything is no limit.

@@ -147,8 +147,8 @@ func plainly(make func() accumulator) func(value.Value) (func() accumulator, str
 	return func(value.Value) (func() accumulator, string) { return make, "" }
 }
 
-func choosing(better func(value.Value, int64, value.Value, int64) bool) aggregateKind {
-	return aggregateKind{args: 1, make: plainly(func() accumulator { return &best{better: better} })}
+func choosing(order int8, better func(value.Value, int64, value.Value, int64) bool) aggregateKind {
+	return aggregateKind{args: 1, make: plainly(func() accumulator { return &best{order: order, better: better} })}
 }
 
 func timely(k aggregateKind) aggregateKind { k.timed = true; return k }
@@ -159,12 +159,12 @@ var aggregates = withOtherNames(map[string]aggregateKind{
 	"avg":            {args: 1, make: plainly(func() accumulator { return &summing{avg: true} })},
 	"stddev":         {args: 1, make: plainly(func() accumulator { return &deviating{} })},
 	"count_distinct": {args: 1, make: plainly(func() accumulator { return newDistinct() })},
-	"min":            choosing(extreme(false)),
-	"max":            choosing(extreme(true)),
-	"earliest":       timely(choosing(inTime(false))),
-	"latest":         timely(choosing(inTime(true))),
-	"sortsfirst":     choosing(inOrder(false)),
-	"sortslast":      choosing(inOrder(true)),
+	"min":            choosing(-1, extreme(false)),
+	"max":            choosing(1, extreme(true)),
+	"earliest":       timely(choosing(0, inTime(false))),
+	"latest":         timely(choosing(0, inTime(true))),
+	"sortsfirst":     choosing(-1, inOrder(false)),
+	"sortslast":      choosing(1, inOrder(true)),
 	"pct": {args: 2, make: func(option value.Value) (func() accumulator, string) {
 		p, ok := option.Number()
 		if !ok || p < 0 || p > 100 {

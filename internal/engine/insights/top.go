@@ -20,6 +20,7 @@ type top struct {
 	rows   []orderedRow
 	bound  *orderedRow // what isn't before it needs not be kept
 	taken  int64
+	nodes  []*node // that are wanted of rows
 	// now reads values as rows come, for frames that would keep too much.
 	now []*node
 	x   *execution
@@ -102,7 +103,7 @@ func (x *execution) first(ctx context.Context, p *plan, order *rowOrder, nodes [
 	}
 	var tops []*top
 	err := x.scan(ctx, p, x.window, append(order.nodes(), nodes...), order.scan(), cutoff, func(*worker) sink {
-		t := &top{order: order, limit: limit, any: any, cutoff: cutoff, memory: x.memory, x: x}
+		t := &top{order: order, limit: limit, any: any, cutoff: cutoff, memory: x.memory, nodes: nodes, x: x}
 		if p.multiplies() {
 			t.now = nodes
 		}
@@ -158,6 +159,10 @@ func (x *execution) readAll(ctx context.Context, rows []orderedRow, order *rowOr
 
 // readCells reads the values of nodes for a row.
 func (x *execution) readCells(r *orderedRow, nodes []*node) error {
+	return readCells(r, nodes, x.memory)
+}
+
+func readCells(r *orderedRow, nodes []*node, memory *budget) error {
 	r.cells = make([]value.Value, len(nodes))
 	at := frameRow{r.frame, int(r.row)}
 	size := int64(40 * len(nodes))
@@ -166,7 +171,7 @@ func (x *execution) readCells(r *orderedRow, nodes []*node) error {
 		size += weight(r.cells[i])
 	}
 	r.size = size
-	return x.memory.take(size)
+	return memory.take(size)
 }
 
 // weight is roughly how much memory a value takes besides itself.

@@ -146,6 +146,10 @@ func accumulate(a accumulator, groups []int32, in, at *vector) {
 		}
 		return
 	}
+	if b, ok := a.(*best); ok && b.order != 0 && in.form == instants && len(b.values) <= 2*len(groups) {
+		b.instants(groups, in)
+		return
+	}
 	for row, g := range groups {
 		v := in.at(row)
 		if v.IsNull() || v.IsComposite() {

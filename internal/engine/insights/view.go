@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
@@ -74,7 +75,7 @@ func (v *view) table(s *scope, rows []orderedRow) *table {
 		list[i] = rows[i].cells
 	}
 	t := s.c.newTable(v.names, list)
-	t.scope.shown, t.scope.display, t.scope.raw = nil, s.display, v.raw
+	t.scope.shown, t.scope.display, t.scope.raw = nil, s.display, maps.Clone(v.raw)
 	to := t.scope.lists()
 	for i, list := range s.lists() {
 		for _, col := range *list {
@@ -88,8 +89,13 @@ func (v *view) table(s *scope, rows []orderedRow) *table {
 }
 
 // gather makes a table of all events.
-func (x *execution) gather(ctx context.Context, s *scope, rest []syntax.Command) *table {
+func (x *execution) gather(ctx context.Context, s *scope, rest []syntax.Command, limit int) *table {
 	v, p := x.view(s, rest), s.c.plan
+	x.show(func(ctx context.Context, parts []any, most int) *Result {
+		return x.finished(ctx, s.c, rest, min(limit, most), func(own *compiler) *table {
+			return v.table(s.apart(own), v.order.rowsOf(parts, mostShown))
+		})
+	})
 	rows, err := x.all(ctx, p, v.order, v.nodes)
 	must(err)
 	return v.table(s, rows)

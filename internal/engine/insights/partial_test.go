@@ -1,0 +1,207 @@
+package insights
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eksact/eksact/internal/engine/scan"
+	"github.com/eksact/eksact/internal/engine/scan/memory"
+)
+
+// stepwise is a source in parts, each of them a worker's in turn; between two it lets
+// others look.
+type stepwise struct {
+	parts []scan.Source
+	look  func(after int)
+}
+
+func (s stepwise) Scan(ctx context.Context, r *scan.Request, yield func(int, *scan.Batch) bool) error {
+	for i, part := range s.parts {
+		ok := true
+		err := part.Scan(ctx, r, func(_ int, b *scan.Batch) bool { ok = yield(i%r.Workers, b); return ok })
+		if err != nil || !ok {
+			return err
+		}
+		s.look(i + 1)
+	}
+	return nil
+}
+
+func linesOf(r *Result) (out []string) {
+	for i := range r.Rows {
+		line := ""
+		for _, f := range r.Fields(i) {
+			if f.Name != "@ptr" {
+				line += f.Name + "=" + f.Value + "|"
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// TestWhatIsShownIsTheResultSoFar: after each part of random events, what a random query
+// shows is what the oracle finds in the parts until then; and looking changes nothing.
+func TestWhatIsShownIsTheResultSoFar(t *testing.T) {
+	shown := 0
+	rapid.Check(t, func(t *rapid.T) {
+		var events []memory.Event
+		var parts []scan.Source
+		var until []int
+		var looks []bool
+		for range rapid.IntRange(1, 5).Draw(t, "parts") {
+			from := len(events)
+			for range rapid.IntRange(0, 8).Draw(t, "events") {
+				e := drawEvent(t, len(events))
+				e.Ptr = base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint64(nil, uint64(len(events))), "1:g"...))
+				events = append(events, e)
+			}
+			parts, until, looks = append(parts, memory.New("1:g", events[from:])), append(until, len(events)), append(looks, rapid.Bool().Draw(t, "look"))
+		}
+		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
+		text := m.query()
+		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2, Partial: &Partial{}}
+		look := func(after int) {
+			if !looks[after-1] {
+				return
+			}
+			r := env.Partial.Result(context.Background(), 1000)
+			if r == nil {
+				return
+			}
+			shown++
+			if got, want := linesOf(r), ask(t, text, events[:until[after-1]], env); !slices.Equal(got, want) {
+				t.Fatalf("%s\nafter %d of %d parts\n%s\nthe oracle says\n%s", text, after, len(parts), strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+		env.Open = func(context.Context, Selection) (scan.Source, error) { return stepwise{parts, look}, nil }
+		if got, want := rowsOf(t, text, env), ask(t, text, events, env); !slices.Equal(got, want) {
+			t.Fatalf("%s\nin the end\n%s\nthe oracle says\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+	if shown < 20 {
+		t.Errorf("%d partial results were seen", shown)
+	}
+}
+
+// TestWhatIsShown: commands of which there is a partial result, and of which there is none.
+func TestWhatIsShown(t *testing.T) {
+	var events []memory.Event
+	for i := range 6 {
+		events = append(events, memory.Event{Time: base + int64(i), Message: fmt.Sprintf(`{"n":%d,"k":"k%d"}`, i, i%2), Ptr: fmt.Sprintf("AAAAAAAAAA%dA", i)})
+	}
+	parts := []scan.Source{memory.New("1:g", events[:4]), memory.New("1:g", events[4:])}
+	for query, want := range map[string]string{
+		"fields n | limit 2":     "n=3| n=2|",
+		"fields n | sort n":      "n=0| n=1|", // as many as are asked for
+		"filter n < 3 | dedup k": "@timestamp=2026-11-22 14:05:00.002|@message={\"n\":2,\"k\":\"k0\"}| @timestamp=2026-11-22 14:05:00.001|@message={\"n\":1,\"k\":\"k1\"}|",
+		"stats count(*) as c, pct(n, 50) as p by k | sort k desc": "k=k1|c=2|p=1| k=k0|c=2|p=0|",
+		"countFrequent k":                        "k=k0|_approxcount=2| k=k1|_approxcount=2|",
+		"fields n | accum n as s | filter s > 5": "n=1|s=6| n=0|s=6|",
+		"stats count(*)":                         "count(*)=4|",
+		"stats count(*) as c | filter c in (stats count(*) as x)": "nothing", // a subquery
+		"pattern @message":                                                "nothing",
+		"stats sum(n) as s by k | stats max(s) as m":                      "m=4|",
+		"stats count_distinct(n) as d by k | limit 1":                     "k=k0|d=2|",
+		"unnest jsonParse(\"[1,2]\") into u | filter n = 1 | fields n, u": "n=1|u=1| n=1|u=2|",
+		"unnest jsonParse(\"[1,2]\") into u | dedup u":                    "nothing",
+	} {
+		q, err := Parse(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, got := &Partial{}, ""
+		env := Env{Start: base, End: base + 1000, Now: base, Workers: 2, Partial: p}
+		env.Open = func(context.Context, Selection) (scan.Source, error) {
+			return stepwise{parts, func(after int) {
+				if r := p.Result(context.Background(), 2); after == 1 && r != nil {
+					got = strings.Join(linesOf(r), " ")
+				} else if after == 1 {
+					got = "nothing"
+				}
+			}}, nil
+		}
+		if _, err := q.Run(context.Background(), env); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+		if got != want {
+			t.Errorf("%s shows %s, want %s", query, got, want)
+		}
+	}
+}
+
+// slow takes long over each batch, in as many goroutines as there are workers.
+type slow struct{ *memory.Source }
+
+func (s slow) Scan(ctx context.Context, r *scan.Request, yield func(int, *scan.Batch) bool) error {
+	batches := make(chan *scan.Batch)
+	var wait sync.WaitGroup
+	for w := range r.Workers {
+		wait.Go(func() {
+			for b := range batches {
+				if !yield(w, b) {
+					return
+				}
+			}
+		})
+	}
+	err := s.Source.Scan(ctx, r, func(_ int, b *scan.Batch) bool {
+		select {
+		case batches <- b:
+			return true
+		case <-time.After(10 * time.Second):
+			return false
+		}
+	})
+	close(batches)
+	wait.Wait()
+	return err
+}
+
+// TestLookingWhileWorkersWork: many look at once; the counts they see only grow, and the
+// result is as if nobody had looked.
+func TestLookingWhileWorkersWork(t *testing.T) {
+	var events []memory.Event
+	for i := range 30_000 {
+		events = append(events, memory.Event{Time: base + int64(i), Message: fmt.Sprintf(`{"n":%d,"k":"k%d"}`, i, i%50)})
+	}
+	source := memory.New("1:g", events)
+	source.BatchRows = 64
+	for _, query := range []string{"stats count(*) as c, pct(n, 90), count_distinct(n), max(n), avg(n) by k | sort k", "fields n, k | sort n | limit 100", "dedup k", "fields n | accum n | limit 20"} {
+		env := Env{Start: base, End: base + 100_000, Now: base, Workers: 4, Partial: &Partial{}}
+		env.Open = func(context.Context, Selection) (scan.Source, error) { return slow{source}, nil }
+		ctx, stop := context.WithCancel(context.Background())
+		var lookers sync.WaitGroup
+		for range 3 {
+			lookers.Go(func() {
+				rows := 0
+				for ctx.Err() == nil {
+					within, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
+					if r := env.Partial.Result(within, 100); r != nil {
+						if len(r.Rows) < rows {
+							t.Errorf("%s: %d rows after %d", query, len(r.Rows), rows)
+						}
+						rows = len(r.Rows)
+					}
+					cancel()
+				}
+			})
+		}
+		looked := rowsOf(t, query, env)
+		stop()
+		lookers.Wait()
+		env.Partial = nil
+		if alone := rowsOf(t, query, env); !slices.Equal(looked, alone) {
+			t.Errorf("%s: looked at, it gives\n%s\nalone\n%s", query, strings.Join(looked, "\n"), strings.Join(alone, "\n"))
+		}
+	}
+}
