@@ -63,3 +63,42 @@ func (h *house) accessEntry(t *testing.T) {
 	host.Refused(t, "aws eks associate-access-policy --cluster-name cluster --principal-arn "+role+
 		" --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy --access-scope type=cluster", `This operation can only be performed on Access Entries with a type of "STANDARD".`)
 }
+
+// top is an API behind the API server, which asks it back about who calls: by access
+// policies too. The cluster is in mode API by now.
+func (h *house) top(t *testing.T) {
+	const (
+		role     = "arn:aws:iam::111122223333:role/team/dev"
+		of       = " --cluster-name cluster --principal-arn " + role
+		policies = "arn:aws:eks::aws:cluster-access-policy/"
+		everyone = "kubectl top nodes"
+		some     = "kubectl top pods -n kube-system -l k8s-app=metrics-server"
+	)
+	host := h.host.AWS(t, "1")
+	host.Must(t, "aws eks create-addon --cluster-name cluster --addon-name metrics-server && kubectl config view --raw > ~/dev && export KUBECONFIG=~/dev && "+
+		"kubectl config set-credentials dev --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-command=aws "+
+		"--exec-arg=eks --exec-arg=get-token --exec-arg=--cluster-name --exec-arg=cluster --exec-arg=--output --exec-arg=json --exec-arg=--role-arn --exec-arg="+role+" && "+
+		"kubectl config set-context --current --user=dev && aws iam create-role --path /team/ --role-name dev --assume-role-policy-document "+
+		`'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}' && `+
+		"aws eks create-access-entry"+of)
+	dev := host.After("export KUBECONFIG=~/dev")
+	host.Soon(t, 2*time.Minute, everyone, h.nodes[0].Name, h.nodes[1].Name)
+	host.Soon(t, time.Minute, some, "metrics-server-")
+
+	// An aggregated API remembers its answers ten seconds.
+	refused := []string{"Error from server (Forbidden): ", `.metrics.k8s.io is forbidden: User "arn:aws:sts::111122223333:assumed-role/dev/`}
+	dev.Refused(t, everyone, refused...)
+	allow := func(policy, scope string) {
+		t.Helper()
+		host.Must(t, "aws eks associate-access-policy"+of+" --policy-arn "+policies+policy+" --access-scope "+scope)
+	}
+	allow("AmazonEKSViewPolicy", "type=cluster") // whose rules have no metrics
+	dev.Refused(t, some, refused...)
+	allow("AmazonEKSAdminViewPolicy", "type=namespace,namespaces=kube-system")
+	dev.Soon(t, 30*time.Second, some, "metrics-server-")
+	dev.Refused(t, everyone, refused...)
+	allow("AmazonEKSClusterAdminPolicy", "type=cluster")
+	dev.Soon(t, 30*time.Second, everyone, h.nodes[0].Name, h.nodes[1].Name)
+	// By name alone nobody is dev.
+	host.Refused(t, everyone+" --as "+strings.TrimSpace(dev.Must(t, "kubectl auth whoami -o jsonpath={.status.userInfo.username}")), refused...)
+}

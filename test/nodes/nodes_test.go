@@ -45,6 +45,7 @@ func TestTwoNodes(t *testing.T) {
 		{"it resumes with all there was", h.resumes},
 		{"the VPC CNI has a role of its own", h.cniRole},
 		{"nodes live by their role's access entry", h.accessEntry},
+		{"an aggregated API knows access policies", h.top},
 	} {
 		if !t.Run(part.name, part.test) && part.name == "a pod starts on each" {
 			return

@@ -9,10 +9,16 @@
 //	             ◄── allowed, or no opinion ─┘
 //
 // It only ever allows, or has no opinion. The principal is known by its unique id as
-// the token webhook (package authn) stated it, in uid and in an extra field: whoever is
-// impersonated by name, or named in a SubjectAccessReview without both, has none, so
-// that access policies do not count for impersonated users, as on EKS
+// the token webhook (package authn) stated it, in uid and in an extra field. Whoever is
+// impersonated by name has neither, so that access policies do not count for
+// impersonated users, as on EKS
 // (https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html).
+//
+// Aggregated APIs are told who calls by HTTP headers, and ask with what is left of it:
+// the field's name is in lower case, and the uid is missing unless the API server is set
+// to send it and their library to read it. So the field alone will do. Nobody states it
+// freely: it takes the right to impersonate userextras of that name, which is the right
+// to be any principal.
 //
 // The reason of what is allowed is EKS's, as audit events of EKS clusters show it
 // (annotation authorization.k8s.io/reason):

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/eksact/eksact/internal/engine/accesspolicy"
@@ -124,14 +123,24 @@ const (
 	extraID   = "sigs.k8s.io/aws-iam-authenticator/principalId"
 )
 
-// who is the principal's unique id, if uid and extra fields agree on one.
+// who is the principal's unique id: that of the extra field, however its name is
+// spelt. A uid, if there is one, must be of the same principal.
 func who(uid string, extra map[string][]string) (id string, ok bool) {
-	rest, ok := strings.CutPrefix(uid, uidPrefix)
-	if !ok {
-		return "", false
+	for key, values := range extra {
+		if !strings.EqualFold(key, extraID) {
+			continue
+		}
+		if len(values) != 1 || values[0] == "" || id != "" && id != values[0] {
+			return "", false
+		}
+		id = values[0]
 	}
-	_, id, ok = strings.Cut(rest, ":")
-	return id, ok && id != "" && slices.Equal(extra[extraID], []string{id})
+	if id == "" || uid == "" {
+		return id, id != ""
+	}
+	rest, ok := strings.CutPrefix(uid, uidPrefix)
+	_, of, colon := strings.Cut(rest, ":")
+	return id, ok && colon && of == id
 }
 
 // request is what is asked for: a resource or a path.

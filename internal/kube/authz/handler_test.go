@@ -3,6 +3,7 @@ package authz_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -55,6 +56,15 @@ func spec(change func(*authzv1.SubjectAccessReviewSpec)) authzv1.SubjectAccessRe
 		change(&s)
 	}
 	return s
+}
+
+// proxied are extra fields after a way through HTTP headers, as aggregated APIs have them.
+func proxied(extra map[string]authzv1.ExtraValue) map[string]authzv1.ExtraValue {
+	after := map[string]authzv1.ExtraValue{}
+	for key, values := range extra {
+		after[strings.ToLower(key)] = values
+	}
+	return after
 }
 
 func ask(t testing.TB, h http.Handler, s authzv1.SubjectAccessReviewSpec) authzv1.SubjectAccessReviewStatus {
@@ -114,10 +124,19 @@ func TestDecisions(t *testing.T) {
 		}, none},
 		{"impersonated by name", func(s *authzv1.SubjectAccessReviewSpec) { s.UID, s.Extra = "", nil }, none},
 		{"by uid too", func(s *authzv1.SubjectAccessReviewSpec) { s.Extra = nil }, none},
-		{"by uid and fields, whose names impersonation puts in lower case", func(s *authzv1.SubjectAccessReviewSpec) {
-			s.Extra = map[string]authzv1.ExtraValue{"sigs.k8s.io/aws-iam-authenticator/principalid": {devID}}
+		{"as an aggregated API asks", func(s *authzv1.SubjectAccessReviewSpec) { s.UID, s.Extra = "", proxied(s.Extra) }, byView},
+		{"as one asks that is told the uid", func(s *authzv1.SubjectAccessReviewSpec) { s.Extra = proxied(s.Extra) }, byView},
+		{"as one asks, of another's uid", func(s *authzv1.SubjectAccessReviewSpec) {
+			s.UID, s.Extra = "aws-iam-authenticator:111122223333:AROAOTHER", proxied(s.Extra)
 		}, none},
-		{"with the fields alone", func(s *authzv1.SubjectAccessReviewSpec) { s.UID = "" }, none},
+		{"two spellings that agree", func(s *authzv1.SubjectAccessReviewSpec) { maps.Copy(s.Extra, proxied(s.Extra)) }, byView},
+		{"two that don't", func(s *authzv1.SubjectAccessReviewSpec) {
+			s.Extra["sigs.k8s.io/aws-iam-authenticator/principalid"] = authzv1.ExtraValue{"AROAOTHER"}
+		}, none},
+		{"the field alone", func(s *authzv1.SubjectAccessReviewSpec) { s.UID = "" }, byView},
+		{"another field of that id", func(s *authzv1.SubjectAccessReviewSpec) {
+			s.UID, s.Extra = "", map[string]authzv1.ExtraValue{"principalid": {devID}}
+		}, none},
 		{"with another's uid", func(s *authzv1.SubjectAccessReviewSpec) { s.UID = "aws-iam-authenticator:111122223333:AROAOTHER" }, none},
 		{"with two ids", func(s *authzv1.SubjectAccessReviewSpec) {
 			s.Extra["sigs.k8s.io/aws-iam-authenticator/principalId"] = authzv1.ExtraValue{devID, devID}

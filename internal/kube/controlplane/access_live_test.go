@@ -171,18 +171,62 @@ func TestAccessPoliciesLive(t *testing.T) {
 			t.Errorf("%+v, %v", rules.Status, err)
 		}
 	})
+	t.Run("an aggregated API asks about whom it serves", func(t *testing.T) {
+		e.give("AmazonEKSClusterAdminPolicy")
+		// What the request headers leave of dev: no uid, and names in lower case.
+		extra := map[string]authorizationv1.ExtraValue{}
+		for key, values := range dev.Extra {
+			extra[strings.ToLower(key)] = authorizationv1.ExtraValue(values)
+		}
+		for _, tt := range []struct {
+			who  string
+			spec authorizationv1.SubjectAccessReviewSpec
+			want bool
+		}{
+			{"dev, told by headers", authorizationv1.SubjectAccessReviewSpec{User: dev.Username, Extra: extra}, true},
+			{"dev, told with the uid", authorizationv1.SubjectAccessReviewSpec{User: dev.Username, UID: dev.UID, Extra: extra}, true},
+			{"dev, told by name", authorizationv1.SubjectAccessReviewSpec{User: dev.Username}, false},
+			{"dev, told with another's uid", authorizationv1.SubjectAccessReviewSpec{User: dev.Username, UID: dev.UID + "X", Extra: extra}, false},
+		} {
+			tt.spec.ResourceAttributes = &authorizationv1.ResourceAttributes{Verb: "list", Group: "metrics.k8s.io", Resource: "nodes"}
+			r, err := admin.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: tt.spec}, metav1.CreateOptions{})
+			if err != nil || r.Status.Allowed != tt.want {
+				t.Errorf("%s: %+v, %v", tt.who, r.Status, err)
+			}
+		}
+	})
 	t.Run("nobody has a policy by impersonation", func(t *testing.T) {
 		e.give("AmazonEKSClusterAdminPolicy")
-		config := l.REST(l.pki)
-		config.Impersonate = rest.ImpersonationConfig{UserName: dev.Username, UID: dev.UID, Extra: map[string][]string{}}
-		for key, values := range dev.Extra {
-			config.Impersonate.Extra[key] = values
+		impersonating := func(config *rest.Config, extra map[string]authenticationv1.ExtraValue) kubernetes.Interface {
+			config.Impersonate = rest.ImpersonationConfig{UserName: dev.Username, UID: dev.UID, Extra: map[string][]string{}}
+			for key, values := range extra {
+				config.Impersonate.Extra[key] = values
+			}
+			client, err := kubernetes.NewForConfig(config)
+			l.must(err)
+			return client
 		}
-		client, err := kubernetes.NewForConfig(config)
-		if err != nil {
-			t.Fatal(err)
+		refused(t, `in the namespace "dev-1"`, pods(impersonating(l.REST(l.pki), nil), "dev-1"))
+
+		// The extra field makes it dev, and takes a right of its own.
+		if err := pods(impersonating(l.REST(l.pki), dev.Extra), "dev-1"); err != nil {
+			t.Errorf("system:masters as dev in all: %v", err)
 		}
-		refused(t, `in the namespace "dev-1"`, pods(client, "dev-1"))
+		l.allow(ctx, "user1", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"users"}, Verbs: []string{"impersonate"}},
+			rbacv1.PolicyRule{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"uids"}, Verbs: []string{"impersonate"}})
+		user1 := rest.AnonymousClientConfig(l.REST(l.pki))
+		user1.BearerToken = "k8s-aws-v1.user1"
+		eventually(t, ctx, func() string {
+			err := pods(impersonating(rest.CopyConfig(user1), nil), "dev-1")
+			if err == nil || !strings.HasPrefix(err.Error(), "pods is forbidden") {
+				return fmt.Sprintf("user1 as dev: %v", err)
+			}
+			return ""
+		})
+		err := pods(impersonating(rest.CopyConfig(user1), dev.Extra), "dev-1")
+		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), `cannot impersonate resource "userextras/`) {
+			t.Errorf("user1 as dev with extra fields: %v", err)
+		}
 	})
 	t.Run("only IAM's principals are asked about", func(t *testing.T) {
 		e.mu.Lock()
@@ -224,6 +268,20 @@ func TestAccessPoliciesLive(t *testing.T) {
 			t.Errorf("others waited %v", took)
 		}
 	})
+}
+
+// allow gives a user a role of those rules.
+func (l *live) allow(ctx context.Context, user string, rules ...rbacv1.PolicyRule) {
+	l.t.Helper()
+	const group = "rbac.authorization.k8s.io"
+	name := metav1.ObjectMeta{Name: "allow-" + user}
+	_, err := l.plane.Client().RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: name, Rules: rules}, metav1.CreateOptions{})
+	l.must(err)
+	_, err = l.plane.Client().RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: group, Kind: "ClusterRole", Name: name.Name},
+		Subjects: []rbacv1.Subject{{APIGroup: group, Kind: "User", Name: user}},
+	}, metav1.CreateOptions{})
+	l.must(err)
 }
 
 // comparePolicies asks the API server about a user bound to a ClusterRole of each
