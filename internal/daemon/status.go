@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -225,6 +226,11 @@ type Connection struct {
 	Address    string `json:"address"`    // of the public endpoint
 	ServerName string `json:"serverName"` // in its certificate
 	CA         string `json:"ca"`         // PEM, in base64
+
+	// Sources are the ranges that reach the public endpoint; none while there is none.
+	Sources []netip.Prefix `json:"sources"`
+	// Terminal says that eksact shell reaches it by its private addresses.
+	Terminal bool `json:"terminal"`
 }
 
 // connections lists the clusters that serve, the oldest first, also while the
@@ -242,7 +248,8 @@ func (d *Daemon) connections(ctx context.Context, _ struct{}) ([]Connection, err
 		}
 		all = append(all, Connection{
 			Name: c.Name, ARN: d.eks.ARN(c.Name), Address: address.String(), ServerName: c.Host,
-			CA: base64.StdEncoding.EncodeToString(c.Facts.CertificateAuthority),
+			CA:      base64.StdEncoding.EncodeToString(c.Facts.CertificateAuthority),
+			Sources: c.Access().Sources(), Terminal: c.PrivateAccess && c.VPC == d.config.vpcID(),
 		})
 	}
 	return all, nil

@@ -61,6 +61,7 @@ func (h *house) access(t *testing.T) {
 				lab.Part{Name: "outside", Test: func(t *testing.T) {
 					leads(t, laptop, host, m.outside)
 					reaches(t, laptop, m.laptop)
+					h.told(t, m)
 				}},
 				lab.Part{Name: "what was open", Test: func(t *testing.T) {
 					if open {
@@ -99,6 +100,34 @@ func reaches(t *testing.T, x lab.Terminal, want bool) {
 		return
 	}
 	x.Refused(t, "kubectl get --raw /version --request-timeout 2s", "Unable to connect to the server: ")
+}
+
+// told checks that eksact's own kubectl says at once that it will not arrive, and why, and
+// that what asks no cluster is not held up.
+func (h *house) told(t *testing.T, m mode) {
+	t.Helper()
+	began := time.Now()
+	out, err := h.Command("kubectl", "get", "nodes").CombinedOutput()
+	text, took := string(out), time.Since(began)
+	if m.laptop {
+		if err != nil {
+			t.Errorf("eksact kubectl: %v\n%s", err, text)
+		}
+		return
+	}
+	why, change := "it has no public endpoint", "endpointPublicAccess=true"
+	if strings.Contains(m.settings, "publicAccessCidrs") {
+		why, change = "not this machine, which is 198.18.0.1 there", "publicAccessCidrs="
+	}
+	if err == nil || took > 5*time.Second {
+		t.Errorf("eksact kubectl: %v after %v", err, took)
+	}
+	lab.Has(t, "eksact kubectl get nodes", text, "eksact: cluster cluster can't be reached from here: ", why, "hint: it lets this machine in after: aws eks update-cluster-config --name cluster ", change)
+	if inside := "hint: eksact shell is inside"; strings.Contains(text, inside) != (m.inside == "private") {
+		t.Errorf("with %s:\n%s", m.settings, text)
+	}
+	lab.Has(t, "eksact env", h.Eksact(t, "env"), "export KUBECONFIG=", "eksact: cluster cluster can't be reached from here: ")
+	lab.Has(t, "eksact kubectl version --client", h.Eksact(t, "kubectl", "version", "--client"), "Client Version")
 }
 
 // follow watches nodes by a connection that stays open, from when it has shown them,

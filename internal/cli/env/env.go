@@ -13,6 +13,7 @@ import (
 
 	"github.com/eksact/eksact/internal/cli/access"
 	"github.com/eksact/eksact/internal/cli/global"
+	"github.com/eksact/eksact/internal/hint"
 )
 
 // New makes the command.
@@ -38,7 +39,11 @@ account limits: so that an account can be mended whose admin can do nothing more
 				return global.Print(cmd.OutOrStdout(), vars)
 			}
 			show(cmd.OutOrStdout(), vars)
-			return nil
+			silent, err := access.Silent(cmd.Context(), g.StateDir, g.RunDir)
+			for _, why := range silent {
+				hint.Print(cmd.ErrOrStderr(), "eksact", why)
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&root, "root", false, "as the account's root user, for an hour")

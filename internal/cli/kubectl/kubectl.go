@@ -28,6 +28,11 @@ func New(g *global.Options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if t, needed := asked(args); needed {
+				if err := access.Answers(cmd.Context(), g.StateDir, g.RunDir, t.context, t.cluster); err != nil {
+					return err
+				}
+			}
 			os.Setenv("KUBECONFIG", vars["KUBECONFIG"])
 			path := set.Path("kubectl")
 			return syscall.Exec(path, append([]string{"kubectl"}, args...), os.Environ())
