@@ -106,28 +106,26 @@ func reaches(t *testing.T, x lab.Terminal, want bool) {
 // that what asks no cluster is not held up.
 func (h *house) told(t *testing.T, m mode) {
 	t.Helper()
-	began := time.Now()
-	out, err := h.Command("kubectl", "get", "nodes").CombinedOutput()
-	text, took := string(out), time.Since(began)
+	const get = "eksact kubectl get nodes"
 	if m.laptop {
-		if err != nil {
-			t.Errorf("eksact kubectl: %v\n%s", err, text)
-		}
+		h.laptop.Must(t, get, " Ready ")
 		return
 	}
 	why, change := "it has no public endpoint", "endpointPublicAccess=true"
 	if strings.Contains(m.settings, "publicAccessCidrs") {
 		why, change = "not this machine, which is 198.18.0.1 there", "publicAccessCidrs="
 	}
-	if err == nil || took > 5*time.Second {
-		t.Errorf("eksact kubectl: %v after %v", err, took)
+	const says = "eksact: cluster cluster can't be reached from here: "
+	began := time.Now()
+	out := h.laptop.Refused(t, get, says, why, "hint: it lets this machine in after: aws eks update-cluster-config --name cluster ", change)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("%s took %v", get, took)
 	}
-	lab.Has(t, "eksact kubectl get nodes", text, "eksact: cluster cluster can't be reached from here: ", why, "hint: it lets this machine in after: aws eks update-cluster-config --name cluster ", change)
-	if inside := "hint: eksact shell is inside"; strings.Contains(text, inside) != (m.inside == "private") {
-		t.Errorf("with %s:\n%s", m.settings, text)
+	if strings.Contains(out, "hint: eksact shell is inside") != (m.inside == "private") {
+		t.Errorf("with %s:\n%s", m.settings, out)
 	}
-	lab.Has(t, "eksact env", h.Eksact(t, "env"), "export KUBECONFIG=", "eksact: cluster cluster can't be reached from here: ")
-	lab.Has(t, "eksact kubectl version --client", h.Eksact(t, "kubectl", "version", "--client"), "Client Version")
+	lab.Has(t, "eksact env", h.Eksact(t, "env"), "export KUBECONFIG=", says)
+	h.laptop.Must(t, "eksact kubectl version --client", "Client Version")
 }
 
 // follow watches nodes by a connection that stays open, from when it has shown them,
