@@ -140,11 +140,28 @@ func listKeys(prefix, delimiter *string, most *int32) keys {
 	return k
 }
 
-func (s *S3) listObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
-	if _, err := s.onBucket(ctx, "s3:ListBucket", in.Bucket, in.ExpectedBucketOwner, listKeys(in.Prefix, in.Delimiter, in.MaxKeys)); err != nil {
-		return nil, err
+// sought is what every listing of keys is asked with.
+type sought struct {
+	bucket, owner, prefix, delimiter *string
+	most                             *int32
+	encoding                         types.EncodingType
+}
+
+// mayList returns how many keys are listed at most and how they are spelled, if the
+// caller may list the bucket's.
+func (s *S3) mayList(ctx context.Context, action string, q sought) (most int, e spelling, err error) {
+	if _, err := s.onBucket(ctx, action, q.bucket, q.owner, listKeys(q.prefix, q.delimiter, q.most)); err != nil {
+		return 0, "", err
 	}
-	most, err := mostKeys(in.MaxKeys)
+	if most, err = mostKeys(q.most); err != nil {
+		return 0, "", err
+	}
+	e = spelling(q.encoding)
+	return most, e, e.check()
+}
+
+func (s *S3) listObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+	most, e, err := s.mayList(ctx, "s3:ListBucket", sought{in.Bucket, in.ExpectedBucketOwner, in.Prefix, in.Delimiter, in.MaxKeys, in.EncodingType})
 	if err != nil {
 		return nil, err
 	}
@@ -154,10 +171,6 @@ func (s *S3) listObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.
 	}
 	if after == "" {
 		after = aws.ToString(in.StartAfter)
-	}
-	e := spelling(in.EncodingType)
-	if err := e.check(); err != nil {
-		return nil, err
 	}
 	p := s.list(*in.Bucket, listing{aws.ToString(in.Prefix), aws.ToString(in.Delimiter), after, most})
 	var owner *types.Owner
@@ -177,15 +190,8 @@ func (s *S3) listObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.
 }
 
 func (s *S3) listObjects(ctx context.Context, in *s3.ListObjectsInput) (*s3.ListObjectsOutput, error) {
-	if _, err := s.onBucket(ctx, "s3:ListBucket", in.Bucket, in.ExpectedBucketOwner, listKeys(in.Prefix, in.Delimiter, in.MaxKeys)); err != nil {
-		return nil, err
-	}
-	most, err := mostKeys(in.MaxKeys)
+	most, e, err := s.mayList(ctx, "s3:ListBucket", sought{in.Bucket, in.ExpectedBucketOwner, in.Prefix, in.Delimiter, in.MaxKeys, in.EncodingType})
 	if err != nil {
-		return nil, err
-	}
-	e := spelling(in.EncodingType)
-	if err := e.check(); err != nil {
 		return nil, err
 	}
 	p := s.list(*in.Bucket, listing{aws.ToString(in.Prefix), aws.ToString(in.Delimiter), aws.ToString(in.Marker), most})

@@ -293,15 +293,8 @@ func (s *S3) allVersions(bucket, prefix string) []listed {
 }
 
 func (s *S3) listObjectVersions(ctx context.Context, in *s3.ListObjectVersionsInput) (*s3.ListObjectVersionsOutput, error) {
-	if _, err := s.onBucket(ctx, "s3:ListBucketVersions", in.Bucket, in.ExpectedBucketOwner, listKeys(in.Prefix, in.Delimiter, in.MaxKeys)); err != nil {
-		return nil, err
-	}
-	most, err := mostKeys(in.MaxKeys)
+	most, e, err := s.mayList(ctx, "s3:ListBucketVersions", sought{in.Bucket, in.ExpectedBucketOwner, in.Prefix, in.Delimiter, in.MaxKeys, in.EncodingType})
 	if err != nil {
-		return nil, err
-	}
-	e := spelling(in.EncodingType)
-	if err := e.check(); err != nil {
 		return nil, err
 	}
 	if in.VersionIdMarker != nil && in.KeyMarker == nil {
