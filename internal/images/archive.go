@@ -68,6 +68,11 @@ func (s *Store) putImage(img v1.Image) error {
 			return err
 		}
 	}
+	return eachDocument(img, func(h v1.Hash, raw []byte) error { return s.Put(h, bytes.NewReader(raw)) })
+}
+
+// eachDocument calls fn with an image's configuration and its manifest, and their digests.
+func eachDocument(img v1.Image, fn func(v1.Hash, []byte) error) error {
 	config, err := img.RawConfigFile()
 	if err != nil {
 		return err
@@ -81,7 +86,7 @@ func (s *Store) putImage(img v1.Image) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Put(h, bytes.NewReader(raw)); err != nil {
+		if err := fn(h, raw); err != nil {
 			return err
 		}
 	}
@@ -348,22 +353,5 @@ func writeBlobs(img v1.Image, done map[v1.Hash]bool, file func(string, int64, io
 			return err
 		}
 	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return err
-	}
-	manifest, err := img.RawManifest()
-	if err != nil {
-		return err
-	}
-	for _, raw := range [][]byte{config, manifest} {
-		h, _, err := v1.SHA256(bytes.NewReader(raw))
-		if err != nil {
-			return err
-		}
-		if err := small("blobs/sha256/"+h.Hex, raw); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachDocument(img, func(h v1.Hash, raw []byte) error { return small("blobs/sha256/"+h.Hex, raw) })
 }
