@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +39,7 @@ func (s *Service) Run(ctx context.Context) {
 		}
 		d := drivers[new.ID]
 		if d == nil {
-			d = &driver{s: s, name: new.Name, id: new.ID, wake: make(chan struct{}, 1)}
+			d = &driver{s: s, name: new.Name, id: new.ID, wake: newWake()}
 			d.live, d.end = context.WithCancel(ctx)
 			drivers[new.ID] = d
 			group.Go(func() { d.run(ctx) })
@@ -60,16 +59,9 @@ type driver struct {
 	name string
 	id   string
 
-	wake chan struct{}      // something of the record changed
+	wake                    // something of the record changed
 	live context.Context    // ends with Run's, or when the cluster is to be deleted
 	end  context.CancelFunc // of live
-}
-
-func (d *driver) nudge() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
 }
 
 // run looks at the record, does what it asks for, and waits for a change. What
@@ -307,17 +299,7 @@ func (d *driver) remove(ctx context.Context, c Cluster) error {
 // change rewrites the record, if it is still this cluster's and fn makes a
 // difference.
 func (d *driver) change(ctx context.Context, fn func(*Cluster)) error {
-	return d.s.Store.Update(ctx, func(tx *store.Tx) error {
-		c, ok := d.s.clusters.In(tx).Get(d.name)
-		if !ok || c.ID != d.id {
-			return nil
-		}
-		was := c
-		if fn(&c); !reflect.DeepEqual(was, c) {
-			d.s.clusters.In(tx).Put(d.name, c)
-		}
-		return nil
-	})
+	return rewrite(ctx, d.s.Store, d.s.clusters, d.name, func(c *Cluster) bool { return c.ID == d.id }, fn)
 }
 
 // issueOf is a failure as a cluster's health shows it.
@@ -359,13 +341,10 @@ func (s *Service) setServing(id string, serving bool) {
 // WaitServing returns when the cluster's control plane has started in this
 // process, or with what keeps it from that: it is gone, being deleted, or FAILED.
 func (s *Service) WaitServing(ctx context.Context, name string) error {
-	wake := make(chan struct{}, 1)
+	wake := newWake()
 	defer s.clusters.Watch(func(key string, _, _ *Cluster) {
 		if key == name {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
+			wake.nudge()
 		}
 	})()
 	for {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +46,7 @@ func (s *Service) runNodegroups(ctx context.Context) {
 		}
 		d := drivers[new.Group]
 		if d == nil {
-			d = &nodegroupDriver{s: s, key: nodegroupKey(new.Cluster, new.Name), id: new.ID, wake: make(chan struct{}, 1), draining: map[string]bool{}}
+			d = &nodegroupDriver{s: s, key: nodegroupKey(new.Cluster, new.Name), id: new.ID, wake: newWake(), draining: map[string]bool{}}
 			d.live, d.end = context.WithCancel(ctx)
 			drivers[new.Group] = d
 			running.Go(d.run)
@@ -69,20 +68,13 @@ func (s *Service) runNodegroups(ctx context.Context) {
 type nodegroupDriver struct {
 	s       *Service
 	key, id string
-	wake    chan struct{}
-	live    context.Context
-	end     context.CancelFunc
+	wake
+	live context.Context
+	end  context.CancelFunc
 
 	drains   sync.WaitGroup
 	mu       sync.Mutex
 	draining map[string]bool // instances
-}
-
-func (d *nodegroupDriver) nudge() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (d *nodegroupDriver) run() {
@@ -381,15 +373,5 @@ func (s *Service) dismiss(ctx context.Context, c Cluster, role string) error {
 
 // change rewrites the record, if it is still this node group's and fn makes a difference.
 func (d *nodegroupDriver) change(ctx context.Context, fn func(*Nodegroup)) error {
-	return d.s.Store.Update(ctx, func(tx *store.Tx) error {
-		n, ok := d.s.nodegroups.In(tx).Get(d.key)
-		if !ok || n.ID != d.id {
-			return nil
-		}
-		was := n
-		if fn(&n); !reflect.DeepEqual(was, n) {
-			d.s.nodegroups.In(tx).Put(d.key, n)
-		}
-		return nil
-	})
+	return rewrite(ctx, d.s.Store, d.s.nodegroups, d.key, func(n *Nodegroup) bool { return n.ID == d.id }, fn)
 }
