@@ -60,13 +60,16 @@ func appendIntBlocks(out []byte, values []int64) []byte {
 // widthOf is how many bits make the block shortest, and how many values take more.
 func widthOf(values []uint64) (width, more int) {
 	var lengths [65]int
+	longest := 0
 	for _, v := range values {
-		lengths[bits.Len64(v)]++
+		l := bits.Len64(v)
+		lengths[l]++
+		longest = max(longest, l)
 	}
 	best := 1 << 30
-	for w := 64; w >= 0; w-- {
+	for w := longest; w >= 0; w-- {
 		cost, n := len(values)*w, 0
-		for l := w + 1; l <= 64; l++ {
+		for l := w + 1; l <= longest; l++ {
 			if lengths[l] > 0 {
 				n += lengths[l]
 				cost += lengths[l] * (8 + 8*((l-w+6)/7))
