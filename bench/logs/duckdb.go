@@ -82,6 +82,8 @@ func (d *duck) ask(query int) (a answer, err error) {
 		`SELECT quantile_disc(took, 0.5)::VARCHAR || quantile_disc(took, 0.99)::VARCHAR, count(*) FROM (SELECT date_diff('millisecond', requestReceivedTimestamp, stageTimestamp) AS took, time_bucket(INTERVAL 5 MINUTE, stageTimestamp) AS b FROM %s) GROUP BY b`,
 		`SELECT "user".username, count(*) FROM %s WHERE objectRef.resource = 'secrets' AND verb IN ('get', 'list') AND responseStatus.code >= 400 GROUP BY 1`,
 		`SELECT regexp_extract(` + message + `, '"userAgent":"([^"]*)"', 1) AS agent, count(*) FROM %s e GROUP BY 1`,
+		`SELECT ` + message + `, 0 FROM %s e WHERE "user".username = 'user1' ORDER BY stageTimestamp DESC LIMIT 100`,
+		`SELECT ` + message + `, 0 FROM %s e WHERE auditID = '` + oneID + `'`,
 	}[query]
 	rows, err := d.db.Query(fmt.Sprintf(line, d.from))
 	if err != nil {

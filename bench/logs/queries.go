@@ -15,7 +15,12 @@ var queries = []struct {
 	{"5 p50 and p99 latency by 5 minutes", `fields toMillis(stageTimestamp) - toMillis(requestReceivedTimestamp) as took | stats pct(took, 50), pct(took, 99), count(*) as n by bin(5m)`},
 	{"6 secrets refused, by user", `filter objectRef.resource = "secrets" and verb in ["get", "list"] and responseStatus.code >= 400 | stats count(*) as n by user.username`},
 	{"7 parse user agents, counted", `parse @message '"userAgent":"*"' as agent | stats count(*) as n by agent`},
+	{"8 the newest 100 of user1", `fields @message | filter user.username = "user1" | sort @timestamp desc | limit 100`},
+	{"9 one request, by its id", `fields @message | filter auditID = "` + oneID + `"`},
 }
+
+// oneID is of the 100,000th event that is generated.
+const oneID = "914fe49e-de0f-4650-aa99-1e1a2b42596d"
 
 // limit is how many rows queries without groups give back.
 const limit = 10_000

@@ -19,7 +19,7 @@ func (g *ripgrep) kept(file, _ string) []string { return []string{file} }
 func (g *ripgrep) load(_, _ string) error       { return nil }
 func (g *ripgrep) open(file, _ string) error    { g.file = file; return nil }
 func (g *ripgrep) ask(query int) (a answer, err error) {
-	pattern := []string{`"username":"kubernetes-admin"`, `"username":"user1"`, "", "secrets", "", "", ""}[query]
+	pattern := []string{`"username":"kubernetes-admin"`, `"username":"user1"`, "", "secrets", "", "", "", "", `"auditID":"` + oneID + `"`}[query]
 	if pattern == "" {
 		return a, errNotOffered
 	}
@@ -28,7 +28,7 @@ func (g *ripgrep) ask(query int) (a answer, err error) {
 		return a, err
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
-	if query < 2 {
+	if query < 2 || query > 6 {
 		return answer{Rows: int(min(n, limit))}, err
 	}
 	return answer{Rows: 1, Total: n}, err
@@ -56,7 +56,8 @@ func (j *jq) ask(query int) (a answer, err error) {
 		`.user.username + " " + .verb`,
 		"", "",
 		`select(.objectRef.resource == "secrets" and (.verb == "get" or .verb == "list") and .responseStatus.code >= 400) | .user.username`,
-		"",
+		"", "",
+		`select(.auditID == "` + oneID + `")`,
 	}[query]
 	if program == "" {
 		return a, errNotOffered

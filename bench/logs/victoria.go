@@ -90,6 +90,8 @@ func (v *victoria) ask(query int) (a answer, err error) {
 		``, // it can't subtract times that it holds as texts
 		`objectRef.resource:="secrets" verb:in("get", "list") responseStatus.code:>=400 | stats by (user.username) count() n`,
 		`* | extract "\"userAgent\":\"<agent>\"" from _msg | stats by (agent) count() n`,
+		`user.username:="user1" | sort by (_time desc) limit 100 | fields _msg`,
+		`auditID:="` + oneID + `" | fields _msg`,
 	}[query]
 	if line == "" {
 		return a, errNotOffered

@@ -72,6 +72,7 @@ func TestSieves(t *testing.T) {
 	if sieves != 103 {
 		t.Fatalf("%d sieves, want those of three columns, and that of a dictionary", sieves)
 	}
+	segments := []*Segment{s, open(t, write(t, e, 3000))}
 	texts := []string{"secret", "/secrets", "secret-", "containerd://", "docker://", "nowhere", "ets", "/", "xyz", "\\u0073", "s\",\"n"}
 	for range 60 {
 		texts = append(texts, piece(r, e))
@@ -79,7 +80,7 @@ func TestSieves(t *testing.T) {
 	for _, text := range texts {
 		for _, field := range []string{"@message", "id", "path"} {
 			for _, p := range []scan.Predicate{contains(field, text), equals(field, text)} {
-				for _, s := range []*Segment{open(t, write(t, e, 3000)), s} {
+				for _, s := range segments {
 					req := &scan.Request{To: 1 << 60, Fields: []string{"@ptr"}, Where: []scan.Predicate{p}}
 					agree(t, Log{ID: "id", Segments: []*Segment{s}}, e, req, field+" "+text)
 				}
