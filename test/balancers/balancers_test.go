@@ -40,11 +40,11 @@ func TestLoadBalancers(t *testing.T) {
 		lab.Sequence("Network ones",
 			lab.Part{Name: "a Network Load Balancer shows the client to pods of its node", Test: w.local},
 			lab.Part{Name: "each zone's address leads to its zone, or across", Test: w.zones},
-			lab.Part{Name: "chosen addresses and security groups", Test: w.chosen},
+			lab.Part{Name: "an internal one is reached from inside alone", Test: w.internal},
 		),
 		lab.Sequence("closed ones",
 			lab.Part{Name: "source ranges", Test: w.sourceRanges},
-			lab.Part{Name: "an internal one is reached from inside alone", Test: w.internal},
+			lab.Part{Name: "chosen addresses and security groups", Test: w.chosen},
 		),
 	)
 	lab.Together(t, // these take a pod from others
@@ -66,8 +66,8 @@ func (w *town) status(t *testing.T) control.Status {
 	return s
 }
 
-// webPod says who it is and who asks, or says lines, ten a second: 300, or as many as
-// the query says.
+// webPod says who it is and who asks, or says lines, ten a second: 3000, or until it is
+// told to stop.
 const webPod = `
 ---
 apiVersion: v1
@@ -84,7 +84,7 @@ spec:
     - |
       mkdir -p /tmp/cgi-bin
       printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho "$(hostname) saw $REMOTE_ADDR"\n' >/tmp/cgi-bin/who
-      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\nfor i in $(seq ${QUERY_STRING:-300}); do echo "line $i"; sleep 0.1; done\n' >/tmp/cgi-bin/slow
+      printf '#!/bin/sh\necho "Content-Type: text/plain"\necho\nfor i in $(seq 3000); do echo "line $i"; [ ! -e /tmp/stop ] || break; sleep 0.1; done; echo stopped\n' >/tmp/cgi-bin/slow
       chmod +x /tmp/cgi-bin/*
       exec busybox httpd -f -p 0.0.0.0:80 -h /tmp
     readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 1}
@@ -98,7 +98,7 @@ func (w *town) startPods(t *testing.T) {
 		text += fmt.Sprintf(webPod, i, n.Name)
 	}
 	w.apply(t, text)
-	w.admin.Must(t, "kubectl wait --for=condition=Ready pod/web-0 pod/web-1 --timeout=60s || { kubectl describe pods; false; }")
+	w.admin.Must(t, "kubectl wait --for=condition=Ready pod/web-0 pod/web-1 --timeout=180s || { kubectl describe pods; false; }")
 	for i := range w.nodes {
 		w.pods = append(w.pods, w.admin.Must(t, fmt.Sprintf("kubectl get pod web-%d -o jsonpath='{.status.podIP}'", i)))
 	}
@@ -140,13 +140,17 @@ func (w *town) serve(t *testing.T, s service) (host string) {
 	return w.admin.Must(t, "kubectl get service "+s.name+" -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 }
 
+// who asks a pod who it is; whoever is not to be answered waits no longer.
 func who(host string) string { return "curl -sS -m 3 http://" + host + "/cgi-bin/who" }
+
+// patiently asks for an answer that has to come.
+func patiently(host string) string { return strings.Replace(who(host), "-m 3", "-m 30", 1) }
 
 // tally asks many times and says which answers came.
 func tally(t *testing.T, from lab.Terminal, host string) map[string]int {
 	t.Helper()
 	seen := map[string]int{}
-	for _, line := range strings.Split(from.Must(t, "for i in $(seq 24); do "+who(host)+"; done"), "\n") {
+	for _, line := range strings.Split(from.Must(t, "for i in $(seq 24); do "+patiently(host)+"; done"), "\n") {
 		seen[line]++
 	}
 	return seen
@@ -172,7 +176,7 @@ func (w *town) classic(t *testing.T) {
 			t.Errorf("%q: a pod behind a Classic Load Balancer sees its address in a public subnet", line)
 		}
 	}
-	w.shell.Must(t, who(host), "web-")
+	w.shell.Must(t, patiently(host), "web-")
 	name := w.admin.Must(t, "kubectl get service classic -o jsonpath={.metadata.uid}")
 	name = "a" + strings.ReplaceAll(name, "-", "")[:31]
 	w.admin.Must(t, "aws elb describe-load-balancers --load-balancer-names "+name, host, `"Protocol": "TCP"`, `"LoadBalancerPort": 80`, `"Scheme": "internet-facing"`, `"Target": "HTTP:`, w.nodes[0].ID, w.nodes[1].ID)
@@ -208,8 +212,8 @@ func (w *town) local(t *testing.T) {
 	if got := w.addresses(t, host); len(got) != 1 {
 		t.Errorf("with healthy targets in one zone the name resolves to %v", got)
 	}
-	w.laptop.Must(t, who(host), "web-0 saw 198.18.0.1")
-	w.shell.Must(t, who(host), "web-0 saw 198.18.0.4") // the terminal has a public address
+	w.laptop.Must(t, patiently(host), "web-0 saw 198.18.0.1")
+	w.shell.Must(t, patiently(host), "web-0 saw 198.18.0.4") // the terminal has a public address
 	w.admin.Must(t, "aws elbv2 describe-target-group-attributes --target-group-arn "+group+" --output text", "preserve_client_ip.enabled\ttrue", "deregistration_delay.timeout_seconds\t300")
 	w.admin.Must(t, "aws elbv2 describe-listeners --load-balancer-arn $(aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='"+host+"'].LoadBalancerArn\" --output text)", group, `"Protocol": "TCP"`)
 }
@@ -239,7 +243,7 @@ func (w *town) zones(t *testing.T) {
 	own.annotations["cross-zone-load-balancing-enabled"] = "true"
 	w.serve(t, own)
 	for _, a := range addresses {
-		w.laptop.Soon(t, 15*time.Second, "for i in $(seq 24); do "+who(a)+"; done", "web-0", "web-1")
+		w.laptop.Soon(t, 15*time.Second, "for i in $(seq 24); do "+patiently(a)+"; done", "web-0", "web-1")
 	}
 }
 
@@ -298,22 +302,35 @@ func (w *town) podTargets(t *testing.T) {
 	w.admin.Soon(t, 15*time.Second, health, w.pods[1]+"\thealthy")
 }
 
-// stream asks for lines, ten a second, and tells how it ends. It returns when the first
-// is there.
-func stream(t *testing.T, from lab.Terminal, host string, lines int) <-chan string {
+// stream is a connection that carries lines.
+type stream struct {
+	file string
+	said chan string // what came, at the end
+}
+
+// follow asks for lines, ten a second, and returns when the first is there.
+func follow(t *testing.T, from lab.Terminal, host string) stream {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "lines")
-	said := make(chan string, 1)
+	s := stream{filepath.Join(t.TempDir(), "lines"), make(chan string, 1)}
 	go func() {
-		out, _ := from.Run(fmt.Sprintf("curl -sS -N -m 60 'http://%s/cgi-bin/slow?%d' 2>&1 | tee %s", host, lines, file))
-		said <- out
+		out, _ := from.Run("curl -sS -N -m 300 http://" + host + "/cgi-bin/slow 2>&1 | tee " + s.file)
+		s.said <- out
 	}()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		switch text, _ := os.ReadFile(file); {
-		case strings.Contains(string(text), "line "):
-			return said
-		case time.Now().After(deadline):
-			t.Fatalf("no line came from %s", host)
+	s.awaits(t, 1)
+	return s
+}
+
+func (s stream) lines() int {
+	text, _ := os.ReadFile(s.file)
+	return strings.Count(string(text), "line ")
+}
+
+// awaits returns when so many lines came.
+func (s stream) awaits(t *testing.T, lines int) {
+	t.Helper()
+	for deadline := time.Now().Add(lab.Busy * 30 * time.Second); s.lines() < lines; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d lines came, want %d", s.lines(), lines)
 		}
 	}
 }
@@ -328,16 +345,16 @@ func (w *town) draining(t *testing.T) {
 		t.Log(w.admin.Run("aws elbv2 describe-target-health --target-group-arn " + w.groupOf(t, host)))
 	}()
 	w.laptop.Soon(t, 20*time.Second, who(host), "web-1")
-	said := stream(t, w.laptop, host, 300)
+	s := follow(t, w.laptop, host)
 	began := time.Now()
 	group := w.groupOf(t, host)
 	w.admin.Must(t, "kubectl label pod web-1 only=none --overwrite")
 	w.admin.Soon(t, 15*time.Second, "aws elbv2 describe-target-health --target-group-arn "+group, "draining", "Target.DeregistrationInProgress")
-	out := <-said
-	took, lines := time.Since(began), strings.Count(out, "line ")
-	t.Logf("the connection ended after %.1f s, %d lines", took.Seconds(), lines)
-	if lines < 40 || lines > 290 {
-		t.Errorf("%d lines came before the end, want those of 5 s", lines)
+	out := <-s.said
+	took := time.Since(began)
+	t.Logf("the connection ended after %.1f s, %d lines", took.Seconds(), s.lines())
+	if took < 5*time.Second || strings.Contains(out, "stopped") {
+		t.Errorf("it ended after %v with …%s, want it cut off after 5 s", took, out[max(0, len(out)-100):])
 	}
 	w.admin.Must(t, "kubectl label pod web-1 only=web-1 --overwrite")
 }
@@ -374,7 +391,7 @@ func (w *town) chosen(t *testing.T) {
 	w.admin.Must(t, "aws elbv2 describe-load-balancers --load-balancer-arns "+arn, group, `"AllocationId": "`+eip+`"`)
 	w.admin.Refused(t, "aws elbv2 set-security-groups --load-balancer-arn "+arn+" --security-groups "+group, "OperationNotPermitted")
 	w.admin.Refused(t, "aws ec2 release-address --allocation-id "+eip, "InvalidIPAddress.InUse")
-	w.admin.Must(t, "kubectl delete service chosen --timeout=50s")
+	w.admin.Must(t, "kubectl delete service chosen --timeout=180s")
 	one("aws ec2 delete-security-group --group-id " + group)
 
 	// The same address and a group by calls; their targets' groups are the caller's.
@@ -416,9 +433,9 @@ func (w *town) madeByCalls(t *testing.T) {
 func (w *town) survival(t *testing.T) {
 	classic := w.admin.Must(t, "kubectl get service classic -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
 	network := w.admin.Must(t, "kubectl get service zones -o jsonpath={.status.loadBalancer.ingress[0].hostname}")
-	var all []<-chan string
+	var all []stream
 	for _, host := range []string{w.addresses(t, classic)[0], w.addresses(t, network)[0]} {
-		all = append(all, stream(t, w.laptop, host, 200))
+		all = append(all, follow(t, w.laptop, host))
 	}
 	killed := w.daemon(t)
 	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
@@ -428,14 +445,18 @@ func (w *town) survival(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	w.admin.Must(t, "aws elb describe-load-balancers --output text", classic) // and it knows them again
-	for i, said := range all {
-		if len(said) > 0 {
+	for i, s := range all {
+		if len(s.said) > 0 {
 			t.Errorf("connection %d ended before the daemon served again", i)
+			continue
 		}
+		s.awaits(t, s.lines()+20)
 	}
-	for i, said := range all {
-		if out := <-said; !strings.Contains(out, "line 200") {
-			t.Errorf("connection %d ended: …%s", i, out[max(0, len(out)-200):])
+	w.admin.Must(t, "for p in web-0 web-1; do kubectl exec $p -- touch /tmp/stop || exit; done")
+	for i, s := range all {
+		out, n := <-s.said, s.lines()
+		if !strings.HasSuffix(out, fmt.Sprintf("line %d\nstopped", n)) {
+			t.Errorf("connection %d ended with %d lines: …%s", i, n, out[max(0, len(out)-200):])
 		}
 	}
 	w.laptop.Soon(t, 30*time.Second, who(classic), "web-")
@@ -453,7 +474,7 @@ func (w *town) daemon(t *testing.T) (pid int) {
 }
 
 func (w *town) gone(t *testing.T) {
-	w.admin.Soon(t, time.Minute, "kubectl delete service --all --timeout=50s", "deleted")
+	w.admin.Must(t, "kubectl delete service --all --timeout=180s", "deleted")
 	w.admin.Soon(t, 15*time.Second, "aws elb describe-load-balancers --query LoadBalancerDescriptions; aws elbv2 describe-load-balancers --query LoadBalancers; aws elbv2 describe-target-groups --query TargetGroups", "[]\n[]\n[]")
 	for _, p := range w.status(t).Processes {
 		if p.Name == "balancer" {
