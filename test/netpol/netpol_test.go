@@ -21,27 +21,30 @@ var everyone = []string{"client-0>server-0", "client-0>server-1", "client-1>serv
 
 func TestNetworkPolicies(t *testing.T) {
 	y := newYard(t)
-	t.Run("recipes", func(t *testing.T) { recipes.Run(t, y.Lab) })
-	for _, part := range []struct {
-		name string
-		test func(*testing.T)
-	}{
-		{"closed and open", y.closedAndOpen},
-		{"cases are tried by packets", y.packets},
-		{"open connections are cut, others kept", y.cut},
-		{"labels change", y.relabel},
-		{"contradicting rules", y.contradiction},
-		{"ten thousand ranges", y.manyRanges},
-		{"rules flushed by hand", y.flushed},
-		{"the daemon is killed", y.daemonKilled},
-		{"pods start while others try them", y.starting},
-		{"a node dies", y.nodeDies},
-	} {
-		t.Run(part.name, func(t *testing.T) {
-			part.test(t)
+	// part leaves no policies.
+	part := func(name string, test func(*testing.T)) lab.Part {
+		return lab.Part{Name: name, Test: func(t *testing.T) {
+			test(t)
 			y.clear(t)
-		})
+		}}
 	}
+	lab.Together(t, // in namespaces of their own
+		lab.Part{Name: "recipes", Test: func(t *testing.T) { recipes.Run(t, y.Lab) }},
+		lab.Sequence("changes",
+			part("closed and open", y.closedAndOpen),
+			part("cases are tried by packets", y.packets),
+			part("open connections are cut, others kept", y.cut),
+			part("labels change", y.relabel),
+			part("contradicting rules", y.contradiction),
+			part("ten thousand ranges", y.manyRanges),
+		),
+	)
+	lab.InTurn(t,
+		part("rules flushed by hand", y.flushed),
+		part("the daemon is killed", y.daemonKilled),
+		part("pods start while others try them", y.starting),
+		part("a node dies", y.nodeDies),
+	)
 }
 
 func (y *yard) closedAndOpen(t *testing.T) {
@@ -62,17 +65,17 @@ func (y *yard) closedAndOpen(t *testing.T) {
 func (y *yard) cut(t *testing.T) {
 	y.apply(t, policy("some", "server", "[{from: [{podSelector: {matchLabels: {app: client}}}]}]"))
 	y.enforced(t)
-	lost, err := y.dial(t, "client-0", "server-1", 3*time.Second)
+	lost, err := y.dial(t, "client-0", "server-1", patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lost.Close()
-	kept, err := y.dial(t, "client-1", "server-1", 3*time.Second)
+	kept, err := y.dial(t, "client-1", "server-1", patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer kept.Close()
-	if !echoes(lost, 3*time.Second) || !echoes(kept, 3*time.Second) {
+	if !echoes(lost, patience) || !echoes(kept, patience) {
 		t.Fatal("connections carry nothing")
 	}
 	y.host.Must(t, "kubectl label pod client-0 app=stranger --overwrite")
@@ -81,7 +84,7 @@ func (y *yard) cut(t *testing.T) {
 	if echoes(lost, silence) {
 		t.Error("a connection lives on that is forbidden now")
 	}
-	if !echoes(kept, 3*time.Second) {
+	if !echoes(kept, patience) {
 		t.Error("a connection was cut that is allowed")
 	}
 }
@@ -172,7 +175,7 @@ func (y *yard) nodeDies(t *testing.T) {
 		out, err := y.host.Run(`kubectl get pod server-1 -o jsonpath='{.status.podIP}/{.status.conditions[?(@.type=="Ready")].status}'`)
 		return err == nil && strings.HasSuffix(out, "/True") && !strings.HasPrefix(out, was.addr.String()+"/")
 	}
-	for end := time.Now().Add(90 * time.Second); !back(); {
+	for end := time.Now().Add(lab.Busy * 90 * time.Second); !back(); {
 		if time.Now().After(end) {
 			t.Fatal("the node's pods did not come back")
 		}

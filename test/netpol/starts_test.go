@@ -264,7 +264,7 @@ func TestNoPacketReachesAStartingPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); p.caught.Load() == 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); p.caught.Load() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no packet comes where all are let in: the test shows nothing")
 		}

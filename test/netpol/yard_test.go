@@ -50,7 +50,7 @@ func newYard(t *testing.T) *yard {
 	y.nodes = y.status(t).Clusters[0].Nodes
 	y.Images(t, "test/images/busybox.yaml")
 	y.apply(t, fmt.Sprintf(pods, y.nodes[0].Name, y.nodes[1].Name))
-	y.host.Must(t, "kubectl wait --for=condition=Ready pod --all --timeout=60s")
+	y.host.Must(t, "kubectl wait --for=condition=Ready pod --all --timeout=180s")
 	return y
 }
 
@@ -145,10 +145,13 @@ func dial(ns string, to netip.Addr, patience time.Duration) (net.Conn, error) {
 // silence is how long nothing must come back for a packet to count as dropped.
 const silence = 300 * time.Millisecond
 
-// open is whether packets from a pod reach another: it answers, or refuses.
-func (y *yard) open(t testing.TB, from, to string) bool {
+// patience is how long an answer may take, on a busy machine too.
+const patience = 20 * time.Second
+
+// open is whether packets from a pod reach another, which answers, or refuses, in time.
+func (y *yard) open(t testing.TB, from, to string, within time.Duration) bool {
 	t.Helper()
-	conn, err := y.dial(t, from, to, silence)
+	conn, err := y.dial(t, from, to, within)
 	if err == nil {
 		conn.Close()
 	}
@@ -171,9 +174,13 @@ func arrived(t testing.TB, err error) bool {
 // expect checks who reaches whom: "client-0>server-1" and so on.
 func (y *yard) expect(t testing.TB, when string, want bool, flows ...string) {
 	t.Helper()
+	within := silence
+	if want {
+		within = patience
+	}
 	for _, f := range flows {
 		from, to, _ := strings.Cut(f, ">")
-		if got := y.open(t, from, to); got != want {
+		if got := y.open(t, from, to, within); got != want {
 			t.Errorf("%s: %s is open: %v, want %v", when, f, got, want)
 		}
 	}

@@ -1,7 +1,9 @@
 package recipes
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eksact/eksact/test/lab"
@@ -14,15 +16,22 @@ type recipe struct {
 	probes         []probe
 }
 
-// Run tries all recipes in a lab of two nodes that has the image busybox, and leaves
-// nothing there but namespaces.
+// Run tries all recipes in a lab of two nodes that has the image busybox, in two worlds at
+// once, and leaves nothing there but namespaces.
 func Run(t *testing.T, l *lab.Lab) {
-	w := newWorld(t, l)
-	defer w.host.Must(t, "for n in shop office prod; do kubectl delete pods,services --all --namespace $n --timeout=60s || exit; done")
+	half := len(recipes) / 2
+	lab.Together(t,
+		lab.Part{Name: "the first", Test: func(t *testing.T) { run(t, newWorld(t, l, "-1"), recipes[:half]) }},
+		lab.Part{Name: "the others", Test: func(t *testing.T) { run(t, newWorld(t, l, "-2"), recipes[half:]) }},
+	)
+}
+
+func run(t *testing.T, w *world, recipes []recipe) {
+	defer w.host.Must(t, fmt.Sprintf("for n in %s %s %s; do kubectl delete pods,services --all --namespace $n --timeout=180s || exit; done", w.named("shop"), w.named("office"), w.named("prod")))
 	w.see(t, "before any policy", recipes[0].probes, true)
 	for i, r := range recipes {
 		t.Run(r.name, func(t *testing.T) {
-			w.apply(t, r.policies)
+			w.apply(t, strings.ReplaceAll(r.policies, "namespace: shop", "namespace: "+w.named("shop")))
 			w.enforced(t)
 			w.see(t, "under the policy", r.probes, false)
 			w.clear(t)
