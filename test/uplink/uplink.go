@@ -146,7 +146,7 @@ func up(name string, address netip.Prefix, other netip.Addr, otherMAC net.Hardwa
 
 // await returns when the link carries packets.
 func await(index int) error {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		l, err := netlink.LinkByIndex(index)
 		if err != nil {
 			return err
@@ -222,7 +222,7 @@ func (h *Host) Sent() []string {
 // Await returns when a packet was noted in whose description want is.
 func (h *Host) Await(want string) {
 	h.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(120 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if slices.ContainsFunc(h.Sent(), func(packet string) bool { return strings.Contains(packet, want) }) {
 			return
 		}
@@ -245,7 +245,7 @@ func (h *Host) Control() {
 		return err
 	}))
 	want := fmt.Sprintf("udp to %v", nowhere)
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		h.mu.Lock()
 		found := slices.Index(h.sent[before:], want)
 		if found >= 0 {

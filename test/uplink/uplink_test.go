@@ -57,7 +57,7 @@ except OSError: pass`)
 	h.Await("tcp to 198.51.100.2:443")
 
 	_ = netns.Do(h.Path(), func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err := (&net.Resolver{PreferGo: true, Dial: netns.Dial(h.Path())}).LookupHost(ctx, "name.example")
 		return err

@@ -3,6 +3,7 @@ package walkthrough
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eksact/eksact/test/lab"
 )
@@ -31,8 +32,9 @@ func policies(t *testing.T, l *lab.Lab, sh lab.Terminal, outside ...lab.Terminal
 	t.Run("user1 may change policies until the role says otherwise", func(t *testing.T) { policyRights(t, l, sh, outside, name) })
 
 	sh.Must(t, "kubectl delete networkpolicies --all --namespace user1", "deleted")
+	l.Eksact(t, "netpol", "wait")
 	opens(t, outside, name)
-	sh.Must(t, inside+"https://172.20.0.1/version", "Unauthorized")
+	sh.Soon(t, 10*time.Second, inside+"https://172.20.0.1/version", "Unauthorized")
 	sh.Must(t, "cp ~/.kube/config-user1 ~/.kube/config")
 }
 

@@ -21,15 +21,19 @@ func TestStepFive(t *testing.T) {
 	lab.Need(t)
 	machine := uplink.New(t)
 	l := lab.New(t)
-	l.Eksact(t, "image", "build", filepath.Join(lab.Root(t), "test/images/amazonlinux.yaml"))
-	applications := applicationImage(t, l)
+	spec, applications := applicationImage(t)
+	l.Images(t, "test/images/amazonlinux.yaml", spec)
 	l.On = machine.Here
 	l.Up(t)
 	sh := l.Shell().AWS(t, "2")
 	sh.Must(t, "aws s3 mb s3://workshop-data && echo hello | aws s3 cp - s3://workshop-data/hello.txt")
-	t.Run("the issuer", func(t *testing.T) { issuer(t, sh, l.Laptop()) })
-	t.Run("a role for a service account", func(t *testing.T) { irsa(t, sh, applications) })
-	t.Run("Pod Identity", func(t *testing.T) { podIdentity(t, l.Shell().AWS(t, "1"), applications) }) // version 2 of Debian is older
+	lab.Together(t, // each has service accounts and roles of its own
+		lab.Part{Name: "the issuer", Test: func(t *testing.T) { issuer(t, sh, l.Laptop()) }},
+		lab.Part{Name: "a role for a service account", Test: func(t *testing.T) { irsa(t, sh, applications) }},
+		lab.Part{Name: "Pod Identity", Test: func(t *testing.T) {
+			podIdentity(t, l.Shell().AWS(t, "1"), applications) // Debian's version 2 is older
+		}},
+	)
 	machine.CheckNothingSent()
 }
 
@@ -52,15 +56,14 @@ type application struct {
 	podIdentity bool
 }
 
-// applicationImage makes an image with the same program on three SDKs, and says how to
-// start each.
-func applicationImage(t *testing.T, l *lab.Lab) map[string]application {
+// applicationImage is an image with the same program on three SDKs, and how to start each.
+func applicationImage(t *testing.T) (name string, all map[string]application) {
 	t.Helper()
 	type file struct {
 		Path, From string
 		Mode       uint32
 	}
-	all := map[string]application{"Go": {"/app/sdk", true}, "Debian's boto3": {"python3 /app/sdk.py", false}}
+	all = map[string]application{"Go": {"/app/sdk", true}, "Debian's boto3": {"python3 /app/sdk.py", false}}
 	files := []file{{"/app/sdk", sdks.Go(t), 0o755}, {"/app/sdk.py", sdks.Python(t), 0o644}}
 	if bundle := sdks.JS(t); bundle != "" {
 		files = append(files, file{"/app/sdk.mjs", bundle, 0o644})
@@ -76,12 +79,11 @@ func applicationImage(t *testing.T, l *lab.Lab) map[string]application {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(t.TempDir(), "applications.yaml")
+	name = filepath.Join(t.TempDir(), "applications.yaml")
 	if err := os.WriteFile(name, spec, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l.Eksact(t, "image", "build", name)
-	return all
+	return name, all
 }
 
 // startApplications starts each in a pod: it is a session of the role, sees buckets, and may not
@@ -89,14 +91,16 @@ func applicationImage(t *testing.T, l *lab.Lab) map[string]application {
 func startApplications(t *testing.T, sh lab.Terminal, namespace, serviceAccount, role string, all map[string]application) {
 	name := "applications-" + serviceAccount
 	in := podOf(t, sh, "applications", namespace, name, serviceAccount)
+	var parts []lab.Part
 	for sdk, a := range all {
-		t.Run(sdk, func(t *testing.T) {
+		parts = append(parts, lab.Part{Name: sdk, Test: func(t *testing.T) {
 			said := sdks.Read(t, sh.Must(t, in(a.line+" workshop-data 1 0")))
 			if len(said) != 1 || !strings.HasPrefix(said[0].ARN, "arn:aws:sts::"+account+":assumed-role/"+role+"/") || !slices.Equal(said[0].Buckets, []string{"workshop-data"}) || said[0].Put != "AccessDenied" {
 				t.Errorf("%+v", said)
 			}
-		})
+		}})
 	}
+	lab.Together(t, parts...)
 	sh.Must(t, "kubectl delete pod "+name+" --namespace "+namespace, "deleted")
 }
 
@@ -110,7 +114,7 @@ func podOf(t *testing.T, sh lab.Terminal, image, namespace, name, account string
 	t.Helper()
 	sh.Must(t, "kubectl run "+name+" --namespace "+namespace+" --image "+image+" --overrides '"+
 		`{"spec":{"serviceAccountName":"`+account+`","terminationGracePeriodSeconds":0}}' -- sleep infinity`, "created")
-	sh.Must(t, "kubectl wait --for=condition=Ready --timeout=120s --namespace "+namespace+" pod/"+name)
+	sh.Must(t, "kubectl wait --for=condition=Ready --timeout=240s --namespace "+namespace+" pod/"+name)
 	return func(line string) string {
 		return "kubectl exec --namespace " + namespace + " " + name + " -- bash -c '" + line + "'"
 	}
@@ -151,9 +155,21 @@ aws iam create-role --role-name aws-s3-read --assume-role-policy-document file:/
 	sh.Must(t, "kubectl create namespace elsewhere", "created")
 	annotated("default", "someone")
 	annotated("elsewhere", "aws-s3-read")
-	sh.Refused(t, pod(t, sh, "default", "other-account", "someone")("aws s3 ls"), refused)
-	sh.Refused(t, pod(t, sh, "elsewhere", "other-namespace", "aws-s3-read")("aws s3 ls"), refused)
-	// Without an annotation a pod has its node's role, as on EKS.
+	lab.Together(t,
+		lab.Part{Name: "another account", Test: func(t *testing.T) {
+			sh.Refused(t, pod(t, sh, "default", "other-account", "someone")("aws s3 ls"), refused)
+		}},
+		lab.Part{Name: "another namespace", Test: func(t *testing.T) {
+			sh.Refused(t, pod(t, sh, "elsewhere", "other-namespace", "aws-s3-read")("aws s3 ls"), refused)
+		}},
+		lab.Part{Name: "no role", Test: func(t *testing.T) { noRole(t, sh) }},
+	)
+	sh.Must(t, "kubectl get configmap eksact-aws-ca --namespace elsewhere -o jsonpath={.data}", "BEGIN CERTIFICATE")
+	sh.Must(t, "kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml", "failurePolicy: Ignore", "name: iam-for-pods.amazonaws.com", "url: https://127.0.0.1:23443/mutate")
+}
+
+// noRole is a pod without an annotation, which has its node's role, as on EKS.
+func noRole(t *testing.T, sh lab.Terminal) {
 	node := pod(t, sh, "default", "no-role", "default")
 	out := sh.Must(t, "kubectl describe pod no-role")
 	for _, word := range []string{"AWS_", "aws-iam-token", "eksact-aws-ca"} {
@@ -162,26 +178,23 @@ aws iam create-role --role-name aws-s3-read --assume-role-policy-document file:/
 		}
 	}
 	sh.Refused(t, node("AWS_DEFAULT_REGION=us-west-2 aws --no-verify-ssl s3 ls 2>&1"), "AccessDenied")
-	sh.Must(t, "kubectl get configmap eksact-aws-ca --namespace elsewhere -o jsonpath={.data}", "BEGIN CERTIFICATE")
-	sh.Must(t, "kubectl get mutatingwebhookconfiguration pod-identity-webhook -o yaml", "failurePolicy: Ignore", "name: iam-for-pods.amazonaws.com", "url: https://127.0.0.1:23443/mutate")
-	sh.Must(t, "kubectl delete pod my-shell other-account no-role && kubectl delete namespace elsewhere", "deleted")
 }
 
 func podIdentity(t *testing.T, sh lab.Terminal, applications map[string]application) {
-	const ask = "curl --silent --show-error --max-time 15 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"
+	const ask = "curl --silent --show-error --max-time 60 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"
 	sh.Must(t, `cat > pods-trust.json <<EOF
 {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
-  "Principal": {"Service": "pods.eks.amazonaws.com"}, "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "default"}}}]}
+  "Principal": {"Service": "pods.eks.amazonaws.com"}, "Condition": {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "apps"}}}]}
 EOF
 aws iam create-role --role-name pods --assume-role-policy-document file://pods-trust.json && aws iam attach-role-policy --role-name pods --policy-arn arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess`, `"RoleName": "pods"`)
 	sh.Must(t, "aws eks create-addon --cluster-name cluster --addon-name eks-pod-identity-agent && aws eks wait addon-active --cluster-name cluster --addon-name eks-pod-identity-agent")
-	sh.Refused(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace default --service-account reader --role-arn arn:aws:iam::"+account+":role/aws-s3-read",
+	sh.Refused(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace apps --service-account reader --role-arn $(aws eks describe-cluster --name cluster --query cluster.roleArn --output text)",
 		"Trust policy of the role provided is invalid. Follow the official documentation to resolve the issue.")
-	sh.Must(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace default --service-account reader --role-arn arn:aws:iam::"+account+":role/pods",
+	sh.Must(t, "aws eks create-pod-identity-association --cluster-name cluster --namespace apps --service-account reader --role-arn arn:aws:iam::"+account+":role/pods",
 		`"associationId": "a-`, `:podidentityassociation/cluster/a-`)
-	sh.Must(t, "kubectl create serviceaccount reader", "created")
-	in := pod(t, sh, "default", "identified", "reader")
-	sh.Must(t, "kubectl describe pod identified", "eks.amazonaws.com/pod-identity=enabled",
+	sh.Must(t, "kubectl create namespace apps && kubectl create serviceaccount reader --namespace apps", "created")
+	in := pod(t, sh, "apps", "identified", "reader")
+	sh.Must(t, "kubectl describe pod identified --namespace apps", "eks.amazonaws.com/pod-identity=enabled",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI:      http://169.254.170.23/v1/credentials",
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE:  /var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token",
 		"/var/run/secrets/pods.eks.amazonaws.com/serviceaccount from eks-pod-identity-token (ro)")
@@ -202,16 +215,16 @@ aws iam create-role --role-name pods --assume-role-policy-document file://pods-t
 	}
 	known := maps.Clone(applications)
 	maps.DeleteFunc(known, func(_ string, a application) bool { return !a.podIdentity })
-	startApplications(t, sh, "default", "reader", "pods", known)
+	startApplications(t, sh, "apps", "reader", "pods", known)
 	// Under a policy that lets nothing out the agent still answers: it is on the node.
-	sh.Must(t, "kubectl apply -f default-deny.yaml --namespace default", "created")
+	sh.Must(t, "kubectl apply -f default-deny.yaml --namespace apps", "created")
 	sh.Soon(t, 10*time.Second, "! "+in("curl --silent --insecure --max-time 2 https://sts.us-west-2.amazonaws.com"))
 	sh.Must(t, in(ask), `"AccessKeyId":"ASIA`)
 	sh.Must(t, in(ask6), `"AccessKeyId":"ASIA`)
-	sh.Must(t, "kubectl delete networkpolicy default-deny", "deleted")
+	sh.Must(t, "kubectl delete networkpolicy default-deny --namespace apps", "deleted")
 
 	sh.Must(t, "aws eks delete-addon --cluster-name cluster --addon-name eks-pod-identity-agent && aws eks wait addon-deleted --cluster-name cluster --addon-name eks-pod-identity-agent")
 	sh.Soon(t, 10*time.Second, "! "+in("curl --silent --fail --max-time 2 -H \"Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)\" $AWS_CONTAINER_CREDENTIALS_FULL_URI"))
-	sh.Refused(t, in(ask6))
-	sh.Must(t, "kubectl delete pod identified", "deleted")
+	sh.Soon(t, 10*time.Second, "! "+in(ask6))
+	sh.Must(t, "kubectl delete pod identified --namespace apps", "deleted")
 }
