@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/eksact/eksact/internal/aws/client"
@@ -56,6 +57,13 @@ func (c *callers) client(m *machine, vars map[string]string, id, secret string) 
 		m.t.Fatal(err)
 	}
 	config.ExecProvider, config.QPS = nil, -1
+	trust, err := rest.TLSConfigFor(config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	// client-go's own gives a handshake ten seconds, which an API server's start may take.
+	config.TLSClientConfig = rest.TLSClientConfig{}
+	config.Transport = &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, TLSHandshakeTimeout: time.Minute}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return observed{c, kubeAPI, tokens{token.Credentials{AccessKeyID: id, SecretAccessKey: secret}, vars["AWS_REGION"], next}}
 	})

@@ -34,15 +34,12 @@ func (m *machine) up(flags ...string) time.Duration {
 	return time.Since(began)
 }
 
-// down stops everything, within the time that is promised, and leaves nothing.
+// down stops everything and leaves nothing.
 func (m *machine) down(when string) {
 	m.t.Helper()
 	began := time.Now()
 	m.Down(m.t)
-	m.t.Logf("down, %s: %.1f s", when, time.Since(began).Seconds())
-	if took := time.Since(began); took > 15*time.Second {
-		m.t.Errorf("down, %s, took %v: want less than 15 s", when, took)
-	}
+	lab.Figure(m.t, "down, "+when, time.Since(began), 15*time.Second)
 }
 
 func (m *machine) status() (s control.Status) {
@@ -117,12 +114,12 @@ func (m *machine) awaitRestart(was control.Process) (took time.Duration) {
 
 func (m *machine) eventually(within time.Duration, what string, ok func() bool) {
 	m.t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(lab.Busy * within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	m.t.Fatalf("not within %v: %s", within, what)
+	m.t.Fatalf("not within %v: %s", lab.Busy*within, what)
 }
 
 func alive(pid int) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -68,6 +69,13 @@ func (s seen) String() string {
 // call was under way.
 const cut = "connection cut"
 
+// cutBy are the words for it of the kernel, of net/http for either protocol, and of
+// client-go.
+var cutBy = []string{
+	"EOF", "connection reset", "broken pipe", "use of closed network connection", "transport connection broken", "server closed idle connection",
+	"client connection lost", "connection force closed", "server sent GOAWAY", "stopped serving",
+}
+
 // kind puts an error into few words.
 func kind(err error) string {
 	var status apierrors.APIStatus
@@ -78,8 +86,7 @@ func kind(err error) string {
 		return "REFUSED"
 	case errors.As(err, &status):
 		return fmt.Sprintf("%d %.100s", status.Status().Code, status.Status().Message)
-	case strings.Contains(text, "EOF"), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "connection reset"),
-		strings.Contains(text, "client connection lost"), strings.Contains(text, "connection force closed"), strings.Contains(text, "stopped serving"), strings.Contains(text, "broken pipe"):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), slices.ContainsFunc(cutBy, func(words string) bool { return strings.Contains(text, words) }):
 		return cut
 	case errors.As(err, &netErr) && netErr.Timeout():
 		return "timeout"
