@@ -215,7 +215,7 @@ func (c *cdkApp) associated(t *testing.T, l *lab.Lab) {
 	vpc.Must(t, "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DescribeNetworkInterfaces --query 'Events[].CloudTrailEvent' --output text",
 		"assumed-role/App-CNI", "/eks-app-aws-node-", "amazon-vpc-cni-k8s")
 	vpc.Must(t, "kubectl get pods --namespace kube-system -l '!k8s-app' 2>&1", "No resources found") // the pod that had the token is gone
-	vpc.Must(t, `kubectl create serviceaccount reader && kubectl apply -f - <<'EOF' && kubectl wait --for=condition=Ready pod/reader --timeout=40s || { kubectl describe pod reader; false; }
+	vpc.Must(t, `kubectl create serviceaccount reader && kubectl apply -f - <<'EOF' && kubectl wait --for=condition=Ready pod/reader --timeout=180s || { kubectl describe pod reader; false; }
 apiVersion: v1
 kind: Pod
 metadata: {name: reader}
@@ -226,8 +226,8 @@ spec:
   containers: [{name: reader, image: busybox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]
 EOF`)
 	// Without a launch template a node group's pods reach the metadata service.
-	vpc.Must(t, `kubectl exec reader -- sh -c 'printf "PUT /latest/api/token HTTP/1.1\r\nHost: 169.254.169.254\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nConnection: close\r\n\r\n" | timeout 5 nc 169.254.169.254 80'`, "HTTP/1.1 200 OK")
-	keys := vpc.Must(t, `kubectl exec reader -- sh -c 'timeout 10 wget -qO- --header "Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)" $AWS_CONTAINER_CREDENTIALS_FULL_URI' |
+	vpc.Must(t, `kubectl exec reader -- sh -c 'printf "PUT /latest/api/token HTTP/1.1\r\nHost: 169.254.169.254\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nConnection: close\r\n\r\n" | timeout 30 nc 169.254.169.254 80'`, "HTTP/1.1 200 OK")
+	keys := vpc.Must(t, `kubectl exec reader -- sh -c 'timeout 60 wget -qO- --header "Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)" $AWS_CONTAINER_CREDENTIALS_FULL_URI' |
 jq -r '"\(.AccessKeyId) \(.SecretAccessKey) \(.Token)"'`, "ASIA")
 	parts := strings.Fields(keys)
 	who := c.config

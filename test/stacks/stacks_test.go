@@ -163,7 +163,7 @@ func killed(t *testing.T, l *lab.Lab, sh lab.Terminal, config aws.Config) {
 		return n
 	}
 	was := daemon(t, l)
-	for end := time.Now().Add(30 * time.Second); made() < 20; {
+	for end := time.Now().Add(lab.Busy * 30 * time.Second); made() < 20; {
 		if time.Now().After(end) {
 			t.Fatal("no roles are made")
 		}
