@@ -32,7 +32,7 @@ func TestAlerts(t *testing.T) {
 	asked := make(chan string, 100)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("X-Amz-Sns-Message-Type") }))
 	defer hook.Close()
-	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--url", hook.URL), "alarms watch the audit log of cluster", "cluster-audit-alerts")
+	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--url", hook.URL), "27 alarms watch the audit log of cluster", "cluster-audit-alerts")
 	select {
 	case kind := <-asked:
 		if kind != "SubscriptionConfirmation" {
@@ -60,6 +60,8 @@ func TestAlerts(t *testing.T) {
 
 	// Who may patch a binding needs no new one, and who lists resources hides a star among them.
 	escalation(t, l, host)
+	outside(t, l, host)
+	dryRuns(t, l, host)
 
 	// Nobody works from that network: every address is unexpected.
 	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--detection", "unexpected-source,admin-at-work", "--allowed", "203.0.113.0/24"), "2 alarms watch")
@@ -82,10 +84,15 @@ func escalation(t *testing.T, l *lab.Lab, host lab.Terminal) {
 	began := time.Now()
 	host.Must(t, `kubectl patch clusterrolebinding cluster-admin --type=json -p '[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"mallory","apiGroup":"rbac.authorization.k8s.io"}}]'`)
 	fired(t, l, "cluster-audit-cluster-admin-bound", began, time.Now())
+	began = time.Now()
+	host.Must(t, `kubectl patch clusterrolebinding system:basic-user --type=json -p '[{"op":"test","path":"/kind","value":"ClusterRoleBinding"},{"op":"add","path":"/metadata/labels/a","value":"b"},{"op":"replace","path":"/subjects/0/name","value":"system:unauthenticated"}]'`)
+	fired(t, l, "cluster-audit-anonymous-granted", began, time.Now())
+	began = time.Now()
 	host.Must(t, `kubectl get secrets -A --as mallory`)
 	host.Must(t, `kubectl create -f - <<'E'
 {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"nearly"},"rules":[{"apiGroups":["*"],"resources":["*","pods"],"verbs":["*","get"]}]}
 E`)
+	fired(t, l, "cluster-audit-wildcard-role", began, time.Now())
 	host.Must(t, `kubectl create -f - <<'E'
 {"apiVersion":"v1","kind":"Pod","metadata":{"name":"labelled","labels":{"hostPath":"no"},"annotations":{"privileged":"no"}},"spec":{"containers":[{"name":"c","image":"pause"}]}}
 E`)
@@ -94,6 +101,43 @@ E`)
 	for _, not := range []string{"host-path", "privileged-pod", "account-outside", "forbidden-burst"} {
 		if strings.Contains(out, not) {
 			t.Errorf("%s is found:\n%s", not, out)
+		}
+	}
+}
+
+// outside: a service account's token is used where no pod is.
+func outside(t *testing.T, l *lab.Lab, host lab.Terminal) {
+	t.Helper()
+	token := strings.TrimSpace(host.Must(t, "kubectl create token default"))
+	began := time.Now()
+	host.Must(t, `curl -sk -H "Authorization: Bearer `+token+`" "$(kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}')/api/v1/pods"`, "system:serviceaccount:default:default")
+	fired(t, l, "cluster-audit-account-outside", began, time.Now())
+}
+
+// dryRuns leave nothing and are nothing; who only looks as if they made one is found.
+func dryRuns(t *testing.T, l *lab.Lab, host lab.Terminal) {
+	t.Helper()
+	host.Must(t, `kubectl create -f - <<'E'
+{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"kept"},"spec":{"podSelector":{}}}
+E`)
+	host.Must(t, "kubectl create clusterrolebinding tried --clusterrole=cluster-admin --user=tried --dry-run=server")
+	host.Must(t, `kubectl patch clusterrolebinding cluster-admin --dry-run=server --type=json -p '[{"op":"add","path":"/subjects/-","value":{"kind":"User","name":"tried","apiGroup":"rbac.authorization.k8s.io"}}]'`)
+	host.Must(t, "kubectl delete networkpolicy kept --dry-run=server")
+	host.Must(t, `kubectl create cronjob tried --image=pause --schedule='* * * * *' --dry-run=server`)
+	host.Must(t, `kubectl create clusterrolebinding meant --clusterrole=cluster-admin --user=meant --field-manager=dryRun=All`)
+	out := l.Eksact(t, "audit", "findings", "--since", "1h")
+	lab.Has(t, "audit findings", out, "kubernetes-admin create clusterrolebindings/meant")
+	for _, not := range []string{"clusterrolebindings/tried", "network-policy-deleted", "workload-persistence"} {
+		if strings.Contains(out, not) {
+			t.Errorf("of dry runs %s is found:\n%s", not, out)
+		}
+	}
+	began := time.Now()
+	host.Must(t, "kubectl delete networkpolicy kept")
+	fired(t, l, "cluster-audit-network-policy-deleted", began, time.Now())
+	for _, c := range changes(t, l) {
+		if c.To == "ALARM" && strings.Contains(c.Alarm, "workload-persistence") {
+			t.Errorf("a dry run made an alarm: %+v", c)
 		}
 	}
 }

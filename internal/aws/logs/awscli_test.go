@@ -1,6 +1,7 @@
 package logs_test
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +10,52 @@ import (
 
 	"github.com/eksact/eksact/internal/aws/doortest"
 )
+
+// TestLiveTailByBoto3: an address as the endpoint will do, as eksact env has it.
+func TestLiveTailByBoto3(t *testing.T) {
+	const program = `
+import boto3, botocore.configprovider as c, sys
+if 'disable_host_prefix_injection' not in c.BOTOCORE_DEFAUT_SESSION_VARIABLES: sys.exit(7)
+logs = boto3.client('logs')
+for e in logs.start_live_tail(logGroupIdentifiers=[sys.argv[1]], logEventFilterPattern='ERROR')['responseStream']:
+    if 'sessionStart' in e:
+        print('started', flush=True)
+    for r in e.get('sessionUpdate', {}).get('sessionResults', []):
+        print(r['message'], flush=True)
+        sys.exit(0)
+`
+	if exec.Command("python3", "-c", "import boto3").Run() != nil {
+		t.Skip("boto3 is not installed (pip install boto3)")
+	}
+	a := open(t)
+	a.group(t, "g", "s")
+	keys := a.AdminKey(t)
+	cmd := exec.CommandContext(t.Context(), "python3", "-c", program, arns+"log-group:g")
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey, "AWS_DEFAULT_REGION="+doortest.Place.Region,
+		"AWS_CONFIG_FILE=/dev/null", "AWS_ENDPOINT_URL="+a.door.URL, "AWS_DISABLE_HOST_PREFIX_INJECTION=true")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for all := bufio.NewScanner(out); all.Scan(); {
+		if lines = append(lines, all.Text()); all.Text() == "started" {
+			doortest.Must(t)(a.put("g", "s", "-2 fine", "-1 ERROR 1"))
+		}
+	}
+	err = cmd.Wait()
+	if cmd.ProcessState.ExitCode() == 7 {
+		t.Skip("this boto3 does not read AWS_DISABLE_HOST_PREFIX_INJECTION")
+	}
+	if err != nil || strings.Join(lines, "|") != "started|ERROR 1" {
+		t.Errorf("%q, %v\n%s", lines, err, said.String())
+	}
+}
 
 // The commands of the real AWS CLI, as people type them.
 func TestAWSCommandLine(t *testing.T) {

@@ -31,6 +31,7 @@ func Host(ctx context.Context, stateDir, runDir string, as Identity) (map[string
 	vars := a.credentials()
 	a.trust(vars)
 	vars["AWS_ENDPOINT_URL"] = a.config.SecureURL()
+	vars["AWS_DISABLE_HOST_PREFIX_INJECTION"] = "true" // an address can't have the names of Live Tail and its like before it
 	if vars["PATH"], err = linkPrograms(stateDir); err != nil {
 		return nil, err
 	}

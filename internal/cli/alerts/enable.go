@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -27,26 +28,33 @@ import (
 // chosen is what enable and template are told.
 type chosen struct {
 	bundle.Options
-	allowed []string
+	allowed, inside []string
 }
 
-func (c *chosen) addTo(flags *pflag.FlagSet) {
+func (c *chosen) addTo(flags *pflag.FlagSet, allowed, inside string) {
 	flags.StringVar(&c.Cluster, "cluster", "cluster", "the cluster")
-	flags.StringSliceVar(&c.Detections, "detection", nil, "alarms of these detections alone (default all that metric filters can say)")
-	flags.StringSliceVar(&c.allowed, "allowed", nil, "networks that people work from, for the alarm on unexpected ones: 203.0.113.0/24")
+	flags.StringSliceVar(&c.Detections, "detection", nil, "alarms of these detections alone (default all)")
+	flags.StringSliceVar(&c.allowed, "allowed", nil, "networks that people work from, for the alarm on unexpected ones: 203.0.113.0/24"+allowed)
+	flags.StringSliceVar(&c.inside, "inside", nil, "networks that pods and nodes are in, for alarms on accounts from elsewhere: 10.0.0.0/16"+inside)
 	flags.StringSliceVar(&c.URLs, "url", nil, "where to send notifications, by HTTP or HTTPS")
 }
 
 func (c *chosen) read() error {
-	for _, text := range c.allowed {
-		n, err := netip.ParsePrefix(text)
-		if a, e := netip.ParseAddr(text); e == nil {
-			n, err = netip.PrefixFrom(a, a.BitLen()), nil
+	for _, f := range []struct {
+		name string
+		from []string
+		to   *[]netip.Prefix
+	}{{"allowed", c.allowed, &c.Allowed}, {"inside", c.inside, &c.Inside}} {
+		for _, text := range f.from {
+			n, err := netip.ParsePrefix(text)
+			if a, e := netip.ParseAddr(text); e == nil {
+				n, err = netip.PrefixFrom(a, a.BitLen()), nil
+			}
+			if err != nil {
+				return hint.New(fmt.Sprintf("--%s %q is no network", f.name, text), "say 203.0.113.0/24, or an address")
+			}
+			*f.to = append(*f.to, n)
 		}
-		if err != nil {
-			return hint.New(fmt.Sprintf("--allowed %q is no network", text), "say 203.0.113.0/24, or an address")
-		}
-		c.Allowed = append(c.Allowed, n)
 	}
 	for _, u := range c.URLs {
 		if !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
@@ -60,7 +68,7 @@ func (c *chosen) read() error {
 func (c *chosen) written() (string, error) {
 	text, err := bundle.Template(c.Options)
 	if err != nil {
-		return "", hint.Wrap(err, "eksact audit detections shows what is looked for; those with a filter pattern can have alarms (-o json)")
+		return "", hint.Wrap(err, "eksact audit detections shows what is looked for, with the networks that some need (-o json)")
 	}
 	return text, nil
 }
@@ -71,7 +79,7 @@ func template() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "template",
 		Short:   "Write the CloudFormation template of the alarms, also for a cluster on AWS",
-		Example: "  eksact alerts template --allowed 203.0.113.0/24 > alerts.json\n  aws cloudformation deploy --stack-name audit-alerts --template-file alerts.json",
+		Example: "  eksact alerts template --allowed 203.0.113.0/24 --inside 10.0.0.0/16 > alerts.json\n  aws cloudformation deploy --stack-name audit-alerts --template-file alerts.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.read(); err != nil {
@@ -81,11 +89,11 @@ func template() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+			_, err = io.WriteString(cmd.OutOrStdout(), text)
 			return err
 		},
 	}
-	c.addTo(cmd.Flags())
+	c.addTo(cmd.Flags(), "", "")
 	return cmd
 }
 
@@ -97,7 +105,7 @@ func enable(g *global.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "enable",
 		Short: "Make alarms on what the detections look for, or change them",
-		Long: "Make alarms on what the detections look for in a cluster's audit log: a metric filter\n" +
+		Long: "Make alarms on what the detections look for in a cluster's audit log: metric filters\n" +
 			"and an alarm for each, and one topic that they publish to. They are a stack, made anew\n" +
 			"when this is called again.",
 		Example: "  eksact alerts enable\n  eksact alerts enable --detection admin-at-work,unexpected-source --allowed 203.0.113.0/24",
@@ -122,6 +130,9 @@ func enable(g *global.Options) *cobra.Command {
 			if len(c.Allowed) == 0 {
 				c.Allowed = []netip.Prefix{at.VPC, at.Public}
 			}
+			if len(c.Inside) == 0 {
+				c.Inside = []netip.Prefix{at.VPC}
+			}
 			text, err := c.written()
 			if err != nil {
 				return err
@@ -141,7 +152,7 @@ func enable(g *global.Options) *cobra.Command {
 			return err
 		},
 	}
-	c.addTo(cmd.Flags())
+	c.addTo(cmd.Flags(), " (default the VPC and what stands for the Internet here)", " (default the VPC's)")
 	return cmd
 }
 

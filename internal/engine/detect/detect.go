@@ -51,8 +51,10 @@ type Detection struct {
 	Started bool
 	// Burst: so many events of one user within five minutes are one finding. 0: each is.
 	Burst int
-	// Pattern is the condition as a filter pattern; "" where patterns can't say it.
-	Pattern string
+	// patterns say the condition as filter patterns, as far as they can; byNetworks are those
+	// that follow from Params.
+	patterns   []string
+	byNetworks func(Params) ([]string, error)
 }
 
 // Params are what detections must know of an account.

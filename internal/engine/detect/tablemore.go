@@ -1,5 +1,7 @@
 package detect
 
+import "strings"
+
 // more are the other half of the table.
 func more() []Detection {
 	return []Detection{
@@ -9,23 +11,23 @@ func more() []Detection {
 			Do:        "Ask who it was and why. Bound the verb impersonate to resourceNames.",
 			Sources:   []string{stratus, workshop},
 			Condition: `ispresent(impersonatedUser.username)`,
-			Pattern:   `{ $.impersonatedUser.username = "*" && $.stage = "ResponseComplete" }`,
+			patterns:  meets(`$.impersonatedUser.username = "*" && ` + metComplete),
 		},
 		{
 			ID: "kube-system-pod", Title: "Somebody made a pod or an account in kube-system", Severity: High, Technique: deployed,
 			Why:       "What is in kube-system is trusted, and detections and policies often leave it out.",
 			Do:        "Find out what it is for; delete it unless an add-on's installation made it.",
 			Sources:   []string{falco, guardDuty},
-			Condition: people + ` and objectRef.namespace = "kube-system" and objectRef.resource in ["pods", "serviceaccounts"] and not ispresent(objectRef.subresource) and verb = "create" and ` + done,
-			Pattern:   `{ $.objectRef.namespace = "kube-system" && ($.objectRef.resource = "pods" || $.objectRef.resource = "serviceaccounts") && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: people + ` and objectRef.namespace = "kube-system" and objectRef.resource in ["pods", "serviceaccounts"] and not ispresent(objectRef.subresource) and verb = "create" and ` + kept + ` and ` + done,
+			patterns:  meets(`$.objectRef.namespace = "kube-system" && ($.objectRef.resource = "pods" || $.objectRef.resource = "serviceaccounts") && $.objectRef.subresource NOT EXISTS && $.verb = "create" && ` + metPeople + ` && ` + metWritten),
 		},
 		{
 			ID: "network-policy-deleted", Title: "A network policy was deleted", Severity: Medium, Technique: firewall,
 			Why:       "Pods that no policy selects any more reach, and are reached by, everything.",
 			Do:        "Restore the policy, and look at the flow logs of the time without it.",
 			Sources:   []string{workshop},
-			Condition: `objectRef.resource in ["networkpolicies", "clusternetworkpolicies"] and verb in ["delete", "deletecollection"] and ` + done + ` and user.username != "system:serviceaccount:kube-system:namespace-controller"`,
-			Pattern:   `{ ($.objectRef.resource = "networkpolicies" || $.objectRef.resource = "clusternetworkpolicies") && $.verb = "delete*" && $.user.username != "system:serviceaccount:kube-system:namespace-controller" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: `objectRef.resource in ["networkpolicies", "clusternetworkpolicies"] and verb in ["delete", "deletecollection"] and not (requestObject.dryRun.0 = "All") and ` + done + ` and user.username != "system:serviceaccount:kube-system:namespace-controller"`,
+			patterns:  meets(`($.objectRef.resource = "networkpolicies" || $.objectRef.resource = "clusternetworkpolicies") && $.verb = "delete*" && $.user.username != "system:serviceaccount:kube-system:namespace-controller" && ` + metGone + ` && ` + metDone + ` && ` + metComplete),
 		},
 		{
 			ID: "node-proxy", Title: "The kubelet was called through the API server", Severity: High, Technique: discovery,
@@ -33,7 +35,7 @@ func more() []Detection {
 			Do:        "Take nodes/proxy out of the user's roles, and look at the node.",
 			Sources:   []string{stratus},
 			Condition: `objectRef.resource = "nodes" and objectRef.subresource = "proxy" and ` + people,
-			Pattern:   `{ $.objectRef.resource = "nodes" && $.objectRef.subresource = "proxy" && $.user.username != "system:*" && $.user.username != "eks:*" && $.stage = "ResponseComplete" }`,
+			patterns:  meets(`$.objectRef.resource = "nodes" && $.objectRef.subresource = "proxy" && ` + metPeople + ` && ` + metComplete),
 		},
 		{
 			ID: "port-forward", Title: "A port of a pod was forwarded", Severity: Low, Technique: proxied, Started: true,
@@ -41,7 +43,7 @@ func more() []Detection {
 			Do:        "Ask who it was. In production, give nobody pods/portforward.",
 			Sources:   []string{falco},
 			Condition: `objectRef.subresource = "portforward" and responseStatus.code = 101`,
-			Pattern:   `{ $.objectRef.subresource = "portforward" && $.responseStatus.code = 101 && $.stage = "ResponseStarted" }`,
+			patterns:  meets(`$.objectRef.subresource = "portforward" && $.responseStatus.code = 101 && $.stage = "ResponseStarted"`),
 		},
 		{
 			ID: "privileged-pod", Title: "A privileged pod was made", Severity: High, Technique: escape,
@@ -50,15 +52,16 @@ func more() []Detection {
 			Sources:   []string{guardDuty, falco, stratus},
 			Condition: pods + ` and @message like /"privileged"/`,
 			Rule:      "The security context of a container of the pod's spec is privileged.", decide: isPrivileged,
-			Pattern: `{ ($.requestObject.spec.containers[*].securityContext.privileged IS TRUE || $.requestObject.spec.initContainers[*].securityContext.privileged IS TRUE) && $.objectRef.resource = "pods" && $.objectRef.subresource NOT EXISTS && $.verb = "create" && $.objectRef.namespace != "kube-system" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			patterns: meets(`($.requestObject.spec.containers[*].securityContext.privileged IS TRUE || $.requestObject.spec.initContainers[*].securityContext.privileged IS TRUE) && ` + metPod),
 		},
 		{
 			ID: "secrets-listed", Title: "The secrets of all namespaces were listed", Severity: High, Technique: containerAPI,
-			Why:       "One request, and all credentials of the cluster are known to whoever made it.",
-			Do:        "Rotate the secrets. Take list of secrets in the whole cluster out of the user's roles.",
-			Sources:   []string{stratus},
-			Condition: `objectRef.resource = "secrets" and verb in ["list", "watch"] and not ispresent(objectRef.namespace) and ` + done + ` and (user.username not like /^(system:(apiserver$|kube-|node:)|eks:)/ and not ` + readers + `{stolen})`,
-			Pattern:   `{ $.objectRef.resource = "secrets" && $.verb = "list" && $.objectRef.namespace NOT EXISTS && $.user.username != "system:apiserver" && $.user.username != "system:kube-*" && $.user.username != "system:serviceaccount:kube-system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Why:        "One request, and all credentials of the cluster are known to whoever made it.",
+			Do:         "Rotate the secrets. Take list of secrets in the whole cluster out of the user's roles.",
+			Sources:    []string{stratus},
+			Condition:  `objectRef.resource = "secrets" and verb in ["list", "watch"] and not ispresent(objectRef.namespace) and ` + done + ` and (user.username not like /^(system:(apiserver$|kube-|node:)|eks:)/ and not ` + readers + `{stolen})`,
+			patterns:   meets(metSecretsListed + ` && $.user.username != "system:apiserver" && $.user.username != "system:kube-*" && $.user.username != "system:node:*" && $.user.username != "eks:*" && $.user.username != "` + strings.Join(allReaders, `" && $.user.username != "`) + `" && ` + metDone + ` && ` + metComplete),
+			byNetworks: stolen,
 		},
 		{
 			ID: "secrets-read", Title: "Somebody read secrets", Severity: Medium, Technique: containerAPI,
@@ -66,7 +69,7 @@ func more() []Detection {
 			Do:        "Ask who it was and why. Take get and list of secrets out of people's roles, and out of accounts' for other namespaces.",
 			Sources:   []string{guardDuty, falco},
 			Condition: `(` + people + ` or ` + outsider + `) and objectRef.resource = "secrets" and verb in ["get", "list", "watch"] and ` + done,
-			Pattern:   `{ $.objectRef.resource = "secrets" && ($.verb = "get" || $.verb = "list" || $.verb = "watch") && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			patterns:  meets(`$.objectRef.resource = "secrets" && ($.verb = "get" || $.verb = "list" || $.verb = "watch") && ` + metPeople + ` && ` + metDone + ` && ` + metComplete),
 		},
 		{
 			ID: "secrets-refused", Title: "Somebody tried to read secrets and was refused", Severity: Low, Technique: containerAPI,
@@ -74,7 +77,7 @@ func more() []Detection {
 			Do:        "Ask who it was. Several refusals of one user are a reason to look at all they did.",
 			Sources:   []string{guardDuty},
 			Condition: people + ` and objectRef.resource = "secrets" and verb in ["get", "list", "watch"] and responseStatus.code = 403`,
-			Pattern:   `{ $.objectRef.resource = "secrets" && $.responseStatus.code = 403 && $.user.username != "system:*" && $.user.username != "eks:*" && $.stage = "ResponseComplete" }`,
+			patterns:  meets(`$.objectRef.resource = "secrets" && ($.verb = "get" || $.verb = "list" || $.verb = "watch") && $.responseStatus.code = 403 && ` + metPeople + ` && ` + metComplete),
 		},
 		{
 			ID: "token-issued", Title: "Somebody made a service account's token", Severity: Medium, Technique: stolenToken,
@@ -82,30 +85,32 @@ func more() []Detection {
 			Do:        "Ask who it was. Delete and make anew the service account, which ends its tokens.",
 			Sources:   []string{stratus},
 			Condition: people + ` and objectRef.resource = "serviceaccounts" and objectRef.subresource = "token" and verb = "create" and ` + done,
-			Pattern:   `{ $.objectRef.resource = "serviceaccounts" && $.objectRef.subresource = "token" && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			patterns:  meets(`$.objectRef.resource = "serviceaccounts" && $.objectRef.subresource = "token" && $.verb = "create" && ` + metPeople + ` && ` + metDone + ` && ` + metComplete),
 		},
 		{
 			ID: "unexpected-source", Title: "Somebody called from an unexpected address", Severity: Medium, Technique: accounts,
-			Why:       "People work from known networks. Credentials that are used from another were lent, or stolen.",
-			Do:        "Ask who it was; end the sessions of the identity, and bound the endpoint's public access to known networks.",
-			Sources:   []string{workshop, guardDuty},
-			Condition: people + ` and isValidIp(` + peer + `) and not {allowed}`,
+			Why:        "People work from known networks. Credentials that are used from another were lent, or stolen.",
+			Do:         "Ask who it was; end the sessions of the identity, and bound the endpoint's public access to known networks.",
+			Sources:    []string{workshop, guardDuty},
+			Condition:  people + ` and isValidIp(` + peer + `) and not {allowed}`,
+			byNetworks: strangers,
 		},
 		{
 			ID: "wildcard-role", Title: "A role has all verbs or all resources", Severity: Medium, Technique: clusterRoles,
 			Why:       "A wildcard also stands for what will be installed later, secrets and roles included.",
 			Do:        "Name the verbs and resources that are needed.",
 			Sources:   []string{falco},
-			Condition: roles + ` and ` + written + ` and ` + done + ` and ` + notBootstrap,
+			Condition: roles + ` and ` + written + ` and ` + kept + ` and ` + done + ` and ` + notBootstrap,
 			Rule:      "A rule that the request writes has * among its verbs or resources.", decide: hasWildcard,
+			patterns: wildcards(),
 		},
 		{
 			ID: "workload-persistence", Title: "Somebody made a DaemonSet or a CronJob", Severity: Low, Technique: orchestratedJob,
 			Why:       "A DaemonSet is on every node, also on those to come; a CronJob comes back by itself.",
 			Do:        "Compare with what is deployed on purpose; delete the rest with its service account.",
 			Sources:   []string{stratus},
-			Condition: people + ` and objectRef.resource in ["daemonsets", "cronjobs"] and verb = "create" and ` + done,
-			Pattern:   `{ ($.objectRef.resource = "daemonsets" || $.objectRef.resource = "cronjobs") && $.verb = "create" && $.user.username != "system:*" && $.user.username != "eks:*" && $.responseStatus.code < 300 && $.stage = "ResponseComplete" }`,
+			Condition: people + ` and objectRef.resource in ["daemonsets", "cronjobs"] and verb = "create" and ` + kept + ` and ` + done,
+			patterns:  meets(`($.objectRef.resource = "daemonsets" || $.objectRef.resource = "cronjobs") && $.verb = "create" && ` + metPeople + ` && ` + metWritten),
 		},
 	}
 }

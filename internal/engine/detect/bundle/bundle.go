@@ -1,5 +1,5 @@
-// Package bundle makes a CloudFormation template of detections: for each a metric filter
-// on a cluster's log group and an alarm on its metric, which publishes to one topic. The
+// Package bundle makes a CloudFormation template of detections: for each metric filters
+// on a cluster's log group and an alarm on their metric, which publishes to one topic. The
 // template is AWS's own in all it has: it can be used there as well.
 //
 // The package is pure.
@@ -8,7 +8,6 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/eksact/eksact/internal/engine/detect"
@@ -17,21 +16,24 @@ import (
 // Options say what a template has.
 type Options struct {
 	Cluster string
-	// Detections are those wanted; nil is all that a filter pattern can say.
+	// Detections are those wanted; nil is all.
 	Detections []string
-	// Allowed are the networks that people work from, of unexpected-source. None: the
-	// template is without it.
-	Allowed []netip.Prefix
+	// Params are the networks that some detections need. Without them the template is
+	// without those.
+	detect.Params
 	// URLs get the notifications, by HTTP or HTTPS.
 	URLs []string
 }
 
-// unexpected is the detection whose pattern follows from Options.
-const unexpected = "unexpected-source"
+// Watched is a detection that a template has, with its filter patterns.
+type Watched struct {
+	detect.Detection
+	Patterns []string
+}
 
-// Included are the detections that a template has, with their patterns.
-func Included(o Options) ([]detect.Detection, error) {
-	var out []detect.Detection
+// Included are the detections that a template has.
+func Included(o Options) ([]Watched, error) {
+	var out []Watched
 	wanted := map[string]bool{}
 	for _, id := range o.Detections {
 		if _, ok := detect.Find(id); !ok {
@@ -43,79 +45,22 @@ func Included(o Options) ([]detect.Detection, error) {
 		if len(wanted) > 0 && !wanted[d.ID] {
 			continue
 		}
-		if d.ID == unexpected && len(o.Allowed) > 0 {
-			var err error
-			if d.Pattern, err = sourcePattern(o.Allowed); err != nil {
-				return nil, err
-			}
-		}
-		switch {
-		case d.Pattern != "":
-			out = append(out, d)
-		case wanted[d.ID] && d.ID == unexpected:
-			return nil, fmt.Errorf("%s needs the networks that people work from", d.ID)
+		patterns, err := d.Patterns(o.Params)
+		switch needs := d.Needs(o.Params); {
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", d.ID, err)
+		case len(patterns) > 0:
+			out = append(out, Watched{d, patterns})
 		case wanted[d.ID]:
-			return nil, fmt.Errorf("no filter pattern says %s: it is looked for by query alone", d.ID)
+			return nil, fmt.Errorf("%s needs networks: --%s", d.ID, strings.Join(needs, ", --"))
 		}
 	}
 	return out, nil
 }
 
-// Pattern length, and how many networks it can tell apart.
-const mostPattern = 1024
-
-// sourcePattern matches people's requests from elsewhere. Patterns compare text: a network
-// is the beginnings that its addresses have.
-func sourcePattern(allowed []netip.Prefix) (string, error) {
-	var b strings.Builder
-	b.WriteString(`{ $.sourceIPs[0] = "*" && $.user.username != "system:*" && $.user.username != "eks:*"`)
-	for _, n := range allowed {
-		beginnings, err := textual(n.Masked())
-		if err != nil {
-			return "", err
-		}
-		for _, t := range beginnings {
-			fmt.Fprintf(&b, ` && $.sourceIPs[0] != %q`, t)
-		}
-	}
-	b.WriteString(` && $.stage = "ResponseComplete" }`)
-	if b.Len() > mostPattern {
-		return "", fmt.Errorf("the networks make a pattern of %d characters, and CloudWatch Logs takes %d: give fewer, or of 8, 16, 24 or 32 bits", b.Len(), mostPattern)
-	}
-	return b.String(), nil
-}
-
-// textual are the beginnings of a network's addresses as text.
-func textual(n netip.Prefix) ([]string, error) {
-	if !n.Addr().Is4() {
-		if n.IsSingleIP() {
-			return []string{n.Addr().String()}, nil
-		}
-		return nil, fmt.Errorf("%s: filter patterns can't tell IPv6 networks apart, only single addresses", n)
-	}
-	octets := n.Addr().As4()
-	whole := (n.Bits() + 7) / 8
-	if whole == 0 {
-		return []string{"*"}, nil
-	}
-	var out []string
-	for i := range 1 << (8*whole - n.Bits()) {
-		var parts []string
-		for j := range whole {
-			v := int(octets[j])
-			if j == whole-1 {
-				v += i
-			}
-			parts = append(parts, fmt.Sprint(v))
-		}
-		t := strings.Join(parts, ".")
-		if whole < 4 {
-			t += ".*"
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
+// mostTemplate is how many bytes a template has that a call holds.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const mostTemplate = 51_200
 
 type object = map[string]any
 
@@ -133,16 +78,22 @@ func Template(o Options) (string, error) {
 	}
 	for _, d := range list {
 		name := logical(d.ID)
-		resources[name+"Filter"] = object{"Type": "AWS::Logs::MetricFilter", "Properties": object{
-			"LogGroupName": sub("/aws/eks/${ClusterName}/cluster"), "FilterName": d.ID, "FilterPattern": d.Pattern,
-			"MetricTransformations": []any{object{"MetricNamespace": sub("EKSAudit/${ClusterName}"), "MetricName": d.ID, "MetricValue": "1"}},
-		}}
+		for i, pattern := range d.Patterns {
+			number := ""
+			if i > 0 {
+				number = fmt.Sprint(i + 1)
+			}
+			resources[name+"Filter"+number] = object{"Type": "AWS::Logs::MetricFilter", "Properties": object{
+				"LogGroupName": sub("/aws/eks/${ClusterName}/cluster"), "FilterName": strings.TrimSuffix(d.ID+"-"+number, "-"), "FilterPattern": pattern,
+				"MetricTransformations": []any{object{"MetricNamespace": sub("EKSAudit/${ClusterName}"), "MetricName": d.ID, "MetricValue": "1"}},
+			}}
+		}
 		period, threshold := 60, 1
 		if d.Burst > 0 {
 			period, threshold = 300, d.Burst
 		}
-		resources[name+"Alarm"] = object{"Type": "AWS::CloudWatch::Alarm", "DependsOn": name + "Filter", "Properties": object{
-			"AlarmName": sub("${ClusterName}-audit-" + d.ID), "AlarmDescription": fmt.Sprintf("%s (%s, %s %s). %s %s", d.Title, d.Severity, d.Technique.ID, d.Technique.Name, d.Why, d.Do),
+		resources[name+"Alarm"] = object{"Type": "AWS::CloudWatch::Alarm", "Properties": object{
+			"AlarmName": sub("${ClusterName}-audit-" + d.ID), "AlarmDescription": fmt.Sprintf("%s (%s, %s). %s %s", d.Title, d.Severity, d.Technique.ID, d.Why, d.Do),
 			"Namespace": sub("EKSAudit/${ClusterName}"), "MetricName": d.ID, "Statistic": "Sum", "Period": period, "EvaluationPeriods": 1,
 			"Threshold": threshold, "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching", "AlarmActions": []any{object{"Ref": "Topic"}},
 		}}
@@ -151,14 +102,20 @@ func Template(o Options) (string, error) {
 	if cluster == "" {
 		cluster = "cluster"
 	}
-	text, err := json.MarshalIndent(object{
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // patterns have many &, and a template has a bound
+	err = e.Encode(object{
 		"AWSTemplateFormatVersion": "2010-09-09",
 		"Description":              "Alarms on an EKS cluster's audit log, which must be switched on",
 		"Parameters":               object{"ClusterName": object{"Type": "String", "Default": cluster}},
 		"Resources":                resources,
 		"Outputs":                  object{"Topic": object{"Value": object{"Ref": "Topic"}}},
-	}, "", " ")
-	return string(text), err
+	})
+	if text.Len() > mostTemplate {
+		return "", fmt.Errorf("the template has %d bytes, and CloudFormation takes %d: give fewer networks, of 8, 16, 24 or 32 bits, or fewer detections", text.Len(), mostTemplate)
+	}
+	return text.String(), err
 }
 
 // logical is a name as resources in templates have them.
