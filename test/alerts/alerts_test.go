@@ -125,7 +125,7 @@ E`)
 	host.Must(t, "kubectl delete networkpolicy kept --dry-run=server")
 	host.Must(t, `kubectl create cronjob tried --image=pause --schedule='* * * * *' --dry-run=server`)
 	host.Must(t, `kubectl create clusterrolebinding meant --clusterrole=cluster-admin --user=meant --field-manager=dryRun=All`)
-	out := l.Eksact(t, "audit", "findings", "--since", "1h")
+	out := l.Eksact(t, "audit", "findings", "--since", "1h", "--detection", "cluster-admin-bound,network-policy-deleted,workload-persistence")
 	lab.Has(t, "audit findings", out, "kubernetes-admin create clusterrolebindings/meant")
 	for _, not := range []string{"clusterrolebindings/tried", "network-policy-deleted", "workload-persistence"} {
 		if strings.Contains(out, not) {

@@ -215,6 +215,32 @@ func TestTestingMetricFilters(t *testing.T) {
 	if d := cmp.Diff(want, out.Matches, cmp.AllowUnexported(types.MetricFilterMatchRecord{})); d != "" {
 		t.Error(d)
 	}
+	for pattern, c := range map[string]struct {
+		messages []string
+		want     string // numbers, each with what is taken out
+	}{
+		"":           {[]string{"a", "b"}, "1 map[] 2 map[]"},
+		"ERROR -OUT": {[]string{"ERROR 1", "TIMED OUT ERROR", "error"}, "1 map[]"},
+		`{ $.userIdentity.sessionContext.mfa IS FALSE && $.n > 1 }`: {[]string{`{"userIdentity":{"sessionContext":{"mfa":false}},"n":2}`, `{"userIdentity":{"sessionContext":{"mfa":true}},"n":2}`, "no JSON"}, "1 map[$.n:2 $.userIdentity.sessionContext.mfa:false]"},
+		`{ $.arr[0] = "x*" && $.gone NOT EXISTS }`:                  {[]string{`{"arr":["y"]}`, `{"arr":["xy"]}`}, "2 map[$.arr[0]:xy]"},
+		`[ip, ..., size > 6]`:                                       {[]string{"1.2.3.4 a b 7", "1.2.3.4 a b 6"}, "1 map[$2:a $3:b $ip:1.2.3.4 $size:7]"},
+		`%4\d\d%`:                                                   {[]string{"was 404", "was 505"}, "1 map[]"},
+	} {
+		out, err := a.TestMetricFilter(t.Context(), &cloudwatchlogs.TestMetricFilterInput{FilterPattern: &pattern, LogEventMessages: c.messages})
+		doortest.Must(t)(out, err)
+		var got []string
+		for _, m := range out.Matches {
+			got = append(got, fmt.Sprintf("%d %v", m.EventNumber, m.ExtractedValues))
+			if *m.EventMessage != c.messages[m.EventNumber-1] {
+				t.Errorf("%s: message %d is %s", pattern, m.EventNumber, *m.EventMessage)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %q, want %s", pattern, got, c.want)
+		}
+	}
+	_, err = a.TestMetricFilter(t.Context(), &cloudwatchlogs.TestMetricFilterInput{FilterPattern: aws.String("x"), LogEventMessages: make([]string, 51)})
+	doortest.Refused(t, err, "InvalidParameterException", "length less than or equal to 50")
 	_, err = a.TestMetricFilter(t.Context(), &cloudwatchlogs.TestMetricFilterInput{FilterPattern: aws.String("{ $.a"), LogEventMessages: []string{"x"}})
 	doortest.Refused(t, err, "InvalidParameterException", "Invalid metric filter pattern")
 }

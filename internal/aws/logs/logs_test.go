@@ -256,6 +256,59 @@ func TestPutRefuses(t *testing.T) {
 	}
 }
 
+// TestPutLimits: what is just within a limit is taken, what is just beyond is refused, or
+// left out and told of.
+func TestPutLimits(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	ctx, must := t.Context(), doortest.Must(t)
+	const day, hour = 86400, 3600
+	type rejected = types.RejectedLogEventsInfo
+	index := aws.Int32
+	for name, test := range map[string]struct {
+		retention int32
+		messages  []string
+		want      *rejected
+	}{
+		"14 days and a day between": {30, []string{fmt.Sprintf("%d a", -14*day), fmt.Sprintf("%d b", -13*day)}, nil},
+		"too old, and not":          {30, []string{fmt.Sprintf("%d a", -14*day-2), fmt.Sprintf("%d b", -14*day-1), fmt.Sprintf("%d c", -14*day+1)}, &rejected{TooOldLogEventEndIndex: index(2)}},
+		"expired, and not":          {1, []string{fmt.Sprintf("%d a", -day-2), fmt.Sprintf("%d b", -day-1), fmt.Sprintf("%d c", -day+hour)}, &rejected{ExpiredLogEventEndIndex: index(2)}},
+		"all expired":               {1, []string{fmt.Sprintf("%d a", -day-2)}, &rejected{ExpiredLogEventEndIndex: index(1)}},
+		"two hours ahead":           {1, []string{fmt.Sprintf("%d a", 2*hour)}, nil},
+		"too new, and not":          {1, []string{"0 a", fmt.Sprintf("%d b", 2*hour), fmt.Sprintf("%d c", 2*hour+1), fmt.Sprintf("%d d", 2*hour+2)}, &rejected{TooNewLogEventStartIndex: index(2)}},
+		"the largest event":         {1, []string{"0 " + strings.Repeat("x", 1<<20-26)}, nil},
+	} {
+		must(a.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: &test.retention}))
+		out, err := a.put("g", "s", test.messages...)
+		if err != nil || out.NextSequenceToken == nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d := cmp.Diff(test.want, out.RejectedLogEventsInfo, cmp.AllowUnexported(types.RejectedLogEventsInfo{})); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	many := make([]string, 10_001)
+	for i := range many {
+		many[i] = "0 x"
+	}
+	must(a.put("g", "s", many[1:]...))
+	_, err := a.put("g", "s", many...)
+	doortest.Refused(t, err, "InvalidParameterException", "length less than or equal to 10000")
+	_, err = a.PutLogEvents(ctx, &cloudwatchlogs.PutLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s"), LogEvents: []types.InputLogEvent{}})
+	doortest.Refused(t, err, "InvalidParameterException", "length greater than or equal to 1")
+	for _, days := range []int32{0, 2, 366} {
+		_, err := a.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: &days})
+		doortest.Refused(t, err, "InvalidParameterException", "")
+	}
+	// What was taken is there, and nothing else.
+	must(a.DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: aws.String("g")}))
+	out, _ := ask(t, a.Client, cloudwatchlogs.StartQueryInput{LogGroupName: aws.String("g"), QueryString: aws.String("stats count(*) as n"), StartTime: aws.Int64(0), EndTime: aws.Int64(a.now.Unix() + 4*hour)})
+	if got, want := rows(out), "n=10008"; got != want {
+		t.Errorf("there are %s events, want %s", got, want)
+	}
+}
+
 func TestGroupsAndStreams(t *testing.T) {
 	a := open(t)
 	a.group(t, "/aws/one", "b", "a")

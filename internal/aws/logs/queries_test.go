@@ -99,6 +99,24 @@ func TestQueries(t *testing.T) {
 	if must(list, err); len(list.Queries) != 3 || *list.Queries[2].QueryId != id {
 		t.Errorf("%+v", list.Queries)
 	}
+	for want, in := range map[int]cloudwatchlogs.DescribeQueriesInput{
+		5: {}, 0: {Status: types.QueryStatusRunning}, 3: {LogGroupName: aws.String("other")}, 4: {MaxResults: aws.Int32(4)}, 2: {LogGroupName: aws.String("other"), Status: types.QueryStatusComplete, MaxResults: aws.Int32(2), QueryLanguage: types.QueryLanguageCwli},
+	} {
+		out, err := a.DescribeQueries(t.Context(), &in)
+		if must(out, err); len(out.Queries) != want || (out.NextToken != nil) != (in.MaxResults != nil) {
+			t.Errorf("%+v: %d queries, want %d", in, len(out.Queries), want)
+		}
+		if in.MaxResults != nil {
+			in.NextToken = out.NextToken
+			rest, err := a.DescribeQueries(t.Context(), &in)
+			if must(rest, err); len(rest.Queries) != 1 || rest.NextToken != nil {
+				t.Errorf("%+v: the second page has %d", in, len(rest.Queries))
+			}
+		}
+	}
+	if q := list.Queries[2]; *q.QueryString == "" || *q.LogGroupName != "g" || *q.BytesScanned < 100 || !strings.HasPrefix(*q.UserIdentity, "arn:aws:iam::"+doortest.Number) || q.QueryDuration == nil || q.CreateTime == nil {
+		t.Errorf("%+v", q)
+	}
 	_, err = a.StopQuery(t.Context(), &cloudwatchlogs.StopQueryInput{QueryId: &id})
 	doortest.Refused(t, err, "InvalidParameterException", "not in Running status")
 	fields, err := a.GetLogGroupFields(t.Context(), &cloudwatchlogs.GetLogGroupFieldsInput{LogGroupName: aws.String("g")})

@@ -133,7 +133,7 @@ func TestFollowing(t *testing.T) {
 
 func TestTemplateAndRefusals(t *testing.T) {
 	var out buffer
-	if err := run(t.Context(), &out, "", "", "template", "--allowed", "203.0.113.0/24", "--url", "https://hooks.example/a", "--cluster", "shop"); err != nil || !json.Valid([]byte(out.String())) || !strings.Contains(out.String(), `203.0.113.*`) || !strings.Contains(out.String(), `"Default": "shop"`) {
+	if err := run(t.Context(), &out, "", "", "template", "--allowed", "203.0.113.0/24", "--url", "https://hooks.example/a", "--cluster", "shop"); err != nil || !json.Valid([]byte(out.String())) || !strings.Contains(out.String(), `203.0.113.*`) || !strings.Contains(out.String(), `"Default":"shop"`) {
 		t.Errorf("%s, %v", out.String(), err)
 	}
 	for want, args := range map[string][]string{

@@ -1,6 +1,7 @@
 package insights_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/insights/cases"
 	"github.com/eksact/eksact/internal/engine/scan"
@@ -15,7 +17,7 @@ import (
 )
 
 // TestCases runs the conformance suite on the store in memory, whole and in batches that
-// could tear rows apart.
+// could tear rows apart, and on columns.
 func TestCases(t *testing.T) {
 	all, err := cases.All()
 	if err != nil {
@@ -24,9 +26,15 @@ func TestCases(t *testing.T) {
 	for _, c := range all {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, batch := range []int{0, 1, 2} {
-				rows, err := answer(&c, batch)
+				rows, err := answer(&c, inMemoryOf(batch))
 				if problem := c.Check(rows, err); problem != "" {
 					t.Errorf("%s\nin batches of %d: %s", c.Query, batch, problem)
+				}
+			}
+			for _, segment := range []int{3, 1000} {
+				rows, err := answer(&c, inColumnsOf(t, segment))
+				if problem := c.Check(rows, err); problem != "" {
+					t.Errorf("%s\nin segments of %d: %s", c.Query, segment, problem)
 				}
 			}
 		})
@@ -47,15 +55,51 @@ func TestOnlyTheFirstFieldsAreDiscovered(t *testing.T) {
 		Events: []cases.Event{{At: cases.Start, Message: b.String()}},
 		Rows:   []map[string]string{{"a": fmt.Sprint(scan.MaxFields - 1), "c": "x", "d": "x"}},
 	}
-	rows, err := answer(&c, 0)
+	rows, err := answer(&c, inMemoryOf(0))
 	if problem := c.Check(rows, err); problem != "" {
 		t.Error(problem)
 	}
 }
 
-// answer asks a case's query of its events, in batches of so many rows, or the usual ones
-// for 0.
-func answer(c *cases.Case, batch int) ([]map[string]string, error) {
+// A maker makes a store of a group's events.
+type maker func(group string, events []memory.Event) scan.Source
+
+// inMemoryOf gives batches of so many rows, or the usual ones for 0.
+func inMemoryOf(batch int) maker {
+	return func(group string, events []memory.Event) scan.Source {
+		source := memory.New(cases.Account+":"+group, events)
+		source.BatchRows = batch
+		return source
+	}
+}
+
+// inColumnsOf makes segments of so many events.
+func inColumnsOf(t *testing.T, segment int) maker {
+	return func(group string, events []memory.Event) scan.Source {
+		log := columns.Log{ID: cases.Account + ":" + group, Name: cases.Account + ":" + group}
+		for from := 0; from < len(events); from += segment {
+			var out bytes.Buffer
+			w := columns.NewWriter(&out, int64(from))
+			for _, e := range events[from:min(from+segment, len(events))] {
+				if err := w.Append(&columns.Event{Time: e.Time, Ingested: e.Ingested, Stream: e.Stream, Message: []byte(e.Message)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s, err := columns.Open(bytes.NewReader(out.Bytes()), int64(out.Len()), columns.NewCache(1<<20))
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.Segments = append(log.Segments, s)
+		}
+		return columns.Source{log}
+	}
+}
+
+// answer asks a case's query of its events.
+func answer(c *cases.Case, store maker) ([]map[string]string, error) {
 	groups := map[string][]memory.Event{}
 	for _, e := range c.Events {
 		group := e.Group
@@ -77,9 +121,7 @@ func answer(c *cases.Case, batch int) ([]map[string]string, error) {
 			for name, events := range groups {
 				fits := s.All || slices.Contains(s.Groups, name) || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 				if fits {
-					source := memory.New(cases.Account+":"+name, events)
-					source.BatchRows = batch
-					list = append(list, source)
+					list = append(list, store(name, events))
 				}
 			}
 			return scan.All(list...), nil

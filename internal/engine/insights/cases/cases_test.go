@@ -28,9 +28,15 @@ func TestCasesAreWellFormed(t *testing.T) {
 			t.Errorf("no case uses %s", f.Name)
 		}
 	}
-	for _, command := range strings.Fields("fields display filter where stats sort limit parse dedup pattern unnest json accum autoregress filldown fillmissing addtotals outlier sessionize relevantfields countfrequent") {
+	for _, command := range strings.Fields("fields display filter where stats sort limit parse dedup pattern diff anomaly unnest expand unmask filterindex source join lookup cidrlookup json accum " +
+		"autoregress filldown fillmissing addtotals outlier sessionize appendcols logcompare relevantfields countfrequent count_frequent estimate") {
 		if !regexp.MustCompile(`(?m)(^|\| *)` + command + `\b`).MatchString(text) {
 			t.Errorf("no case uses %s", command)
+		}
+	}
+	for _, aggregate := range strings.Fields("count count_distinct sum avg min max pct stddev earliest latest sortsfirst sortslast rate histogram countovertime count_over_time sumovertime sum_over_time") {
+		if !regexp.MustCompile(`stats [^|]*\b` + aggregate + `\(`).MatchString(text) {
+			t.Errorf("no case uses %s", aggregate)
 		}
 	}
 }
