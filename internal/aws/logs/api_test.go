@@ -335,6 +335,21 @@ func TestQueryDefinitions(t *testing.T) {
 	if got := texts(out.QueryDefinitions, func(d types.QueryDefinition) *string { return d.Name }); got != "a b2" || *out.QueryDefinitions[1].QueryString != "limit 2" {
 		t.Errorf("%q, %+v", got, out.QueryDefinitions)
 	}
+	asks := &cloudwatchlogs.PutQueryDefinitionInput{Name: aws.String("asks"), QueryString: aws.String("filter a = '{{who}}'"), Parameters: []types.QueryParameter{{Name: aws.String("who"), DefaultValue: aws.String("x"), Description: aws.String("a user")}}}
+	must(a.PutQueryDefinition(ctx, asks))
+	out, err = a.DescribeQueryDefinitions(ctx, &cloudwatchlogs.DescribeQueryDefinitionsInput{QueryDefinitionNamePrefix: aws.String("as")})
+	must(out, err)
+	if p := out.QueryDefinitions[0].Parameters; len(p) != 1 || *p[0].Name != "who" || *p[0].DefaultValue != "x" || *p[0].Description != "a user" {
+		t.Errorf("%+v", p)
+	}
+	for _, names := range [][]string{{"1a"}, {"a b"}, {"a", "a"}} {
+		asks.Name, asks.Parameters = aws.String("wrong"), nil
+		for _, n := range names {
+			asks.Parameters = append(asks.Parameters, types.QueryParameter{Name: &n})
+		}
+		_, err := a.PutQueryDefinition(ctx, asks)
+		doortest.Refused(t, err, "InvalidParameterException", "arameter")
+	}
 	gone, err := a.DeleteQueryDefinition(ctx, &cloudwatchlogs.DeleteQueryDefinitionInput{QueryDefinitionId: b.QueryDefinitionId})
 	if err != nil || !gone.Success {
 		t.Errorf("%+v, %v", gone, err)

@@ -2,6 +2,8 @@ package logs
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,6 +20,8 @@ type Definition struct {
 	Query    string
 	Groups   []string
 	Modified int64 // ms since 1970
+	// Parameters are what {{name}} in the query stands for, whoever runs it fills them in.
+	Parameters []types.QueryParameter `json:",omitempty"`
 }
 
 // mostDefinitions is how many an account can have.
@@ -34,12 +38,12 @@ func notInsights(language types.QueryLanguage) error {
 // PutQueryDefinition saves a query, or changes one that was saved. That it can be run is
 // not asked, as on AWS.
 func (s *Service) PutQueryDefinition(ctx context.Context, in *cloudwatchlogs.PutQueryDefinitionInput) (*cloudwatchlogs.PutQueryDefinitionOutput, error) {
-	d := Definition{ID: aws.ToString(in.QueryDefinitionId), Name: aws.ToString(in.Name), Query: aws.ToString(in.QueryString), Groups: in.LogGroupNames, Modified: s.ms()}
+	d := Definition{ID: aws.ToString(in.QueryDefinitionId), Name: aws.ToString(in.Name), Query: aws.ToString(in.QueryString), Groups: in.LogGroupNames, Modified: s.ms(), Parameters: in.Parameters}
 	if err := notInsights(in.QueryLanguage); err != nil {
 		return nil, err
 	}
-	if len(in.Parameters) > 0 {
-		return nil, invalid("Parameters of query definitions are not supported.")
+	if err := checkParameters(in.Parameters); err != nil {
+		return nil, err
 	}
 	fresh := d.ID == ""
 	if fresh {
@@ -63,6 +67,25 @@ func (s *Service) PutQueryDefinition(ctx context.Context, in *cloudwatchlogs.Put
 		return nil
 	})
 	return &cloudwatchlogs.PutQueryDefinitionOutput{QueryDefinitionId: aws.String(d.ID)}, err
+}
+
+var parameterName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,127}$`)
+
+// checkParameters refuses parameters whose names can't be, or are there twice.
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_QueryParameter.html
+func checkParameters(list []types.QueryParameter) error {
+	seen := map[string]bool{}
+	for i, p := range list {
+		name := aws.ToString(p.Name)
+		if !parameterName.MatchString(name) {
+			return unmatched(name, fmt.Sprintf("parameters.%d.member.name", i+1), "^[a-zA-Z_][a-zA-Z0-9_]*")
+		}
+		if seen[name] {
+			return invalid("The query parameter " + name + " is there twice.")
+		}
+		seen[name] = true
+	}
+	return nil
 }
 
 var noDefinition = &types.ResourceNotFoundException{Message: aws.String("The specified query definition does not exist.")}
@@ -101,7 +124,7 @@ func (s *Service) DescribeQueryDefinitions(_ context.Context, in *cloudwatchlogs
 	for _, d := range page {
 		out.QueryDefinitions = append(out.QueryDefinitions, types.QueryDefinition{
 			QueryDefinitionId: aws.String(d.ID), Name: aws.String(d.Name), QueryString: aws.String(d.Query), LogGroupNames: d.Groups,
-			LastModified: aws.Int64(d.Modified), QueryLanguage: types.QueryLanguageCwli,
+			LastModified: aws.Int64(d.Modified), QueryLanguage: types.QueryLanguageCwli, Parameters: d.Parameters,
 		})
 	}
 	return out, err

@@ -60,6 +60,36 @@ func (a *account) StartQuery(_ context.Context, in *cloudwatchlogs.StartQueryInp
 	return &cloudwatchlogs.StartQueryOutput{QueryId: in.QueryString}, nil
 }
 
+func (a *account) DescribeQueryDefinitions(_ context.Context, in *cloudwatchlogs.DescribeQueryDefinitionsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeQueryDefinitionsOutput, error) {
+	if in.NextToken == nil {
+		return &cloudwatchlogs.DescribeQueryDefinitionsOutput{QueryDefinitions: []types.QueryDefinition{{Name: aws.String("by user and verb"), QueryString: aws.String("limit 1")}}, NextToken: aws.String("t")}, nil
+	}
+	return &cloudwatchlogs.DescribeQueryDefinitionsOutput{QueryDefinitions: []types.QueryDefinition{{
+		Name: aws.String("by user"), QueryString: aws.String(`filter user.username = "{{user}}" and verb = '{{ verb }}' and @message like "{{other}}" | limit {{n}}`), LogGroupNames: []string{"g"},
+		Parameters: []types.QueryParameter{{Name: aws.String("user")}, {Name: aws.String("verb"), DefaultValue: aws.String("get")}, {Name: aws.String("n"), DefaultValue: aws.String("5")}},
+	}}}, nil
+}
+
+func TestSavedQueries(t *testing.T) {
+	d := &definition{name: "by user", parameters: []string{"user=a=b", "n=7"}}
+	found, err := d.find(t.Context(), &account{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := d.filled(found)
+	if want := `filter user.username = "a=b" and verb = 'get' and @message like "{{other}}" | limit 7`; err != nil || text != want {
+		t.Errorf("%v: %s, want %s", err, text, want)
+	}
+	for want, d := range map[string]*definition{"lacks values for user": {name: "by user"}, `"who=x" is none of the query's`: {name: "by user", parameters: []string{"who=x"}}, `"user" is none`: {name: "by user", parameters: []string{"user"}}} {
+		if _, err := d.filled(found); err == nil || !strings.Contains(err.Error(), want) || len(hint.Lines(err)) == 0 {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := (&definition{name: "by"}).find(t.Context(), &account{}); err == nil || !strings.Contains(err.Error(), `no query is saved as "by"`) {
+		t.Error(err)
+	}
+}
+
 func (a *account) StopQuery(context.Context, *cloudwatchlogs.StopQueryInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.StopQueryOutput, error) {
 	return nil, nil
 }

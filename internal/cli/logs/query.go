@@ -25,10 +25,11 @@ import (
 
 func newQuery(g *global.Options) *cobra.Command {
 	var q question
+	var saved definition
 	var since string
 	var csv bool
 	cmd := &cobra.Command{
-		Use:   "query QUERY",
+		Use:   "query [QUERY]",
 		Short: "Ask log groups, or files, in Logs Insights' language",
 		Long: "Ask log groups, or files, in Logs Insights' language.\n\n" +
 			"Files, zipped or not, are read without a daemon, a line an event; - is standard input. An\n" +
@@ -37,12 +38,23 @@ func newQuery(g *global.Options) *cobra.Command {
 			"none has the time of the line before, the first ones the time of the query.",
 		Example: `  eksact logs query --group /aws/eks/cluster/cluster --since 1h 'fields @message | filter user.username = "user1"'` + "\n" +
 			`  eksact logs query --file audit.log 'filter stage = "ResponseComplete" | stats count(*) as n by user.username, verb | sort n desc'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkForm(cmd.Flags(), q.limit, csv, g.JSON()); err != nil {
 				return err
 			}
-			q.text = args[0]
+			switch {
+			case (len(args) == 0) == (saved.name == ""):
+				return hint.New("it takes a query, or one that is saved", `say one: 'fields @message | limit 20'`, "or --definition NAME, as aws logs put-query-definition named it")
+			case saved.name == "" && len(saved.parameters) > 0:
+				return hint.New("only saved queries have parameters", "leave --parameter out, or say --definition")
+			case saved.name != "":
+				if err := saved.load(cmd.Context(), g, &q); err != nil {
+					return err
+				}
+			default:
+				q.text = args[0]
+			}
 			now := time.Now()
 			if since == "" && len(q.files) == 0 {
 				since = "1h"
@@ -94,6 +106,8 @@ func newQuery(g *global.Options) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&q.groups, "group", nil, "ask this log group; may be repeated")
+	flags.StringVar(&saved.name, "definition", "", "ask the query that is saved under this name, of its groups unless others are given")
+	flags.StringArrayVar(&saved.parameters, "parameter", nil, "a parameter of the saved query, NAME=VALUE; may be repeated")
 	flags.StringArrayVar(&q.files, "file", nil, "ask this file instead; may be repeated")
 	flags.StringVar(&q.clickhouse, "clickhouse", "", "ask groups that are in ClickHouse at this address (clickhouse://USER:PASSWORD@HOST:9000/DATABASE?table=TABLE), each named ACCOUNT:GROUP")
 	flags.StringVar(&since, "since", "", "events since then: a duration such as 90m, or a time; 1h of groups, everything of files if left out")
