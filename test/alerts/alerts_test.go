@@ -29,15 +29,22 @@ func TestAlerts(t *testing.T) {
 	host := l.Host(t).AWS(t, "2")
 	user1 := stranger(t, l, host)
 
-	asked := make(chan string, 100)
-	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("X-Amz-Sns-Message-Type") }))
+	posted := make(chan notification, 1000)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		n := notification{at: time.Now(), kind: r.Header.Get("X-Amz-Sns-Message-Type")}
+		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+			t.Error(err)
+		}
+		posted <- n
+	}))
 	defer hook.Close()
 	lab.Has(t, "alerts enable", l.Eksact(t, "alerts", "enable", "--url", hook.URL), "27 alarms watch the audit log of cluster", "cluster-audit-alerts")
 	select {
-	case kind := <-asked:
-		if kind != "SubscriptionConfirmation" {
-			t.Errorf("the hook got %s", kind)
+	case n := <-posted:
+		if n.kind != "SubscriptionConfirmation" {
+			t.Errorf("the hook got %s", n.kind)
 		}
+		host.Must(t, "aws sns confirm-subscription --topic-arn "+n.TopicArn+" --token "+n.Token, "SubscriptionArn")
 	case <-time.After(20 * time.Second):
 		t.Error("a hook on loopback was not asked to confirm")
 	}
@@ -49,6 +56,7 @@ func TestAlerts(t *testing.T) {
 	user1.Refused(t, "kubectl get secret db-login", "forbidden")
 	refused := time.Now()
 	fired(t, l, "cluster-audit-secrets-refused", began, refused)
+	told(t, posted, "cluster-audit-secrets-refused", refused)
 
 	began = time.Now()
 	host.Must(t, "kubectl get secret db-login")
@@ -184,6 +192,38 @@ func fired(t *testing.T, l *lab.Lab, alarm string, after, event time.Time) {
 			t.Fatalf("%s did not fire: %+v", alarm, changes(t, l))
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A notification is what a topic posts to a hook.
+type notification struct {
+	at                             time.Time
+	kind                           string
+	Token, TopicArn, Message, Type string
+}
+
+// told waits for an alarm's notification by HTTP: within two seconds after the event.
+func told(t *testing.T, posted chan notification, alarm string, event time.Time) {
+	t.Helper()
+	for end := time.After(20 * time.Second); ; {
+		select {
+		case n := <-posted:
+			var m struct{ AlarmName, NewStateValue, NewStateReason string }
+			if err := json.Unmarshal([]byte(n.Message), &m); err != nil || n.Type != "Notification" {
+				t.Fatalf("%v: %+v", err, n)
+			}
+			if m.AlarmName != alarm || m.NewStateValue != "ALARM" {
+				continue
+			}
+			took := n.at.Sub(event)
+			t.Logf("%s by HTTP: %v after the answer", alarm, took.Round(time.Millisecond))
+			if took > 2*time.Second || !strings.Contains(m.NewStateReason, "was greater than or equal to the threshold (1.0)") {
+				t.Errorf("%s: told after %v, %s", alarm, took, m.NewStateReason)
+			}
+			return
+		case <-end:
+			t.Fatalf("%s is not told of", alarm)
+		}
 	}
 }
 

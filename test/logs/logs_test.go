@@ -59,6 +59,7 @@ func TestControlPlaneLogs(t *testing.T) {
 	m.streams() // the workshop's cluster has all on
 	m.setLogging(false)
 	m.silent()
+	m.alone()
 	m.setLogging(true)
 	m.since = time.Now().UnixMilli()
 	m.toldWithinASecond(user1)
@@ -122,10 +123,42 @@ func (m *machine) user1() lab.Terminal {
 	return x
 }
 
-func (m *machine) setLogging(on bool) {
+func (m *machine) setLogging(on bool, types ...string) {
 	m.t.Helper()
-	m.host.Must(m.t, fmt.Sprintf(`aws eks update-cluster-config --name cluster --logging '{"clusterLogging":[{"types":["api","audit","authenticator","controllerManager","scheduler"],"enabled":%t}]}' >/dev/null &&
-		until aws eks describe-cluster --name cluster --query cluster.status --output text | grep ACTIVE; do sleep 0.2; done`, on))
+	if len(types) == 0 {
+		types = []string{"api", "audit", "authenticator", "controllerManager", "scheduler"}
+	}
+	m.host.Must(m.t, fmt.Sprintf(`aws eks update-cluster-config --name cluster --logging '{"clusterLogging":[{"types":["%s"],"enabled":%t}]}' >/dev/null &&
+		until aws eks describe-cluster --name cluster --query cluster.status --output text | grep ACTIVE; do sleep 0.2; done`, strings.Join(types, `","`), on))
+}
+
+// alone: one type that is switched on is exported, the others are not.
+func (m *machine) alone() {
+	m.t.Helper()
+	prefixes := map[string]string{"audit": "kube-apiserver-audit", "authenticator": "authenticator", "scheduler": "kube-scheduler", "controllerManager": "kube-controller-manager"}
+	counts := func() map[string]int {
+		all := map[string]int{}
+		for name, prefix := range prefixes {
+			all[name] = len(m.find(m.stream(prefix), ""))
+		}
+		return all
+	}
+	for _, name := range []string{"authenticator", "audit"} {
+		before := counts()
+		m.setLogging(true, name)
+		m.host.Must(m.t, "kubectl get namespaces") // a login and a call
+		for end := time.Now().Add(5 * time.Second); counts()[name] == before[name]; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				m.t.Fatalf("%s alone is on, and has nothing", name)
+			}
+		}
+		m.setLogging(false, name)
+		for other, n := range counts() {
+			if other != name && n != before[other] {
+				m.t.Errorf("with %s alone on, %s has %d events more", name, other, n-before[other])
+			}
+		}
+	}
 }
 
 // stream is the name of a type's stream.

@@ -191,6 +191,19 @@ func TestMetricFilters(t *testing.T) {
 	must(a.DeleteMetricFilter(ctx, &cloudwatchlogs.DeleteMetricFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("count")}))
 	_, err = a.DeleteMetricFilter(ctx, &cloudwatchlogs.DeleteMetricFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("count")})
 	doortest.Refused(t, err, "ResourceNotFoundException", "metric filter")
+	// A group has a hundred at most.
+	for n := range 98 {
+		err := put(fmt.Sprintf("more%d", n), "x", types.MetricTransformation{MetricValue: aws.String("1")})
+		if n < 97 && err != nil {
+			t.Fatal(err)
+		}
+		if n == 97 {
+			doortest.Refused(t, err, "LimitExceededException", "Resource limit exceeded.")
+		}
+	}
+	for n := range 97 {
+		must(a.DeleteMetricFilter(ctx, &cloudwatchlogs.DeleteMetricFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String(fmt.Sprintf("more%d", n))}))
+	}
 	// Five filters of a group may have regular expressions.
 	for n := range 6 {
 		err := put(fmt.Sprintf("re%d", n), "%a%", types.MetricTransformation{MetricValue: aws.String("1")})

@@ -183,6 +183,22 @@ func TestQueriesWithoutRoom(t *testing.T) {
 	}
 }
 
+func TestStatistics(t *testing.T) {
+	q := &query{groups: []string{"a", "b"}}
+	if s := q.statistics(); s.EstimatedBytesSkipped != 0 || s.LogGroupsScanned != 2 {
+		t.Errorf("at the beginning: %+v", s)
+	}
+	p := &q.progress
+	p.Records.Store(10)
+	p.Bytes.Store(1000)
+	p.Matched.Store(3)
+	p.Skipped.Store(4)
+	want := &types.QueryStatistics{RecordsScanned: 10, BytesScanned: 1000, RecordsMatched: 3, EstimatedRecordsSkipped: 4, EstimatedBytesSkipped: 400, LogGroupsScanned: 2}
+	if d := cmp.Diff(want, q.statistics(), cmp.AllowUnexported(types.QueryStatistics{})); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestLookupTablesAreReadOnce: a query goes on with the table that it was checked with.
 func TestLookupTablesAreReadOnce(t *testing.T) {
 	s, must := started(t, t.TempDir(), time.Now), doortest.Must(t)

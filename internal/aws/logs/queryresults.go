@@ -123,8 +123,17 @@ func (q *query) statistics() *types.QueryStatistics {
 	p := &q.progress
 	return &types.QueryStatistics{
 		RecordsScanned: float64(p.Records.Load()), BytesScanned: float64(p.Bytes.Load()), RecordsMatched: float64(p.Matched.Load()),
-		EstimatedRecordsSkipped: float64(p.Skipped.Load()), LogGroupsScanned: float64(len(q.groups)),
+		EstimatedRecordsSkipped: float64(p.Skipped.Load()), EstimatedBytesSkipped: q.bytesSkipped(), LogGroupsScanned: float64(len(q.groups)),
 	}
+}
+
+// bytesSkipped are those of the events that were passed by, if they are as long as others.
+func (q *query) bytesSkipped() float64 {
+	records := q.progress.Records.Load()
+	if records == 0 {
+		return 0
+	}
+	return math.Round(float64(q.progress.Bytes.Load()) * float64(q.progress.Skipped.Load()) / float64(records))
 }
 
 // DescribeQueries lists queries, the newest first.
