@@ -173,6 +173,15 @@ func TestQueriesRefused(t *testing.T) {
 	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{}), "InvalidParameterException", "must name log groups")
 	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, LogGroupNames: []string{"g"}}), "InvalidParameterException", "Exactly one")
 	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, StartTime: aws.Int64(9), EndTime: aws.Int64(8)}), "InvalidParameterException", "must be after")
+	many := make([]string, 51)
+	for i := range many {
+		many[i] = fmt.Sprint("g", i)
+	}
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupNames: many}), "InvalidParameterException", "50")
+	for _, limit := range []int32{0, 100_001} {
+		doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, Limit: &limit}), "InvalidParameterException", "limit")
+	}
+	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryString: aws.String(strings.Repeat("x", 10_001))}), "InvalidParameterException", "10000")
 	doortest.Refused(t, start(cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryLanguage: types.QueryLanguageSql}), "InvalidParameterException", "SQL")
 	err := start(cloudwatchlogs.StartQueryInput{LogGroupName: g, QueryString: aws.String("fields @message\n| filter @message like /x/i")})
 	var bad *types.MalformedQueryException

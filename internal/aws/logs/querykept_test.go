@@ -183,6 +183,32 @@ func TestQueriesWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestQueriesAtOnce: a hundred run, one more is refused, and each ends in time.
+func TestQueriesAtOnce(t *testing.T) {
+	s, must := started(t, t.TempDir(), time.Now), doortest.Must(t)
+	must(s.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("g")}))
+	running := func() *query {
+		return &query{id: uuid.NewString(), began: time.Now(), status: types.QueryStatusRunning, cancel: func() {}, ended: make(chan struct{})}
+	}
+	first := running()
+	must(nil, s.queries.add(first, time.Now()))
+	for range queryRunning - 1 {
+		must(nil, s.queries.add(running(), time.Now()))
+	}
+	doortest.Refused(t, s.queries.add(running(), time.Now()), "LimitExceededException", "concurrency limit of [100]")
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	parsed, err := insights.Parse("stats count(*)")
+	must(parsed, err)
+	s.run(late, first, parsed, s.environment([]string{"g"}, []string{"g"}))
+	if first.state() != types.QueryStatusTimeout || s.WentWrong(first.id) == "" {
+		t.Errorf("out of time it is %s: %q", first.state(), s.WentWrong(first.id))
+	}
+	must(nil, s.queries.add(running(), time.Now()))
+	_, err = s.StopQuery(t.Context(), &cloudwatchlogs.StopQueryInput{QueryId: &first.id})
+	doortest.Refused(t, err, "InvalidParameterException", "not in Running status")
+}
+
 func TestStatistics(t *testing.T) {
 	q := &query{groups: []string{"a", "b"}}
 	if s := q.statistics(); s.EstimatedBytesSkipped != 0 || s.LogGroupsScanned != 2 {

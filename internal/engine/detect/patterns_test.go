@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"pgregory.net/rapid"
 
+	"github.com/eksact/eksact/bench/auditevents"
 	"github.com/eksact/eksact/internal/engine/filter"
 )
 
@@ -165,6 +167,35 @@ func TestPatternsAndQueriesAgreeOnSources(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkPatterns is what all alarms' filters cost an event that comes.
+func BenchmarkPatterns(b *testing.B) {
+	var all []*filter.Pattern
+	for _, d := range All() {
+		texts, err := d.Patterns(params)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, text := range texts {
+			p, err := filter.Parse(text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, p)
+		}
+	}
+	g := auditevents.New(1, time.UnixMilli(start), 86*time.Millisecond)
+	events := make([]string, 20_000)
+	for i := range events {
+		events[i] = string(g.Next().Message)
+	}
+	for i := 0; b.Loop(); i++ {
+		for _, p := range all {
+			p.Match(events[i%len(events)])
+		}
+	}
+	b.ReportMetric(float64(len(all)), "filters")
 }
 
 // TestNetworksInPatterns: those that patterns can't tell are refused.
