@@ -41,8 +41,32 @@ import (
 )
 
 // makeServices makes the AWS services over the store, and the front door.
-func (d *Daemon) makeServices(ctx context.Context) (err error) {
+func (d *Daemon) makeServices(ctx context.Context) error {
 	place := d.config.Place()
+	if err := d.makeIdentities(place); err != nil {
+		return err
+	}
+	var zones []string
+	for _, s := range d.network.Subnets {
+		zones = append(zones, s.Zone)
+	}
+	d.makeNetworkServices(ctx, place, zones)
+	d.makeClusterServices(place)
+	if err := d.makeStorage(place); err != nil {
+		return err
+	}
+	if err := d.makeObservers(place); err != nil {
+		return err
+	}
+	d.stacks = cloudformation.New(cloudformation.Deps{
+		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
+	})
+	d.scaling = autoscaling.New(autoscaling.Deps{Store: d.store, Place: place, Machines: machines{d}, Sessions: d.sts, Roles: d.iam, Now: time.Now, Log: slog.Default()})
+	return d.makeFront(place)
+}
+
+// makeIdentities makes what says who one is, and what one may.
+func (d *Daemon) makeIdentities(place api.Place) (err error) {
 	if d.iam, err = iam.New(d.store, place, time.Now); err != nil {
 		return err
 	}
@@ -50,10 +74,11 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	d.idp = idp.New(idp.Options{Here: d.issuerAt})
 	d.sts.UseIssuers(d.idp)
 	d.iam.ReadThumbprints(d.idp.Thumbprint)
-	var zones []string
-	for _, s := range d.network.Subnets {
-		zones = append(zones, s.Zone)
-	}
+	return nil
+}
+
+// makeNetworkServices makes the VPC's API, names and load balancers.
+func (d *Daemon) makeNetworkServices(ctx context.Context, place api.Place, zones []string) {
 	d.ec2 = ec2.New(d.store, place, zones...)
 	d.ec2.Deliveries = deliveries{d}
 	d.ground = &ground{d: d}
@@ -76,11 +101,19 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Changed: func(id string) { d.showHealth(ctx, id) }, Log: slog.Default(),
 	})
 	d.elb.UseNetwork(apiBalancers{d})
+}
+
+// makeClusterServices makes clusters' API, and their pods'.
+func (d *Daemon) makeClusterServices(place api.Place) {
 	d.eks = eks.New(eks.Deps{
 		Store: d.store, Place: place, Runtime: runtime{d}, Roles: d.iam, Network: d.ec2, PodRoles: d.iam, Now: time.Now, Log: slog.Default(),
 		PatchVersions: patchVersions, Fleet: fleet{d}, Images: fleet{d}, Nodes: kubeNodes{d}, Sessions: d.sts,
 	})
 	d.eksauth = eksauth.New(eksauth.Deps{Clusters: d.eks, Sessions: d.sts, Keys: d.issuerKeys, Live: d.podLives, Now: time.Now, Log: slog.Default()})
+}
+
+// makeStorage makes what keeps objects, parameters, topics, images and log events.
+func (d *Daemon) makeStorage(place api.Place) (err error) {
 	if d.s3, err = s3.New(s3.Config{Store: d.store, Place: place, Dir: d.config.state("s3"), IAM: d.iam, Log: slog.Default()}); err != nil {
 		return err
 	}
@@ -89,9 +122,12 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 	if d.ecr, err = d.newRepositories(place); err != nil {
 		return err
 	}
-	if d.logStore, err = logstore.Open(d.config.state("log-groups"), logstore.Options{Log: slog.Default()}); err != nil {
-		return err
-	}
+	d.logStore, err = logstore.Open(d.config.state("log-groups"), logstore.Options{Log: slog.Default()})
+	return err
+}
+
+// makeObservers makes what is told of all: logs, the trail, metrics and their alarms.
+func (d *Daemon) makeObservers(place api.Place) error {
 	events, err := d.logEvents()
 	if err != nil {
 		return err
@@ -109,11 +145,11 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		return err
 	}
 	d.cloudwatch.UseTopics(alarmTopics{d.sns})
-	history := cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now)
-	d.stacks = cloudformation.New(cloudformation.Deps{
-		Store: d.store, Place: place, Zones: slices.Compact(slices.Sorted(slices.Values(zones))), Roles: d.iam, Sessions: d.sts, Now: time.Now, Log: slog.Default(),
-	})
-	d.scaling = autoscaling.New(autoscaling.Deps{Store: d.store, Place: place, Machines: machines{d}, Sessions: d.sts, Roles: d.iam, Now: time.Now, Log: slog.Default()})
+	return nil
+}
+
+// makeFront makes the front door to all of them, and shows it to those who call others.
+func (d *Daemon) makeFront(place api.Place) error {
 	codec, err := wire.New()
 	if err != nil {
 		return err
@@ -125,7 +161,7 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		d.s3.Service(), d.logs.Service(),
 		d.route53.Service(), d.stacks.Service(), d.ssm.Service(), d.sns.Service(), d.ecr.Service(), d.scaling.Service(),
 		d.cloudwatch.Service(),
-		history.Service(),
+		cloudtrail.NewHistory(d.trail, d.config.state("trail"), time.Now).Service(),
 	}
 	d.ec2.Serves = func(signing string) bool {
 		return slices.ContainsFunc(services, func(s *api.Service) bool { return s.Action == signing })
@@ -134,11 +170,9 @@ func (d *Daemon) makeServices(ctx context.Context) (err error) {
 		Place: place, Codec: front.Wire(codec), Credentials: doorKeys{d.sts}, Authorizer: d.iam, Recorder: d.trail, Messages: d.sts,
 		Services: services, Ways: d.ways.of, Log: slog.Default(),
 	})
-	d.stacks.UseDoor(d.front)
-	d.scaling.UseDoor(d.front)
-	d.ecr.UseDoor(d.front)
-	d.eks.UseDoor(d.front)
-	d.logs.UseDoor(d.front)
+	for _, caller := range []interface{ UseDoor(api.Door) }{d.stacks, d.scaling, d.ecr, d.eks, d.logs} {
+		caller.UseDoor(d.front)
+	}
 	return err
 }
 
