@@ -199,7 +199,7 @@ func TestFailuresAndLostPositions(t *testing.T) {
 		defer cancel()
 		f := &Follower{Path: path, Deliver: s.deliver, Log: slog.New(slog.DiscardHandler)}
 		go func() { _ = f.Run(ctx, from) }()
-		for end := time.Now().Add(5 * time.Second); s.count() < len(want) && time.Now().Before(end); {
+		for end := time.Now().Add(time.Minute); s.count() < len(want) && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		s.mu.Lock()

@@ -49,7 +49,10 @@ func TestAnswersBeforeTheRequestEnds(t *testing.T) {
 	if err := call(New); err != nil {
 		t.Errorf("with this client: %v", err)
 	}
-	err := call(func(t *http.Transport) *http.Client { return &http.Client{Transport: t} })
+	var err error
+	for try := 0; err == nil && try < 20; try++ { // a busy machine may have it in order
+		err = call(func(t *http.Transport) *http.Client { return &http.Client{Transport: t} })
+	}
 	if err == nil || !strings.Contains(err.Error(), "use of closed network connection") {
 		t.Errorf("without it: %v; if the SDK was mended, delete this package", err)
 	}

@@ -157,8 +157,21 @@ func (a *account) stack(t testing.TB, name string) types.Stack {
 // is checks a stack's status.
 func (a *account) is(t testing.TB, name string, want types.StackStatus) {
 	t.Helper()
+	if !strings.HasSuffix(string(want), "_IN_PROGRESS") {
+		a.ends(t, name) // on a busy machine after the call's answer
+	}
 	if s := a.stack(t, name); s.StackStatus != want {
 		t.Errorf("%s is %s (%s), want %s:\n%s", name, s.StackStatus, aws.ToString(s.StackStatusReason), want, strings.Join(a.events(t, name), "\n"))
+	}
+}
+
+// ends waits until nothing is being done to a stack that is there.
+func (a *account) ends(t testing.TB, name string) {
+	t.Helper()
+	for end := time.Now().Add(3 * time.Minute); strings.HasSuffix(string(a.stack(t, name).StackStatus), "_IN_PROGRESS"); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s is %s still", name, a.stack(t, name).StackStatus)
+		}
 	}
 }
 

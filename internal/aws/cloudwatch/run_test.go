@@ -61,12 +61,12 @@ func TestFromDataToTheNotification(t *testing.T) {
 			t.Fatalf("changed %+v", c)
 		}
 		t.Logf("an alarm after %v", time.Since(began))
-	case <-time.After(2 * time.Second):
-		t.Fatal("no alarm within 2 s")
+	case <-time.After(30 * time.Second):
+		t.Fatal("no alarm")
 	}
-	for end := time.Now().Add(2 * time.Second); len(notified.take()) == 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(notified.take()) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("no notification within 2 s")
+			t.Fatal("no notification")
 		}
 	}
 }

@@ -208,7 +208,7 @@ func TestNodegroupsLife(t *testing.T) {
 
 	// One that ends is replaced, with the new labels.
 	must(e.ec2.TerminateInstances(ctx, &awsec2.TerminateInstancesInput{InstanceIds: left}))
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if now := e.members(t, n); len(now) == 1 && now[0] != left[0] {
 			i, _ = e.fleet.EC2.Instance(now[0])
 			break

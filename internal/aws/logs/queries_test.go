@@ -365,7 +365,7 @@ func TestAQueryIsSeenToGrow(t *testing.T) {
 			}
 			var got string
 			var out *cloudwatchlogs.GetQueryResultsOutput
-			for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 				out, err = a.GetQueryResults(t.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: started.QueryId, MaxItems: aws.Int32(3)})
 				if err != nil {
 					t.Fatal(err)

@@ -63,7 +63,7 @@ func TestInterrupted(t *testing.T) {
 	done := make(chan struct{})
 	go func() { s.Run(ctx); close(done) }()
 	defer func() { stop(); <-done }()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		first, _ := s.runs.Get(runKey("q", 1000))
 		second, _ := s.runs.Get(runKey("q", 2000))
 		q, _ := s.scheduled.Get("q")

@@ -42,7 +42,7 @@ const (
 // history waits until a scheduled query's last run is over, and its delivery.
 func (a *account) history(t *testing.T, name string) []types.TriggerHistoryRecord {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		out, err := a.GetScheduledQueryHistory(t.Context(), &cloudwatchlogs.GetScheduledQueryHistoryInput{
 			Identifier: &name, StartTime: aws.Int64(a.now.Add(-time.Hour).Unix()), EndTime: aws.Int64(a.now.UnixMilli())})
 		if err != nil {

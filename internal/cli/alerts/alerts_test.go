@@ -106,7 +106,7 @@ func TestFollowing(t *testing.T) {
 	go func() { done <- run(ctx, &out, dir, "json", "-f") }()
 	shows := func(alarm string) {
 		t.Helper()
-		for end := time.Now().Add(5 * time.Second); !strings.Contains(out.String(), alarm); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), alarm); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s is not shown:\n%s", alarm, out.String())
 			}

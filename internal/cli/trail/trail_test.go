@@ -150,7 +150,7 @@ func TestFollow(t *testing.T) {
 
 func waitFor(t *testing.T, out *buffer, text string) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
 		if strings.Contains(out.String(), text) {
 			return
 		}

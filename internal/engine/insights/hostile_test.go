@@ -81,7 +81,7 @@ func TestQueryBombs(t *testing.T) {
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &large) && !errors.As(err, &wrong) {
 				t.Errorf("unexpected error: %v", err)
 			}
-			if took := time.Since(start); took > 8*time.Second {
+			if took := time.Since(start); took > 40*time.Second {
 				t.Errorf("took %v: %v", took, err)
 			}
 			if heap := int64(after.HeapSys) - int64(before.HeapSys); heap > 1<<30 {
@@ -106,7 +106,7 @@ func TestRegularExpressionsEndWithTheirQuery(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		began := time.Now()
 		_, err = q.Run(ctx, env)
-		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 4*time.Second {
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 20*time.Second {
 			t.Errorf("%s: %v after %v", query, err, took)
 		}
 		cancel()
@@ -116,7 +116,7 @@ func TestRegularExpressionsEndWithTheirQuery(t *testing.T) {
 func TestLiteralsThatTakeLongAreRefused(t *testing.T) {
 	began := time.Now()
 	_, err := Parse(`fields regexReplace("` + strings.Repeat("x", 6000) + `", "(x|xx){900}y|.", "")`)
-	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "takes longer than 5s") || took > 10*time.Second {
+	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "takes longer than 5s") || took > 40*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
 }

@@ -50,7 +50,7 @@ func TestConfusing(t *testing.T) {
 			if got := decide(t, text, policy.Request{Keys: c.keys}); got != c.want {
 				t.Errorf("decided %v", got)
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})

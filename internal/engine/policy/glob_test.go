@@ -54,7 +54,7 @@ func TestGlobCost(t *testing.T) {
 	if g.match(strings.Repeat("a", 100_000), nil) {
 		t.Error("matched")
 	}
-	if d := time.Since(start); d > 5*time.Second {
+	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("took %v", d)
 	}
 }

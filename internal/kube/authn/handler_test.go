@@ -302,7 +302,7 @@ func TestRefusals(t *testing.T) {
 			}
 			began := time.Now()
 			code, got, log := f.ask(t, body(t, "v1", tt.token))
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if code != http.StatusForbidden || got.Status.Authenticated || got.Kind != "TokenReview" || got.Status.User.Username != "" || got.Status.Error != "" {

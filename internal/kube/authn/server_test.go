@@ -137,7 +137,7 @@ func TestMegabyteOverTheWire(t *testing.T) {
 		if err != nil || r.StatusCode != http.StatusForbidden || !strings.Contains(string(text), `"status":{"user":{}}`) {
 			t.Errorf("HTTP/2 %t: %s %s %v", h2, r.Status, text, err)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("HTTP/2 %t: took %v", h2, took)
 		}
 		client.CloseIdleConnections()

@@ -61,7 +61,7 @@ func (p *played) run() {
 
 func (p *played) await(done func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			p.t.Fatal("it did not come to that")
 		}

@@ -130,7 +130,7 @@ func (h *house) records(t *testing.T, text string, want int) []string {
 		t.Fatal(err)
 	}
 	var lines []string
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		now := time.Now().Unix()
 		all, err := h.capture.Connections()
 		if err != nil {
@@ -154,7 +154,7 @@ func (h *house) records(t *testing.T, text string, want int) []string {
 // flags waits for so many packets with flags.
 func (h *house) flags(t *testing.T, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		h.seen.mu.Lock()
 		n := h.seen.flags
 		h.seen.mu.Unlock()

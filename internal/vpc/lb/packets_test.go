@@ -496,7 +496,7 @@ func TestIdle(t *testing.T) {
 	_, silent := ask(t, "", r.Addrs[0].Public, 80)
 	_, speaks := ask(t, "", r.Addrs[0].Public, 80)
 	began, over := time.Now(), make(chan time.Duration, 1)
-	silent.SetReadDeadline(began.Add(5 * time.Second))
+	silent.SetReadDeadline(began.Add(30 * time.Second))
 	go func() {
 		_, _ = silent.Read(make([]byte, 1))
 		over <- time.Since(began)
@@ -507,7 +507,7 @@ func TestIdle(t *testing.T) {
 		}
 		select {
 		case took := <-over:
-			if took < 350*time.Millisecond || took > 2*time.Second {
+			if took < 350*time.Millisecond || took > 15*time.Second {
 				t.Errorf("the silent connection ended after %s", took)
 			}
 			return

@@ -60,7 +60,7 @@ func TestEndless(t *testing.T) {
 		began := time.Now()
 		if _, err := cases.Parse("f.yaml", text, nil); err == nil {
 			t.Errorf("%s: taken", name)
-		} else if took := time.Since(began); took > 5*time.Second {
+		} else if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("%s: %s, after %s", name, err, took)
 		}
 	}

@@ -369,7 +369,7 @@ func TestController(t *testing.T) {
 	// until waits for a request to be as ok wants it.
 	until := func(name, what string, ok func(*certsv1.CertificateSigningRequest) bool) *certsv1.CertificateSigningRequest {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			r, err := requests.Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -391,7 +391,7 @@ func TestController(t *testing.T) {
 	if conflicts.Load() < 2 {
 		t.Error("the update that failed was not tried again")
 	}
-	for deadline := time.Now().Add(10 * time.Second); !watching(client); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !watching(client); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no watch")
 		}

@@ -112,7 +112,7 @@ func TestRunBeginsWithTheFile(t *testing.T) {
 		defer p.mu.Unlock()
 		return p.at[at(fmt.Sprint("198.18.2.4:", port))] != nil
 	}
-	for end := time.Now().Add(5 * time.Second); !serves(80); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !serves(80); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the file's configuration is not in force")
 		}
