@@ -69,24 +69,12 @@ func onlyUUID(texts []string) (uuid []byte, none bool) {
 // filter is that of a column of UUIDs, if there is one.
 func (k *chunk) filter(i int) uuidFilter { return uuidFilter(k.sieveBytes(i)) }
 
-// onUUIDs applies a predicate on a field whose values are UUIDs.
-func (w *worker) onUUIDs(g *group, c *condition, kind byte, entry, from int) error {
+// oneUUID is the one UUID of a column that can meet a condition, if there can't be two. It
+// tells whether any may.
+func (k *chunk) oneUUID(i int, c *condition) (uuid []byte, any bool) {
+	if c.null {
+		return nil, true
+	}
 	one, none := onlyUUID(c.Contains)
-	if !c.null && (none || one != nil && !g.k.filter(entry).has(one)) {
-		g.rows.none()
-		return nil
-	}
-	col, err := g.k.column(entry)
-	if err != nil {
-		return err
-	}
-	g.opened = true
-	all := col.array.(uuids)
-	g.rows.keep(func(row int) bool {
-		if one != nil && !bytes.Equal(all[16*(from+row):][:16], one) {
-			return false
-		}
-		return c.takes(kind, all.text(from+row))
-	})
-	return nil
+	return one, !none && (one == nil || k.filter(i).has(one))
 }

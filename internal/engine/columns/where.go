@@ -1,6 +1,7 @@
 package columns
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -137,21 +138,8 @@ func (w *worker) onField(g *group, c *condition) error {
 	entry, from := g.k.entryIn(g.chunkRows, s), int(g.froms[s])
 	e := &g.k.entries[entry]
 	kind := g.template.slots[s].kind
-	if e.form == formArray+asUUIDs {
-		return w.onUUIDs(g, c, kind, entry, from)
-	}
 	if e.form >= formArray {
-		if !g.k.sieve(entry).meets(c, kind) {
-			g.rows.none()
-			return nil
-		}
-		col, err := g.k.column(entry)
-		if err != nil {
-			return err
-		}
-		g.opened = true
-		g.rows.keep(func(row int) bool { return c.takes(kind, col.array.text(from+row)) })
-		return nil
+		return w.onArray(g, c, kind, entry, from)
 	}
 	for len(w.taken) <= c.number {
 		w.taken = append(w.taken, taken{})
@@ -168,6 +156,35 @@ func (w *worker) onField(g *group, c *condition) error {
 		return m.err
 	}
 	return w.keep(g, &m.columnMemo, from)
+}
+
+// onArray applies a predicate on a field whose values differ from row to row.
+func (w *worker) onArray(g *group, c *condition, kind byte, entry, from int) error {
+	var one []byte
+	may := true
+	switch g.k.entries[entry].form {
+	case formArray + asText:
+		may = g.k.sieve(entry).meets(c, kind)
+	case formArray + asUUIDs:
+		one, may = g.k.oneUUID(entry, c)
+	}
+	if !may {
+		g.rows.none()
+		return nil
+	}
+	col, err := g.k.column(entry)
+	if err != nil {
+		return err
+	}
+	g.opened = true
+	all, _ := col.array.(uuids)
+	g.rows.keep(func(row int) bool {
+		if one != nil && !bytes.Equal(all[16*(from+row):][:16], one) {
+			return false
+		}
+		return c.takes(kind, col.array.text(from+row))
+	})
+	return nil
 }
 
 // taken is what a condition takes of a column of a chunk.

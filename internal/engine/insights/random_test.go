@@ -312,17 +312,7 @@ func rowsOf(t interface{ Fatalf(string, ...any) }, text string, env Env) []strin
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	var out []string
-	for i := range r.Rows {
-		line := ""
-		for _, f := range r.Fields(i) {
-			if f.Name != "@ptr" {
-				line += f.Name + "=" + f.Value + "|"
-			}
-		}
-		out = append(out, line)
-	}
-	return out
+	return linesOf(r)
 }
 
 // spread gives batches to workers in turn, as a store with several goroutines does.
