@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eksact/eksact/test/lab"
 )
 
 // keeps asks a query and schedules one; the check that it returns is for after the daemon
@@ -38,7 +40,7 @@ func (m *machine) keeps() (check func()) {
 		if after := m.results(started.QueryId); after != before {
 			m.t.Errorf("after kills the query found %s", after)
 		}
-		for end := time.Now().Add(90 * time.Second); ; time.Sleep(time.Second) {
+		for end := time.Now().Add(lab.Busy * 90 * time.Second); ; time.Sleep(time.Second) {
 			out, err := m.logs.GetScheduledQueryHistory(m.t.Context(), &cloudwatchlogs.GetScheduledQueryHistoryInput{
 				Identifier: aws.String("each-minute"), StartTime: aws.Int64(0), EndTime: aws.Int64(time.Now().Unix()), ExecutionStatuses: []types.ExecutionStatus{types.ExecutionStatusComplete}})
 			m.must(err)
