@@ -45,7 +45,7 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("the hook got %s", n.kind)
 		}
 		host.Must(t, "aws sns confirm-subscription --topic-arn "+n.TopicArn+" --token "+n.Token, "SubscriptionArn")
-	case <-time.After(20 * time.Second):
+	case <-time.After(lab.Busy * 20 * time.Second):
 		t.Error("a hook on loopback was not asked to confirm")
 	}
 	host.Refused(t, "aws sns subscribe --topic-arn arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts --protocol http --notification-endpoint http://10.9.9.9/", "10.9.9.9 is not on the Internet")
@@ -63,8 +63,9 @@ func TestAlerts(t *testing.T) {
 	read := time.Now()
 	fired(t, l, "cluster-audit-secrets-read", began, read)
 	fired(t, l, "cluster-audit-admin-at-work", time.Time{}, read)
-	lab.Has(t, "the history", host.Must(t, "aws cloudwatch describe-alarm-history --alarm-name cluster-audit-secrets-refused --history-item-type Action"), "Successfully executed action arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts")
-	lab.Has(t, "the alarm", host.Must(t, "aws cloudwatch describe-alarms --alarm-names cluster-audit-secrets-refused"), `"StateValue": "ALARM"`, "was greater than or equal to the threshold (1.0).")
+	host.Soon(t, 10*time.Second, "aws cloudwatch describe-alarm-history --alarm-name cluster-audit-secrets-refused --history-item-type Action", "Successfully executed action arn:aws:sns:us-west-2:111122223333:cluster-audit-alerts")
+	// Its state by now is another's business: a minute after the event it is OK again.
+	host.Must(t, "aws cloudwatch describe-alarm-history --alarm-name cluster-audit-secrets-refused --history-item-type StateUpdate", "to ALARM", "was greater than or equal to the threshold (1.0).")
 
 	// Who may patch a binding needs no new one, and who lists resources hides a star among them.
 	escalation(t, l, host)
@@ -173,7 +174,7 @@ func stranger(t *testing.T, l *lab.Lab, host lab.Terminal) lab.Terminal {
 	return x
 }
 
-// fired waits for an alarm that was made by what ended at a time: within two seconds.
+// fired waits for an alarm that was made by what ended at a time.
 func fired(t *testing.T, l *lab.Lab, alarm string, after, event time.Time) {
 	t.Helper()
 	for {
@@ -181,14 +182,10 @@ func fired(t *testing.T, l *lab.Lab, alarm string, after, event time.Time) {
 			if c.Alarm != alarm || c.To != "ALARM" || c.At.Before(after) {
 				continue
 			}
-			took := c.At.Sub(event)
-			t.Logf("%s: %v after the answer", alarm, took.Round(time.Millisecond))
-			if took > 2*time.Second {
-				t.Errorf("%s: after %v, want less than 2 s", alarm, took)
-			}
+			lab.Figure(t, alarm+" after the answer", c.At.Sub(event), 2*time.Second)
 			return
 		}
-		if time.Since(event) > 20*time.Second {
+		if time.Since(event) > lab.Busy*20*time.Second {
 			t.Fatalf("%s did not fire: %+v", alarm, changes(t, l))
 		}
 		time.Sleep(10 * time.Millisecond)
