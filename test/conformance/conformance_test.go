@@ -36,9 +36,11 @@ func TestNetworkPolicy(t *testing.T) {
 	s.host = s.Host(t)
 	s.wait = strings.Join(s.Command("netpol", "wait").Args, " ")
 
-	t.Run("cyclonus", s.cyclonus)
+	lab.Together(t, // in namespaces of their own
+		lab.Part{Name: "cyclonus", Test: s.cyclonus},
+		lab.Part{Name: "upstream's own tests", Test: s.upstream},
+	)
 	t.Run("no packet passes while pods start", s.leak)
-	t.Run("upstream's own tests", s.upstream)
 }
 
 // runs runs a suite's program, which must succeed, and keeps what it printed

@@ -8,8 +8,9 @@
 // each step tries all 81 pairs on all of them. Three things differ from cyclonus
 // generate:
 //
-//   - A step is probed once its change is enforced, as -wait says, or after a pause;
-//     and once only: what is wrong at first is wrong.
+//   - A step is probed once its change is enforced, as -wait says, or after a pause. What
+//     is let through at first is wrong; what got no answer within a second, as on a busy
+//     machine, is tried again.
 //   - Probes go out in one batch per pod (cyclonus's own batch jobs), by a worker that
 //     connects in its process: see ./worker.
 //   - The client is not limited to five calls a second.
@@ -119,6 +120,8 @@ func (o options) run(ctx context.Context) (passed bool, err error) {
 		ResetClusterBeforeTestCase:       true,
 		VerifyClusterStateBeforeTestCase: true,
 		BatchJobs:                        true,
+		KubeProbeRetries:                 3,
+		IgnoreLoopback:                   ignoreLoopback,
 	})
 	os.Stdout = stdout
 	r := report{began: time.Now()}

@@ -33,6 +33,11 @@ func (r *report) add(number int, result *connectivity.Result) {
 		fmt.Printf("\nFAIL %d: %s\n  could not be run: %v\n", number, result.TestCase.Description, result.Err)
 		return
 	}
+	if wrong := letThrough(result); len(wrong) > 0 {
+		r.broken++
+		fmt.Printf("\nFAIL %d: %s\n  let through at first\n    %s\n", number, result.TestCase.Description, strings.Join(first(wrong, 12), "\n    "))
+		return
+	}
 	r.results = append(r.results, result)
 	r.steps += len(result.Steps)
 	if result.Passed(ignoreLoopback) {
@@ -40,7 +45,7 @@ func (r *report) add(number int, result *connectivity.Result) {
 	}
 	fmt.Printf("\nFAIL %d: %s\n", number, result.TestCase.Description)
 	for i, step := range result.Steps {
-		if wrong := differences(step); len(wrong) > 0 {
+		if wrong := differences(step.LastComparison()); len(wrong) > 0 {
 			fmt.Printf("  step %d, %d wrong\n    %s\n", i+1, len(wrong), strings.Join(first(wrong, 12), "\n    "))
 			for _, p := range step.KubePolicies {
 				text, _ := yaml.Marshal(p.Spec)
@@ -50,10 +55,23 @@ func (r *report) add(number int, result *connectivity.Result) {
 	}
 }
 
+// letThrough lists what passed, and should not have, before a step was probed again.
+func letThrough(result *connectivity.Result) (wrong []string) {
+	for _, step := range result.Steps {
+		for i := range len(step.KubeProbes) - 1 {
+			for _, line := range differences(step.Comparison(i)) {
+				if strings.HasSuffix(line, "got "+string(probe.ConnectivityAllowed)) {
+					wrong = append(wrong, line)
+				}
+			}
+		}
+	}
+	return wrong
+}
+
 // differences lists the probes of a step that came out otherwise than expected.
-func differences(step *connectivity.StepResult) []string {
+func differences(table *connectivity.ComparisonTable) []string {
 	var wrong []string
-	table := step.LastComparison()
 	for _, key := range table.Wrapped.Keys() {
 		if ignoreLoopback && key.From == key.To {
 			continue
