@@ -41,6 +41,7 @@ type query struct {
 	running  time.Time // since when, by a clock that tests don't turn
 	progress insights.Progress
 	partial  insights.Partial // what it has found while it runs
+	looks    looks            // at that
 	cancel   context.CancelFunc
 	ended    chan struct{} // closed when the rest is set
 
@@ -279,7 +280,7 @@ func (q *queries) stopAll() {
 func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env insights.Env) {
 	defer q.cancel()
 	defer close(q.ended)
-	defer q.partial.Forget()
+	defer func() { q.partial.Forget(); q.looks.forget() }()
 	result, err := parsed.Run(ctx, env)
 	q.mu.Lock()
 	q.finished = s.Now()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,23 +23,47 @@ import (
 const rowsPerPage = 10_000
 
 // What a query that runs has found is brought together when it is asked for, unless the
-// query has only begun; for so long at most.
+// query has only begun. That waits so long at most, and again only after several times as
+// long as it took: those who ask often don't slow the query down.
 const (
 	partialAfter = 200 * time.Millisecond
 	partialTakes = 100 * time.Millisecond
+	partialRests = 10
 )
+
+// looks are what a query was seen to have found.
+type looks struct {
+	mu    sync.Mutex
+	shown results
+	most  int // rows that were asked for
+	next  time.Time
+}
 
 // sofar are the first rows of what a query that runs has found; nil if there are none.
 func (q *query) sofar(ctx context.Context, most int) results {
-	if time.Since(q.running) < partialAfter {
+	began := time.Now()
+	if began.Sub(q.running) < partialAfter {
 		return nil
+	}
+	q.looks.mu.Lock()
+	defer q.looks.mu.Unlock()
+	if began.Before(q.looks.next) && most <= q.looks.most {
+		return q.looks.shown
 	}
 	ctx, cancel := context.WithTimeout(ctx, partialTakes)
 	defer cancel()
 	if r := q.partial.Result(ctx, most); r != nil {
-		return found{r}
+		q.looks.shown = found{r}
 	}
-	return nil
+	q.looks.most, q.looks.next = most, time.Now().Add(partialRests*time.Since(began))
+	return q.looks.shown
+}
+
+// forget lets go of what was shown.
+func (l *looks) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = nil
 }
 
 // GetQueryResults shows what a query found. While it runs these are the first rows of what

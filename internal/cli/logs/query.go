@@ -195,6 +195,10 @@ func (q *question) ask(ctx context.Context, logs api, why func(id string) string
 		}
 		switch out.Status {
 		case types.QueryStatusComplete:
+			if results.MaxItems != nil {
+				results.MaxItems = nil
+				continue
+			}
 		case types.QueryStatusRunning, types.QueryStatusScheduled:
 			select {
 			case <-ctx.Done():
@@ -202,6 +206,7 @@ func (q *question) ask(ctx context.Context, logs api, why func(id string) string
 			case <-time.After(wait):
 			}
 			wait = min(2*wait, 500*time.Millisecond)
+			results.MaxItems = aws.Int32(1) // the rows so far are nothing here
 			continue
 		default:
 			if reason := why(aws.ToString(started.QueryId)); reason != "" {
