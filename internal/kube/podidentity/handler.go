@@ -14,7 +14,9 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/eksact/eksact/internal/drain"
 )
 
 // Handler answers the AdmissionReviews of one cluster's pods, at /mutate.
@@ -44,12 +46,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReview))
-	var review admissionv1.AdmissionReview
+	var review review
 	if err == nil {
 		err = json.Unmarshal(body, &review)
 	}
-	if err == nil && (review.Request == nil || review.Kind != "AdmissionReview") {
-		err = errors.New("not an AdmissionReview with a request")
+	if err == nil && (review.Request == nil || review.Request.Object == nil || review.Kind != "AdmissionReview") {
+		err = errors.New("not an AdmissionReview with a request about a pod")
 	}
 	if err != nil {
 		http.Error(w, "expected a request body to be an AdmissionReview: "+err.Error(), http.StatusBadRequest)
@@ -61,7 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	answer, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: review.TypeMeta, Response: response})
+	answer, err := json.Marshal(answer{review.Kind, review.APIVersion, response})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -70,19 +72,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
+// review is what is read of an AdmissionReview of admission.k8s.io/v1.
+type review struct {
+	Kind       string   `json:"kind"`
+	APIVersion string   `json:"apiVersion"`
+	Request    *request `json:"request"`
+}
+
+type request struct {
+	UID       types.UID `json:"uid"`
+	Namespace string    `json:"namespace"`
+	Object    *Pod      `json:"object"`
+}
+
+// answer is the AdmissionReview sent back.
+type answer struct {
+	Kind       string                         `json:"kind"`
+	APIVersion string                         `json:"apiVersion"`
+	Response   *admissionv1.AdmissionResponse `json:"response"`
+}
+
 // answer is about one pod. An error is one of the call, which the webhook's failure
 // policy passes by: a pod is never refused.
-func (h *Handler) answer(ctx context.Context, q *admissionv1.AdmissionRequest) (*admissionv1.AdmissionResponse, error) {
+func (h *Handler) answer(ctx context.Context, q *request) (*admissionv1.AdmissionResponse, error) {
 	out := &admissionv1.AdmissionResponse{UID: q.UID, Allowed: true}
-	var pod corev1.Pod
-	if err := json.Unmarshal(q.Object.Raw, &pod); err != nil {
-		return nil, err
-	}
-	account, err := h.Account(ctx, q.Namespace, pod.Spec.ServiceAccountName)
+	account, err := h.Account(ctx, q.Namespace, q.Object.Spec.ServiceAccountName)
 	if err != nil {
 		return nil, err
 	}
-	patch := Mutate(&pod, account, h.Associated(q.Namespace, pod.Spec.ServiceAccountName), rand.Float64(), h.Settings)
+	patch := Mutate(q.Object, account, h.Associated(q.Namespace, q.Object.Spec.ServiceAccountName), rand.Float64(), h.Settings)
 	if len(patch) == 0 {
 		return out, nil
 	}
@@ -104,17 +122,7 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener, tlsConfig *tls.Conf
 		Handler: h, ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
 	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	err := server.Serve(tls.NewListener(l, tlsConfig))
-	if !stop() {
-		err = <-stopped
-	}
-	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := drain.Serve(ctx, server, tls.NewListener(l, tlsConfig), patience); err != nil {
 		return fmt.Errorf("pod identity webhook: %w", err)
 	}
 	return nil

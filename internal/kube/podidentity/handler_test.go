@@ -46,6 +46,7 @@ func TestHandler(t *testing.T) {
 		{"of another namespace", "POST", "/mutate", "application/json", review("other", "reader"), 200, ""},
 		{"unknown for now", "POST", "/mutate", "application/json", review("default", "broken"), 500, ""},
 		{"not a review", "POST", "/mutate", "application/json", `{"kind":"Pod"}`, 400, ""},
+		{"about nothing", "POST", "/mutate", "application/json", `{"kind":"AdmissionReview","request":{"uid":"u-1"}}`, 400, ""},
 		{"not JSON", "POST", "/mutate", "application/json", `{`, 400, ""},
 		{"of another type", "POST", "/mutate", "text/plain", review("default", "reader"), 415, ""},
 		{"GET", "GET", "/mutate", "", "", 405, ""},

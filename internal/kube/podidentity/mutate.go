@@ -54,8 +54,8 @@ var podIdentity = identity{
 // Mutate returns what is to be changed of a pod whose service account asks for a and,
 // if associated is set, has a Pod Identity association. Jitter, from 0 up to 1, says
 // how much shorter the default life of that one's token is. No operations: nothing.
-func Mutate(pod *corev1.Pod, a Account, associated bool, jitter float64, s Settings) []Operation {
-	who, life := webIdentity(a), expiration(pod.Annotations, a.Expiration)
+func Mutate(pod *Pod, a Account, associated bool, jitter float64, s Settings) []Operation {
+	who, life := webIdentity(a), expiration(pod.Metadata.Annotations, a.Expiration)
 	switch {
 	case associated:
 		who = podIdentity
@@ -65,7 +65,7 @@ func Mutate(pod *corev1.Pod, a Account, associated bool, jitter float64, s Setti
 	case a.RoleARN == "":
 		return nil
 	}
-	m := mutation{pod: pod, who: who, regionalSTS: a.RegionalSTS, settings: s, skip: skipped(pod.Annotations)}
+	m := mutation{pod: pod, who: who, regionalSTS: a.RegionalSTS, settings: s, skip: skipped(pod.Metadata.Annotations)}
 	m.containers("/spec/initContainers/", pod.Spec.InitContainers)
 	m.containers("/spec/containers/", pod.Spec.Containers)
 	if associated {
@@ -83,7 +83,7 @@ func Mutate(pod *corev1.Pod, a Account, associated bool, jitter float64, s Setti
 }
 
 type mutation struct {
-	pod         *corev1.Pod
+	pod         *Pod
 	who         identity
 	regionalSTS bool
 	settings    Settings
@@ -92,7 +92,7 @@ type mutation struct {
 	patch       []Operation
 }
 
-func (m *mutation) containers(at string, all []corev1.Container) {
+func (m *mutation) containers(at string, all []Container) {
 	for i, c := range all {
 		if !m.skip[c.Name] {
 			m.container(at+strconv.Itoa(i), c)
@@ -102,12 +102,10 @@ func (m *mutation) containers(at string, all []corev1.Container) {
 
 // container adds variables in groups: one that has any of its names set is left to
 // the container.
-func (m *mutation) container(at string, c corev1.Container) {
+func (m *mutation) container(at string, c Container) {
 	var env []corev1.EnvVar
 	add := func(group ...corev1.EnvVar) {
-		taken := slices.ContainsFunc(group, func(e corev1.EnvVar) bool {
-			return slices.ContainsFunc(c.Env, func(have corev1.EnvVar) bool { return have.Name == e.Name })
-		})
+		taken := slices.ContainsFunc(group, func(e corev1.EnvVar) bool { return has(c.Env, e.Name) })
 		if !taken {
 			env = append(env, group...)
 		}
@@ -123,9 +121,7 @@ func (m *mutation) container(at string, c corev1.Container) {
 		add(corev1.EnvVar{Name: "NODE_EXTRA_CA_CERTS", Value: m.file(trustFile)})
 		mounts = append(mounts, corev1.VolumeMount{Name: TrustName, ReadOnly: true, MountPath: trustMount})
 	}
-	mounts = slices.DeleteFunc(mounts, func(v corev1.VolumeMount) bool {
-		return slices.ContainsFunc(c.VolumeMounts, func(have corev1.VolumeMount) bool { return have.Name == v.Name })
-	})
+	mounts = slices.DeleteFunc(mounts, func(v corev1.VolumeMount) bool { return has(c.VolumeMounts, v.Name) })
 	m.patch = appendAll(m.patch, at+"/env", len(c.Env) > 0, env)
 	m.patch = appendAll(m.patch, at+"/volumeMounts", len(c.VolumeMounts) > 0, mounts)
 }
@@ -156,7 +152,7 @@ func (m *mutation) file(path string) string {
 // addVolume puts a volume before the others, if there is none of its name.
 func (m *mutation) addVolume(v corev1.Volume) {
 	switch {
-	case slices.ContainsFunc(m.pod.Spec.Volumes, func(have corev1.Volume) bool { return have.Name == v.Name }):
+	case has(m.pod.Spec.Volumes, v.Name):
 	case len(m.pod.Spec.Volumes) == 0 && !m.volumes:
 		m.patch, m.volumes = append(m.patch, Operation{"add", "/spec/volumes", []corev1.Volume{v}}), true
 	default:
@@ -165,11 +161,11 @@ func (m *mutation) addVolume(v corev1.Volume) {
 }
 
 func (m *mutation) label(key, value string) {
-	if len(m.pod.Labels) == 0 {
+	if len(m.pod.Metadata.Labels) == 0 {
 		m.patch = append(m.patch, Operation{"add", "/metadata/labels", map[string]string{key: value}})
 		return
 	}
-	if m.pod.Labels[key] != value {
+	if m.pod.Metadata.Labels[key] != value {
 		m.patch = append(m.patch, Operation{"add", "/metadata/labels/" + strings.ReplaceAll(key, "/", "~1"), value})
 	}
 }

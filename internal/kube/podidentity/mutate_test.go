@@ -42,11 +42,23 @@ func change(t *testing.T, text []byte, patch []Operation) []byte {
 	return out
 }
 
-func read(t *testing.T, text []byte) *corev1.Pod {
+func read(t *testing.T, text []byte) *Pod {
 	t.Helper()
-	pod := new(corev1.Pod)
-	if err := yaml.UnmarshalStrict(text, pod); err != nil {
+	if err := yaml.UnmarshalStrict(text, new(corev1.Pod)); err != nil {
 		t.Fatal(err)
+	}
+	pod := new(Pod)
+	if err := yaml.Unmarshal(text, pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// of is a pod of containers with those names.
+func of(containers ...string) *Pod {
+	pod := new(Pod)
+	for _, name := range containers {
+		pod.Spec.Containers = append(pod.Spec.Containers, Container{Name: name})
 	}
 	return pod
 }
@@ -117,7 +129,7 @@ func TestMutate(t *testing.T) {
 // asked for is kept.
 func TestTheLifeOfPodIdentityTokens(t *testing.T) {
 	life := func(a Account, jitter float64) int64 {
-		patch := Mutate(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}}}}, a, true, jitter, Settings{})
+		patch := Mutate(of("a"), a, true, jitter, Settings{})
 		volumes := patch[len(patch)-1].Value.([]corev1.Volume)
 		return *volumes[0].Projected.Sources[0].ServiceAccountToken.ExpirationSeconds
 	}
@@ -133,7 +145,7 @@ func TestTheLifeOfPodIdentityTokens(t *testing.T) {
 }
 
 func BenchmarkMutate(b *testing.B) {
-	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}, {Name: "b"}}, ServiceAccountName: "s"}}
+	pod := of("a", "b")
 	a := Account{RoleARN: "arn:aws:iam::111122223333:role/r", Audience: "sts.amazonaws.com", RegionalSTS: true, Expiration: 86400}
 	for b.Loop() {
 		if len(Mutate(pod, a, false, 0, Settings{Region: "us-west-2", CA: true})) == 0 {
