@@ -19,6 +19,7 @@ import (
 type worker struct {
 	scratch
 	busy   sync.Mutex // while it has a batch, and while somebody looks at its sink
+	ended  bool       // nobody looks at its sink any more; guarded by busy
 	single single
 	plan   *plan
 	ctx    context.Context

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 )
@@ -61,7 +60,6 @@ type unfinished struct {
 	workers []*worker
 	// result brings together what workers have. It must not change it.
 	result func(ctx context.Context, parts []any, rows int) *Result
-	ended  atomic.Bool
 
 	mu    sync.Mutex
 	asked []bool // somebody waits for the worker
@@ -93,9 +91,9 @@ func (u *unfinished) begin(p *Partial, workers []*worker) (end func()) {
 		p.mu.Lock()
 		p.now = nil
 		p.mu.Unlock()
-		u.ended.Store(true)
 		for _, w := range workers {
-			w.busy.Lock() // who has it looks; who gets it later sees the end
+			w.busy.Lock() // who has it looks
+			w.ended = true
 			w.busy.Unlock()
 		}
 	}
@@ -139,7 +137,7 @@ func (u *unfinished) look(ctx context.Context, rows int) []any {
 func (u *unfinished) ask(w *worker, rows int) (part any) {
 	w.busy.Lock()
 	defer w.busy.Unlock()
-	if s, ok := w.sink.(showing); ok && !u.ended.Load() {
+	if s, ok := w.sink.(showing); ok && !w.ended {
 		_ = catch(func() { part = s.sofar(rows) }) // what can't be shown is not
 	}
 	return part
