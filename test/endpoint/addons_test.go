@@ -5,13 +5,18 @@ import (
 	"time"
 )
 
-// addons types what there is to do with add-ons.
-func (h *house) addons(t *testing.T) {
+// described asks about add-ons.
+func (h *house) described(t *testing.T) {
 	sh := h.shell
 	sh.Must(t, "aws eks list-addons --cluster-name cluster --output text", "coredns", "kube-proxy", "vpc-cni")
 	sh.Must(t, "aws eks describe-addon --cluster-name cluster --addon-name vpc-cni", `"ACTIVE"`, `{\"enableNetworkPolicy\":\"true\"}`)
 	sh.Must(t, "aws eks describe-addon-versions --addon-name kube-proxy --kubernetes-version 1.37 --query addons[].addonVersions[].addonVersion --output text", "v1.37.2-eksbuild.1")
 	sh.Must(t, "aws eks describe-addon-configuration --addon-name vpc-cni --addon-version v1.21.1-eksbuild.1 --query configurationSchema --output text", "enableNetworkPolicy")
+}
+
+// addons types what there is to do with add-ons.
+func (h *house) addons(t *testing.T) {
+	sh := h.shell
 	sh.Refused(t, `aws eks update-addon --cluster-name cluster --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":true}'`,
 		"(InvalidParameterException) when calling the UpdateAddon operation: ConfigurationValue provided in request is not supported: "+
 			"Json schema validation failed with error: [$.enableNetworkPolicy: boolean found, string expected]")
@@ -34,5 +39,5 @@ func (h *house) addons(t *testing.T) {
 	sh.Refused(t, "aws eks describe-addon --cluster-name cluster --addon-name coredns",
 		"(ResourceNotFoundException) when calling the DescribeAddon operation: No addon: coredns found in cluster: cluster")
 	sh.Must(t, "aws eks create-addon --cluster-name cluster --addon-name coredns"+wait)
-	sh.Must(t, "kubectl -n kube-system rollout status deployment coredns --timeout 60s", "successfully rolled out")
+	sh.Must(t, "kubectl -n kube-system rollout status deployment coredns --timeout 180s", "successfully rolled out")
 }

@@ -45,7 +45,7 @@ func (h *house) names(t *testing.T) {
 	shell := h.shell
 	// CoreDNS asks the VPC's resolver.
 	shell.Must(t, "kubectl run names --image=busybox --restart=Never -- sleep 3600")
-	shell.Must(t, "kubectl wait --for=condition=Ready pod/names --timeout 60s")
+	shell.Must(t, "kubectl wait --for=condition=Ready pod/names --timeout 180s")
 	pod := func(name string) string { return "kubectl exec names -- nslookup " + name }
 	shell.Soon(t, 30*time.Second, pod("kubernetes.default.svc.cluster.local"), "172.20.0.1")
 	shell.Must(t, pod("www.example.com"), "10.0.64.99")
