@@ -19,7 +19,7 @@ spec:
 // endpoints makes VPC endpoints for S3 and STS, and calls by them and beside them.
 func (h *house) endpoints(t *testing.T) {
 	h.apply(t, fmt.Sprintf(endpointPod, h.nodes[0].Name))
-	h.host.Must(t, "kubectl wait --for=condition=Ready pod/caller --timeout=60s")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/caller --timeout=180s")
 	shell := h.shell.AWS(t, "2").With("AWS_MAX_ATTEMPTS=1")
 	subnet := *h.instance(t, h.nodes[0].ID).SubnetId
 	table := h.host.Must(t, "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values="+subnet+" --query 'RouteTables[0].RouteTableId' --output text", "rtb-")
@@ -32,11 +32,11 @@ func (h *house) endpoints(t *testing.T) {
 	h.host.Must(t, "aws s3 mb s3://guarded && echo secret | aws s3 cp - s3://guarded/key")
 	h.host.Must(t, `aws s3api put-bucket-policy --bucket guarded --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::guarded/*","Condition":{"StringNotEquals":{"aws:SourceVpce":"`+gateway+`"}}}]}'`)
 	url := shell.Must(t, "aws s3 presign s3://guarded/key", "https://guarded.s3.")
-	read := "kubectl exec caller -- curl -sk --max-time 5 '" + url + "'"
+	read := "kubectl exec caller -- curl -sk --max-time 20 '" + url + "'"
 	h.host.Must(t, read, "secret")
 	h.host.Refused(t, "aws s3 cp s3://guarded/key -", "An error occurred (")
 	shell.Refused(t, "aws s3 cp s3://guarded/key -", "An error occurred (")
-	shell.Must(t, "curl -sk --max-time 5 '"+url+"'", "AccessDenied", "with an explicit deny in a resource-based policy")
+	shell.Must(t, "curl -sk --max-time 20 '"+url+"'", "AccessDenied", "with an explicit deny in a resource-based policy")
 
 	// Its policy, and its route.
 	h.host.Must(t, "aws ec2 modify-vpc-endpoint --vpc-endpoint-id "+gateway+` --policy-document '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"*"}]}'`)
@@ -46,10 +46,10 @@ func (h *house) endpoints(t *testing.T) {
 	nat := h.host.Must(t, "aws ec2 describe-nat-gateways --query 'NatGateways[0].NatGatewayId' --output text", "nat-")
 	h.host.Must(t, "aws ec2 delete-route --route-table-id "+table+" --destination-cidr-block 0.0.0.0/0")
 	h.host.Must(t, read, "secret")
-	h.host.Refused(t, "kubectl exec caller -- curl -sk --max-time 5 https://eks.us-west-2.amazonaws.com/")
+	h.host.Refused(t, "kubectl exec caller -- curl -sk --max-time 3 https://eks.us-west-2.amazonaws.com/")
 	h.stsEndpoint(t, subnet)
 	h.host.Must(t, "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids "+gateway)
-	h.host.Refused(t, read)
+	h.host.Refused(t, strings.Replace(read, "--max-time 20", "--max-time 3", 1))
 	h.host.Must(t, "aws ec2 create-route --route-table-id "+table+" --destination-cidr-block 0.0.0.0/0 --nat-gateway-id "+nat)
 	h.host.Must(t, read, "AccessDenied", "with an explicit deny in a resource-based policy")
 	h.host.Must(t, "kubectl delete pod caller && aws s3 rb --force s3://guarded")
@@ -68,12 +68,12 @@ func (h *house) stsEndpoint(t *testing.T, subnet string) {
 	if out := h.laptop.Must(t, "getent hosts sts.us-west-2.amazonaws.com"); strings.Contains(out, address) {
 		t.Errorf("outside of the VPC the name leads to %s", out)
 	}
-	const who = "aws sts get-caller-identity --cli-connect-timeout 2"
-	shell.Refused(t, who, "onnect")
+	const who = "aws sts get-caller-identity --cli-connect-timeout 20"
+	shell.Refused(t, strings.Replace(who, "timeout 20", "timeout 2", 1), "onnect")
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+group+" --protocol tcp --port 443 --cidr 10.0.0.0/16")
 	shell.Must(t, who, ":user/admin")
-	h.host.Must(t, "kubectl exec caller -- curl -sk --max-time 5 -o /dev/null -w '%{http_code} %{remote_ip}' https://sts.us-west-2.amazonaws.com/", address)
-	h.host.Must(t, "kubectl exec caller -- curl -sk --max-time 5 -o /dev/null -w '%{remote_ip}' https://"+name+"/", address)
+	h.host.Must(t, "kubectl exec caller -- curl -sk --max-time 20 -o /dev/null -w '%{http_code} %{remote_ip}' https://sts.us-west-2.amazonaws.com/", address)
+	h.host.Must(t, "kubectl exec caller -- curl -sk --max-time 20 -o /dev/null -w '%{remote_ip}' https://"+name+"/", address)
 	shell.Refused(t, "aws ec2 describe-vpcs --endpoint-url https://"+name, "AuthFailure", "Credential should be scoped to correct service: 'sts'.")
 
 	const session = "aws sts get-federation-token --name by-endpoint --query FederatedUser.Arn --output text"

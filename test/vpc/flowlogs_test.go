@@ -51,12 +51,12 @@ func (h *house) beginFlowLogs(t *testing.T) *flowLogs {
 	h.host.Must(t, "aws ec2 create-flow-logs --resource-type NetworkInterface --resource-ids "+h.enis[0]+" --traffic-type ALL --log-group-name /flows --deliver-logs-permission-arn arn:aws:iam::"+account+":role/flow", "fl-")
 	h.host.Must(t, "aws s3api get-bucket-policy --bucket flows --query Policy --output text", "delivery.logs.amazonaws.com", "flows/all/AWSLogs/"+account+"/*", "flows/rejected/AWSLogs/aws-account-id="+account+"/*")
 
-	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=60s || { kubectl describe pods; false; }")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/client pod/server --timeout=180s || { kubectl describe pods; false; }")
 	const address = "kubectl get pod %s -o jsonpath={.status.podIP}"
 	f.client, f.server = h.host.Must(t, fmt.Sprintf(address, "client")), h.host.Must(t, fmt.Sprintf(address, "server"))
-	h.host.Soon(t, 10*time.Second, "kubectl exec client -- sh -c 'timeout 5 wget -qO- http://"+f.server+":8080/ | wc -c'", "20000")
+	h.host.Soon(t, 10*time.Second, "kubectl exec client -- sh -c 'timeout 20 wget -qO- http://"+f.server+":8080/ | wc -c'", "20000")
 	// The router lets no connection begin towards the Internet's side.
-	h.host.Refused(t, "kubectl exec client -- timeout 5 wget -qO- http://198.18.0.1:9/", "wget")
+	h.host.Refused(t, "kubectl exec client -- timeout 3 wget -qO- http://198.18.0.1:9/", "wget")
 
 	f.visitor = h.stranger(t, f.server)
 	f.last = time.Now()
@@ -121,12 +121,12 @@ func (h *flowLogs) accepted(t *testing.T) {
 // stranger takes the terminal out of the cluster's security group for a while, and
 // returns its address, from which the server's can't be reached then.
 func (h *house) stranger(t *testing.T, server string) string {
-	h.shell.Must(t, "timeout 5 curl -sS http://"+server+":8080/ | wc -c", "20000")
+	h.shell.Must(t, "timeout 20 curl -sS http://"+server+":8080/ | wc -c", "20000")
 	eni, address := h.terminalENI(t)
 	group := h.createGroup(t, "stranger")
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+group)
+	h.regroup(t, eni, group)
 	h.shell.Refused(t, "curl -sS --connect-timeout 2 http://"+server+":8080/", "curl: (28)")
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+h.group)
+	h.regroup(t, eni, h.group)
 	return address
 }
 

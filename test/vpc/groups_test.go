@@ -6,24 +6,40 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
 	"github.com/eksact/eksact/test/lab"
 )
 
 // terminalENI is the terminal's network interface, and its address.
 func (h *house) terminalENI(t *testing.T) (id, address string) {
 	t.Helper()
-	fields := strings.Fields(h.host.Must(t, "aws ec2 describe-network-interfaces --filters 'Name=description,Values=Terminal*' --query 'NetworkInterfaces[0].[NetworkInterfaceId,PrivateIpAddress]' --output text", "eni-"))
-	return fields[0], fields[1]
+	found := got(h.ec2.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{Filters: where("description", "Terminal*")})).NetworkInterfaces
+	if len(found) != 1 {
+		t.Fatalf("the terminal has %d interfaces", len(found))
+	}
+	return *found[0].NetworkInterfaceId, *found[0].PrivateIpAddress
+}
+
+// regroup gives a network interface other groups.
+func (h *house) regroup(t *testing.T, eni string, groups ...string) {
+	t.Helper()
+	got(h.ec2.ModifyNetworkInterfaceAttribute(t.Context(), &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni, Groups: groups}))
 }
 
 func (h *house) createGroup(t *testing.T, name string) (id string) {
 	t.Helper()
-	return h.host.Must(t, "aws ec2 create-security-group --group-name "+name+" --description "+name+" --vpc-id "+h.vpcID+" --query GroupId --output text", "sg-")
+	return *got(h.ec2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: &name, Description: &name, VpcId: &h.vpcID})).GroupId
 }
 
-// kubelet is a line that reaches a node's kubelet, or ends after a moment.
+// kubelet is a line that reaches a node's kubelet.
 func (h *house) kubelet(node int) string {
-	return fmt.Sprintf("curl -sk --connect-timeout 2 https://%s:10250/healthz", h.nodes[node].Address)
+	return fmt.Sprintf("curl -sk --connect-timeout 20 https://%s:10250/healthz", h.nodes[node].Address)
+}
+
+// noKubelet is one that is not to reach it, and ends after a moment.
+func (h *house) noKubelet(node int) string {
+	return strings.Replace(h.kubelet(node), "timeout 20", "timeout 2", 1)
 }
 
 func (h *house) interfaces(t *testing.T) {
@@ -40,16 +56,16 @@ func (h *house) interfaces(t *testing.T) {
 // terminal takes the terminal out of the cluster's group, and lets it in by a rule.
 func (h *house) terminal(t *testing.T) {
 	eni, _ := h.terminalENI(t)
-	mine := h.createGroup(t, "terminal")
+	mine := h.host.Must(t, "aws ec2 create-security-group --group-name terminal --description terminal --vpc-id "+h.vpcID+" --query GroupId --output text", "sg-")
 	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+mine)
-	h.shell.Refused(t, h.kubelet(0))
+	h.shell.Refused(t, h.noKubelet(0))
 
 	rule := h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol tcp --port 10250 --source-group "+mine+" --query 'SecurityGroupRules[0].SecurityGroupRuleId' --output text", "sgr-0")
 	h.shell.Must(t, h.kubelet(0), "Unauthorized")
 	h.shell.Must(t, h.kubelet(1), "Unauthorized")
 	h.host.Refused(t, "aws ec2 delete-security-group --group-id "+mine, "DependencyViolation", "has a dependent object")
 	h.host.Must(t, "aws ec2 modify-security-group-rules --group-id "+h.group+" --security-group-rules 'SecurityGroupRuleId="+rule+",SecurityGroupRule={IpProtocol=tcp,FromPort=22,ToPort=22,ReferencedGroupId="+mine+"}'")
-	h.shell.Refused(t, h.kubelet(0))
+	h.shell.Refused(t, h.noKubelet(0))
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
 
 	h.host.Must(t, "aws ec2 describe-stale-security-groups --vpc-id "+h.vpcID+" --query 'length(StaleSecurityGroupSet)'", "0")
@@ -61,7 +77,7 @@ func (h *house) terminal(t *testing.T) {
 	// By a prefix list, which is changed.
 	list := h.host.Must(t, "aws ec2 create-managed-prefix-list --prefix-list-name hosts --address-family IPv4 --max-entries 2 --query PrefixList.PrefixListId --output text", "pl-0")
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
-	h.shell.Refused(t, h.kubelet(0))
+	h.shell.Refused(t, h.noKubelet(0))
 	h.host.Must(t, "aws ec2 modify-managed-prefix-list --prefix-list-id "+list+" --current-version 1 --add-entries Cidr=10.0.0.0/24")
 	h.shell.Must(t, h.kubelet(0), "Unauthorized")
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
@@ -74,7 +90,7 @@ func (h *house) terminal(t *testing.T) {
 	h.shell.Refused(t, `curl -s --connect-timeout 2 "$AWS_ENDPOINT_URL"`)
 	h.shell.Must(t, "getent hosts sts.us-west-2.amazonaws.com") // the resolver is nobody's to close
 
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+h.group)
+	h.regroup(t, eni, h.group)
 	h.host.Must(t, "aws ec2 delete-security-group --group-id "+mine)
 	h.shell.Must(t, h.kubelet(0), "Unauthorized")
 }
@@ -83,7 +99,7 @@ func (h *house) terminal(t *testing.T) {
 func (h *house) self(t *testing.T) {
 	rule := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+h.group+" --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId' --output text", "sgr-0")
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
-	h.shell.Refused(t, h.kubelet(0))
+	h.shell.Refused(t, h.noKubelet(0))
 	for i := range h.nodes { // among nodes, as pods are
 		h.between(t, i, false)
 	}
@@ -96,11 +112,11 @@ func (h *house) self(t *testing.T) {
 func (h *house) between(t *testing.T, from int, want bool) {
 	t.Helper()
 	other := 1 - from
-	line := "nsenter --net=" + lab.RunDir + "/netns/" + h.nodes[from].ID + " " + h.kubelet(other)
+	enter := "nsenter --net=" + lab.RunDir + "/netns/" + h.nodes[from].ID + " "
 	if want {
-		h.host.Must(t, line, "Unauthorized")
+		h.host.Must(t, enter+h.kubelet(other), "Unauthorized")
 	} else {
-		h.host.Refused(t, line)
+		h.host.Refused(t, enter+h.noKubelet(other))
 	}
 }
 
@@ -142,11 +158,11 @@ func (h *house) balancer(t *testing.T) {
 	h.host.Must(t, "kubectl annotate service web touched=yes") // the controller puts it back
 	h.laptop.Soon(t, time.Minute, call, "hello")
 
-	h.host.Must(t, "kubectl delete service web --timeout=60s")
+	h.host.Must(t, "kubectl delete service web --timeout=180s")
 	if out := h.host.Must(t, shown); strings.Contains(out, "kubernetes.io/rule") {
 		t.Errorf("rules of a load balancer that is gone:\n%s", out)
 	}
-	h.host.Must(t, "kubectl delete pod web --timeout=60s")
+	h.host.Must(t, "kubectl delete pod web --timeout=180s")
 }
 
 func (h *house) refused(t *testing.T) {

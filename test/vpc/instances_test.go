@@ -31,7 +31,10 @@ func (h *house) from(instance string) lab.Terminal {
 	return h.host.After("inside() { nsenter --net=" + filepath.Join(lab.RunDir, "netns", instance) + ` "$@"; }`)
 }
 
-const call = `curl -sk -o /dev/null -w '%{http_code}' --max-time 5 https://198.18.0.2/`
+const call = `curl -sk -o /dev/null -w '%{http_code}' --max-time 20 https://198.18.0.2/`
+
+// noCall is one that is not to arrive.
+var noCall = strings.Replace(call, "max-time 20", "max-time 3", 1)
 
 func (h *house) routes(t *testing.T) {
 	node, shell, ctx := h.from(h.nodes[0].ID), h.shell, t.Context()
@@ -45,15 +48,15 @@ func (h *house) routes(t *testing.T) {
 	public := got(h.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: where("route.gateway-id", *igw)})).RouteTables[0].RouteTableId
 
 	got(h.ec2.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: table, DestinationCidrBlock: everywhere}))
-	node.Refused(t, "inside "+call)
+	node.Refused(t, "inside "+noCall)
 	shell.Must(t, call)
 	got(h.ec2.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: everywhere, NatGatewayId: nat}))
 	node.Must(t, "inside "+call)
 
 	// Without its own way out a NAT gateway is none.
 	got(h.ec2.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: public, DestinationCidrBlock: everywhere}))
-	shell.Refused(t, call)
-	node.Refused(t, "inside "+call)
+	shell.Refused(t, noCall)
+	node.Refused(t, "inside "+noCall)
 	got(h.ec2.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: public, DestinationCidrBlock: everywhere, GatewayId: igw}))
 	shell.Must(t, call)
 	node.Must(t, "inside "+call)
@@ -92,7 +95,7 @@ func podOn(node, path string) string {
 func (h *house) reboot(t *testing.T) {
 	n := h.nodes[0]
 	h.apply(t, daemonSet)
-	h.host.Must(t, "kubectl rollout status daemonset/probe --timeout=60s")
+	h.host.Must(t, "kubectl rollout status daemonset/probe --timeout=180s")
 	pod := h.host.Must(t, podOn(n.Name, ".items[0].metadata.name"), "probe-")
 	got(h.ec2.RebootInstances(t.Context(), &ec2.RebootInstancesInput{InstanceIds: []string{n.ID}}))
 	took := h.host.Soon(t, 60*time.Second, podOn(n.Name, ".items[0].metadata.name} {.items[0].status.containerStatuses[0].restartCount} {.items[0].status.containerStatuses[0].ready"), pod+" 1 true")
@@ -100,7 +103,7 @@ func (h *house) reboot(t *testing.T) {
 	if state := h.instance(t, n.ID).State.Name; state != types.InstanceStateNameRunning {
 		t.Errorf("the instance is %s", state)
 	}
-	h.host.Must(t, "kubectl wait --for=condition=Ready node/"+n.Name+" --timeout=30s")
+	h.host.Must(t, "kubectl wait --for=condition=Ready node/"+n.Name+" --timeout=180s")
 	if out := got(h.ec2.GetConsoleOutput(t.Context(), &ec2.GetConsoleOutputInput{InstanceId: &n.ID})); out.Output == nil {
 		t.Error("the console has no output")
 	}
@@ -115,7 +118,7 @@ func (h *house) lone(t *testing.T) {
 func (h *house) stop(t *testing.T) {
 	n, ctx := h.nodes[1], t.Context()
 	h.lone(t)
-	kubelet := "inside curl -sk -o /dev/null --max-time 5 --noproxy '*' https://" + n.Address + ":10250/"
+	kubelet := "inside curl -sk -o /dev/null --max-time 20 --noproxy '*' https://" + n.Address + ":10250/"
 	h.from(h.nodes[0].ID).Must(t, kubelet)
 	if c := got(h.ec2.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{n.ID}})).StoppingInstances[0]; c.CurrentState.Name != types.InstanceStateNameStopping {
 		t.Errorf("%+v", c)
@@ -126,7 +129,7 @@ func (h *house) stop(t *testing.T) {
 		t.Errorf("a stopped instance was rebooted: %v", err)
 	}
 	h.host.Must(t, "kubectl get node "+n.Name)
-	h.from(h.nodes[0].ID).Refused(t, kubelet)
+	h.from(h.nodes[0].ID).Refused(t, strings.Replace(kubelet, "max-time 20", "max-time 3", 1))
 	got(h.ec2.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{n.ID}}))
 	h.until(t, n.ID, types.InstanceStateNameRunning)
 	took := h.host.Soon(t, 60*time.Second, podOn(n.Name, ".items[0].status.containerStatuses[0].restartCount} {.items[0].status.containerStatuses[0].ready"), "1 true")
@@ -152,7 +155,7 @@ func (h *house) instance(t *testing.T, id string) types.Instance {
 // until waits for an instance's state.
 func (h *house) until(t *testing.T, id string, want types.InstanceStateName) {
 	t.Helper()
-	for limit := time.Now().Add(30 * time.Second); h.instance(t, id).State.Name != want; time.Sleep(100 * time.Millisecond) {
+	for limit := time.Now().Add(lab.Busy * 30 * time.Second); h.instance(t, id).State.Name != want; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("instance %s is %s, want %s", id, h.instance(t, id).State.Name, want)
 		}

@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/eksact/eksact/internal/daemon/control"
 	"github.com/eksact/eksact/test/lab"
@@ -35,8 +38,8 @@ spec:
 const (
 	service = "http://169.254.169.254"
 	// first is version 1 of the protocol, second version 2.
-	first   = "curl -sS -m 2 -w \" %{http_code}\" " + service + "/latest/"
-	second  = `T=$(curl -sSf -m 2 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" ` + service + `/latest/api/token) && curl -sS -m 2 -w " %{http_code}" -H "X-aws-ec2-metadata-token: $T" ` + service + "/latest/"
+	first   = "curl -sS -m 20 -w \" %{http_code}\" " + service + "/latest/"
+	second  = `T=$(curl -sSf -m 20 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" ` + service + `/latest/api/token) && curl -sS -m 20 -w " %{http_code}" -H "X-aws-ec2-metadata-token: $T" ` + service + "/latest/"
 	timeout = "timed out"
 	// The same by IPv6, where the service has another address.
 	service6 = "http://[fd00:ec2::254]"
@@ -45,7 +48,7 @@ const (
 // metadata is tried on the first node.
 func (h *house) metadata(t *testing.T) {
 	h.apply(t, fmt.Sprintf(metadataPods, h.nodes[0].Name))
-	h.host.Must(t, "kubectl wait --for=condition=Ready pod/node pod/pod --timeout=60s || { kubectl describe pods; false; }")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/node pod/pod --timeout=180s || { kubectl describe pods; false; }")
 	i := &instance{h, h.nodes[0]}
 	lab.InTurn(t,
 		lab.Part{Name: "who the node is", Test: i.identity},
@@ -69,7 +72,23 @@ func on(pod, line string) string {
 	return fmt.Sprintf("kubectl exec %s -- bash -c '%s'", pod, line)
 }
 
-func (h *instance) modify(t *testing.T, options string) {
+// silent is such a line that nobody is to answer, which is waited for no longer.
+func silent(pod, line string) string { return on(pod, strings.ReplaceAll(line, "-m 20", "-m 2")) }
+
+// modify changes options: what is answered is changed.
+func (h *instance) modify(t *testing.T, in ec2.ModifyInstanceMetadataOptionsInput) {
+	t.Helper()
+	in.InstanceId = &h.node.ID
+	if is := got(h.ec2.ModifyInstanceMetadataOptions(t.Context(), &in)).InstanceMetadataOptions.State; is != types.InstanceMetadataOptionsStatePending {
+		t.Errorf("the change is %s", is)
+	}
+	if is := h.instance(t, h.node.ID).MetadataOptions.State; is != types.InstanceMetadataOptionsStateApplied {
+		t.Errorf("after the change they are %s", is)
+	}
+}
+
+// typed changes them, with the AWS CLI.
+func (h *instance) typed(t *testing.T, options string) {
 	t.Helper()
 	h.host.Must(t, "aws ec2 modify-instance-metadata-options --instance-id "+h.node.ID+" "+options+" --query InstanceMetadataOptions.State --output text", "pending")
 	h.host.Must(t, "aws ec2 describe-instances --instance-ids "+h.node.ID+" --query 'Reservations[].Instances[].MetadataOptions.State' --output text", "applied")
@@ -101,17 +120,17 @@ func (h *instance) required(t *testing.T) {
 func (h *instance) firewall(t *testing.T) {
 	const rule = "--in-interface eni+ --destination 169.254.169.254/32 --jump DROP"
 	h.host.Must(t, on("node", "iptables --insert FORWARD 1 "+rule))
-	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Refused(t, silent("pod", second+"meta-data/instance-id"), timeout)
 	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
 	h.host.Must(t, on("node", "iptables --delete FORWARD "+rule))
 	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
 }
 
 func (h *instance) hops(t *testing.T) {
-	h.modify(t, "--http-put-response-hop-limit 1")
-	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: aws.Int32(1)})
+	h.host.Refused(t, silent("pod", second+"meta-data/instance-id"), timeout)
 	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
-	h.modify(t, "--http-put-response-hop-limit 2")
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: aws.Int32(2)})
 	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
 }
 
@@ -122,10 +141,10 @@ func (h *instance) ipv6(t *testing.T) {
 	for _, from := range []string{"node", "pod"} { // not enabled
 		h.host.Refused(t, on(from, second+"meta-data/instance-id"), "403")
 	}
-	h.modify(t, "--http-protocol-ipv6 enabled --http-put-response-hop-limit 1")
-	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpProtocolIpv6: types.InstanceMetadataProtocolStateEnabled, HttpPutResponseHopLimit: aws.Int32(1)})
+	h.host.Refused(t, silent("pod", second+"meta-data/instance-id"), timeout)
 	h.host.Must(t, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
-	h.modify(t, "--http-put-response-hop-limit 2")
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpPutResponseHopLimit: aws.Int32(2)})
 	for _, from := range []string{"node", "pod"} {
 		h.host.Must(t, on(from, second+"meta-data/instance-id"), h.node.ID+" 200")
 		h.host.Must(t, on(from, first+"meta-data/instance-id"), " 401")
@@ -133,7 +152,7 @@ func (h *instance) ipv6(t *testing.T) {
 
 	const rule = "--in-interface eni+ --destination fd00:ec2::254/128 --jump DROP"
 	h.host.Must(t, on("node", "ip6tables --insert FORWARD 1 "+rule))
-	h.host.Refused(t, on("pod", second+"meta-data/instance-id"), timeout)
+	h.host.Refused(t, silent("pod", second+"meta-data/instance-id"), timeout)
 	h.host.Must(t, on("node", "ip6tables --delete FORWARD "+rule))
 	h.host.Must(t, on("pod", second+"meta-data/instance-id"), h.node.ID+" 200")
 
@@ -143,12 +162,12 @@ func (h *instance) ipv6(t *testing.T) {
 		h.apply(t, fmt.Sprintf(onlyTo, p.cidr))
 		h.Eksact(t, "netpol", "wait")
 		h.host.Must(t, on("pod", p.allowed+"meta-data/instance-id"), h.node.ID+" 200")
-		h.host.Refused(t, on("pod", p.refused+"meta-data/instance-id"), timeout)
+		h.host.Refused(t, silent("pod", p.refused+"meta-data/instance-id"), timeout)
 		h.host.Must(t, "kubectl delete networkpolicy only-to")
 		h.Eksact(t, "netpol", "wait")
 	}
 	h.host.Refused(t, on("pod", "curl -sS -m 2 http://[fd65:6b73:6163::"+h.node.Address+"]:10250/"), "curl: (7)")
-	h.modify(t, "--http-protocol-ipv6 disabled")
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpProtocolIpv6: types.InstanceMetadataProtocolStateDisabled})
 	h.host.Refused(t, on("node", second+"meta-data/instance-id"), "403")
 }
 
@@ -164,7 +183,7 @@ spec: {podSelector: {matchLabels: {app: shell}}, policyTypes: [Egress], egress: 
 // policy wants those of version 2.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func (h *instance) delivery(t *testing.T) {
-	h.modify(t, "--http-tokens optional")
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: types.HttpTokensStateOptional})
 	h.host.Must(t, on("pod", first+"meta-data/instance-id"), h.node.ID+" 200")
 	role := strings.Fields(h.host.Must(t, on("node", second+"meta-data/iam/security-credentials/")))[0]
 	h.host.Must(t, "aws iam put-role-policy --role-name "+role+` --policy-name v2-only --policy-document '{"Version":"2012-10-17","Statement":[
@@ -186,13 +205,13 @@ func (h *instance) delivery(t *testing.T) {
 		}
 	}
 	h.host.Must(t, "aws iam delete-role-policy --role-name "+role+" --policy-name v2-only")
-	h.modify(t, "--http-tokens required")
+	h.modify(t, ec2.ModifyInstanceMetadataOptionsInput{HttpTokens: types.HttpTokensStateRequired})
 }
 
 func (h *instance) off(t *testing.T) {
-	h.modify(t, "--http-endpoint disabled")
+	h.typed(t, "--http-endpoint disabled")
 	h.host.Must(t, on("node", first+"meta-data/instance-id"), " 403")
 	h.host.Refused(t, on("node", second+"meta-data/instance-id"), "403")
-	h.modify(t, "--http-endpoint enabled")
-	h.host.Soon(t, 5*time.Second, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
+	h.typed(t, "--http-endpoint enabled")
+	h.host.Soon(t, soon, on("node", second+"meta-data/instance-id"), h.node.ID+" 200")
 }

@@ -37,7 +37,7 @@ func (h *house) pods(t *testing.T) {
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
 	// Cluster DNS is among the nodes' pods.
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol all --source-group "+clerks)
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+id+" --groups "+database)
+	h.regroup(t, id, database)
 	stop := h.listen(t)
 	defer stop()
 
@@ -45,7 +45,7 @@ func (h *house) pods(t *testing.T) {
 	h.host.Must(t, "kubectl get sgp clerk", clerks)
 	node := h.nodes[0].Name
 	h.apply(t, fmt.Sprintf(shop, "clerk", node)+fmt.Sprintf(shop, "thief", node))
-	h.host.Must(t, "kubectl wait --for=condition=Ready pod/clerk pod/thief --timeout=60s")
+	h.host.Must(t, "kubectl wait --for=condition=Ready pod/clerk pod/thief --timeout=180s")
 
 	ip := h.host.Must(t, "kubectl get pod clerk -o jsonpath='{.status.podIP}'")
 	h.host.Must(t, `kubectl get pod clerk -o jsonpath='{.metadata.annotations.vpc\.amazonaws\.com/pod-eni}'`, `"privateIp":"`+ip+`"`, `"eniId":"eni-0`)
@@ -62,9 +62,9 @@ func (h *house) pods(t *testing.T) {
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
 	h.host.Refused(t, fmt.Sprintf(query, "clerk"))
 
-	h.host.Must(t, "kubectl delete pod clerk thief --timeout=60s")
+	h.host.Must(t, "kubectl delete pod clerk thief --timeout=180s")
 	h.host.Soon(t, soon, "aws ec2 describe-network-interfaces --filters Name=interface-type,Values=branch --query 'length(NetworkInterfaces)'", "0")
-	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+id+" --groups "+h.group)
+	h.regroup(t, id, h.group)
 }
 
 // listen makes the database.

@@ -67,19 +67,23 @@ func TestVPC(t *testing.T) {
 		),
 		lab.Part{Name: "instance metadata", Test: h.metadata},
 	)
-	lab.InTurn(t,
+	lab.Together(t,
 		lab.Part{Name: "flow logs", Test: logs.delivered},
-		lab.Part{Name: "VPC endpoints", Test: h.endpoints},
-		lab.Part{Name: "packets obey the route tables", Test: h.routes},
-		lab.Part{Name: "a new subnet is real", Test: h.subnet},
+		lab.Sequence("ways",
+			lab.Part{Name: "VPC endpoints", Test: h.endpoints},
+			lab.Part{Name: "packets obey the route tables", Test: h.routes},
+			lab.Part{Name: "a new subnet is real", Test: h.subnet},
+		),
+	)
+	lab.InTurn(t,
 		lab.Part{Name: "a rebooted instance is a node again", Test: h.reboot},
 		lab.Part{Name: "a stopped instance is started again", Test: h.stop},
 		lab.Part{Name: "a terminated instance is no node", Test: h.terminate},
 	)
 }
 
-// soon is how long a packet may take on a busy machine.
-const soon = 20 * time.Second
+// soon is how long a packet may take.
+const soon = 10 * time.Second
 
 // apply makes objects.
 func (h *house) apply(t *testing.T, manifest string) {
