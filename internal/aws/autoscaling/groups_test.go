@@ -148,6 +148,8 @@ func TestAGroupsLife(t *testing.T) {
 	now = a.settled(t, "g", 1)
 	_, err = a.c.TerminateInstanceInAutoScalingGroup(ctx, &sdk.TerminateInstanceInAutoScalingGroupInput{InstanceId: now[0].InstanceId, ShouldDecrementDesiredCapacity: aws.Bool(true)})
 	doortest.Refused(t, err, "ValidationError", "Currently, desiredSize equals minSize (1).")
+	_, err = a.c.TerminateInstanceInAutoScalingGroup(ctx, &sdk.TerminateInstanceInAutoScalingGroupInput{InstanceIds: []string{*now[0].InstanceId}, ShouldDecrementDesiredCapacity: aws.Bool(true)})
+	doortest.Refused(t, err, "ValidationError", "A list of instances to terminate is not supported")
 
 	acts, err := a.c.DescribeScalingActivities(ctx, &sdk.DescribeScalingActivitiesInput{AutoScalingGroupName: aws.String("g")})
 	if err != nil || len(acts.Activities) != 9 { // 5 launches, 4 ends

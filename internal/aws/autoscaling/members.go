@@ -77,6 +77,9 @@ func (s *Service) DescribeAutoScalingInstances(_ context.Context, in *autoscalin
 // TerminateInstanceInAutoScalingGroup ends an instance; another takes its place unless the
 // desired capacity is decremented.
 func (s *Service) TerminateInstanceInAutoScalingGroup(ctx context.Context, in *autoscaling.TerminateInstanceInAutoScalingGroupInput) (*autoscaling.TerminateInstanceInAutoScalingGroupOutput, error) {
+	if len(in.InstanceIds) > 0 || in.AutoScalingGroupName != nil {
+		return nil, unsupported("A list of instances to terminate")
+	}
 	id := aws.ToString(in.InstanceId)
 	held, ok := s.holding(id)
 	if !ok {

@@ -51,13 +51,20 @@ var noTable = &types.ResourceNotFoundException{Message: aws.String("The specifie
 
 // readTable checks a table's text and writes it to its file.
 func (s *Service) readTable(t *LookupTable, body *string, query, key *string) error {
+	if query != nil && body == nil {
+		text, err := s.tableText(query)
+		if err != nil {
+			return err
+		}
+		body, query = &text, nil
+	}
 	switch {
 	case query != nil:
-		return invalid("Lookup tables of query results are not supported: give tableBody.")
+		return invalid("Exactly one of tableBody and queryId must be specified.")
 	case key != nil:
 		return invalid("Encryption with a KMS key is not supported.")
 	case body == nil || *body == "":
-		return invalid("tableBody is required.")
+		return invalid("Exactly one of tableBody and queryId must be specified.")
 	case len(*body) > mostTableBytes:
 		return invalid("The table is larger than 10 MB.")
 	}

@@ -307,18 +307,22 @@ func (s *Service) run(ctx context.Context, q *query, parsed *insights.Query, env
 	s.queries.forget(s.Now())
 }
 
-// StopQuery ends a query that runs.
-func (s *Service) StopQuery(_ context.Context, in *cloudwatchlogs.StopQueryInput) (*cloudwatchlogs.StopQueryOutput, error) {
+// StopQuery ends a query that runs. What it had found stays to be asked for.
+func (s *Service) StopQuery(ctx context.Context, in *cloudwatchlogs.StopQueryInput) (*cloudwatchlogs.StopQueryOutput, error) {
 	q, err := s.queries.find(in.QueryId)
 	if err != nil {
 		return nil, err
 	}
+	found := q.sofar(ctx, rowsPerPage)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.status != types.QueryStatusRunning {
 		return nil, invalid("Query is not in Running status, cannot be stopped.")
 	}
 	q.status = types.QueryStatusCancelled
+	if found != nil {
+		q.results, q.rows = found, found.Len()
+	}
 	q.cancel()
 	return &cloudwatchlogs.StopQueryOutput{Success: true}, nil
 }

@@ -66,7 +66,10 @@ func (q *queries) write(one *query, rows results) error {
 	}
 	one.mu.Unlock()
 	if rows != nil {
-		head.Status, head.Rows = types.QueryStatusComplete, rows.Len()
+		head.Rows = rows.Len()
+		if head.Status == types.QueryStatusRunning {
+			head.Status = types.QueryStatusComplete
+		}
 	}
 	if err := os.MkdirAll(q.dir, 0o700); err != nil {
 		return err
@@ -148,13 +151,17 @@ func rowsOf(name string, rows int) (results, error) {
 	return all, nil
 }
 
-// results are those of a query that is complete, from memory or from its file.
+// results are those of a query that is complete, or what one had found that was stopped,
+// from memory or from its file.
 func (q *queries) results(one *query) (results, error) {
 	one.mu.Lock()
-	have, rows := one.results, one.rows
+	have, rows, stored := one.results, one.rows, one.stored
 	one.mu.Unlock()
-	if have != nil {
+	switch {
+	case have != nil:
 		return have, nil
+	case !stored && one.state() == types.QueryStatusCancelled:
+		return read{}, nil
 	}
 	all, err := rowsOf(q.file(one.id), rows)
 	if err != nil {
@@ -182,9 +189,10 @@ func (q *queries) end(one *query, status types.QueryStatus, rows results) error 
 	if one.status == types.QueryStatusComplete {
 		one.results, one.rows = rows, rows.Len()
 	}
+	stopped, had := one.status != types.QueryStatusComplete, one.results // before it ended
 	one.mu.Unlock()
-	if rows == nil || one.state() != types.QueryStatusComplete { // it may have been stopped meanwhile
-		err = q.write(one, nil)
+	if rows == nil || stopped {
+		err = q.write(one, had)
 	}
 	return err
 }
@@ -236,7 +244,7 @@ func (q *queries) loaded(name string) (*query, error) {
 	}
 	one := &query{
 		id: head.ID, text: head.Text, groups: head.Groups, who: head.Who, began: head.Began, finished: head.Finished, status: head.Status,
-		rows: head.Rows, size: info.Size(), stored: head.Status == types.QueryStatusComplete, cancel: func() {}, ended: make(chan struct{}),
+		rows: head.Rows, size: info.Size(), stored: head.Status == types.QueryStatusComplete || head.Rows > 0, cancel: func() {}, ended: make(chan struct{}),
 	}
 	close(one.ended)
 	p := &one.progress

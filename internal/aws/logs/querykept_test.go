@@ -53,12 +53,16 @@ func TestQueriesOutliveARestart(t *testing.T) {
 	list, count, none, broken := ask("fields @message, text, n | sort n"), ask("stats count(*) as n"), ask("filter n > 100"), ask("fields n")
 	stopped := &query{id: uuid.NewString(), text: "fields s", status: types.QueryStatusCancelled, began: time.Now(), cancel: func() {}, ended: make(chan struct{})}
 	running := &query{id: uuid.NewString(), text: "fields x", groups: []string{"g"}, who: "w", status: types.QueryStatusRunning, began: time.Now(), cancel: func() {}, ended: make(chan struct{})}
+	halfway := &query{id: uuid.NewString(), text: "fields h", status: types.QueryStatusCancelled, began: time.Now(), cancel: func() {}, ended: make(chan struct{})}
+	halfway.results, halfway.rows = read{{{Name: "h", Value: "1"}}}, 1
 	for _, q := range []*query{stopped, running} {
 		must(nil, s.queries.add(q, time.Now()))
 		must(nil, s.queries.write(q, nil))
 	}
+	must(nil, s.queries.add(halfway, time.Now()))
+	must(nil, s.queries.end(halfway, types.QueryStatusFailed, nil))
 	show := func(s *Service) (all []*cloudwatchlogs.GetQueryResultsOutput) {
-		for _, id := range []*string{list, list, count, none, &stopped.id} {
+		for _, id := range []*string{list, list, count, none, &stopped.id, &halfway.id} {
 			in := &cloudwatchlogs.GetQueryResultsInput{QueryId: id, MaxItems: aws.Int32(20)}
 			if len(all) == 1 {
 				in.NextToken = all[0].NextToken
@@ -88,7 +92,7 @@ func TestQueriesOutliveARestart(t *testing.T) {
 	if d := cmp.Diff(text(before), text(show(s))); d != "" {
 		t.Error(d)
 	}
-	if len(before[0].Results) != 20 || len(before[1].Results) != 20 || before[0].Statistics.RecordsScanned != 50 {
+	if len(before[5].Results) != 1 || before[5].Status != types.QueryStatusCancelled || len(before[0].Results) != 20 || len(before[1].Results) != 20 || before[0].Statistics.RecordsScanned != 50 {
 		t.Errorf("before: %d and %d rows, %+v", len(before[0].Results), len(before[1].Results), before[0].Statistics)
 	}
 	again, err := s.DescribeQueries(ctx, &cloudwatchlogs.DescribeQueriesInput{})
@@ -96,7 +100,7 @@ func TestQueriesOutliveARestart(t *testing.T) {
 	for i := range described.Queries {
 		if q := &described.Queries[i]; q.Status == types.QueryStatusRunning {
 			q.Status, q.QueryDuration = types.QueryStatusFailed, aws.Int64(0)
-		} else if *q.QueryId == stopped.id {
+		} else if *q.QueryId == stopped.id || *q.QueryId == halfway.id {
 			q.QueryDuration = again.Queries[i].QueryDuration // it had not ended
 		}
 	}

@@ -67,7 +67,8 @@ func (l *looks) forget() {
 }
 
 // GetQueryResults shows what a query found. While it runs these are the first rows of what
-// it has found so far, as far as its commands let that be said.
+// it has found so far, as far as its commands let that be said; if it was stopped, those of
+// then.
 func (s *Service) GetQueryResults(ctx context.Context, in *cloudwatchlogs.GetQueryResultsInput) (*cloudwatchlogs.GetQueryResultsOutput, error) {
 	q, err := s.queries.find(in.QueryId)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Service) GetQueryResults(ctx context.Context, in *cloudwatchlogs.GetQue
 			out.Results = fieldsOf(r, 0, min(most, rowsPerPage, r.Len()))
 		}
 	}
-	if status != types.QueryStatusComplete {
+	if status != types.QueryStatusComplete && status != types.QueryStatusCancelled {
 		return out, nil
 	}
 	result, err := s.queries.results(q)

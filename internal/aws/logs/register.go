@@ -145,10 +145,13 @@ func (s *Service) addQueries(svc *api.Service) {
 		return []string{s.lookupTableARN(in.LookupTableName)}
 	})
 	api.WithNeeds(svc, "CreateLookupTable", func(_ context.Context, in *cloudwatchlogs.CreateLookupTableInput) []api.Need {
-		return tagsNeed(in.Tags, []string{s.lookupTableARN(in.LookupTableName)})
+		return append(tagsNeed(in.Tags, []string{s.lookupTableARN(in.LookupTableName)}), s.resultsNeed(in.QueryId)...)
 	})
 	api.Add(svc, "UpdateLookupTable", s.UpdateLookupTable, func(_ context.Context, in *cloudwatchlogs.UpdateLookupTableInput) []string {
 		return arns(in.LookupTableArn)
+	})
+	api.WithNeeds(svc, "UpdateLookupTable", func(_ context.Context, in *cloudwatchlogs.UpdateLookupTableInput) []api.Need {
+		return s.resultsNeed(in.QueryId)
 	})
 	api.Add(svc, "GetLookupTable", s.GetLookupTable, func(_ context.Context, in *cloudwatchlogs.GetLookupTableInput) []string {
 		return arns(in.LookupTableArn)

@@ -134,12 +134,19 @@ func (c *completion) structure(shapeName, goName string) error {
 			}
 			c.members++
 			r = added
+		} else if !f.required && !sh.Exception {
+			relax(sh, r)
 		}
 		if err := c.reference(r, f.typ); err != nil {
 			return fmt.Errorf("%s.%s: %w", shapeName, f.name, err)
 		}
 	}
 	return nil
+}
+
+// relax lets a member be absent that the SDK, which is newer, no longer asks for.
+func relax(sh *c2j.Shape, r *c2j.Ref) {
+	sh.Required = slices.DeleteFunc(sh.Required, func(name string) bool { return sh.Members.Refs[name] == r })
 }
 
 // member finds the member of a Go field and notes the field's name where it is
