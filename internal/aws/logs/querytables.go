@@ -19,7 +19,7 @@ func (s *Service) resultsNeed(query *string) []api.Need {
 }
 
 // tableText is a query's results as a table: of one that is complete, or what one that
-// was stopped had found. @ptr is left out.
+// was stopped had found.
 func (s *Service) tableText(id *string) (string, error) {
 	q, err := s.queries.find(id)
 	if err != nil {
@@ -32,6 +32,11 @@ func (s *Service) tableText(id *string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return tableOf(result)
+}
+
+// tableOf is results as CSV, with a name for each column. @ptr is left out.
+func tableOf(result results) (string, error) {
 	columns, rows := []string{}, []map[string]string{}
 	for n := range result.Len() {
 		row, at := map[string]string{}, 0 // at: where the next column is, if it is new

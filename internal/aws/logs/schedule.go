@@ -66,7 +66,7 @@ func (s *Service) GetScheduledQueryHistory(_ context.Context, in *cloudwatchlogs
 		view := types.TriggerHistoryRecord{TriggeredTimestamp: &r.At, QueryId: optional(r.Query), ExecutionStatus: r.Status, ErrorMessage: optional(r.Message)}
 		if r.URI != "" && r.Delivered != "" {
 			view.Destinations = []types.ScheduledQueryDestination{{
-				DestinationType: types.ScheduledQueryDestinationTypeS3, DestinationIdentifier: &r.URI, Status: r.Delivered, ProcessedIdentifier: optional(r.Object), ErrorMessage: optional(r.Undone),
+				DestinationType: destinationType(r.URI), DestinationIdentifier: &r.URI, Status: r.Delivered, ProcessedIdentifier: optional(r.Object), ErrorMessage: optional(r.Undone),
 			}}
 		}
 		out.TriggerHistory = append(out.TriggerHistory, view)

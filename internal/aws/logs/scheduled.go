@@ -35,10 +35,14 @@ type ScheduledQuery struct {
 	Tags                  map[string]string
 }
 
-// Results is where a scheduled query's results go.
+// Results is where a scheduled query's results go: a bucket or a lookup table.
 type Results struct {
 	URI, Role string
-	Owner     string // of the bucket, "" without
+	Owner     string `json:",omitempty"` // of the bucket, "" without
+
+	Table       string            `json:",omitempty"` // its name; URI is its ARN
+	Description string            `json:",omitempty"`
+	Tags        map[string]string `json:",omitempty"` // that the table is made with
 }
 
 // Limits of scheduled queries. How many an account can have is ours.
@@ -94,7 +98,7 @@ func unfit(text string) error { return &types.ValidationException{Message: aws.S
 
 // given is what an input says of a scheduled query, as far as creating and updating have
 // it in common.
-func given(in *cloudwatchlogs.UpdateScheduledQueryInput) ScheduledQuery {
+func (s *Service) given(in *cloudwatchlogs.UpdateScheduledQueryInput) ScheduledQuery {
 	q := ScheduledQuery{
 		Description: aws.ToString(in.Description), Query: aws.ToString(in.QueryString), Groups: in.LogGroupIdentifiers,
 		Schedule: aws.ToString(in.ScheduleExpression), Zone: aws.ToString(in.Timezone), StartOffset: aws.ToInt64(in.StartTimeOffset), EndOffset: aws.ToInt64(in.EndTimeOffset),
@@ -102,6 +106,10 @@ func given(in *cloudwatchlogs.UpdateScheduledQueryInput) ScheduledQuery {
 	}
 	if d := in.DestinationConfiguration; d != nil && d.S3Configuration != nil {
 		q.Bucket = &Results{URI: aws.ToString(d.S3Configuration.DestinationIdentifier), Role: aws.ToString(d.S3Configuration.RoleArn), Owner: aws.ToString(d.S3Configuration.OwnerAccountId)}
+	}
+	if d := in.DestinationConfiguration; d != nil && d.LookupTableConfiguration != nil {
+		t := d.LookupTableConfiguration
+		q.Bucket = &Results{URI: s.lookupTableARN(t.TableName), Role: aws.ToString(t.RoleArn), Table: aws.ToString(t.TableName), Description: aws.ToString(t.Description), Tags: t.Tags}
 	}
 	return q
 }
@@ -113,10 +121,12 @@ func refused(in *cloudwatchlogs.UpdateScheduledQueryInput) error {
 	}
 	switch d := in.DestinationConfiguration; {
 	case d == nil:
-	case d.LookupTableConfiguration != nil:
-		return unfit("Lookup tables as destinations of scheduled queries are not supported.")
-	case d.S3Configuration != nil && d.S3Configuration.KmsKeyId != nil:
+	case (d.LookupTableConfiguration == nil) == (d.S3Configuration == nil):
+		return unfit("A destination is a bucket or a lookup table: exactly one of s3Configuration and lookupTableConfiguration must be specified.")
+	case d.S3Configuration != nil && d.S3Configuration.KmsKeyId != nil, d.LookupTableConfiguration != nil && d.LookupTableConfiguration.KmsKeyId != nil:
 		return unfit("Encryption with a KMS key is not supported.")
+	case d.LookupTableConfiguration != nil && !lookupTableName.MatchString(aws.ToString(d.LookupTableConfiguration.TableName)):
+		return unfit("The name of a lookup table has letters, digits and underscores: " + aws.ToString(d.LookupTableConfiguration.TableName) + ".")
 	}
 	return nil
 }
@@ -192,7 +202,7 @@ func (s *Service) CreateScheduledQuery(ctx context.Context, in *cloudwatchlogs.C
 	if err := refused(same); err != nil {
 		return nil, err
 	}
-	q := given(same)
+	q := s.given(same)
 	q.ID, q.Name, q.Created, q.Modified, q.Tags = uuid.NewString(), aws.ToString(in.Name), s.ms(), s.ms(), in.Tags
 	if q.State == "" {
 		q.State = types.ScheduledQueryStateEnabled
@@ -225,7 +235,7 @@ func (s *Service) UpdateScheduledQuery(ctx context.Context, in *cloudwatchlogs.U
 	if err := refused(in); err != nil {
 		return nil, err
 	}
-	q := given(in)
+	q := s.given(in)
 	if _, err := s.scheduledNamed(in.Identifier); err != nil {
 		return nil, err
 	}
@@ -299,7 +309,11 @@ func (s *Service) scheduledView(q *ScheduledQuery) *cloudwatchlogs.GetScheduledQ
 		ScheduleStartTime: optional(q.From), ScheduleEndTime: optional(q.To), ExecutionRoleArn: &q.Role, State: q.State, ScheduleType: types.ScheduleTypeCustomerManaged,
 		CreationTime: &q.Created, LastUpdatedTime: &q.Modified, LastTriggeredTime: optional(q.LastRun), LastExecutionStatus: q.LastStatus,
 	}
-	if b := q.Bucket; b != nil {
+	switch b := q.Bucket; {
+	case b == nil:
+	case b.Table != "":
+		v.DestinationConfiguration = &types.DestinationConfiguration{LookupTableConfiguration: &types.LookupTableConfiguration{TableName: &b.Table, RoleArn: &b.Role, Description: optional(b.Description), Tags: b.Tags}}
+	default:
 		v.DestinationConfiguration = &types.DestinationConfiguration{S3Configuration: &types.S3Configuration{DestinationIdentifier: &b.URI, RoleArn: &b.Role, OwnerAccountId: optional(b.Owner)}}
 	}
 	return v

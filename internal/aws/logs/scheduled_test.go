@@ -194,6 +194,47 @@ func TestScheduledQueries(t *testing.T) {
 	doortest.Refused(t, err, "ResourceNotFoundException", "scheduled query")
 }
 
+// TestScheduledLookupTables: each run makes the table anew, of what the query's role may
+// read and the destination's write.
+func TestScheduledLookupTables(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	must := doortest.Must(t)
+	const tables = `{"Effect":"Allow","Action":["logs:CreateLookupTable","logs:UpdateLookupTable","logs:TagResource"],"Resource":"` + arns + `lookup-table:users"}`
+	reader, writer := a.runner(t, "reader", "logs.amazonaws.com", queries), a.runner(t, "writer", "logs.amazonaws.com", tables)
+	must(a.put("g", "s", `-60 {"id":1,"name":"ann"}`))
+	to := &types.LookupTableConfiguration{TableName: aws.String("users"), RoleArn: writer, Description: aws.String("of the log"), Tags: map[string]string{"a": "b"}}
+	made, err := a.CreateScheduledQuery(t.Context(), &cloudwatchlogs.CreateScheduledQueryInput{
+		Name: aws.String("users"), QueryLanguage: types.QueryLanguageCwli, QueryString: aws.String("stats latest(name) as name by id | sort id"), LogGroupIdentifiers: []string{"g"},
+		ScheduleExpression: aws.String("cron(* * * * ? *)"), StartTimeOffset: aws.Int64(3600), ExecutionRoleArn: reader, DestinationConfiguration: &types.DestinationConfiguration{LookupTableConfiguration: to},
+	})
+	must(made, err)
+	got, err := a.GetScheduledQuery(t.Context(), &cloudwatchlogs.GetScheduledQueryInput{Identifier: made.ScheduledQueryArn})
+	must(got, err)
+	if d := cmp.Diff(to, got.DestinationConfiguration.LookupTableConfiguration, cmpopts.IgnoreUnexported(types.LookupTableConfiguration{})); d != "" {
+		t.Error(d)
+	}
+	arn := arns + "lookup-table:users"
+	for _, want := range []string{"id,name\n1,ann\n", "id,name\n1,ann\n2,bob\n"} {
+		a.turn(time.Minute)
+		d := a.history(t, "users")[0].Destinations[0]
+		if d.Status != types.ActionStatusComplete || d.DestinationType != types.ScheduledQueryDestinationTypeLookupTable || *d.ProcessedIdentifier != arn {
+			t.Fatalf("delivered: %+v", d)
+		}
+		table, err := a.GetLookupTable(t.Context(), &cloudwatchlogs.GetLookupTableInput{LookupTableArn: &arn})
+		must(table, err)
+		if *table.TableBody != want || *table.Description != "of the log" {
+			t.Errorf("%q, want %q", *table.TableBody, want)
+		}
+		must(a.put("g", "s", `-1 {"id":2,"name":"bob"}`))
+	}
+	must(awsiam.NewFromConfig(a.door.Admin).DeleteRolePolicy(t.Context(), &awsiam.DeleteRolePolicyInput{RoleName: aws.String("writer"), PolicyName: aws.String("p")}))
+	a.turn(time.Minute)
+	if d := a.history(t, "users")[0].Destinations[0]; d.Status != types.ActionStatusClientError || !strings.Contains(*d.ErrorMessage, "logs:UpdateLookupTable") {
+		t.Errorf("a writer without rights: %+v", d)
+	}
+}
+
 func TestScheduledQueriesRefused(t *testing.T) {
 	a := open(t)
 	a.group(t, "g", "s")
@@ -232,7 +273,7 @@ func TestScheduledQueriesRefused(t *testing.T) {
 		"table": {func(i *in) {
 			i.DestinationConfiguration = toBucket("s3://found", reader)
 			i.DestinationConfiguration.LookupTableConfiguration = &types.LookupTableConfiguration{RoleArn: reader, TableName: aws.String("t")}
-		}, "ValidationException", "Lookup tables"},
+		}, "ValidationException", "exactly one of s3Configuration and lookupTableConfiguration"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, err := a.CreateScheduledQuery(t.Context(), input(c.change))

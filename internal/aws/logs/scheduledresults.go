@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eksact/eksact/internal/aws/api"
+	"github.com/eksact/eksact/internal/engine/insights"
 )
 
 // delivered is the object that a run's results are: GetQueryResults' answer, all of its
@@ -30,8 +31,17 @@ type deliveredField struct {
 	Value string `json:"value"`
 }
 
-// deliverResults writes what a query found to its bucket, and gives the object's URI. The
-// query's role reads, the destination's writes.
+// destinationType is what results were brought to.
+func destinationType(uri string) types.ScheduledQueryDestinationType {
+	if strings.HasPrefix(uri, "s3://") {
+		return types.ScheduledQueryDestinationTypeS3
+	}
+	return types.ScheduledQueryDestinationTypeLookupTable
+}
+
+// deliverResults writes what a query found to its bucket, or makes its lookup table of it,
+// and gives the object's URI or the table's ARN. The query's role reads, the destination's
+// writes.
 func (s *Service) deliverResults(ctx context.Context, q *ScheduledQuery, reader api.Caller, id string, due time.Time) (string, error) {
 	all := delivered{QueryID: id, QueryLanguage: string(types.QueryLanguageCwli), Results: [][]deliveredField{}}
 	for in := (&cloudwatchlogs.GetQueryResultsInput{QueryId: &id}); ; {
@@ -46,11 +56,14 @@ func (s *Service) deliverResults(ctx context.Context, q *ScheduledQuery, reader 
 		}
 		in = &cloudwatchlogs.GetQueryResultsInput{QueryId: &id, NextToken: page.NextToken}
 	}
-	text, err := json.Marshal(all)
+	writer, err := s.acting(ctx, q.Bucket.Role)
 	if err != nil {
 		return "", err
 	}
-	writer, err := s.acting(ctx, q.Bucket.Role)
+	if q.Bucket.Table != "" {
+		return q.Bucket.URI, s.deliverTable(ctx, q.Bucket, writer, all.rows())
+	}
+	text, err := json.Marshal(all)
 	if err != nil {
 		return "", err
 	}
@@ -63,6 +76,32 @@ func (s *Service) deliverResults(ctx context.Context, q *ScheduledQuery, reader 
 		Bucket: &bucket, Key: &key, ContentType: aws.String("application/json"), ExpectedBucketOwner: optional(q.Bucket.Owner), Body: inMemory{bytes.NewReader(text)},
 	})
 	return "s3://" + bucket + "/" + key, err
+}
+
+// deliverTable makes a lookup table of results, or gives one another text.
+func (s *Service) deliverTable(ctx context.Context, to *Results, writer api.Caller, rows read) error {
+	text, err := tableOf(rows)
+	if err != nil {
+		return err
+	}
+	if _, ok := s.tables.Get(to.Table); ok {
+		_, err = s.door.Do(ctx, writer, "cloudwatchlogs", "UpdateLookupTable", &cloudwatchlogs.UpdateLookupTableInput{LookupTableArn: &to.URI, TableBody: &text, Description: optional(to.Description)})
+		return err
+	}
+	_, err = s.door.Do(ctx, writer, "cloudwatchlogs", "CreateLookupTable", &cloudwatchlogs.CreateLookupTableInput{LookupTableName: &to.Table, TableBody: &text, Description: optional(to.Description), Tags: to.Tags})
+	return err
+}
+
+// rows are the results as others have them.
+func (d *delivered) rows() (out read) {
+	for _, r := range d.Results {
+		var fields []insights.Field
+		for _, f := range r {
+			fields = append(fields, insights.Field{Name: f.Field, Value: f.Value})
+		}
+		out = append(out, fields)
+	}
+	return out
 }
 
 func (d *delivered) add(page *cloudwatchlogs.GetQueryResultsOutput) {
