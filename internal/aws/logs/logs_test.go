@@ -170,6 +170,39 @@ func TestReadingPages(t *testing.T) {
 	doortest.Refused(t, err, "InvalidParameterException", "The specified nextToken is invalid.")
 }
 
+// TestPagesHaveAMegabyte: of events and what each counts besides, whatever the limit.
+func TestPagesHaveAMegabyte(t *testing.T) {
+	a := open(t)
+	a.group(t, "g", "s")
+	long := func(c string, n int) string { return "-9 " + strings.Repeat(c, n) }
+	for _, m := range []string{long("a", 1<<19-26), long("b", 1<<19-26), long("c", 1)} {
+		doortest.Must(t)(a.put("g", "s", m))
+	}
+	page := func(token *string) (string, *string) {
+		out, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s"), StartFromHead: aws.Bool(true), NextToken: token})
+		doortest.Must(t)(out, err)
+		all := ""
+		for _, e := range out.Events {
+			all += (*e.Message)[:1]
+		}
+		return all, out.NextForwardToken
+	}
+	first, next := page(nil)
+	second, _ := page(next)
+	if first != "ab" || second != "c" {
+		t.Errorf("pages %s, %s", first, second)
+	}
+	out, err := a.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("g")})
+	doortest.Must(t)(out, err)
+	if len(out.Events) != 2 || out.NextToken == nil {
+		t.Errorf("FilterLogEvents gives %d, %v", len(out.Events), out.NextToken)
+	}
+	for _, limit := range []int32{0, 10_001} {
+		_, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s"), Limit: &limit})
+		doortest.Refused(t, err, "InvalidParameterException", "limit")
+	}
+}
+
 func TestFiltering(t *testing.T) {
 	a := open(t)
 	a.group(t, "g", "one", "two", "other")

@@ -87,11 +87,12 @@ func (x *execution) scan(ctx context.Context, p *plan, at window, nodes []*node,
 		r.Passing = !w.sink.keeps()
 		workers[i] = w
 	}
+	u := x.shown
+	x.shown = nil // it is of this scan alone
 	if r.From > r.To {
 		return nil
 	}
-	if u := x.shown; u != nil {
-		x.shown = nil
+	if u != nil {
 		defer u.begin(x.env.Partial, workers)()
 	}
 	err := x.source.Scan(ctx, r, func(i int, b *scan.Batch) bool {
