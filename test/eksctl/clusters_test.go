@@ -23,13 +23,16 @@ func workshop(t *testing.T, sh lab.Terminal) {
 	sh.Must(t, "eksctl scale nodegroup --cluster cluster --name more --nodes 2 --nodes-max 2", "initiated scaling of nodegroup")
 	sh.Soon(t, time.Minute, "kubectl get nodes -l alpha.eksctl.io/nodegroup-name=more --no-headers | grep -c ' Ready'", "2")
 	sh.Must(t, "kubectl wait -n kube-system --for=condition=Available --timeout=120s deployment/metrics-server", "condition met")
-	// A load balancer in this VPC.
+	// A load balancer in this VPC, which is there to the end: the deletion takes it along.
 	sh.Must(t, "kubectl expose deployment metrics-server -n kube-system --name front --type LoadBalancer --port 443 --target-port 10251", "exposed")
 	sh.Soon(t, time.Minute, "curl --silent --show-error --insecure --max-time 5 https://$(kubectl get service front -n kube-system -o jsonpath='{.status.loadBalancer.ingress[0].hostname}')/livez", "ok")
-	sh.Must(t, "kubectl delete service front -n kube-system", "deleted")
 	sh.Must(t, "aws eks wait nodegroup-active --cluster-name cluster --nodegroup-name more")
 	sh.Must(t, "eksctl delete nodegroup --cluster cluster --name more --wait --disable-eviction", `deleted 1 nodegroup(s) from cluster "cluster"`)
+	sh.Must(t, "kubectl get service front -n kube-system -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'", "elb.amazonaws.com")
 	remove(t, sh, "cluster")
+	for _, kind := range []string{"elb describe-load-balancers --query LoadBalancerDescriptions", "elbv2 describe-load-balancers --query LoadBalancers"} {
+		sh.Must(t, "aws "+kind, "[]")
+	}
 }
 
 const managedCluster = `apiVersion: eksctl.io/v1alpha5
