@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/eksact/eksact/internal/aws/client"
 	"github.com/eksact/eksact/test/lab"
 )
 
@@ -82,7 +83,7 @@ func policies(t *testing.T, sh lab.Terminal) {
 func manyParts(t *testing.T, sh lab.Terminal) {
 	env := strings.Fields(sh.Must(t, "echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY"))
 	c := s3.New(s3.Options{
-		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env[0])), UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider(env[1], env[2], ""),
+		Region: "us-west-2", BaseEndpoint: aws.String(lab.Plain(env[0])), UsePathStyle: true, HTTPClient: client.New(nil), Credentials: credentials.NewStaticCredentialsProvider(env[1], env[2], ""),
 	})
 	bucket, key, ctx := aws.String("parts"), aws.String("k"), t.Context()
 	sh.Must(t, "aws s3 mb s3://parts")
