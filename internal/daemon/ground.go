@@ -48,7 +48,7 @@ func (g *ground) Settle(ctx context.Context) error {
 	g.settling.Lock()
 	defer g.settling.Unlock()
 	d := g.d
-	l := vpc.Layout{Addresses: map[netip.Addr]netip.Addr{}}
+	l := vpc.Layout{Addresses: map[netip.Addr]netip.Addr{}, Pods: map[netip.Prefix]netip.Addr{}}
 	var endpoints []ec2.EndpointLayout
 	for _, v := range d.ec2.Running() {
 		want := d.ec2.Layout(v.ID)
@@ -56,6 +56,7 @@ func (g *ground) Settle(ctx context.Context) error {
 		l.VPCs = append(l.VPCs, vpc.Inside{Range: v.CIDRs[0], Open: want.Open, NATs: nats})
 		l.Subnets = append(l.Subnets, subnets...)
 		maps.Copy(l.Addresses, want.Public)
+		maps.Copy(l.Pods, want.Pods)
 		endpoints = append(endpoints, want.Endpoints...)
 	}
 	// The terminal has a public address of its own, as a Cloud9 instance has.

@@ -19,6 +19,8 @@ type Layout struct {
 	Subnets []SubnetRoutes
 	// Addresses are machines' private addresses with their public ones.
 	Addresses map[netip.Addr]netip.Addr
+	// Pods are blocks of pods' addresses with their nodes' public ones.
+	Pods map[netip.Prefix]netip.Addr
 }
 
 // Inside is a VPC: its addresses, and how they are seen from outside.
@@ -63,7 +65,7 @@ func (n *Network) settle(l Layout) error {
 	defer world.close()
 	old, subnets := n.AllSubnets(), []Subnet{}
 	routes := nft.Routes{
-		HostLink: worldHostLink, Public: n.Public, Balancers: n.Balancers(), Elastic: n.Elastic(), Addresses: l.Addresses,
+		HostLink: worldHostLink, Public: n.Public, Balancers: n.Balancers(), Elastic: n.Elastic(), Addresses: l.Addresses, Pods: l.Pods,
 	}
 	for _, v := range l.VPCs {
 		routes.VPCs = append(routes.VPCs, nft.VPC{Range: v.Range, Open: v.Open})

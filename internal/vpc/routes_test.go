@@ -64,6 +64,14 @@ func TestRoutesAreObeyed(t *testing.T) {
 			exits(l, nft.Exit{To: all, Direct: true})
 			l.Addresses = map[netip.Addr]netip.Addr{c.addr[0]: c.Elastic().Addr()}
 		}, c.Elastic().Addr().String()},
+		{"by the internet gateway, as a pod of a node with an address", func(l *vpc.Layout) {
+			exits(l, nft.Exit{To: all, Direct: true})
+			l.Pods = map[netip.Prefix]netip.Addr{netip.PrefixFrom(c.addr[0], 32): c.Elastic().Addr()}
+		}, c.Elastic().Addr().String()},
+		{"by the internet gateway, pods of another having an address", func(l *vpc.Layout) {
+			exits(l, nft.Exit{To: all, Direct: true})
+			l.Pods = map[netip.Prefix]netip.Addr{netip.PrefixFrom(c.addr[1], 32): c.Elastic().Addr()}
+		}, ""},
 		{"no route again", func(l *vpc.Layout) { exits(l) }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -109,8 +109,11 @@ type Layout struct {
 	// Open says that an internet gateway is attached, and some subnet's routes lead
 	// to it: what is outside can reach what is published inside.
 	Open bool
-	// Public maps instances' private addresses to their public ones.
+	// Public maps instances' private addresses to their public ones, Pods the blocks of
+	// their pods, whose packets leave the VPC as their node's: the VPC CNI's default.
+	// https://docs.aws.amazon.com/eks/latest/userguide/external-snat.html
 	Public map[netip.Addr]netip.Addr
+	Pods   map[netip.Prefix]netip.Addr
 	// Endpoints lead to services without the Internet.
 	Endpoints []EndpointLayout
 }
@@ -133,7 +136,7 @@ type Exit struct {
 
 // Layout reads from the records what a VPC's network is to be.
 func (s *Service) Layout(vpc string) Layout {
-	l := Layout{Public: map[netip.Addr]netip.Addr{}, Endpoints: s.endpointLayouts(vpc)}
+	l := Layout{Public: map[netip.Addr]netip.Addr{}, Pods: map[netip.Prefix]netip.Addr{}, Endpoints: s.endpointLayouts(vpc)}
 	for _, n := range s.subnetFamily.all() {
 		if n.VPC != vpc {
 			continue
@@ -152,6 +155,13 @@ func (s *Service) Layout(vpc string) Layout {
 	for _, i := range s.Instances() {
 		if i.VPC == vpc && i.PublicIP.IsValid() {
 			l.Public[i.PrivateIP] = i.PublicIP
+		}
+		if public, ok := l.Public[i.PrivateIP]; ok && i.VPC == vpc {
+			for _, n := range i.Interfaces {
+				for _, block := range n.Prefixes {
+					l.Pods[block] = public
+				}
+			}
 		}
 	}
 	return l

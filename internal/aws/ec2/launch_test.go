@@ -110,6 +110,9 @@ func TestLaunchInPublic(t *testing.T) {
 	if !i.PublicIP.IsValid() || c.service.Layout(c.vpc).Public[i.PrivateIP] != i.PublicIP || c.ground.settled == settled {
 		t.Errorf("%+v, settled %d times", i, c.ground.settled-settled)
 	}
+	if pods := c.service.Layout(c.vpc).Pods; pods[i.Interfaces[0].Prefixes[0]] != i.PublicIP {
+		t.Errorf("pods leave as %v, their node is %s", pods, i.PublicIP)
+	}
 	a, err := c.admin.AllocateAddress(ctx, &awsec2.AllocateAddressInput{})
 	if err != nil || *a.PublicIp == i.PublicIP.String() {
 		t.Errorf("an address that has an owner was given: %+v, %v", a, err)

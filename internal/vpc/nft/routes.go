@@ -27,6 +27,9 @@ type Routes struct {
 	Subnets []SubnetRoutes
 	// Addresses are instances' private addresses with their public ones.
 	Addresses map[netip.Addr]netip.Addr
+	// Pods are blocks of pods' addresses with their nodes' public ones: they have none of
+	// their own, and leave the VPC as their node.
+	Pods map[netip.Prefix]netip.Addr
 }
 
 // VPC is one of those that the router serves. Their ranges don't overlap.
@@ -47,7 +50,7 @@ type SubnetRoutes struct {
 // or a Mark leads nowhere.
 type Exit struct {
 	To     netip.Prefix
-	Direct bool       // by the internet gateway, for those with a public address
+	Direct bool       // by the internet gateway, for those with a public address and their pods
 	Source netip.Addr // by a NAT gateway, from its address
 	Mark   uint32     // by the gateway endpoint of this number, which packets are marked with
 }
@@ -83,6 +86,10 @@ func ApplyRoutes(ns string, r Routes) error {
 			b.rule(leave, saddr(n.Subnet), jump(source.Name))
 			for _, e := range n.Exits {
 				e.write(b, way, source, addresses)
+				if e.Direct {
+					e.writePods(b, way, source, r.podsIn(n.Subnet))
+				}
+				e.end(b, way)
 			}
 		}
 		b.rule(leaving, reset())
@@ -126,6 +133,33 @@ func (e Exit) write(b *batch, way, source *nftables.Chain, p published) {
 		b.rule(way, daddr(e.To), p.known(), accept())
 		b.rule(source, originalDaddr(e.To), p.outbound())
 	}
+}
+
+// pods are a block of pods' addresses, and their node's public one.
+type pods struct {
+	block  netip.Prefix
+	public netip.Addr
+}
+
+func (r Routes) podsIn(subnet netip.Prefix) (all []pods) {
+	for _, block := range slices.SortedFunc(maps.Keys(r.Pods), netip.Prefix.Compare) {
+		if subnet.Contains(block.Addr()) {
+			all = append(all, pods{block, r.Pods[block]})
+		}
+	}
+	return all
+}
+
+// writePods lets pods out as their nodes.
+func (e Exit) writePods(b *batch, way, source *nftables.Chain, all []pods) {
+	for _, p := range all {
+		b.rule(way, daddr(e.To), saddr(p.block), accept())
+		b.rule(source, originalDaddr(e.To), saddr(p.block), snat(p.public))
+	}
+}
+
+// end refuses what takes the exit and does not get out by it.
+func (e Exit) end(b *batch, way *nftables.Chain) {
 	b.rule(way, daddr(e.To), reset())
 	b.rule(way, daddr(e.To), refuse(icmpNet))
 }
