@@ -76,6 +76,7 @@ func TestVPC(t *testing.T) {
 		),
 	)
 	lab.InTurn(t,
+		lab.Part{Name: "two VPCs and a daemon that is killed", Test: h.second},
 		lab.Part{Name: "a rebooted instance is a node again", Test: h.reboot},
 		lab.Part{Name: "a stopped instance is started again", Test: h.stop},
 		lab.Part{Name: "a terminated instance is no node", Test: h.terminate},
