@@ -141,12 +141,8 @@ func (w *worker) onField(g *group, c *condition) error {
 	if e.form >= formArray {
 		return w.onArray(g, c, kind, entry, from)
 	}
-	for len(w.taken) <= c.number {
-		w.taken = append(w.taken, taken{})
-	}
-	m := &w.taken[c.number]
-	if m.k != g.k || m.entry != entry { // templates share columns
-		*m = taken{k: g.k, entry: entry}
+	m, known := w.takenOf(g.k, entry, c)
+	if !known {
 		if g.k.s.sieveOf(int(e.dict)).meets(c, kind) {
 			v := w.verdict(g.k.s, int(e.dict), verdictKey{number: c.number}, func(d *dictionaryData, yes []byte) error { return c.decide(d, kind, yes) })
 			m.err = m.of(g.k, entry, v)
@@ -160,15 +156,16 @@ func (w *worker) onField(g *group, c *condition) error {
 
 // onArray applies a predicate on a field whose values differ from row to row.
 func (w *worker) onArray(g *group, c *condition, kind byte, entry, from int) error {
-	var one []byte
-	may := true
-	switch g.k.entries[entry].form {
-	case formArray + asText:
-		may = g.k.sieve(entry).meets(c, kind)
-	case formArray + asUUIDs:
-		one, may = g.k.oneUUID(entry, c)
+	m, known := w.takenOf(g.k, entry, c)
+	if !known {
+		switch m.any = true; g.k.entries[entry].form {
+		case formArray + asText:
+			m.any = g.k.sieve(entry).meets(c, kind)
+		case formArray + asUUIDs:
+			m.one, m.any = g.k.oneUUID(entry, c)
+		}
 	}
-	if !may {
+	if !m.any {
 		g.rows.none()
 		return nil
 	}
@@ -179,7 +176,7 @@ func (w *worker) onArray(g *group, c *condition, kind byte, entry, from int) err
 	g.opened = true
 	all, _ := col.array.(uuids)
 	g.rows.keep(func(row int) bool {
-		if one != nil && !bytes.Equal(all[16*(from+row):][:16], one) {
+		if m.one != nil && !bytes.Equal(all[16*(from+row):][:16], m.one) {
 			return false
 		}
 		return c.takes(kind, col.array.text(from+row))
@@ -192,7 +189,21 @@ type taken struct {
 	k     *chunk
 	entry int
 	columnMemo
+	one []byte // the only value that may be taken, of UUIDs
 	err error
+}
+
+// takenOf is what a worker knows of a condition and a column, which templates share.
+func (w *worker) takenOf(k *chunk, entry int, c *condition) (m *taken, known bool) {
+	for len(w.taken) <= c.number {
+		w.taken = append(w.taken, taken{})
+	}
+	m = &w.taken[c.number]
+	if m.k == k && m.entry == entry {
+		return m, true
+	}
+	*m = taken{k: k, entry: entry}
+	return m, false
 }
 
 // decide tells which values of a dictionary the condition takes.
