@@ -38,6 +38,7 @@ type table interface {
 	apply(changes []kv)
 	// replace makes changes the whole content.
 	replace(all []kv)
+	newest(key string, prefix bool) int64
 }
 
 func newStore(b backend) *Store {
@@ -187,20 +188,20 @@ func (s *Store) settle(ctx context.Context) error {
 // Update runs fn and commits what it wrote, all or nothing. An error of fn
 // aborts and is returned as it is. Fn is run again when what it read was changed
 // by another, so it may have no effect but through tx. It must not be called
-// from a watcher. Whatever it returns, the watchers have seen what fn read.
+// from a watcher. Whatever it returns, the watchers have seen what fn read, and all of
+// that was there at one time, also if nothing was written.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	for {
 		tx := &Tx{store: s, writes: map[string][]byte{}}
-		if err := fn(tx); err != nil {
-			s.watched()
-			return err
-		}
-		if tx.err != nil {
+		err := fn(tx)
+		if err == nil && tx.err != nil {
 			return tx.err
 		}
-		if len(tx.writes) == 0 {
-			s.watched()
-			return nil
+		if err != nil || len(tx.writes) == 0 {
+			if s.watched(tx.reads) || ctx.Err() != nil {
+				return err
+			}
+			continue
 		}
 		conds, changes := tx.plan()
 		rev, ok, err := s.backend.commit(ctx, conds, changes)
@@ -217,10 +218,18 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // watched returns when the watchers have seen all that could be read before: rows are
-// readable a moment before the watchers are told.
-func (s *Store) watched() {
+// readable a moment before the watchers are told, and those of one table before those of
+// another that changed with them. It tells whether what was read still stands.
+func (s *Store) watched(reads []cond) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, c := range reads {
+		kind, key, _ := splitKey(c.key)
+		if s.tables[kind].newest(key, c.prefix) != c.rev {
+			return false
+		}
+	}
+	return true
 }
 
 // Close stops following the backing store. Reads keep answering from memory.

@@ -317,6 +317,46 @@ func TestARefusalComesAfterTheWatchers(t *testing.T) {
 	})
 }
 
+// TestAReadIsOfOneTime: what was committed together is read together, in the moment too in
+// which memory has only one of the tables.
+func TestAReadIsOfOneTime(t *testing.T) {
+	each(t, func(t *testing.T, open func() *Store) {
+		s := open()
+		one, two := NewTable[account](s, "bank/one"), NewTable[account](s, "bank/two")
+		load(t, s)
+		ask := make(chan int, 100) // of either table, when it has changed
+		pause := func(_ string, _, now *account) {
+			ask <- now.Balance
+			time.Sleep(2 * time.Millisecond)
+		}
+		one.Watch(pause)
+		two.Watch(pause)
+		go func() {
+			for n := 1; n <= 20; n++ {
+				_ = s.Update(t.Context(), func(tx *Tx) error {
+					one.In(tx).Put("a", account{Balance: n})
+					two.In(tx).Put("a", account{Balance: n})
+					return nil
+				})
+			}
+		}()
+		refused := errors.New("refused")
+		for at := 0; at < 20; at = <-ask {
+			for _, want := range []error{nil, refused} {
+				var a, b account
+				err := s.Update(t.Context(), func(tx *Tx) error {
+					a, _ = one.In(tx).Get("a")
+					b, _ = two.In(tx).Get("a")
+					return want
+				})
+				if err != want || a != b {
+					t.Fatalf("%v; in one table is %v, in the other %v", err, a, b)
+				}
+			}
+		}
+	})
+}
+
 func TestASecondStoreFollowsTheFirst(t *testing.T) {
 	each(t, func(t *testing.T, open func() *Store) {
 		one, two := load(t, open()), load(t, open())

@@ -199,6 +199,22 @@ func (t *Table[T]) decode(c kv) (*row[T], error) {
 	return r, json.Unmarshal(c.value, &r.value)
 }
 
+// newest is the revision of the record under a key, or the newest of those under a prefix;
+// 0 if there is none.
+func (t *Table[T]) newest(key string, prefix bool) (rev int64) {
+	rows := *t.rows.Load()
+	if !prefix {
+		if r := find(rows, key); r != nil {
+			return r.rev
+		}
+		return 0
+	}
+	for _, r := range span(rows, key) {
+		rev = max(rev, r.rev)
+	}
+	return rev
+}
+
 func find[T any](rows []*row[T], key string) *row[T] {
 	i := sort.Search(len(rows), func(i int) bool { return rows[i].key >= key })
 	if i < len(rows) && rows[i].key == key {

@@ -37,7 +37,7 @@ func TestAddonsRoles(t *testing.T) {
 			settle()
 			out, err := w.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: cluster, AddonName: name})
 			if err != nil || out.Addon.Status != types.AddonStatusActive {
-				t.Fatalf("%+v, %v", out, err)
+				t.Fatalf("%s %+v %+v, %v", out.Addon.Status, out.Addon, out.Addon.Health, err)
 			}
 			return out.Addon
 		}
