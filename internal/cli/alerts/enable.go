@@ -39,22 +39,12 @@ func (c *chosen) addTo(flags *pflag.FlagSet, allowed, inside string) {
 	flags.StringSliceVar(&c.URLs, "url", nil, "where to send notifications, by HTTP or HTTPS")
 }
 
-func (c *chosen) read() error {
-	for _, f := range []struct {
-		name string
-		from []string
-		to   *[]netip.Prefix
-	}{{"allowed", c.allowed, &c.Allowed}, {"inside", c.inside, &c.Inside}} {
-		for _, text := range f.from {
-			n, err := netip.ParsePrefix(text)
-			if a, e := netip.ParseAddr(text); e == nil {
-				n, err = netip.PrefixFrom(a, a.BitLen()), nil
-			}
-			if err != nil {
-				return hint.New(fmt.Sprintf("--%s %q is no network", f.name, text), "say 203.0.113.0/24, or an address")
-			}
-			*f.to = append(*f.to, n)
-		}
+func (c *chosen) read() (err error) {
+	if c.Allowed, err = global.Networks("--allowed", c.allowed); err != nil {
+		return err
+	}
+	if c.Inside, err = global.Networks("--inside", c.inside); err != nil {
+		return err
 	}
 	for _, u := range c.URLs {
 		if !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {

@@ -139,23 +139,11 @@ func (a *asked) choose() ([]detect.Detection, error) {
 }
 
 func (a *asked) params() (p detect.Params, err error) {
-	for _, f := range []struct {
-		name string
-		from []string
-		to   *[]netip.Prefix
-	}{{"allowed", a.allowed, &p.Allowed}, {"inside", a.inside, &p.Inside}} {
-		for _, text := range f.from {
-			n, err := netip.ParsePrefix(text)
-			if address, e := netip.ParseAddr(text); e == nil {
-				n, err = netip.PrefixFrom(address, address.BitLen()), nil
-			}
-			if err != nil {
-				return p, hint.New(fmt.Sprintf("--%s %q is no network", f.name, text), "say 203.0.113.0/24, or an address")
-			}
-			*f.to = append(*f.to, n)
-		}
+	if p.Allowed, err = global.Networks("--allowed", a.allowed); err != nil {
+		return p, err
 	}
-	return p, nil
+	p.Inside, err = global.Networks("--inside", a.inside)
+	return p, err
 }
 
 // span is the time that is looked at: of files all, unless it is said.
