@@ -212,4 +212,6 @@ func (h *house) shutOut(t *testing.T) {
 	laptop.Must(t, "kubectl wait --for=condition=Ready node --all --timeout=180s")
 	t.Logf("Ready %.1f s after they had a way again", time.Since(open).Seconds())
 	shell.Must(t, fmt.Sprintf(update, "endpointPrivateAccess=false,publicAccessCidrs=0.0.0.0/0"))
+	// Pods of nodes that were missed are not ready until their kubelet hears of it.
+	shell.Must(t, "kubectl -n kube-system rollout status deployment coredns --timeout=180s")
 }

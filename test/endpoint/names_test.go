@@ -51,7 +51,7 @@ func (h *house) names(t *testing.T) {
 	shell.Must(t, pod("www.example.com"), "10.0.64.99")
 	shell.Must(t, pod("ec2.us-west-2.amazonaws.com"), "198.18.0.2")
 	shell.Must(t, pod("s3.us-west-2.amazonaws.com"), "198.18.0.5")
-	shell.Refused(t, pod("only.example.com"))
+	shell.Refused(t, pod("only.example.com"), "NXDOMAIN")
 	host := shell.Must(t, "aws eks describe-cluster --name cluster --query cluster.endpoint --output text")[len("https://"):]
 	shell.Must(t, pod(host), "198.18.1.")
 	shell.Must(t, "kubectl get nodes -o name | cut -d/ -f2 | xargs nslookup", "Address: 10.0.")

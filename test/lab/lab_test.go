@@ -121,3 +121,29 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestWhatIsAskedAgain(t *testing.T) {
+	for line, want := range map[string]bool{
+		"kubectl get nodes": true,
+		"kubectl --context second -n kube-system get pods -o wide":            true,
+		"kubectl exec names -- nslookup kubernetes.default":                   true,
+		"aws eks describe-cluster --name cluster | jq .cluster.status":        true,
+		"nslookup www.example.com":                                            true,
+		"curl --silent --fail http://web":                                     true,
+		"kubectl get pods --watch":                                            false,
+		"kubectl get pods && kubectl delete pod web":                          false,
+		"kubectl exec web -- touch /tmp/stop":                                 false,
+		"kubectl delete pod web":                                              false,
+		"curl -X POST http://web":                                             false,
+		"aws sts get-session-token":                                           false,
+		"aws sts assume-role --role-arn x --role-session-name y":              false,
+		"aws eks create-access-entry --cluster-name cluster":                  false,
+		"kubectl get configmap aws-auth -n kube-system -o yaml > a.yaml":      false,
+		"kubectl get nodes -o name | xargs kubectl cordon":                    false,
+		"url=$(kubectl get service web -o jsonpath={.status}); curl -d @x $u": false,
+	} {
+		if got := asks(line); got != want {
+			t.Errorf("asks(%q) = %v", line, got)
+		}
+	}
+}

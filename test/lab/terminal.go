@@ -14,6 +14,9 @@ import (
 // slow is how long a line may take unmentioned.
 const slow = 3 * time.Second
 
+// patience is how long a line that only asks is asked again.
+const patience = Busy * 3 * time.Second
+
 // Terminal is somewhere to type lines of bash.
 type Terminal struct {
 	command func(line string) *exec.Cmd
@@ -82,10 +85,21 @@ func (x Terminal) Run(line string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Must runs a line that must succeed and print each of wants.
+// Must runs a line that must succeed and print each of wants. One that only asks is
+// asked again for some seconds: what nodes and controllers do shows by and by, most of
+// all after they were cut off or killed. An answer that came late is printed.
+// What must be refused (Refused) has no second try.
 func (x Terminal) Must(t testing.TB, line string, wants ...string) string {
 	t.Helper()
+	began := time.Now()
 	out, err := x.Run(line)
+	for (err != nil || !contains(out, wants)) && asks(line) && time.Since(began) < patience {
+		first := out
+		time.Sleep(300 * time.Millisecond)
+		if out, err = x.Run(line); err == nil && contains(out, wants) {
+			fmt.Fprintf(os.Stderr, "late by %.1f s in %s: $ %s\n%s\n", time.Since(began).Seconds(), t.Name(), line, first)
+		}
+	}
 	if err != nil {
 		t.Fatalf("$ %s\n%s\n%v", line, out, err)
 	}
