@@ -35,12 +35,12 @@ func TestAGroupHoldsItsProcessesAndTakesThemAlong(t *testing.T) {
 	if got := tree.Processes(top); !slices.Equal(got, []int{cmd.Process.Pid}) {
 		t.Errorf("processes %v, want %d", got, cmd.Process.Pid)
 	}
-	if err := tree.Remove(top, 5*time.Second); err != nil {
+	if err := tree.Remove(top, 30*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error("the process lives on")
 	}
 	if got := tree.Processes(top); len(got) != 0 {

@@ -412,7 +412,7 @@ func at(a netip.Addr, port uint16) string { return netip.AddrPortFrom(a, port).S
 
 func dial(t *testing.T, from, to string) net.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := netns.Dial(from)(ctx, "tcp4", to)
 	if err != nil {

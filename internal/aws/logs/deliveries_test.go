@@ -101,7 +101,7 @@ func TestSubscriptionToAnEndpoint(t *testing.T) {
 			for _, ev := range p.LogEvents {
 				all = append(all, ev.Message)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(60 * time.Second):
 			t.Fatalf("only %q came", all)
 		}
 	}

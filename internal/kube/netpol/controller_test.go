@@ -152,7 +152,7 @@ func request(name, address string) gate.Request {
 
 func (h *house) admit(t *testing.T, r gate.Request) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(h.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(h.ctx, 60*time.Second)
 	defer cancel()
 	if err := h.Admit(ctx, r); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func (h *house) admit(t *testing.T, r gate.Request) {
 
 func (h *house) wait(t *testing.T, generation int64) []Receipt {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(h.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(h.ctx, 60*time.Second)
 	defer cancel()
 	got, err := h.Wait(ctx, onlyVersion(generation))
 	if err != nil {

@@ -212,7 +212,7 @@ func pluginConfig(t testing.TB, list string, extra map[string]any) string {
 
 func reach(t testing.TB, from string, to netip.AddrPort) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	conn, err := netns.Dial(from)(ctx, "tcp4", to.String())
 	if err != nil {

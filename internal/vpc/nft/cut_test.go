@@ -44,7 +44,7 @@ type connection struct{ client, server net.Conn }
 
 func connect(t testing.TB, w *wire, to string, l net.Listener) connection {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	client, err := netns.Dial(w.west.ns)(ctx, "tcp4", to)
 	if err != nil {

@@ -155,7 +155,7 @@ func TestRun(t *testing.T) {
 				select {
 				case line := <-s.said:
 					got = append(got, line)
-				case <-time.After(10 * time.Second):
+				case <-time.After(60 * time.Second):
 					t.Fatalf("stuck after %q", got)
 				}
 			}
