@@ -248,10 +248,14 @@ func (g *Group) Mark(stream string) string {
 // ID names the group in its events' pointers.
 func (g *Group) ID() string { return g.id }
 
-// Next is the number that the next event gets.
+// Next is the number behind the events that count: what is not on disk yet has it or a
+// later one, and so does the next event.
 func (g *Group) Next() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.tail != nil && len(g.tail.pending) > 0 {
+		return g.tail.pending[0].before
+	}
 	return g.next
 }
 

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -428,5 +429,33 @@ func TestManyGroups(t *testing.T) {
 	}
 	if n := s.held.Load(); n != 0 {
 		t.Errorf("%d bytes are held by a closed store", n)
+	}
+}
+
+// TestWhatIsBeingSyncedIsBehindNext: whoever reads up to Next misses nothing that is on its
+// way to the disk.
+func TestWhatIsBeingSyncedIsBehindNext(t *testing.T) {
+	g := group(t, openStore(t, t.TempDir(), Options{}), "g")
+	put(t, g, "s", numberedEvents(0, 3)...)
+	g.tail.syncing.Lock()
+	done := make(chan error, 1)
+	go func() { done <- g.Append("s", numberedEvents(3, 2), "") }()
+	for written := false; !written; {
+		g.mu.Lock()
+		written = g.next == 5
+		g.mu.Unlock()
+		runtime.Gosched()
+	}
+	next := g.Next()
+	if events, _ := g.Since(-1, nil); next != 3 || len(events) != 3 {
+		t.Errorf("%d events, then number %d", len(events), next)
+	}
+	g.tail.syncing.Unlock()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	next = g.Next()
+	if events, _ := g.Since(-1, nil); next != 5 || len(events) != 5 {
+		t.Errorf("at last %d events, then number %d", len(events), next)
 	}
 }

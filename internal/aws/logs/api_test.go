@@ -121,7 +121,7 @@ func TestReadingFromTheTailAndRecords(t *testing.T) {
 
 func TestMetricFilters(t *testing.T) {
 	a := open(t)
-	a.now = a.now.Truncate(time.Minute).Add(30 * time.Second) // all events are of one minute
+	a.turn(a.now.Truncate(time.Minute).Add(30 * time.Second).Sub(a.now)) // all events are of one minute
 	a.group(t, "g", "s")
 	ctx, must := t.Context(), doortest.Must(t)
 	put := func(name, pattern string, m types.MetricTransformation) error {
@@ -156,7 +156,7 @@ func TestMetricFilters(t *testing.T) {
 		doortest.Refused(t, put("wrong", pattern, m), "InvalidParameterException", "")
 	}
 	must(a.put("g", "s", `-9 ERROR`, `-8 {"ms":12,"path":"/a"}`, `-7 {"ms":"x"}`, "-6 bytes 10", "-5 bytes 3"))
-	a.now = a.now.Add(3 * time.Minute)
+	a.turn(3 * time.Minute)
 	eventually(t, "a default value", func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -82,7 +82,7 @@ func TestSubscriptionToAnEndpoint(t *testing.T) {
 	if control := <-e.got; !strings.Contains(control, `"messageType":"CONTROL_MESSAGE"`) {
 		t.Errorf("test message %s", control)
 	}
-	a.now = a.now.Add(time.Second)
+	a.turn(time.Second)
 	must(a.put("g", "s", "-9 ERROR-1", "-8 fine"))
 	e.fail <- true // it is tried again
 	must(a.put("g", "s", "-7 ERROR-2"))
@@ -169,7 +169,7 @@ func TestSubscriptionToABucket(t *testing.T) {
 	if err := put("archive/logs/"); err != nil {
 		t.Fatal(err)
 	}
-	a.now = a.now.Add(time.Second)
+	a.turn(time.Second)
 	must(a.put("/g", "s/1", "-3 one"))
 	eventually(t, "an object", func() bool { return len(objects(t, client, "archive")) == 1 })
 	for key, text := range objects(t, client, "archive") {

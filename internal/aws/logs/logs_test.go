@@ -282,7 +282,7 @@ func TestPutRefuses(t *testing.T) {
 	if err != nil || *out.RejectedLogEventsInfo.TooNewLogEventStartIndex != 1 {
 		t.Errorf("too new: %+v, %v", out, err)
 	}
-	a.now = a.now.Add(25 * time.Hour) // past the retention
+	a.turn(25 * time.Hour) // past the retention
 	got, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")})
 	if err != nil || len(got.Events) != 0 {
 		t.Errorf("after the retention: %+v, %v", got, err)

@@ -453,7 +453,7 @@ func TestQueriesOverRetentions(t *testing.T) {
 		must(a.put(g, "s", "-9 old"))
 	}
 	must(a.PutRetentionPolicy(t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("short"), RetentionInDays: aws.Int32(1)}))
-	a.now = a.now.Add(25 * time.Hour)
+	a.turn(25 * time.Hour)
 	must(a.put("short", "s", "-1 new"))
 	out, _ := ask(t, a.Client, cloudwatchlogs.StartQueryInput{
 		LogGroupNames: []string{"kept", "short"}, QueryString: aws.String("fields @message, @log | sort @message"), StartTime: aws.Int64(0), EndTime: aws.Int64(a.now.Unix()),

@@ -261,19 +261,19 @@ func (f *Forwarded) unhurried() bool {
 // round brings what all groups have, unless there is an error already, and tells those who
 // wait.
 func (f *Forwarded) round(ctx context.Context, failed error) error {
-	names, err := f.store.Groups()
-	failed = errors.Join(failed, err)
 	f.mu.Lock()
 	waiting := f.waiting
 	f.waiting = map[string][]chan error{}
 	all := map[string]bool{}
-	for _, name := range names {
-		all[name] = true
-	}
 	for name := range f.groups {
 		all[name] = true
 	}
 	f.mu.Unlock()
+	names, err := f.store.Groups() // after those who wait, whose groups may be new
+	failed = errors.Join(failed, err)
+	for _, name := range names {
+		all[name] = true
+	}
 	tell := func(name string, err error) {
 		for _, done := range waiting[name] {
 			done <- err

@@ -242,6 +242,42 @@ func forwarded(t *testing.T, r *rand.Rand, db Remote, mu *sync.Mutex, fail *func
 	}
 }
 
+// TestForwardedNewGroups: a query of a group that was made a moment ago has its events,
+// also if the database is being brought others' meanwhile.
+func TestForwardedNewGroups(t *testing.T) {
+	dir := t.TempDir()
+	db := &database{batches: map[string]bool{}, fails: func() (bool, bool) { return false, false }}
+	store, err := logstore.Open(filepath.Join(dir, "logs"), logstore.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	f, err := NewForwarded(store, db, logOf, filepath.Join(dir, "brought.json"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { f.Run(ctx) })
+	running.Go(func() {
+		for ctx.Err() == nil {
+			f.wake()
+			signal(f.hurry)
+		}
+	})
+	for i := range 60 {
+		group := fmt.Sprintf("g%d", i)
+		if err := f.Append(Stream{group, "s"}, []Event{{Place: Place{At: 1_700_000_000_000}, Message: "m"}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := rows(t, f, group, 0); err != nil || len(got) != 1 {
+			t.Fatalf("%s has %d rows: %v", group, len(got), err)
+		}
+	}
+}
+
 // TestForwardedDown: where the database can't be reached, events are taken, and queries
 // say why they have no answer.
 func TestForwardedDown(t *testing.T) {

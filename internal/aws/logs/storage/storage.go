@@ -110,7 +110,7 @@ type Storage interface {
 	// Arrived gives a stream's events that came after a serial, in the order they came:
 	// some megabytes of them, whoever wants more asks again.
 	Arrived(s Stream, after int64) ([]Event, error)
-	// Next is the serial that a group's next event gets.
+	// Next is the serial behind a group's events, which the next one gets or a later one.
 	Next(group string) (int64, error)
 	// Stats are of the events from a time on.
 	Stats(s Stream, since int64) (Stats, error)
