@@ -72,7 +72,8 @@ type Balancers struct {
 	checkers sync.WaitGroup
 }
 
-// balancer is a record at work.
+// balancer is a record at work. What of the record changes meanwhile, Leaving, is read and
+// written with mu held: the others' readers take no copy of it all.
 type balancer struct {
 	record
 	known map[probe]health

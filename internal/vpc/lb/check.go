@@ -51,8 +51,8 @@ func (b *Balancers) look(ctx context.Context, l *balancer, p probe) (proven bool
 	if ctx.Err() != nil {
 		return false
 	}
-	was, is := b.learn(l, p, failure)
-	if err := b.write(); err != nil {
+	was, is, err := b.learn(l, p, failure)
+	if err != nil {
 		b.log.Error("load balancers: writing the rules", "balancer", l.ID, "error", err)
 	}
 	if was.state != is.state {
@@ -65,18 +65,26 @@ func (b *Balancers) look(ctx context.Context, l *balancer, p probe) (proven bool
 	return is.proven
 }
 
-func (b *Balancers) learn(l *balancer, p probe, failure string) (was, is health) {
+// learn takes note of a check. Whoever sees a target healthy finds that the load balancer
+// leads to it.
+func (b *Balancers) learn(l *balancer, p probe, failure string) (was, is health, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	was, is = l.learn(p, failure)
+	err = b.writeHeld()
+	if was.state != is.state {
+		b.name(l)
+	}
+	return was, is, err
+}
+
+func (l *balancer) learn(p probe, failure string) (was, is health) {
 	was = l.known[p]
 	if was.state == "" {
 		was.state = Initial
 	}
 	is = was.after(failure, p.check)
 	l.known[p] = is
-	if was.state != is.state {
-		b.name(l)
-	}
 	return was, is
 }
 
@@ -98,8 +106,11 @@ func (b *Balancers) firstChecks(ctx context.Context, all []*balancer) {
 	for _, l := range all {
 		for _, p := range l.probes() {
 			wg.Go(func() {
-				if failure := b.check(ctx, l, p); ctx.Err() == nil {
-					b.learn(l, p, failure)
+				failure := b.check(ctx, l, p)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if ctx.Err() == nil {
+					l.learn(p, failure)
 				}
 			})
 		}

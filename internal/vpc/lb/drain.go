@@ -83,7 +83,7 @@ func split(all []flows) (targets, whole []flows) {
 }
 
 // flowsOf are a load balancer's connections to a target of a listener.
-func (r record) flowsOf(x Listener, t Target) []flows {
+func (r *record) flowsOf(x Listener, t Target) []flows {
 	var all []flows
 	for _, a := range r.Addrs {
 		for _, k := range x.keys() {

@@ -26,7 +26,7 @@ func (x Listener) probeOf(t Target) probe {
 
 // probes are all of a load balancer's, each once. Targets of zones that it is not
 // in are not checked.
-func (r record) probes() []probe {
+func (r *record) probes() []probe {
 	var all []probe
 	for _, x := range r.Listeners {
 		for _, t := range x.Targets {
@@ -91,7 +91,7 @@ func (r record) candidates(x Listener, at Address) []Target {
 
 // inUse lists the targets that receive connections at an address: the healthy
 // ones, or all.
-func (r record) inUse(x Listener, at Address, known map[probe]health) []netip.AddrPort {
+func (r *record) inUse(x Listener, at Address, known map[probe]health) []netip.AddrPort {
 	var healthy, all []netip.AddrPort
 	for _, t := range r.candidates(x, at) {
 		all = append(all, t.Addr)

@@ -142,7 +142,7 @@ func (r record) private() []netip.Addr {
 }
 
 // in is the address in a zone, or else the first.
-func (r record) in(zone string) (Address, bool) {
+func (r *record) in(zone string) (Address, bool) {
 	for _, a := range r.Addrs {
 		if a.Zone == zone {
 			return a, true

@@ -19,6 +19,11 @@ import (
 func (b *Balancers) write() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.writeHeld()
+}
+
+// writeHeld is write with mu held.
+func (b *Balancers) writeHeld() error {
 	if want := b.proxyConfig(); !b.sent || !reflect.DeepEqual(want, b.proxied) {
 		b.sent = false
 		if err := b.proxy(want); err != nil {
