@@ -28,7 +28,7 @@ const rowsPerPage = 10_000
 const (
 	partialAfter = 200 * time.Millisecond
 	partialTakes = 100 * time.Millisecond
-	partialRests = 10
+	partialRests = 30
 )
 
 // looks are what a query was seen to have found.

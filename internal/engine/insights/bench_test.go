@@ -170,3 +170,70 @@ func BenchmarkQueries(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLooking runs queries alone, and while somebody asks again and again for what
+// they have found, as often as GetQueryResults lets (internal/aws/logs).
+func BenchmarkLooking(b *testing.B) {
+	for _, q := range []struct{ name, query string }{
+		{"stats", `stats count(*), pct(responseStatus.code, 99), count_distinct(auditID) by user.username, verb, objectRef.resource`},
+		{"pattern", `pattern @message`},
+		{"anomaly", `pattern @message | anomaly`},
+		{"relevantfields", `relevantfields where responseStatus.code >= 400`},
+	} {
+		for _, looked := range []bool{false, true} {
+			b.Run(q.name+map[bool]string{false: "/alone", true: "/looked at"}[looked], func(b *testing.B) {
+				query, err := insights.Parse(q.query)
+				if err != nil {
+					b.Fatal(err)
+				}
+				source := inColumns()
+				env := insights.Env{
+					Open:  func(context.Context, insights.Selection) (scan.Source, error) { return source, nil },
+					Start: 0, End: 1 << 45, Workers: runtime.GOMAXPROCS(0),
+				}
+				looks, took, longest := 0, time.Duration(0), time.Duration(0)
+				used := processorTime()
+				for b.Loop() {
+					env.Partial = &insights.Partial{}
+					ctx, stop := context.WithCancel(context.Background())
+					var looker sync.WaitGroup
+					if looked {
+						looker.Go(func() {
+							for wait := 200 * time.Millisecond; ; {
+								select {
+								case <-ctx.Done():
+									return
+								case <-time.After(wait):
+								}
+								began := time.Now()
+								within, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+								env.Partial.Result(within, 10_000)
+								cancel()
+								one := time.Since(began)
+								wait = looksRest * one
+								looks, took, longest = looks+1, took+one, max(longest, one)
+							}
+						})
+					}
+					_, err := query.Run(context.Background(), env)
+					stop()
+					looker.Wait()
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64((processorTime()-used).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/op")
+				if looks > 0 {
+					b.ReportMetric(float64(looks)/float64(b.N), "looks/op")
+					b.ReportMetric(float64(took.Microseconds())/1000/float64(looks), "ms/look")
+					b.ReportMetric(float64(longest.Microseconds())/1000, "ms-longest")
+				}
+			})
+		}
+	}
+}
+
+// looksRest is how many times as long as a look GetQueryResults waits for the next.
+const looksRest = 30

@@ -130,7 +130,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	env.Memory = 1 << 20
 	for _, query := range []string{
 		"fields id, text | accum id", "stats count(*) by id", "stats count_distinct(id)", "stats pct(toNumber(id) + 1, 50), histogram(id, 3) by text, id", "dedup id",
-		"sort id | limit 20000", "fields text, @message", "limit any 20000", "stats max(concat(@message, id)) by id",
+		"sort id | limit 20000", "fields text, @message", "limit any 20000", "stats max(concat(@message, id)) by id", "relevantfields where id > 5",
 	} {
 		q, err := Parse(query)
 		if err != nil {

@@ -36,6 +36,10 @@ type oracle struct {
 	limit   int
 	keys    []syntax.SortKey // of all sorts, as long as rows are events
 	settled bool             // a command has looked at all rows
+	window  window
+	earlier []memory.Event // that diff compares with
+	pending bool           // they are not read yet
+	done    []syntax.Command
 }
 
 // at is what a name means in a row.
@@ -204,8 +208,16 @@ func (o *oracle) eval(e syntax.Expr, r *oracleRow) value.Value {
 // run runs a query and gives its rows, fields by name=value.
 func (o *oracle) run(q *syntax.Query) []string {
 	o.limit = DefaultLimit
-	for _, c := range q.Commands {
-		o.command(c)
+	for commands := q.Commands; len(commands) > 0; {
+		n := 0
+		if !o.grouped {
+			n = o.models(commands)
+		}
+		if n == 0 {
+			o.command(commands[0])
+			n = 1
+		}
+		o.done, commands = append(o.done, commands[:n]...), commands[n:]
 	}
 	var columns []string
 	switch {

@@ -11,9 +11,9 @@ import (
 // A Partial shows what a query has found so far while it runs (Env.Partial). The zero value
 // is ready. A query that nobody looks at pays an uncontended lock for each batch.
 //
-// Shown are the first rows of an order, of dedup, of groups, and what later commands make
-// of them, as far as no subquery is among these; of commands that compute by models, and
-// of what takes too much to bring together, nothing.
+// Shown are the first rows of an order, of dedup, of groups, the patterns of messages, the
+// fields that go with a condition, and what later commands make of these, as far as no
+// subquery is among them; of what takes too much to bring together nothing more is.
 type Partial struct {
 	looking sync.Mutex // one at a time
 	mu      sync.Mutex
@@ -41,6 +41,9 @@ func (p *Partial) Result(ctx context.Context, rows int) *Result {
 		return p.last
 	}
 	parts := u.look(ctx, rows)
+	if slices.ContainsFunc(parts, func(part any) bool { _, is := part.(tooMuch); return is }) {
+		return p.last
+	}
 	var result *Result
 	if err := catch(func() { result = u.result(context.WithoutCancel(ctx), parts, rows) }); err == nil && result != nil {
 		p.last = result
@@ -68,10 +71,13 @@ type unfinished struct {
 
 // A showing is a sink that can say what it has so far. It is asked between batches.
 type showing interface {
-	// sofar is what unfinished.result needs of the sink; it never changes afterwards. So
-	// many rows are enough.
+	// sofar is what unfinished.result needs of the sink, or tooMuch; it never changes
+	// afterwards. So many rows are enough.
 	sofar(rows int) any
 }
+
+// tooMuch stands for what would take too much to bring together.
+type tooMuch struct{}
 
 // show lets the scan that is next be looked at, if it is the query's own.
 func (x *execution) show(result func(ctx context.Context, parts []any, rows int) *Result) {
@@ -205,7 +211,7 @@ func (o *rowOrder) rowsOf(parts []any, rows int) (all []orderedRow) {
 // sofar implements showing.
 func (g *gathering) sofar(int) any {
 	if len(g.rows) > mostShown {
-		return nil
+		return tooMuch{}
 	}
 	return slices.Clip(g.rows)
 }
@@ -213,7 +219,7 @@ func (g *gathering) sofar(int) any {
 // sofar implements showing: the first rows of those that dedup leaves.
 func (d *deduping) sofar(rows int) any {
 	if len(d.first)+len(d.others) > mostShown {
-		return nil
+		return tooMuch{}
 	}
 	all := slices.Clone(d.others)
 	for _, r := range d.first {
@@ -226,7 +232,7 @@ func (d *deduping) sofar(rows int) any {
 // sofar implements showing.
 func (t *totals) sofar(int) any {
 	if t.taken > mostShownBytes {
-		return nil
+		return tooMuch{}
 	}
 	return t.apart()
 }

@@ -22,9 +22,13 @@ import (
 type stepwise struct {
 	parts []scan.Source
 	look  func(after int)
+	scans *int // how many there were
 }
 
 func (s stepwise) Scan(ctx context.Context, r *scan.Request, yield func(int, *scan.Batch) bool) error {
+	if s.scans != nil {
+		*s.scans++
+	}
 	for i, part := range s.parts {
 		ok := true
 		err := part.Scan(ctx, r, func(_ int, b *scan.Batch) bool { ok = yield(i%r.Workers, b); return ok })
@@ -52,7 +56,7 @@ func linesOf(r *Result) (out []string) {
 // TestWhatIsShownIsTheResultSoFar: after each part of random events, what a random query
 // shows is what the oracle finds in the parts until then; and looking changes nothing.
 func TestWhatIsShownIsTheResultSoFar(t *testing.T) {
-	shown := 0
+	shown, compared := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		var events []memory.Event
 		var parts []scan.Source
@@ -69,7 +73,8 @@ func TestWhatIsShownIsTheResultSoFar(t *testing.T) {
 		}
 		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
 		text := m.query()
-		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2, Partial: &Partial{}}
+		env := Env{Start: base - 1 + draw(t, int64(0), 0, 100_000), End: base + 200_000, Now: base + 300_000, Workers: 2, Partial: &Partial{}}
+		scans := 0
 		look := func(after int) {
 			if !looks[after-1] {
 				return
@@ -79,17 +84,22 @@ func TestWhatIsShownIsTheResultSoFar(t *testing.T) {
 				return
 			}
 			shown++
-			if got, want := linesOf(r), ask(t, text, events[:until[after-1]], env); !slices.Equal(got, want) {
+			now, earlier, pending := events[:until[after-1]], events, true
+			if scans > 1 { // diff reads the time that it compares with
+				now, earlier, pending = events, now, false
+				compared++
+			}
+			if got, want := linesOf(r), askOf(t, text, now, earlier, pending, env); !slices.Equal(got, want) {
 				t.Fatalf("%s\nafter %d of %d parts\n%s\nthe oracle says\n%s", text, after, len(parts), strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
-		env.Open = func(context.Context, Selection) (scan.Source, error) { return stepwise{parts, look}, nil }
+		env.Open = func(context.Context, Selection) (scan.Source, error) { return stepwise{parts, look, &scans}, nil }
 		if got, want := rowsOf(t, text, env), ask(t, text, events, env); !slices.Equal(got, want) {
 			t.Fatalf("%s\nin the end\n%s\nthe oracle says\n%s", text, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
-	if shown < 20 {
-		t.Errorf("%d partial results were seen", shown)
+	if shown < 20 || compared == 0 {
+		t.Errorf("%d partial results were seen, %d of them compared with an earlier time", shown, compared)
 	}
 }
 
@@ -108,27 +118,34 @@ func TestWhatIsShown(t *testing.T) {
 		"countFrequent k":                        "k=k0|_approxcount=2| k=k1|_approxcount=2|",
 		"fields n | accum n as s | filter s > 5": "n=1|s=6| n=0|s=6|",
 		"stats count(*)":                         "count(*)=4|",
-		"stats count(*) as c | filter c in (stats count(*) as x)": "nothing", // a subquery
-		"pattern @message":                                                "nothing",
-		"stats sum(n) as s by k | stats max(s) as m":                      "m=4|",
-		"stats count_distinct(n) as d by k | limit 1":                     "k=k0|d=2|",
-		"unnest jsonParse(\"[1,2]\") into u | filter n = 1 | fields n, u": "n=1|u=1| n=1|u=2|",
-		"unnest jsonParse(\"[1,2]\") into u | dedup u":                    "nothing",
+		"stats count(*) as c | filter c in (stats count(*) as x)":           "nothing", // a subquery
+		"pattern @message | display @sampleCount, @pattern | sort @pattern": "@sampleCount=2|@pattern={\"n\":<Number-1>,\"k\":\"k0\"}| @sampleCount=2|@pattern={\"n\":<Number-1>,\"k\":\"k1\"}|",
+		"pattern k | filter @pattern in (stats count(*) as x)":              "nothing",
+		"pattern k | diff | display @pattern, @differenceDescription":       "@pattern=k0| @pattern=k1|", // that time is not read yet
+		"logcompare timeshift 1h | display @sampleCount, @diffEventCount":   "@sampleCount=2| @sampleCount=2|",
+		"pattern k | anomaly": "", // of what there is, nothing is unusual
+		"relevantfields n where k = 'k1' | display @fieldName, @relevanceScore":         "@fieldName=n|@relevanceScore=0|",
+		"relevantfields k where n > 1 | stats count(*) as c, max(@relevanceScore) as s": "c=1|s=0|",
+		"stats sum(n) as s by k | stats max(s) as m":                                    "m=4|",
+		"stats count_distinct(n) as d by k | limit 1":                                   "k=k0|d=2|",
+		"unnest jsonParse(\"[1,2]\") into u | filter n = 1 | fields n, u":               "n=1|u=1| n=1|u=2|",
+		"unnest jsonParse(\"[1,2]\") into u | dedup u":                                  "nothing",
 	} {
 		q, err := Parse(query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, got := &Partial{}, ""
+		p, got, looks := &Partial{}, "", 0
 		env := Env{Start: base, End: base + 1000, Now: base, Workers: 2, Partial: p}
 		env.Open = func(context.Context, Selection) (scan.Source, error) {
-			return stepwise{parts, func(after int) {
-				if r := p.Result(context.Background(), 2); after == 1 && r != nil {
+			return stepwise{parts, func(int) {
+				if r := p.Result(context.Background(), 2); looks == 0 && r != nil {
 					got = strings.Join(linesOf(r), " ")
-				} else if after == 1 {
+				} else if looks == 0 {
 					got = "nothing"
 				}
-			}}, nil
+				looks++
+			}, nil}, nil
 		}
 		if _, err := q.Run(context.Background(), env); err != nil {
 			t.Errorf("%s: %v", query, err)
@@ -176,7 +193,8 @@ func TestLookingWhileWorkersWork(t *testing.T) {
 	}
 	source := memory.New("1:g", events)
 	source.BatchRows = 64
-	for _, query := range []string{"stats count(*) as c, pct(n, 90), count_distinct(n), max(n), avg(n) by k | sort k", "fields n, k | sort n | limit 100", "dedup k", "fields n | accum n | limit 20"} {
+	for _, query := range []string{"stats count(*) as c, pct(n, 90), count_distinct(n), max(n), avg(n) by k | sort k", "fields n, k | sort n | limit 100", "dedup k", "fields n | accum n | limit 20",
+		"pattern @message", "pattern @message | anomaly", "relevantfields k, n where n > 20000"} {
 		env := Env{Start: base, End: base + 100_000, Now: base, Workers: 4, Partial: &Partial{}}
 		env.Open = func(context.Context, Selection) (scan.Source, error) { return slow{source}, nil }
 		ctx, stop := context.WithCancel(context.Background())
@@ -203,5 +221,37 @@ func TestLookingWhileWorkersWork(t *testing.T) {
 		if alone := rowsOf(t, query, env); !slices.Equal(looked, alone) {
 			t.Errorf("%s: looked at, it gives\n%s\nalone\n%s", query, strings.Join(looked, "\n"), strings.Join(alone, "\n"))
 		}
+	}
+}
+
+// growing is a sink that has more each time it is asked, and too much in the end.
+type growing struct {
+	counted
+	asked int
+}
+
+func (g *growing) sofar(int) any {
+	if g.asked++; g.asked > 2 {
+		return tooMuch{}
+	}
+	return g.asked
+}
+
+// TestWhatIsTooMuch: of a worker that has too much nothing new is shown; what was shown of
+// all stays.
+func TestWhatIsTooMuch(t *testing.T) {
+	p := &Partial{}
+	u := &unfinished{result: func(_ context.Context, parts []any, _ int) *Result {
+		return &Result{Rows: make([]Row, parts[0].(int)+parts[1].(int))}
+	}}
+	end := u.begin(p, []*worker{{sink: &growing{}}, {sink: &growing{asked: 1}}})
+	for _, want := range []int{3, 3, 3} {
+		if got := len(p.Result(context.Background(), 10).Rows); got != want {
+			t.Errorf("%d rows are shown, want %d", got, want)
+		}
+	}
+	end()
+	if p := (&Partial{}); p.Result(context.Background(), 10) != nil {
+		t.Error("nothing runs, and something is shown")
 	}
 }

@@ -41,36 +41,43 @@ func (m *mining) add(f *frame) error {
 	return nil
 }
 
+// An inquiry is what is asked about patterns.
+type inquiry struct {
+	text      *node
+	before    *window // the time that diff compares with; nil: none
+	isDiff    bool
+	isPending bool // that time is not read yet
+	isAnomaly bool
+}
+
 // patterns runs pattern and what follows it: diff, anomaly; and diff and logcompare on
 // their own, which are of @message.
-func (x *execution) patterns(ctx context.Context, s *scope, rest []syntax.Command) (*table, []syntax.Command) {
-	text := s.resolve(message)
-	var before *window
-	isDiff, isAnomaly := false, false
-	for len(rest) > 0 && !isAnomaly {
+func (x *execution) patterns(ctx context.Context, s *scope, rest []syntax.Command, limit int) (*table, []syntax.Command) {
+	asked := inquiry{text: s.resolve(message)}
+	for len(rest) > 0 && !asked.isAnomaly {
 		switch e := rest[0].(type) {
 		case *syntax.Pattern:
-			if before != nil {
-				return x.mined(ctx, s, text, before, isDiff, isAnomaly), rest
+			if asked.isDiff {
+				return x.mined(ctx, s, asked, rest, limit), rest
 			}
-			text = s.expr(e.Field)
+			asked.text = s.expr(e.Field)
 		case *syntax.Diff:
 			w := x.window.previous(e.Modifier)
-			before, isDiff = &w, true
+			asked.before, asked.isDiff = &w, true
 		case *syntax.LogCompare:
 			ms, err := function.ParseDuration(e.Shift.Text)
 			if err != nil {
 				panic(syntax.Errorf(s.c.text, e.Shift.Span, "%v", err))
 			}
-			before, isDiff = &window{x.window.from - ms, x.window.to - ms}, true
+			asked.before, asked.isDiff = &window{x.window.from - ms, x.window.to - ms}, true
 		case *syntax.Anomaly:
-			isAnomaly = true
+			asked.isAnomaly = true
 		default:
-			return x.mined(ctx, s, text, before, isDiff, isAnomaly), rest
+			return x.mined(ctx, s, asked, rest, limit), rest
 		}
 		rest = rest[1:]
 	}
-	return x.mined(ctx, s, text, before, isDiff, isAnomaly), rest
+	return x.mined(ctx, s, asked, rest, limit), rest
 }
 
 // previous is the window that diff compares with.
@@ -88,45 +95,53 @@ func (w window) previous(modifier string) window {
 	return window{w.from - (w.to - w.from) - 1, w.from - 1}
 }
 
-// mined counts patterns and makes the table of them.
-func (x *execution) mined(ctx context.Context, s *scope, text *node, before *window, isDiff, isAnomaly bool) *table {
+// mined counts patterns and makes the table of them, which the commands of rest follow.
+func (x *execution) mined(ctx context.Context, s *scope, asked inquiry, rest []syntax.Command, limit int) *table {
 	options := pattern.Options{From: x.window.from, To: x.window.to}
-	if isAnomaly {
+	if asked.isAnomaly {
 		options.Bins = bins
 	}
-	whole := pattern.New(options)
-	run := func(at window, isBefore bool) {
+	run := func(at window, isBefore bool, known *known) *pattern.Miner {
 		var all []*pattern.Miner
 		time := s.resolve(timestamp)
-		must(x.scan(ctx, s.c.plan, at, []*node{text, time}, scan.Any, nil, func(*worker) sink {
-			m := &mining{text, time, pattern.New(options), isBefore}
+		x.showPatterns(s.c, asked, isBefore, known, rest, limit)
+		must(x.scan(ctx, s.c.plan, at, []*node{asked.text, time}, scan.Any, nil, func(*worker) sink {
+			m := &mining{asked.text, time, pattern.New(options), isBefore}
 			all = append(all, m.miner)
 			return m
 		}))
+		whole := known.take()
 		for _, m := range all {
 			whole.Merge(m)
 		}
+		return whole
 	}
-	run(x.window, false)
-	if before != nil {
-		run(*before, true)
+	whole := run(x.window, false, &known{miner: pattern.New(options)})
+	if asked.before != nil {
+		whole = run(*asked.before, true, &known{miner: whole})
 	}
-	return s.c.patternTable(whole.Patterns(), isDiff, isAnomaly)
+	return s.c.patternTable(whole.Patterns(), asked)
 }
 
 // patternTable makes a table of patterns: their differences, if those were asked for, or
 // what is unusual about them.
-func (c *compiler) patternTable(patterns []pattern.Pattern, isDiff, isAnomaly bool) *table {
+func (c *compiler) patternTable(patterns []pattern.Pattern, asked inquiry) *table {
 	names := []string{"@pattern", "@ratio", "@sampleCount", "@severityLabel", "@PatternId", "@regexString", "@tokens"}
 	var list [][]value.Value
 	switch {
-	case isAnomaly:
+	case asked.isAnomaly:
 		names = append(names, "@anomalyType", "@anomalyScore", "@anomalyDescription")
 		for _, a := range pattern.Anomalies(patterns) {
 			list = append(list, append(patternRow(a.Pattern), value.OfText(a.Kind.String()), value.OfNumber(a.Score), value.OfText(a.Description)))
 		}
-	case isDiff:
+	case asked.isDiff:
 		names = append(names, "@diffEventCount", "@differenceDescription")
+		if asked.isPending {
+			for i := range patterns {
+				list = append(list, append(patternRow(&patterns[i]), value.Value{}, value.Value{}))
+			}
+			break
+		}
 		for _, d := range pattern.Differences(patterns) {
 			list = append(list, append(patternRow(d.Pattern), value.OfNumber(float64(d.Events)), value.OfText(d.Description)))
 		}
@@ -157,5 +172,5 @@ func (t *table) pattern(e *syntax.Pattern) *table {
 			m.Add(text, 0, 1)
 		}
 	}
-	return t.scope.c.patternTable(m.Patterns(), false, false)
+	return t.scope.c.patternTable(m.Patterns(), inquiry{})
 }

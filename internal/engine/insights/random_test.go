@@ -13,7 +13,6 @@ import (
 	"github.com/eksact/eksact/internal/engine/columns"
 	"github.com/eksact/eksact/internal/engine/insights/function"
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
-	"github.com/eksact/eksact/internal/engine/insights/value"
 	"github.com/eksact/eksact/internal/engine/scan"
 	"github.com/eksact/eksact/internal/engine/scan/memory"
 )
@@ -194,11 +193,15 @@ func (m *maker) stats(i int) string {
 
 func (m *maker) query() string {
 	var list []string
+	ordered := false
 	for i := range rapid.IntRange(1, 5).Draw(m.t, "commands") {
-		if rapid.IntRange(0, 4).Draw(m.t, "stats") == 0 {
+		if !m.grouped && !ordered && rapid.IntRange(0, 9).Draw(m.t, "model") == 0 {
+			list = append(list, m.model())
+		} else if rapid.IntRange(0, 4).Draw(m.t, "stats") == 0 {
 			list = append(list, m.stats(i))
 		} else {
 			list = append(list, m.command(i))
+			ordered = ordered || strings.HasPrefix(list[len(list)-1], "sort") || strings.HasPrefix(list[len(list)-1], "accum")
 		}
 	}
 	switch rapid.IntRange(0, 3).Draw(m.t, "end") {
@@ -219,7 +222,7 @@ func TestEngineAgreesWithTheOracle(t *testing.T) {
 		}
 		m := &maker{t: t, names: []string{"a", "b", "c.d", "l", "@message", "@timestamp", "@logStream", "l.2.k", "nothing", "t"}}
 		text := m.query()
-		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
+		env := Env{Start: base - 1 + draw(t, int64(0), 0, 100_000), End: base + 200_000, Now: base + 300_000, Workers: 2}
 		want := ask(t, text, events, env)
 		for _, size := range []int{1, 3, 1024} {
 			source := memory.New("1:g", events)
@@ -246,7 +249,7 @@ func TestStoresAgree(t *testing.T) {
 		}
 		m := &maker{t: t, names: names}
 		text := m.query()
-		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
+		env := Env{Start: base - 1 + draw(t, int64(0), 0, 100_000), End: base + 200_000, Now: base + 300_000, Workers: 2}
 		var answers [2][]string
 		for i, source := range []scan.Source{memory.New("1:g", events), stored(t, events)} {
 			env.Open = func(context.Context, Selection) (scan.Source, error) { return source, nil }
@@ -284,22 +287,18 @@ func stored(t *rapid.T, events []memory.Event) scan.Source {
 
 // ask asks the oracle.
 func ask(t interface{ Fatalf(string, ...any) }, text string, events []memory.Event, env Env) []string {
+	return askOf(t, text, events, events, false, env)
+}
+
+// askOf asks the oracle of events of the query's time, and others that it compares with,
+// which may be pending.
+func askOf(t interface{ Fatalf(string, ...any) }, text string, events, earlier []memory.Event, pending bool, env Env) []string {
 	tree, err := syntax.Parse(text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	o := &oracle{text: text, context: function.Context{Now: env.Now, QueryStart: env.Start, QueryEnd: env.End}}
-	for i := range events {
-		if at := events[i].Time; at >= env.Start && at <= env.End {
-			o.rows = append(o.rows, &oracleRow{event: &events[i], ptr: i, cells: map[string]value.Value{}})
-		}
-	}
-	slices.SortStableFunc(o.rows, func(a, b *oracleRow) int {
-		if a.event.Time != b.event.Time {
-			return int(b.event.Time - a.event.Time)
-		}
-		return b.ptr - a.ptr
-	})
+	o := &oracle{text: text, context: function.Context{Now: env.Now, QueryStart: env.Start, QueryEnd: env.End}, window: window{env.Start, env.End}, earlier: earlier, pending: pending}
+	o.take(events, o.window)
 	return o.run(tree)
 }
 

@@ -24,6 +24,9 @@ type relevance struct {
 	nodes     []*node
 	in, out   int64
 	fields    map[string]*rows.Relevance
+	memory    *budget
+	size      int64 // of fields, roughly, in bytes
+	taken     int64
 }
 
 func (*relevance) keeps() bool { return false }
@@ -51,7 +54,9 @@ func (r *relevance) add(f *frame) error {
 			}
 		}
 	}
-	return nil
+	err := r.memory.take(r.size - r.taken)
+	r.taken = r.size
+	return err
 }
 
 func (r *relevance) field(name string, v value.Value, holds bool) {
@@ -66,12 +71,26 @@ func (r *relevance) field(name string, v value.Value, holds bool) {
 		known = &rows.Relevance{}
 		r.fields[name] = known
 	}
+	before := known.Size()
 	known.Add(v, holds)
+	r.size += known.Size() - before
+}
+
+// merge adds what another worker has learnt, which stays as it is.
+func (r *relevance) merge(other *relevance) {
+	r.in, r.out = r.in+other.in, r.out+other.out
+	for name, f := range other.fields {
+		if known := r.fields[name]; known != nil {
+			known.Merge(f)
+		} else {
+			r.fields[name] = f.Clone()
+		}
+	}
 }
 
 // relevant runs relevantfields. Fields that the condition itself mentions say nothing
-// about it, and are left out unless they are named.
-func (x *execution) relevant(ctx context.Context, s *scope, e *syntax.RelevantFields) *table {
+// about it, and are left out unless they are named. The commands of rest follow.
+func (x *execution) relevant(ctx context.Context, s *scope, e *syntax.RelevantFields, rest []syntax.Command, limit int) *table {
 	var names []string
 	var nodes []*node
 	for _, f := range e.Fields {
@@ -89,21 +108,15 @@ func (x *execution) relevant(ctx context.Context, s *scope, e *syntax.RelevantFi
 		}
 	}
 	var all []*relevance
+	x.showRelevant(s.c, mentioned, rest, limit)
 	must(x.scan(ctx, s.c.plan, x.window, ask, scan.Any, nil, func(*worker) sink {
-		r := &relevance{condition: condition, message: discover, names: names, nodes: nodes, fields: map[string]*rows.Relevance{}}
+		r := &relevance{condition: condition, message: discover, names: names, nodes: nodes, fields: map[string]*rows.Relevance{}, memory: x.memory}
 		all = append(all, r)
 		return r
 	}))
 	whole := all[0]
 	for _, r := range all[1:] {
-		whole.in, whole.out = whole.in+r.in, whole.out+r.out
-		for name, f := range r.fields {
-			if known := whole.fields[name]; known != nil {
-				known.Merge(f)
-			} else {
-				whole.fields[name] = f
-			}
-		}
+		whole.merge(r)
 	}
 	return s.c.relevantTable(whole, mentioned)
 }

@@ -162,9 +162,9 @@ func (x *execution) block(ctx context.Context, s *scope, rest []syntax.Command, 
 	case *syntax.Dedup:
 		return x.dedup(ctx, s, e, limit), rest[1:]
 	case *syntax.Pattern, *syntax.Diff, *syntax.LogCompare:
-		return x.patterns(ctx, s, rest)
+		return x.patterns(ctx, s, rest, limit)
 	case *syntax.RelevantFields:
-		return x.relevant(ctx, s, e), rest[1:]
+		return x.relevant(ctx, s, e, rest[1:], limit), rest[1:]
 	case *syntax.Estimate:
 		return x.estimate(ctx, s), rest[1:]
 	}

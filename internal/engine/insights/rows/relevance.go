@@ -41,6 +41,7 @@ type Relevance struct {
 	more    pair // texts beyond the limit
 	present pair
 	numeric pair
+	size    int64
 }
 
 // pair counts events that meet the condition, and others.
@@ -83,6 +84,7 @@ func (r *Relevance) number(x float64, n pair) {
 	if p == nil {
 		p = &pair{}
 		r.numbers[x] = p
+		r.size += perNumber
 	}
 	p.join(n)
 	if !r.coarse && len(r.numbers) > mostValues {
@@ -95,6 +97,7 @@ func (r *Relevance) coarsen() {
 	r.coarse = true
 	old := r.numbers
 	r.numbers = map[float64]*pair{}
+	r.size -= perNumber * int64(len(old))
 	for x, n := range old {
 		r.number(x, *n)
 	}
@@ -118,13 +121,42 @@ func (r *Relevance) text(s string, n pair) {
 	case len(r.texts) < mostValues:
 		p = &pair{}
 		r.texts[strings.Clone(s)] = p
+		r.size += perText + int64(len(s))
 	default:
 		p = &r.more
 	}
 	p.join(n)
 }
 
-// Merge adds what another has learnt about the same field.
+// What a number and a text cost, the text's bytes aside, roughly.
+const (
+	perNumber = 64
+	perText   = 80
+)
+
+// Size is roughly how many bytes it takes.
+func (r *Relevance) Size() int64 { return r.size }
+
+// Clone has learnt the same. Neither is changed by what the other learns.
+func (r *Relevance) Clone() *Relevance {
+	out := *r
+	out.numbers, out.texts = cloned(r.numbers), cloned(r.texts)
+	return &out
+}
+
+func cloned[K comparable](counts map[K]*pair) map[K]*pair {
+	if counts == nil {
+		return nil
+	}
+	out, all := make(map[K]*pair, len(counts)), make([]pair, 0, len(counts))
+	for key, n := range counts {
+		all = append(all, *n)
+		out[key] = &all[len(all)-1]
+	}
+	return out
+}
+
+// Merge adds what another has learnt about the same field, which stays as it is.
 func (r *Relevance) Merge(other *Relevance) {
 	r.present.join(other.present)
 	r.numeric.join(other.numeric)
@@ -135,7 +167,13 @@ func (r *Relevance) Merge(other *Relevance) {
 	for x, n := range other.numbers {
 		r.number(x, *n)
 	}
-	for _, s := range slices.Sorted(maps.Keys(other.texts)) {
+	if len(r.texts)+len(other.texts) <= mostValues {
+		for s, n := range other.texts {
+			r.text(s, *n)
+		}
+		return
+	}
+	for _, s := range slices.Sorted(maps.Keys(other.texts)) { // which of them find room is no accident
 		r.text(s, *other.texts[s])
 	}
 }

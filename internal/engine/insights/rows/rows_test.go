@@ -215,3 +215,34 @@ func TestRelevanceMerges(t *testing.T) {
 		}
 	})
 }
+
+// A clone knows what was learnt until then, and learns on by itself.
+func TestRelevanceClones(t *testing.T) {
+	add := func(r *Relevance, from, to int) {
+		for i := from; i < to; i++ {
+			r.Add(value.OfNumber(float64(i*i)), i%3 == 0) // more than are told apart
+			r.Add(value.OfText(fmt.Sprint("t", i%20_000)), i%2 == 0)
+		}
+	}
+	const half, all = 9_000, 15_000
+	r, until, whole := &Relevance{}, &Relevance{}, &Relevance{}
+	add(r, 0, half)
+	add(until, 0, half)
+	add(whole, 0, all)
+	early, late := r.Clone(), r.Clone()
+	add(r, half, all)
+	add(late, half, all)
+	merged := &Relevance{}
+	merged.Merge(r)
+	for name, pair := range map[string][2]*Relevance{"before the rest": {early, until}, "the original": {r, whole}, "a clone that went on": {late, whole}} {
+		if got, want := pair[0].Result(5000, 10_000), pair[1].Result(5000, 10_000); got != want || pair[0].Size() != pair[1].Size() {
+			t.Errorf("%s: %+v of %d bytes, want %+v of %d", name, got, pair[0].Size(), want, pair[1].Size())
+		}
+	}
+	if got := whole.Size(); got < 500_000 || got > 3<<20 {
+		t.Errorf("a field of very many values takes %d bytes", got)
+	}
+	if merged.Size() != r.Size() {
+		t.Errorf("merged it takes %d bytes, not %d", merged.Size(), r.Size())
+	}
+}
