@@ -36,6 +36,7 @@ func (c *chosen) addTo(flags *pflag.FlagSet, allowed, inside string) {
 	flags.StringSliceVar(&c.Detections, "detection", nil, "alarms of these detections alone (default all)")
 	flags.StringSliceVar(&c.allowed, "allowed", nil, "networks that people work from, for the alarm on unexpected ones: 203.0.113.0/24"+allowed)
 	flags.StringSliceVar(&c.inside, "inside", nil, "networks that pods and nodes are in, for alarms on accounts from elsewhere: 10.0.0.0/16"+inside)
+	flags.StringSliceVar(&c.Namespaces, "namespace", nil, "namespaces, besides kube-system and default, whose secrets other namespaces' accounts may not read")
 	flags.StringSliceVar(&c.URLs, "url", nil, "where to send notifications, by HTTP or HTTPS")
 }
 

@@ -51,10 +51,10 @@ type Detection struct {
 	Started bool
 	// Burst: so many events of one user within five minutes are one finding. 0: each is.
 	Burst int
-	// patterns say the condition as filter patterns, as far as they can; byNetworks are those
+	// patterns say the condition as filter patterns, as far as they can; byParams are those
 	// that follow from Params.
-	patterns   []string
-	byNetworks func(Params) ([]string, error)
+	patterns []string
+	byParams func(Params) ([]string, error)
 }
 
 // Params are what detections must know of an account.
@@ -63,6 +63,9 @@ type Params struct {
 	Allowed []netip.Prefix
 	// Inside are the VPC's networks, which service accounts call from. None: any.
 	Inside []netip.Prefix
+	// Namespaces are those, besides kube-system and default, for which Patterns say that
+	// accounts of others read secrets. Queries need no names.
+	Namespaces []string
 }
 
 // All are the detections, in the order of their ids.

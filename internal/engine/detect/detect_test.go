@@ -24,7 +24,7 @@ import (
 
 const start = 1795435200000 // 2026-11-23T12:00:00Z
 
-var params = Params{Allowed: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16")}, Inside: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
+var params = Params{Allowed: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16")}, Inside: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Namespaces: []string{"web-2"}}
 
 // event is an audit event in EKS's shape, with changes: "a.b" is set to a value, which is
 // taken as JSON if it is, or removed if it is "-".
@@ -221,8 +221,11 @@ var samples = map[string]struct{ found, passed, missed []string }{
 		},
 	},
 	"secrets-read": {
-		found:  []string{object("get", "secrets", "default", "s", ""), object("list", "secrets", "default", "", "")},
-		missed: []string{object("get", "secrets", "kube-system", "s", "", "user.username=system:serviceaccount:web:default"), object("list", "secrets", "web", "", "", "user.username=system:serviceaccount:web-2:default")},
+		found: []string{
+			object("get", "secrets", "default", "s", ""), object("list", "secrets", "default", "", ""), object("get", "secrets", "kube-system", "s", "", "user.username=system:serviceaccount:web:default"),
+			object("watch", "secrets", "kube-system", "", "", "user.username=system:serviceaccount:kube-public:default"), object("get", "secrets", "web-2", "s", "", "user.username=system:serviceaccount:web:db"), // which is named
+		},
+		missed: []string{object("list", "secrets", "web", "", "", "user.username=system:serviceaccount:web-2:default")},
 		passed: []string{
 			object("get", "secrets", "default", "s", "", denied), object("get", "secrets", "default", "s", "", kubelet), object("create", "secrets", "default", "s", "", created),
 			object("get", "secrets", "web", "s", "", "user.username=system:serviceaccount:web:default"), object("get", "secrets", "default", "s", "", "user.username=system:serviceaccount:kube-system:expand-controller"),

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -223,14 +224,26 @@ func (d *Detection) Patterns(p Params) ([]string, error) {
 		return nil, nil
 	}
 	out := d.patterns
-	if d.byNetworks != nil {
-		more, err := d.byNetworks(p)
+	if d.byParams != nil {
+		more, err := d.byParams(p)
 		if err != nil {
 			return nil, err
 		}
 		out = slices.Concat(out, more)
 	}
-	return out, nil
+	return bare(out), nil
+}
+
+// quotedWord is a text that needs no quotes.
+var quotedWord = regexp.MustCompile(`"([A-Za-z][A-Za-z0-9_]*)"`)
+
+// bare are patterns without the quotes that they don't need: a template has a bound.
+func bare(patterns []string) []string {
+	out := make([]string, len(patterns))
+	for i, p := range patterns {
+		out[i] = quotedWord.ReplaceAllString(p, "$1")
+	}
+	return out
 }
 
 // outsiders are patterns of service accounts that call from outside of the VPC, the control
@@ -259,6 +272,27 @@ func stolen(p Params) ([]string, error) {
 }
 
 const metSecretsListed = `$.objectRef.resource = "secrets" && ($.verb = "list" || $.verb = "watch") && $.objectRef.namespace NOT EXISTS`
+
+const metSecretsRead = `$.objectRef.resource = "secrets" && ($.verb = "get" || $.verb = "list" || $.verb = "watch") && ` + metDone + ` && ` + metComplete
+
+// common are namespaces that all clusters have, with pods in them.
+var common = []string{"default", "kube-system"}
+
+// namespaceName is what the name of a namespace looks like.
+var namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// strayed are patterns of accounts that read secrets of another namespace than their own. A
+// pattern can't compare the two: it must name the namespace that is read.
+func strayed(p Params) ([]string, error) {
+	var out []string
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(common, p.Namespaces)))) {
+		if !namespaceName.MatchString(n) {
+			return nil, fmt.Errorf("%q can't be the name of a namespace", n)
+		}
+		out = append(out, fmt.Sprintf(`($.objectRef.namespace = "%[1]s" && $.user.username != "system:serviceaccount:%[1]s:*")`, n))
+	}
+	return meets(metSecretsRead+` && $.user.username = "system:serviceaccount:*" && $.user.username != "system:serviceaccount:kube-system:*"`, out...), nil
+}
 
 // loopback is where the control plane calls itself.
 func loopback() []netip.Prefix {

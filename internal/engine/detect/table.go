@@ -75,11 +75,11 @@ func detections() []Detection {
 	return append([]Detection{
 		{
 			ID: "account-outside", Title: "A service account was used from outside of the VPC", Severity: High, Technique: stolenToken,
-			Why:        "Pods call the API server from the VPC. A service account's token that is used elsewhere was most likely taken out of a pod.",
-			Do:         "Delete the pod or the service account, which ends its tokens, and find out how the token left: secrets, logs, exec.",
-			Sources:    []string{stratus, guardDuty},
-			Condition:  account + ` and isValidIp(` + peer + `) and not {inside} and not ` + plane,
-			byNetworks: outsiders,
+			Why:       "Pods call the API server from the VPC. A service account's token that is used elsewhere was most likely taken out of a pod.",
+			Do:        "Delete the pod or the service account, which ends its tokens, and find out how the token left: secrets, logs, exec.",
+			Sources:   []string{stratus, guardDuty},
+			Condition: account + ` and isValidIp(` + peer + `) and not {inside} and not ` + plane,
+			byParams:  outsiders,
 		},
 		{
 			ID: "admin-at-work", Title: "The cluster's creator is at work", Severity: Low, Technique: cloudAccounts,
