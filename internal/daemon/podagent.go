@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/eksact/eksact/internal/aws/eks"
 	"github.com/eksact/eksact/internal/engine/oidc"
 	kubenode "github.com/eksact/eksact/internal/kube/node"
 	"github.com/eksact/eksact/internal/netns"
@@ -142,13 +144,24 @@ func linkLocal(ns string, a netip.Addr, do func(netlink.Link, *netlink.Addr) err
 	})
 }
 
+// comebackTime is how long a pod's token waits for a cluster that comes back. A node's
+// agent waits for ten seconds, of which asking the cluster may take four.
+const comebackTime = 5 * time.Second
+
 // podLives implements eksauth.Deps.Live.
 func (d *Daemon) podLives(ctx context.Context, cluster string, b oidc.Bound) (bool, error) {
-	d.mu.Lock()
-	k := d.clusters[cluster]
-	d.mu.Unlock()
-	if k == nil || k.identities == nil {
-		return false, fmt.Errorf("cluster %s does not run", cluster)
+	// After a restart of the daemon a cluster that is there comes back a moment later. What
+	// keeps it from that is no refusal yet: as long as it runs it can be asked.
+	if c, ok := d.eks.Cluster(cluster); ok && c.Status != eks.Creating {
+		wait, cancel := context.WithTimeoutCause(ctx, comebackTime, fmt.Errorf("it did not start within %s", comebackTime))
+		defer cancel()
+		if err := d.eks.WaitServing(wait, cluster); err != nil {
+			slog.Warn("a pod's token is checked with a cluster that has not come back", "cluster", cluster, "error", err)
+		}
+	}
+	k, err := d.clusterNamed(cluster)
+	if err != nil {
+		return false, err
 	}
 	return k.identities.Live(ctx, b)
 }
