@@ -83,7 +83,7 @@ func (f *flowLogs) record(ctx context.Context, skipped bool) error {
 		f.table.Skip()
 	}
 	f.mu.Unlock()
-	capture, err := flows.Start(f.network.World(), f)
+	capture, err := flows.Start(f.network.World(), f.network.Rules(), f)
 	if err != nil {
 		return err
 	}

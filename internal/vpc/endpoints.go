@@ -37,7 +37,7 @@ func (n *Network) SetEndpoints(ctx context.Context, all []Endpoint) error {
 	for _, e := range all {
 		rules = append(rules, nft.Endpoint{Addrs: e.Public, Sources: e.Sources})
 	}
-	if err := nft.ApplyEndpoints(n.World(), n.API(), rules); err != nil {
+	if err := n.rules.ApplyEndpoints(n.API(), rules); err != nil {
 		return explain(err)
 	}
 	var failed error

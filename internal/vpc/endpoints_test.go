@@ -11,7 +11,6 @@ import (
 
 	"github.com/eksact/eksact/internal/netns"
 	"github.com/eksact/eksact/internal/vpc"
-	"github.com/eksact/eksact/internal/vpc/nft"
 )
 
 // endpoint opens the cloud's control plane to these sources.
@@ -108,7 +107,7 @@ func TestConnectionsEndWithAccess(t *testing.T) {
 	for _, from := range []string{"", c.nodes[0]} {
 		conn := dial(t, from, at(c.api[1], 443))
 		greeting(t, conn)
-		if err := nft.ApplyEndpoints(c.World(), c.API(), nil); err != nil {
+		if err := c.Rules().ApplyEndpoints(c.API(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write([]byte("x")); err != nil {

@@ -14,7 +14,7 @@ func (n *Network) router6(world *side) error {
 	if !ipv6.Known() {
 		return nil
 	}
-	if err := nft.ApplyRouter6(n.World(), nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, HostLink: worldHostLink}); err != nil {
+	if err := n.rules.ApplyRouter6(nft.Metadata6{Service: ipv6.Metadata, Clients: ipv6.Locals, HostLink: worldHostLink}); err != nil {
 		return err
 	}
 	return world.loopback(ipv6.Metadata)

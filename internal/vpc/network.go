@@ -24,6 +24,7 @@ const worldHostLink = "internet"
 // crash goes on where the last one was.
 type Network struct {
 	Config
+	rules   *nft.Router
 	mu      sync.Mutex              // one change at a time
 	marks   map[netip.Prefix]uint32 // of the subnets' packets to S3
 	subnets atomic.Pointer[[]Subnet]
@@ -32,42 +33,59 @@ type Network struct {
 
 // Open makes the router and its link to the host, or adopts what is there:
 // traffic of a network that is up goes on untouched.
-func Open(ctx context.Context, c Config) (*Network, error) {
+func Open(ctx context.Context, c Config) (n *Network, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if err := conflicts(c); err != nil {
 		return nil, err
 	}
-	n := &Network{Config: c}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	if err := netns.Create(c.World()); err != nil {
 		return nil, explain(err)
 	}
-	if err := n.makeWorld(); err != nil {
+	n = &Network{Config: c}
+	if n.rules, err = nft.OpenRouter(c.World()); err != nil {
 		return nil, explain(err)
 	}
-	if err := nft.ApplyEdge(c.World(), c.edge()); err != nil {
-		return nil, explain(err)
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, ctx.Err()
+}
+
+func (n *Network) open() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.Config
+	if err := n.makeWorld(); err != nil {
+		return explain(err)
+	}
+	if err := n.rules.ApplyEdge(c.edge()); err != nil {
+		return explain(err)
 	}
 	if err := errors.Join(settings(c.World(), accounting), settings(c.World(), marking)); err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
 	// Routes that are there stay until their owner has read what they are to be.
 	if routed, err := nft.HasRoutes(c.World()); err != nil {
-		return nil, explain(err)
+		return explain(err)
 	} else if !routed {
 		if err := n.settle(c.DefaultLayout()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	// Last, so that the host has no way in before the rules stand.
 	if err := n.linkHost(); err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
-	return n, ctx.Err()
+	return nil
 }
+
+// Rules are the router's packet rules.
+func (n *Network) Rules() *nft.Router { return n.rules }
+
+// Close lets go of the network, which stays as it is: it can then be opened again.
+func (n *Network) Close() error { return n.rules.Close() }
 
 // routerSettings make a namespace forward, check sources and answer at once.
 var routerSettings = map[string]string{
@@ -169,7 +187,9 @@ func quietIPv6(ns string, links ...string) error {
 
 // Teardown removes the network: every namespace of the run directory, their
 // links, the host's link. What runs inside should be stopped before.
-func (n *Network) Teardown(ctx context.Context) error { return Teardown(ctx, n.Config) }
+func (n *Network) Teardown(ctx context.Context) error {
+	return errors.Join(n.Close(), Teardown(ctx, n.Config))
+}
 
 // Teardown removes a network that need not have been opened.
 func Teardown(ctx context.Context, c Config) error {

@@ -191,6 +191,16 @@ func TestForeignSourcesAreDropped(t *testing.T) {
 	}
 }
 
+// reopen opens a network again, as a daemon does that starts anew.
+func reopen(t *testing.T, n *vpc.Network) *vpc.Network {
+	t.Helper()
+	mustNil(t, n.Close())
+	again, err := vpc.Open(context.Background(), n.Config)
+	mustNil(t, err)
+	t.Cleanup(func() { again.Close() })
+	return again
+}
+
 // A daemon that comes back finds all as it was, and connections go on.
 func TestAdopt(t *testing.T) {
 	c := build(t)
@@ -198,10 +208,7 @@ func TestAdopt(t *testing.T) {
 	greeting(t, outside)
 	greeting(t, inside)
 	before := picture(t, c)
-	again, err := vpc.Open(context.Background(), c.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	again := reopen(t, c.Network)
 	(&cloud{Network: again}).attach(t)
 	if after := picture(t, c); after != before {
 		t.Errorf("adopting changed the network.\nbefore:\n%s\nafter:\n%s", before, after)
@@ -224,6 +231,7 @@ func TestRepair(t *testing.T) {
 			})
 		}
 	}
+	last := c.Network
 	for name, damage := range map[string]func(){
 		"nothing":               func() {},
 		"host link deleted":     gone("", c.HostLink()),
@@ -243,11 +251,8 @@ func TestRepair(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			damage()
-			again, err := vpc.Open(context.Background(), c.Config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fixed := &cloud{Network: again}
+			last = reopen(t, last)
+			fixed := &cloud{Network: last}
 			fixed.attach(t)
 			for i, from := range []string{fixed.shell, fixed.plane} {
 				l, err := netns.Listen(fixed.nodes[i], "tcp4", ":9090")

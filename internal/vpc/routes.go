@@ -78,7 +78,7 @@ func (n *Network) settle(l Layout) error {
 	if err := world.loopback(routers...); err != nil {
 		return explain(err)
 	}
-	if err := nft.ApplyRoutes(n.World(), routes); err != nil {
+	if err := n.rules.ApplyRoutes(routes); err != nil {
 		return explain(err)
 	}
 	n.subnets.Store(&subnets)

@@ -130,7 +130,7 @@ func TestPublicAddresses(t *testing.T) {
 func TestClosed(t *testing.T) {
 	c := build(t)
 	balancer := c.Config.Balancers().Addr().Next().Next()
-	err := nft.ApplyListeners(c.World(), []nft.Listener{{
+	err := c.Rules().ApplyListeners([]nft.Listener{{
 		Addr: balancer, Proto: nft.TCP, Port: 80, Sources: []netip.Prefix{all}, Targets: []netip.AddrPort{netip.AddrPortFrom(c.addr[0], 8080)},
 	}})
 	if err != nil {
@@ -187,9 +187,7 @@ func TestNewSubnet(t *testing.T) {
 	}
 	// The network as a daemon finds it that starts again.
 	c.settle(t, func(l *vpc.Layout) { exits(l) })
-	if _, err := vpc.Open(ctx, c.Config); err != nil {
-		t.Fatal(err)
-	}
+	reopen(t, c.Network)
 	refusedAtOnce(t, c.nodes[0], at(c.api[1], 443))
 }
 

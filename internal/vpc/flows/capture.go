@@ -28,8 +28,9 @@ type Sink interface {
 
 // Capture listens in the namespace of a router.
 type Capture struct {
-	ns   string
-	sink Sink
+	ns    string
+	rules *nft.Router
+	sink  Sink
 
 	dump *conntrack.Conn
 	ends *netfilter.Conn
@@ -44,9 +45,9 @@ type Capture struct {
 // messages.
 const buffer = 8 << 20
 
-// Start listens in a namespace until Stop.
-func Start(ns string, sink Sink) (c *Capture, err error) {
-	c = &Capture{ns: ns, sink: sink}
+// Start listens in a router's namespace until Stop.
+func Start(ns string, rules *nft.Router, sink Sink) (c *Capture, err error) {
+	c = &Capture{ns: ns, rules: rules, sink: sink}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("listening to the router's packets: %w", err), c.Stop())
@@ -102,7 +103,7 @@ func (c *Capture) LogFlags(on bool) error {
 		return nil
 	}
 	if !on {
-		err := errors.Join(nft.UnlogFlags(c.ns), c.flags.Close())
+		err := errors.Join(c.rules.UnlogFlags(), c.flags.Close())
 		c.flags = nil
 		return err
 	}
@@ -115,7 +116,7 @@ func (c *Capture) LogFlags(on bool) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bind(conn, nft.FlagsGroup), nft.LogFlags(c.ns)); err != nil {
+	if err := errors.Join(bind(conn, nft.FlagsGroup), c.rules.LogFlags()); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	c.flags = conn

@@ -89,7 +89,7 @@ func newHouse(t testing.TB) *house {
 func (h *house) listen(t testing.TB) {
 	t.Helper()
 	var err error
-	if h.capture, err = flows.Start(h.World(), h.seen); err != nil {
+	if h.capture, err = flows.Start(h.World(), h.Rules(), h.seen); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

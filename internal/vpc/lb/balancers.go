@@ -88,7 +88,7 @@ func New(c Config) *Balancers {
 		network: c.Network, addresses: c.Addresses, names: c.Names, region: c.Region,
 		admits: c.Admits, changed: c.Changed, log: c.Log, live: map[string]*balancer{}, wake: make(chan struct{}, 1),
 		proxy:  c.Proxy,
-		apply:  func(all []nft.Listener) error { return nft.ApplyListeners(world, all) },
+		apply:  c.Network.Rules().ApplyListeners,
 		dial:   dialer(world),
 		forget: func(f flows) error { return f.delete(world) },
 		hold:   c.Network.Hold,

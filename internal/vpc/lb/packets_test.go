@@ -522,9 +522,14 @@ func TestSurvival(t *testing.T) {
 	s.serveBoth(t)
 	r := s.ensure(t, func(l *lb.LoadBalancer) { l.Listeners[0].HideClient = true })
 	s.stop()
-	if _, err := vpc.Open(context.Background(), s.Config); err != nil {
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	again, err := vpc.Open(context.Background(), s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
 	for _, a := range r.Addrs {
 		if got, _ := ask(t, "", a.Public, 80); !strings.HasSuffix(got, a.Private.String()) {
 			t.Errorf("without a daemon: %q", got)

@@ -44,9 +44,14 @@ func lanes() []*lane {
 	}
 	return append(all,
 		&lane{name: "a node's other rules", write: func(_ *testing.B, ns string) error { return ApplyNode(ns, east[0]) }},
-		&lane{name: "the router's edge", write: func(_ *testing.B, ns string) error {
+		&lane{name: "the router's edge", write: func(b *testing.B, ns string) error {
+			r, err := OpenRouter(ns)
+			if err != nil {
+				return err
+			}
+			b.Cleanup(func() { r.Close() })
 			p, a := netip.MustParsePrefix, netip.MustParseAddr
-			return ApplyEdge(ns, Edge{
+			return r.ApplyEdge(Edge{
 				HostLink: "internet", Public: p("198.18.0.0/16"), Front: a("198.18.0.2"), S3: a("198.18.0.5"), Names: a("198.18.0.53"),
 				Resolvers: []netip.Addr{a("10.0.0.2")}, Metadata: a("169.254.169.254"), API: p("198.18.1.0/24"), Balancers: p("198.18.2.0/23"),
 				Elastic: p("198.18.4.0/24"), Proxy: netip.MustParseAddrPort("198.18.0.254:4610"),

@@ -22,6 +22,8 @@
 //	        eksact-hostport  pods' host ports (HostPorts)
 //	both:   eksact-metadata6 IPv6, for instance metadata alone (Metadata6)
 //
+// World's are a Router's, over a socket that owns them.
+//
 // Every function works on the network namespace named by a file (see package
 // netns). Nothing executes nft(8): an update over netlink costs about 20 µs
 // where starting the tool costs 2 ms.

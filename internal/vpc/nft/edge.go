@@ -40,8 +40,8 @@ type Edge struct {
 // Traffic of the VPC to public addresses is Routes' matter.
 //
 // What is refused is refused at once, by a reset or an ICMP error.
-func ApplyEdge(ns string, e Edge) error {
-	return replace(ns, edgeTable, func(b *batch) {
+func (r *Router) ApplyEdge(e Edge) error {
+	return r.replace(nftables.TableFamilyIPv4, edgeTable, func(b *batch) {
 		e.input(b)
 		e.forward(b)
 		e.output(b)

@@ -24,8 +24,8 @@ type Endpoint struct {
 // Sources are compared as they are on the Internet's side, after the translation of
 // the VPC's own. A connection that was open and may be no more is reset at its next
 // packet.
-func ApplyEndpoints(ns string, public netip.Prefix, all []Endpoint) error {
-	return replace(ns, endpointTable, func(b *batch) {
+func (r *Router) ApplyEndpoints(public netip.Prefix, all []Endpoint) error {
+	return r.replace(nftables.TableFamilyIPv4, endpointTable, func(b *batch) {
 		var shut, end []nftables.SetElement
 		for _, e := range all {
 			ranges := merge(ipv4, slices.Values(e.Sources))

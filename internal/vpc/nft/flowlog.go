@@ -25,10 +25,10 @@ const headers = 96
 
 const flagsTable = "eksact-flags"
 
-// LogFlags makes the namespace log TCP packets with SYN, FIN or RST, after all
+// LogFlags makes the router log TCP packets with SYN, FIN or RST, after all
 // translations; UnlogFlags ends it.
-func LogFlags(ns string) error {
-	return replace(ns, flagsTable, func(b *batch) {
+func (r *Router) LogFlags() error {
+	return r.replace(nftables.TableFamilyIPv4, flagsTable, func(b *batch) {
 		const last = 150 // behind the translation of sources
 		for name, hook := range map[string]*nftables.ChainHook{"input": nftables.ChainHookInput, "postrouting": nftables.ChainHookPostrouting} {
 			c := b.hook(name, nftables.ChainTypeFilter, hook, *nftables.ChainPriorityRef(last))
@@ -38,7 +38,7 @@ func LogFlags(ns string) error {
 }
 
 // UnlogFlags removes what LogFlags made.
-func UnlogFlags(ns string) error { return remove(ns, flagsTable) }
+func (r *Router) UnlogFlags() error { return r.remove(flagsTable) }
 
 // flagged matches TCP packets with SYN, FIN or RST.
 func flagged() []expr.Any {

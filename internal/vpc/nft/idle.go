@@ -30,15 +30,14 @@ func idleObject(t *nftables.Table, seconds uint32) *nftables.NamedObj {
 
 // applyIdle gives new TCP connections their listener's timeout. Those that are known
 // keep what they have.
-func applyIdle(ns string, all []Listener) error {
+func (r *Router) applyIdle(all []Listener) error {
 	by := map[time.Duration][]nftables.SetElement{}
 	for _, l := range all {
 		if l.Proto == TCP && l.Idle > 0 {
 			by[l.Idle] = append(by[l.Idle], nftables.SetElement{Key: serviceBytes(l.Addr, l.Proto, l.Port)})
 		}
 	}
-	return transact(ns, nftables.TableFamilyIPv4, idleTable, func(b *batch) {
-		b.conn.AddTable(b.table)
+	return r.amend(idleTable, func(b *batch) {
 		pre := b.hook("prerouting", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
 		b.conn.FlushChain(pre)
 		for _, idle := range slices.Sorted(maps.Keys(by)) {

@@ -47,13 +47,13 @@ type Listener struct {
 
 // ApplyListeners makes these the load balancers of the router. A packet finds
 // its listener by one look-up, however many there are.
-func ApplyListeners(ns string, all []Listener) error {
-	if err := applyIdle(ns, all); err != nil {
+func (r *Router) ApplyListeners(all []Listener) error {
+	if err := r.applyIdle(all); err != nil {
 		return err
 	}
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b Listener) int { return cmp.Compare(a.chain(), b.chain()) })
-	return replace(ns, listenerTable, func(b *batch) {
+	return r.replace(nftables.TableFamilyIPv4, listenerTable, func(b *batch) {
 		entries := make([]nftables.SetElement, 0, len(all))
 		for _, l := range all {
 			l.write(b)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -11,19 +12,23 @@ import (
 const (
 	tableOwner   = 0x2 // NFT_TABLE_F_OWNER: only the socket that made the table changes it
 	tablePersist = 0x4 // NFT_TABLE_F_PERSIST: the table outlives that socket
+
+	// destroyTable is NFT_MSG_DESTROYTABLE, of all kernels that have these flags.
+	destroyTable = 26
 )
 
 // messages is a transaction as the kernel reads it: a batch of netlink messages,
 // written one behind the other. Each carries its number; an answer names it.
 type messages struct {
 	table  string
+	family byte
 	buf    []byte
 	starts []int
 	sets   uint32 // ids given to sets of this transaction
 }
 
 func newMessages(table string) *messages {
-	m := &messages{table: table}
+	m := &messages{table: table, family: unix.NFPROTO_INET}
 	m.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES)
 	m.end()
 	return m
@@ -63,7 +68,7 @@ func (m *messages) end() {
 // command writes one message of the table's family; the table's name is the first
 // attribute of all of them.
 func (m *messages) command(kind, flags uint16, fill func()) {
-	m.begin(unix.NFNL_SUBSYS_NFTABLES<<8|kind, flags, unix.NFPROTO_INET, 0)
+	m.begin(unix.NFNL_SUBSYS_NFTABLES<<8|kind, flags, m.family, 0)
 	m.text(1, m.table)
 	if fill != nil {
 		fill()
@@ -119,6 +124,17 @@ func (m *messages) addTable(flags uint32) {
 }
 
 func (m *messages) deleteTable() { m.command(unix.NFT_MSG_DELTABLE, 0, nil) }
+
+// destroyTable deletes the table if it is there.
+func (m *messages) destroyTable() { m.command(destroyTable, 0, nil) }
+
+// append adds a message of another's making. Its answer is not asked for.
+func (m *messages) append(l netlink.Message) {
+	flags := l.Header.Flags &^ (netlink.Request | netlink.Acknowledge | netlink.Echo)
+	m.begin(uint16(l.Header.Type), uint16(flags), l.Data[0], binary.BigEndian.Uint16(l.Data[2:]))
+	m.buf = append(m.buf, l.Data[4:]...)
+	m.end()
+}
 
 func (m *messages) addChain(name string) {
 	m.command(unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE, func() { m.text(unix.NFTA_CHAIN_NAME, name) })

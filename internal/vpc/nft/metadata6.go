@@ -24,8 +24,8 @@ type Metadata6 struct {
 
 // ApplyRouter6 writes the router's: clients reach the service from inside, each by
 // the link that its address is routed to. Nothing is forwarded.
-func ApplyRouter6(ns string, m Metadata6) error {
-	return replaceIn(ns, nftables.TableFamilyIPv6, MetadataTable, func(b *batch) {
+func (r *Router) ApplyRouter6(m Metadata6) error {
+	return r.replace(nftables.TableFamilyIPv6, MetadataTable, func(b *batch) {
 		in, fwd, out := b.sealed6()
 		b.rule(in, notIif(m.HostLink), ipv6.within(ipv6.saddr, m.Clients), m.service(), accept())
 		for _, c := range []*nftables.Chain{in, fwd, out} {

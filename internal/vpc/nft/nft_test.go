@@ -89,6 +89,11 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer netns.Delete(ns)
+	r, err := OpenRouter(ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
 	target := []netip.AddrPort{netip.MustParseAddrPort("10.0.64.4:30080"), netip.MustParseAddrPort("10.0.64.5:30080")}
 	var many []Listener
 	for i := range 300 {
@@ -98,7 +103,7 @@ func TestTables(t *testing.T) {
 		})
 	}
 	for _, all := range [][]Listener{nil, many[:1], many, many[:2], nil} {
-		if err := ApplyListeners(ns, all); err != nil {
+		if err := r.ApplyListeners(all); err != nil {
 			t.Fatalf("%d listeners: %v", len(all), err)
 		}
 		// A chain for each, and the one at the hook.
@@ -106,11 +111,11 @@ func TestTables(t *testing.T) {
 			t.Fatalf("%d chains for %d listeners", got, len(all))
 		}
 	}
-	if err := ApplyListeners(ns, many[:3]); err != nil {
+	if err := r.ApplyListeners(many[:3]); err != nil {
 		t.Fatal(err)
 	}
 	wrong := Listener{Addr: netip.MustParseAddr("fd00::1"), Proto: TCP, Port: 80, Sources: prefixes("0.0.0.0/0"), Targets: target}
-	if err := ApplyListeners(ns, append(many[:1:1], wrong)); err == nil {
+	if err := r.ApplyListeners(append(many[:1:1], wrong)); err == nil {
 		t.Error("a listener with an IPv6 address was taken")
 	}
 	if got := chains(t, ns, listenerTable); got != 4 {

@@ -60,8 +60,8 @@ type Exit struct {
 // that is taken away cuts what went by it. Answers to connections from outside go
 // back by the way they came, whatever the routes, as a load balancer's flows do on
 // AWS. What has no way is refused at once.
-func ApplyRoutes(ns string, r Routes) error {
-	return replace(ns, routeTable, func(b *batch) {
+func (w *Router) ApplyRoutes(r Routes) error {
+	return w.replace(nftables.TableFamilyIPv4, routeTable, func(b *batch) {
 		before := b.hook("routes", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
 		pre := b.hook("inbound", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
 		post := b.hook("source", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)

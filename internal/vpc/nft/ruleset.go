@@ -105,7 +105,7 @@ func Open(ns, table string, o Options) (*Enforcer, error) {
 	}
 	if e.flags == 0 {
 		// Anybody may change the table: what others do to it is undone.
-		if e.watch, err = e.startWatch(); err != nil {
+		if e.watch, err = startWatch(ns, s, func() []string { return []string{table} }, e.rewrite); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
@@ -157,6 +157,17 @@ func (e *Enforcer) takeOver() error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// rewrite undoes what another has done to the table.
+func (e *Enforcer) rewrite(string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rewritten.Add(1)
+	if e.program == nil {
+		return e.takeOver()
+	}
+	return e.load(e.program)
 }
 
 // completeSkeleton leaves a table alone that has all its chains.

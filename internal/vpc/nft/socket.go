@@ -52,7 +52,13 @@ func openSocket(ns string) (*socket, error) {
 	return s, nil
 }
 
-func (s *socket) close() error { return unix.Close(s.fd) }
+func (s *socket) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fd := s.fd
+	s.fd = -1 // the number may soon be another's
+	return unix.Close(fd)
+}
 
 // port is the socket's address, which is the owner of its tables.
 func (s *socket) port() (uint32, error) {

@@ -13,9 +13,11 @@ import (
 	"github.com/eksact/eksact/internal/netns"
 )
 
-// watch undoes what others do to a table that the kernel can't keep for its owner:
-// the kernel tells of each change and whose it is, and all is written anew.
+// watch undoes what others do to tables that the kernel can't keep for their owner:
+// the kernel tells of each change and whose it is, and the table is written anew.
 type watch struct {
+	ns      string
+	rewrite func(table string) error
 	conn    *netlink.Conn
 	stopped chan struct{}
 	done    chan struct{}
@@ -24,16 +26,17 @@ type watch struct {
 // rewriteEvery is the pause after a rewriting that failed.
 const rewriteEvery = time.Second
 
-func (e *Enforcer) startWatch() (*watch, error) {
-	w := &watch{stopped: make(chan struct{}), done: make(chan struct{})}
-	err := netns.Do(e.ns, func() (err error) {
+// startWatch watches the tables of a socket.
+func startWatch(ns string, s *socket, tables func() []string, rewrite func(table string) error) (*watch, error) {
+	w := &watch{ns: ns, rewrite: rewrite, stopped: make(chan struct{}), done: make(chan struct{})}
+	err := netns.Do(ns, func() (err error) {
 		w.conn, err = netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	port, err := e.socket.port()
+	port, err := s.port()
 	if err != nil {
 		return nil, errors.Join(err, w.conn.Close())
 	}
@@ -41,14 +44,15 @@ func (e *Enforcer) startWatch() (*watch, error) {
 		defer close(w.done)
 		for {
 			changes, err := w.conn.Receive()
-			if errors.Is(err, unix.ENOBUFS) {
-				changes = nil // some were lost: perhaps others'
-			} else if err != nil {
+			lost := errors.Is(err, unix.ENOBUFS) // some of them: perhaps others'
+			if err != nil && !lost {
 				return
-			} else if !foreign(changes, e.table, port) {
-				continue
 			}
-			e.rewrite(w)
+			for _, table := range tables() {
+				if lost || foreign(changes, table, port) {
+					w.mend(table)
+				}
+			}
 		}
 	}()
 	return w, nil
@@ -75,23 +79,15 @@ func foreign(changes []netlink.Message, table string, port uint32) bool {
 	return false
 }
 
-// rewrite writes the table anew, until it succeeds.
-func (e *Enforcer) rewrite(w *watch) {
-	e.rewritten.Add(1)
-	slog.Warn("packet rules were changed by another program; they are written anew", "namespace", e.ns, "table", e.table)
+// mend writes a table anew, until it succeeds.
+func (w *watch) mend(table string) {
+	slog.Warn("packet rules were changed by another program; they are written anew", "namespace", w.ns, "table", table)
 	for {
-		e.mu.Lock()
-		var err error
-		if e.program != nil {
-			err = e.load(e.program)
-		} else {
-			err = e.takeOver()
-		}
-		e.mu.Unlock()
+		err := w.rewrite(table)
 		if err == nil {
 			return
 		}
-		slog.Error("packet rules can't be written anew", "namespace", e.ns, "table", e.table, "error", err)
+		slog.Error("packet rules can't be written anew", "namespace", w.ns, "table", table, "error", err)
 		select {
 		case <-w.stopped:
 			return

@@ -56,6 +56,9 @@ func Open(t testing.TB) *vpc.Network {
 			continue
 		}
 		t.Cleanup(func() {
+			if n != nil {
+				n.Close() // a test may have done so
+			}
 			if err := vpc.Teardown(context.Background(), c); err != nil {
 				t.Error(err)
 			}
