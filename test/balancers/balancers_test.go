@@ -143,6 +143,9 @@ func (w *town) serve(t *testing.T, s service) (host string) {
 // who asks a pod who it is; whoever is not to be answered waits no longer.
 func who(host string) string { return "curl -sS -m 3 http://" + host + "/cgi-bin/who" }
 
+// dropped is what it says of packets that nobody answers.
+const dropped = "curl: (28)"
+
 // patiently asks for an answer that has to come.
 func patiently(host string) string { return strings.Replace(who(host), "-m 3", "-m 30", 1) }
 
@@ -250,15 +253,15 @@ func (w *town) zones(t *testing.T) {
 func (w *town) sourceRanges(t *testing.T) {
 	narrow := service{name: "narrow", spec: "  loadBalancerSourceRanges: [203.0.113.0/24]\n"}
 	host := w.serve(t, narrow)
-	shell := lab.Part{Name: "inside", Test: func(t *testing.T) { w.shell.Refused(t, who(host)) }}
-	lab.Together(t, shell, lab.Part{Name: "outside", Test: func(t *testing.T) { w.laptop.Refused(t, who(host)) }})
+	shell := lab.Part{Name: "inside", Test: func(t *testing.T) { w.shell.Refused(t, who(host), dropped) }}
+	lab.Together(t, shell, lab.Part{Name: "outside", Test: func(t *testing.T) { w.laptop.Refused(t, who(host), dropped) }})
 	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.1/32]\n"
 	w.serve(t, narrow)
 	lab.Together(t, shell, lab.Part{Name: "outside", Test: func(t *testing.T) { w.laptop.Soon(t, 15*time.Second, who(host), "web-") }})
 	narrow.spec = "  loadBalancerSourceRanges: [198.18.0.3/32]\n"
 	w.serve(t, narrow)
 	w.shell.Soon(t, 15*time.Second, who(host), "web-")
-	w.laptop.Refused(t, who(host))
+	w.laptop.Refused(t, who(host), dropped)
 }
 
 func (w *town) internal(t *testing.T) {
@@ -375,7 +378,7 @@ func (w *town) chosen(t *testing.T) {
 	w.admin.Soon(t, 15*time.Second, "kubectl describe service chosen", "SyncLoadBalancerFailed", "count of EIP allocations (2) and subnets (1) must match")
 	own.annotations["eip-allocations"] = eip
 	host := w.serve(t, own)
-	w.laptop.Refused(t, who(host))
+	w.laptop.Refused(t, who(host), dropped)
 	allow := func(from string) {
 		one("aws ec2 authorize-security-group-ingress --group-id " + group + " --protocol tcp --port 80 --cidr " + from)
 	}
@@ -384,7 +387,7 @@ func (w *town) chosen(t *testing.T) {
 	if got := w.addresses(t, host); len(got) != 1 || got[0] != ip {
 		t.Errorf("the name resolves to %v, want %s", got, ip)
 	}
-	w.shell.Refused(t, who(host))
+	w.shell.Refused(t, who(host), dropped)
 	allow("198.18.0.3/32") // the NAT gateway's
 	w.shell.Soon(t, 15*time.Second, who(host), "saw ")
 	arn := one("aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='" + host + "'].LoadBalancerArn\"")
@@ -416,7 +419,7 @@ func (w *town) madeByCalls(t *testing.T) {
 	one("aws elbv2 modify-load-balancer-attributes --load-balancer-arn " + arn + " --attributes Key=load_balancing.cross_zone.enabled,Value=true")
 	one("aws elbv2 create-listener --load-balancer-arn " + arn + " --protocol TCP --port 8080 --default-actions Type=forward,TargetGroupArn=" + group)
 	host := one("aws elbv2 describe-load-balancers --names made --query LoadBalancers[0].DNSName")
-	w.laptop.Refused(t, who(host+":8080")) // the nodes' group admits neither clients nor health checks
+	w.laptop.Refused(t, who(host+":8080"), "curl: (") // the nodes' group admits neither clients nor health checks
 	sg := one("aws eks describe-cluster --name cluster --query cluster.resourcesVpcConfig.clusterSecurityGroupId")
 	one("aws ec2 authorize-security-group-ingress --group-id " + sg + " --protocol tcp --port " + port + " --cidr 0.0.0.0/0")
 	w.laptop.Soon(t, 30*time.Second, who(host+":8080"), "saw 198.18.0.1")
@@ -425,7 +428,7 @@ func (w *town) madeByCalls(t *testing.T) {
 	w.admin.Refused(t, "aws elbv2 create-load-balancer --name other --subnets "+subnets, "UnsupportedOperation", "A load balancer of type application is not offered here")
 	one("aws elbv2 delete-load-balancer --load-balancer-arn " + arn)
 	one("aws elbv2 delete-target-group --target-group-arn " + group)
-	w.laptop.Refused(t, who(host+":8080"))
+	w.laptop.Refused(t, who(host+":8080"), "Could not resolve host")
 	one("aws ec2 revoke-security-group-ingress --group-id " + sg + " --protocol tcp --port " + port + " --cidr 0.0.0.0/0")
 }
 

@@ -125,10 +125,27 @@ func check(t *testing.T, err error) {
 func TestWhatIsAskedAgain(t *testing.T) {
 	for line, want := range map[string]bool{
 		"kubectl get nodes": true,
-		"kubectl --context second -n kube-system get pods -o wide":            true,
-		"kubectl exec names -- nslookup kubernetes.default":                   true,
-		"aws eks describe-cluster --name cluster | jq .cluster.status":        true,
-		"nslookup www.example.com":                                            true,
+		"kubectl --context second -n kube-system get pods -o wide":                      true,
+		"kubectl exec names -- nslookup kubernetes.default":                             true,
+		"aws eks describe-cluster --name cluster | jq .cluster.status":                  true,
+		"nslookup www.example.com":                                                      true,
+		"kubectl get nodes 2>&1; aws eks list-nodegroups --cluster-name c":              true,
+		"aws eks update-kubeconfig --name app && kubectl get nodes -l a=b":              true,
+		"kubectl --context second exec caller -- timeout 3 wget -qO- http://10.0.0.1/":  true,
+		"kubectl exec --namespace user1 deploy/nginx -- curl --max-time 2 http://web":   true,
+		"kubectl exec --namespace apps a -- bash -c 'curl -s -H \"A: $(cat $F)\" $URL'": true,
+		"kubectl exec web -- nc 10.0.0.1 5432 </dev/null":                               true,
+		"inside curl -sk -o /dev/null https://198.18.0.2/":                              true,
+		"timeout 20 curl -sS http://10.0.0.1:8080/ | wc -c":                             true,
+		"KUBECONFIG=~/.kube/config-admin kubectl get nodes":                             true,
+		"kubectl exec web -- sh -c 'cat /x; rm /x'":                                     false,
+		"kubectl exec web -- sh -c 'wget -qO- http://a >/tmp/a'":                        false,
+		"kubectl exec -i web -- cat":                                                    false,
+		"kubectl config view; kubectl get nodes":                                        false,
+		"kubectl get nodes || kubectl delete node a":                                    false,
+		"kubectl get role a -o json | kubectl apply -f -":                               false,
+		"aws s3 ls | tee a": false,
+		"aws ec2 run-instances --dry-run && aws ec2 describe-instances":       false,
 		"curl --silent --fail http://web":                                     true,
 		"kubectl get pods --watch":                                            false,
 		"kubectl get pods && kubectl delete pod web":                          false,
@@ -147,3 +164,47 @@ func TestWhatIsAskedAgain(t *testing.T) {
 		}
 	}
 }
+
+// told is a terminal that answers its lines in turn.
+func told(t *testing.T, answers string) Terminal {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "n")
+	return Terminal{command: func(string) *exec.Cmd {
+		return exec.Command("sh", "-c", `n=$(($(cat "$0" 2>/dev/null)+1)); echo $n >"$0"; case $n in `+answers+` esac`, file)
+	}}
+}
+
+func TestLinesAreTypedAgain(t *testing.T) {
+	const ask = "kubectl get nodes"
+	if out := told(t, `1) echo NotReady;; 2) exit 1;; *) echo Ready now;;`).Must(t, ask, "Ready now"); out != "Ready now" {
+		t.Errorf("Must: %q", out)
+	}
+	if out := told(t, `1) echo timeout; exit 1;; *) echo Forbidden; exit 1;;`).Refused(t, ask, "Forbidden"); out != "Forbidden" {
+		t.Errorf("Refused: %q", out)
+	}
+	if out, err := told(t, `1) echo error dialing backend: EOF; exit 1;; *) echo done;;`).Run("kubectl exec a -- touch b"); err != nil || out != "done" {
+		t.Errorf("a line that did not reach its pod: %q, %v", out, err)
+	}
+	if out, err := told(t, `1) echo no; exit 1;; *) echo done;;`).Run("kubectl delete pod a"); err == nil {
+		t.Errorf("a line that failed was typed again: %q", out)
+	}
+	// A leak fails at once, at first and later.
+	for _, answers := range []string{`1) echo leak;; *) echo Forbidden; exit 1;;`, `1) echo timeout; exit 1;; 2) echo leak;; *) echo Forbidden; exit 1;;`} {
+		failed := &failing{TB: t}
+		func() {
+			defer func() { _ = recover() }()
+			told(t, answers).Refused(failed, ask, "Forbidden")
+		}()
+		if !failed.failed {
+			t.Errorf("with %s nothing failed", answers)
+		}
+	}
+}
+
+// failing is a test that is to fail.
+type failing struct {
+	testing.TB
+	failed bool
+}
+
+func (f *failing) Fatalf(string, ...any) { f.failed = true; panic("it fails") }

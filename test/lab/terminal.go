@@ -17,6 +17,9 @@ const slow = 3 * time.Second
 // patience is how long a line that only asks is asked again.
 const patience = Busy * 3 * time.Second
 
+// pause is between two tries.
+const pause = 300 * time.Millisecond
+
 // Terminal is somewhere to type lines of bash.
 type Terminal struct {
 	command func(line string) *exec.Cmd
@@ -75,31 +78,41 @@ func (x Terminal) Command(line string) *exec.Cmd {
 	return cmd
 }
 
-// Run types a line and returns what it prints, trimmed.
+// Run types a line and returns what it prints, trimmed. One that did not get to where it was
+// to be carried out is typed again for some seconds.
 func (x Terminal) Run(line string) (string, error) {
 	began := time.Now()
 	out, err := x.Command(line).CombinedOutput()
+	for err != nil && unreached.Match(out) && time.Since(began) < patience {
+		time.Sleep(pause)
+		out, err = x.Command(line).CombinedOutput()
+	}
 	if took := time.Since(began); took > slow {
 		fmt.Fprintf(os.Stderr, "%.1f s: $ %s\n", took.Seconds(), line)
 	}
 	return strings.TrimSpace(string(out)), err
 }
 
-// Must runs a line that must succeed and print each of wants. One that only asks is
-// asked again for some seconds: what nodes and controllers do shows by and by, most of
-// all after they were cut off or killed. An answer that came late is printed.
-// What must be refused (Refused) has no second try.
-func (x Terminal) Must(t testing.TB, line string, wants ...string) string {
-	t.Helper()
+// until types a line that only asks again, for some seconds, until it is answered as is
+// good; others once. An answer that came late is printed.
+func (x Terminal) until(t testing.TB, line string, good func(out string, err error) bool) (string, error) {
 	began := time.Now()
 	out, err := x.Run(line)
-	for (err != nil || !contains(out, wants)) && asks(line) && time.Since(began) < patience {
-		first := out
-		time.Sleep(300 * time.Millisecond)
-		if out, err = x.Run(line); err == nil && contains(out, wants) {
+	for first := out; !good(out, err) && asks(line) && time.Since(began) < patience; {
+		time.Sleep(pause)
+		if out, err = x.Run(line); good(out, err) {
 			fmt.Fprintf(os.Stderr, "late by %.1f s in %s: $ %s\n%s\n", time.Since(began).Seconds(), t.Name(), line, first)
 		}
 	}
+	return out, err
+}
+
+// Must runs a line that must succeed and print each of wants. One that only asks is
+// asked again for some seconds: what nodes and controllers do shows by and by, most of
+// all after they were cut off or killed.
+func (x Terminal) Must(t testing.TB, line string, wants ...string) string {
+	t.Helper()
+	out, err := x.until(t, line, func(out string, err error) bool { return err == nil && contains(out, wants) })
 	if err != nil {
 		t.Fatalf("$ %s\n%s\n%v", line, out, err)
 	}
@@ -107,10 +120,12 @@ func (x Terminal) Must(t testing.TB, line string, wants ...string) string {
 	return out
 }
 
-// Refused runs a line that must fail and print each of wants.
+// Refused runs a line that must fail and print each of wants, the reason. One that only asks
+// and fails for another reason is asked again for some seconds; when it succeeds, be it at
+// first or later, the test fails at once.
 func (x Terminal) Refused(t testing.TB, line string, wants ...string) string {
 	t.Helper()
-	out, err := x.Run(line)
+	out, err := x.until(t, line, func(out string, err error) bool { return err == nil || contains(out, wants) })
 	if err == nil {
 		t.Fatalf("$ %s\n%s\nwas not refused", line, out)
 	}
@@ -133,7 +148,7 @@ func (x Terminal) Soon(t testing.TB, limit time.Duration, line string, wants ...
 		select {
 		case <-ctx.Done():
 			t.Fatalf("$ %s\n%s\n%v; after %s it still lacks %q", line, out, err, Busy*limit, wants)
-		case <-time.After(300 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/eksact/eksact/internal/node/gate"
 	"github.com/eksact/eksact/internal/vpc/nft"
 	"github.com/eksact/eksact/internal/vpc/vpctest"
+	"github.com/eksact/eksact/test/lab"
 )
 
 // The test program is the CNI plugin when it is called as one.
@@ -217,7 +218,7 @@ func (m *mill) apply(t testing.TB, name, from string) {
 	if _, err := m.api.NetworkingV1().NetworkPolicies("default").Create(m.ctx, p, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(m.ctx, lab.Busy*10*time.Second)
 	defer cancel()
 	key := netpol.PolicyName{Group: netpol.NetworkingGroup, Namespace: "default", Name: name}
 	if _, err := m.controller.Wait(ctx, map[netpol.PolicyName]netpol.Version{key: {UID: name, Generation: 1}}); err != nil {

@@ -165,7 +165,7 @@ func (p *pool) metadata(t *testing.T) {
 	if limit := aws.ToInt32(i.MetadataOptions.HttpPutResponseHopLimit); limit != 1 {
 		t.Errorf("the instance's hop limit is %d, of the launch template 1", limit)
 	}
-	if out, err := p.sh.Run(asks); err == nil || strings.Contains(out, "HTTP/1.1") {
+	if out := p.sh.Refused(t, asks, "command terminated with exit code 143"); strings.Contains(out, "HTTP/1.1") { // timeout ended it
 		t.Errorf("with a hop limit of 1 a pod is answered:\n%s", out)
 	}
 	_, err := p.machines.ModifyInstanceMetadataOptions(t.Context(), &ec2.ModifyInstanceMetadataOptionsInput{InstanceId: i.InstanceId, HttpPutResponseHopLimit: aws.Int32(2)})

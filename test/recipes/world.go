@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,9 @@ func (w *world) line(p probe) (line, answer string) {
 	return fmt.Sprintf("kubectl exec --namespace %s %s -- timeout 3 wget -qO- %s", w.named(namespace), name, url), answer
 }
 
+// refused matches what is printed of a probe that was tried and had no answer.
+var refused = regexp.MustCompile(`command terminated with exit code (1|143)$|curl: \((7|28|52|56)\)`)
+
 // see tries all probes at once. Where open is set all are to be answered.
 func (w *world) see(t *testing.T, when string, probes []probe, open bool) {
 	t.Helper()
@@ -166,6 +170,9 @@ func (w *world) see(t *testing.T, when string, probes []probe, open bool) {
 			// A busy machine may be too late for a probe's limit; what is closed stays so.
 			for end := time.Now().Add(30 * time.Second); p.allowed && !strings.Contains(out, answer) && time.Now().Before(end); {
 				out, _ = x.Run(line)
+			}
+			if !p.allowed && !refused.MatchString(out) {
+				t.Errorf("%s: %s to %s was not tried:\n$ %s\n%s", when, p.from, p.to, line, out)
 			}
 			if got, want := strings.Contains(out, answer), p.allowed; got != want {
 				t.Errorf("%s: %s to %s: answered: %t, want %t\n$ %s\n%s", when, p.from, p.to, got, want, line, out)

@@ -313,8 +313,14 @@ func (p *place) user(t *testing.T) aws.Credentials {
 // logged checks that the authenticator's log tells the administrator.
 func (p *place) logged(t *testing.T, want string) {
 	t.Helper()
-	text, err := os.ReadFile(p.State + "/clusters/cluster/logs/authenticator.log")
-	if err != nil || !strings.Contains(string(text), want) {
-		t.Errorf("the authenticator's log lacks %q (%v)", want, err)
+	for end := time.Now().Add(lab.Busy * 2 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(p.State + "/clusters/cluster/logs/authenticator.log")
+		if err == nil && strings.Contains(string(text), want) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("the authenticator's log lacks %q (%v)", want, err)
+			return
+		}
 	}
 }

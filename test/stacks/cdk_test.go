@@ -87,7 +87,7 @@ func (c *cdkApp) cycle(t *testing.T, deployed func()) {
 	c.run(t, "--app two destroy --force", "destroyed")
 	_, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("CDKToolkit")})
 	must(t, err)
-	must(t, cloudformation.NewStackDeleteCompleteWaiter(stacks).Wait(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")}, time.Minute))
+	must(t, cloudformation.NewStackDeleteCompleteWaiter(stacks).Wait(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")}, lab.Busy*time.Minute))
 	t.Logf("bootstrap to destroy: %.0f s", time.Since(began).Seconds())
 }
 

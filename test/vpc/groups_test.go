@@ -34,8 +34,11 @@ func (h *house) createGroup(t *testing.T, name string) (id string) {
 
 // kubelet is a line that reaches a node's kubelet.
 func (h *house) kubelet(node int) string {
-	return fmt.Sprintf("curl -sk --connect-timeout 20 https://%s:10250/healthz", h.nodes[node].Address)
+	return fmt.Sprintf("curl -sSk --connect-timeout 20 https://%s:10250/healthz", h.nodes[node].Address)
 }
+
+// dropped is what curl says of packets that nobody answers.
+const dropped = "curl: (28)"
 
 // noKubelet is one that is not to reach it, and ends after a moment.
 func (h *house) noKubelet(node int) string {
@@ -58,14 +61,14 @@ func (h *house) terminal(t *testing.T) {
 	eni, _ := h.terminalENI(t)
 	mine := h.host.Must(t, "aws ec2 create-security-group --group-name terminal --description terminal --vpc-id "+h.vpcID+" --query GroupId --output text", "sg-")
 	h.host.Must(t, "aws ec2 modify-network-interface-attribute --network-interface-id "+eni+" --groups "+mine)
-	h.shell.Refused(t, h.noKubelet(0))
+	h.shell.Refused(t, h.noKubelet(0), dropped)
 
 	rule := h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --protocol tcp --port 10250 --source-group "+mine+" --query 'SecurityGroupRules[0].SecurityGroupRuleId' --output text", "sgr-0")
 	h.shell.Must(t, h.kubelet(0), "Unauthorized")
 	h.shell.Must(t, h.kubelet(1), "Unauthorized")
 	h.host.Refused(t, "aws ec2 delete-security-group --group-id "+mine, "DependencyViolation", "has a dependent object")
 	h.host.Must(t, "aws ec2 modify-security-group-rules --group-id "+h.group+" --security-group-rules 'SecurityGroupRuleId="+rule+",SecurityGroupRule={IpProtocol=tcp,FromPort=22,ToPort=22,ReferencedGroupId="+mine+"}'")
-	h.shell.Refused(t, h.noKubelet(0))
+	h.shell.Refused(t, h.noKubelet(0), dropped)
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
 
 	h.host.Must(t, "aws ec2 describe-stale-security-groups --vpc-id "+h.vpcID+" --query 'length(StaleSecurityGroupSet)'", "0")
@@ -77,7 +80,7 @@ func (h *house) terminal(t *testing.T) {
 	// By a prefix list, which is changed.
 	list := h.host.Must(t, "aws ec2 create-managed-prefix-list --prefix-list-name hosts --address-family IPv4 --max-entries 2 --query PrefixList.PrefixListId --output text", "pl-0")
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
-	h.shell.Refused(t, h.noKubelet(0))
+	h.shell.Refused(t, h.noKubelet(0), dropped)
 	h.host.Must(t, "aws ec2 modify-managed-prefix-list --prefix-list-id "+list+" --current-version 1 --add-entries Cidr=10.0.0.0/24")
 	h.shell.Must(t, h.kubelet(0), "Unauthorized")
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --ip-permissions 'IpProtocol=tcp,FromPort=10250,ToPort=10250,PrefixListIds=[{PrefixListId="+list+"}]'")
@@ -87,7 +90,7 @@ func (h *house) terminal(t *testing.T) {
 	h.shell.Must(t, "aws sts get-caller-identity", "111122223333")
 	out := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+mine+" --query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text")
 	h.host.Must(t, "aws ec2 revoke-security-group-egress --group-id "+mine+" --security-group-rule-ids "+out)
-	h.shell.Refused(t, `curl -s --connect-timeout 2 "$AWS_ENDPOINT_URL"`)
+	h.shell.Refused(t, `curl -sS --connect-timeout 2 "$AWS_ENDPOINT_URL"`, dropped)
 	h.shell.Must(t, "getent hosts sts.us-west-2.amazonaws.com") // the resolver is nobody's to close
 
 	h.regroup(t, eni, h.group)
@@ -99,7 +102,7 @@ func (h *house) terminal(t *testing.T) {
 func (h *house) self(t *testing.T) {
 	rule := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+h.group+" --query 'SecurityGroupRules[?!IsEgress].SecurityGroupRuleId' --output text", "sgr-0")
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+rule)
-	h.shell.Refused(t, h.noKubelet(0))
+	h.shell.Refused(t, h.noKubelet(0), dropped)
 	for i := range h.nodes { // among nodes, as pods are
 		h.between(t, i, false)
 	}
@@ -116,7 +119,7 @@ func (h *house) between(t *testing.T, from int, want bool) {
 	if want {
 		h.host.Must(t, enter+h.kubelet(other), "Unauthorized")
 	} else {
-		h.host.Refused(t, enter+h.noKubelet(other))
+		h.host.Refused(t, enter+h.noKubelet(other), dropped)
 	}
 }
 
@@ -142,7 +145,7 @@ func (h *house) balancer(t *testing.T) {
 	h.apply(t, web)
 	h.host.Soon(t, time.Minute, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'", "elb")
 	name := h.host.Must(t, "kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].hostname}'")
-	call := "curl -s --connect-timeout 2 -m 4 http://" + name
+	call := "curl -sS --connect-timeout 2 -m 4 http://" + name
 	h.laptop.Soon(t, time.Minute, call, "hello")
 
 	shown := "aws ec2 describe-security-group-rules --filters Name=group-id,Values=" + h.group + " --query 'SecurityGroupRules[].[Description,SecurityGroupRuleId]' --output text"
@@ -154,7 +157,7 @@ func (h *house) balancer(t *testing.T) {
 		}
 	}
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+h.group+" --security-group-rule-ids "+client)
-	h.laptop.Refused(t, call)
+	h.laptop.Refused(t, call, dropped)
 	h.host.Must(t, "kubectl annotate service web touched=yes") // the controller puts it back
 	h.laptop.Soon(t, time.Minute, call, "hello")
 

@@ -31,7 +31,10 @@ func (h *house) from(instance string) lab.Terminal {
 	return h.host.After("inside() { nsenter --net=" + filepath.Join(lab.RunDir, "netns", instance) + ` "$@"; }`)
 }
 
-const call = `curl -sk -o /dev/null -w '%{http_code}' --max-time 20 https://198.18.0.2/`
+const call = `curl -sSk -o /dev/null -w '%{http_code}' --max-time 20 https://198.18.0.2/`
+
+// refused is what it says where there is no way.
+const refused = "curl: (7)"
 
 // noCall is one that is not to arrive.
 var noCall = strings.Replace(call, "max-time 20", "max-time 3", 1)
@@ -48,15 +51,16 @@ func (h *house) routes(t *testing.T) {
 	public := got(h.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: where("route.gateway-id", *igw)})).RouteTables[0].RouteTableId
 
 	got(h.ec2.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: table, DestinationCidrBlock: everywhere}))
-	node.Refused(t, "inside "+noCall)
+	node.Refused(t, "inside "+noCall, refused)
 	shell.Must(t, call)
+	h.byHand(t, h.nodes[0].ID)
 	got(h.ec2.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: table, DestinationCidrBlock: everywhere, NatGatewayId: nat}))
 	node.Must(t, "inside "+call)
 
 	// Without its own way out a NAT gateway is none.
 	got(h.ec2.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: public, DestinationCidrBlock: everywhere}))
-	shell.Refused(t, noCall)
-	node.Refused(t, "inside "+noCall)
+	shell.Refused(t, noCall, refused)
+	node.Refused(t, "inside "+noCall, refused)
 	got(h.ec2.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: public, DestinationCidrBlock: everywhere, GatewayId: igw}))
 	shell.Must(t, call)
 	node.Must(t, "inside "+call)
@@ -118,7 +122,7 @@ func (h *house) lone(t *testing.T) {
 func (h *house) stop(t *testing.T) {
 	n, ctx := h.nodes[1], t.Context()
 	h.lone(t)
-	kubelet := "inside curl -sk -o /dev/null --max-time 20 --noproxy '*' https://" + n.Address + ":10250/"
+	kubelet := "inside curl -sSk -o /dev/null --max-time 20 --noproxy '*' https://" + n.Address + ":10250/"
 	h.from(h.nodes[0].ID).Must(t, kubelet)
 	if c := got(h.ec2.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{n.ID}})).StoppingInstances[0]; c.CurrentState.Name != types.InstanceStateNameStopping {
 		t.Errorf("%+v", c)
@@ -129,7 +133,7 @@ func (h *house) stop(t *testing.T) {
 		t.Errorf("a stopped instance was rebooted: %v", err)
 	}
 	h.host.Must(t, "kubectl get node "+n.Name)
-	h.from(h.nodes[0].ID).Refused(t, strings.Replace(kubelet, "max-time 20", "max-time 3", 1))
+	h.from(h.nodes[0].ID).Refused(t, strings.Replace(kubelet, "max-time 20", "max-time 3", 1), refused)
 	got(h.ec2.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{n.ID}}))
 	h.until(t, n.ID, types.InstanceStateNameRunning)
 	took := h.host.Soon(t, 60*time.Second, podOn(n.Name, ".items[0].status.containerStatuses[0].restartCount} {.items[0].status.containerStatuses[0].ready"), "1 true")

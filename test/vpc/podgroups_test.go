@@ -28,6 +28,9 @@ spec:
 ---
 `
 
+// cutOff is what is said of a command that timeout ended: nobody answered.
+const cutOff = "command terminated with exit code 143"
+
 // pods gives one pod a group that a database in the VPC lets in: a listener on the
 // terminal, as RDS is one.
 func (h *house) pods(t *testing.T) {
@@ -53,14 +56,14 @@ func (h *house) pods(t *testing.T) {
 
 	query := "kubectl exec %s -- timeout 3 nc " + address + " 5432 </dev/null"
 	h.host.Soon(t, soon, fmt.Sprintf(query, "clerk"), "rows")
-	h.host.Refused(t, fmt.Sprintf(query, "thief"))
+	h.host.Refused(t, fmt.Sprintf(query, "thief"), cutOff)
 	// On one node: the clerk lets nobody in, but its own.
-	h.host.Refused(t, "kubectl exec thief -- timeout 3 wget -qO- http://"+ip+"/")
+	h.host.Refused(t, "kubectl exec thief -- timeout 3 wget -qO- http://"+ip+"/", cutOff)
 	h.host.Must(t, "aws ec2 authorize-security-group-ingress --group-id "+clerks+" --protocol tcp --port 80 --source-group "+h.group)
 	h.host.Soon(t, soon, "kubectl exec thief -- timeout 3 wget -qO- http://"+ip+"/", "hello")
 	// The group that is revoked is so on packets.
 	h.host.Must(t, "aws ec2 revoke-security-group-ingress --group-id "+database+" --protocol tcp --port 5432 --source-group "+clerks)
-	h.host.Refused(t, fmt.Sprintf(query, "clerk"))
+	h.host.Refused(t, fmt.Sprintf(query, "clerk"), cutOff)
 
 	h.host.Must(t, "kubectl delete pod clerk thief --timeout=180s")
 	h.host.Soon(t, soon, "aws ec2 describe-network-interfaces --filters Name=interface-type,Values=branch --query 'length(NetworkInterfaces)'", "0")

@@ -40,7 +40,7 @@ func (h *house) second(t *testing.T) {
 		for _, pod := range []string{"near", "caller"} {
 			host.Must(t, fmt.Sprintf(kubectl+"apply -f - <<'EOF'\n"+anywhere+"EOF", pod), "created")
 		}
-		host.Must(t, kubectl+"wait --for=condition=Ready pod/near pod/caller --timeout=90s")
+		host.Must(t, kubectl+"wait --for=condition=Ready pod/near pod/caller --timeout=180s")
 		address[name] = host.Must(t, kubectl+"get pod near -o jsonpath={.status.podIP}", ".")
 	}
 	if !strings.HasPrefix(address["one"], "10.0.") || !strings.HasPrefix(address["two"], "10.80.") {
@@ -54,7 +54,7 @@ func (h *house) second(t *testing.T) {
 				if from == to {
 					host.Must(t, line, "hello")
 				} else {
-					host.Refused(t, line)
+					host.Refused(t, line, "wget: can't connect to remote host")
 				}
 			}
 			host.Must(t, kubectl+"exec "+client+" -- sh -c '"+door+"'")
@@ -78,10 +78,10 @@ func (h *house) second(t *testing.T) {
 	for _, kubectl := range at { // and what begins now
 		host.Must(t, kubectl+"get nodes", " Ready ")
 		host.Must(t, fmt.Sprintf(kubectl+"apply -f - <<'EOF'\n"+anywhere+"EOF", "late"), "created")
-		host.Must(t, kubectl+"wait --for=condition=Ready pod/late --timeout=60s")
+		host.Must(t, kubectl+"wait --for=condition=Ready pod/late --timeout=180s")
 	}
 	apart(t, "late")
-	host.Must(t, "kubectl delete pod near caller late --timeout=60s")
+	host.Must(t, "kubectl delete pod near caller late --timeout=180s")
 	h.removeOther(t, o)
 }
 
@@ -123,8 +123,8 @@ func (h *house) killDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	for now := daemon(); now.Pid == 0 || now.Pid == was.Pid; now = daemon() {
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("20 s after the kill it is %+v, was %+v", now, was)
+		if time.Since(began) > lab.Busy*20*time.Second {
+			t.Fatalf("long after the kill it is %+v, was %+v", now, was)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -152,7 +152,7 @@ func (h *house) makeOther(t *testing.T) *other {
 	c := got(o.eks.CreateCluster(ctx, &eks.CreateClusterInput{Name: otherCluster, RoleArn: first.RoleArn, ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: o.subnets}})).Cluster
 	o.kubectl = "kubectl --context " + *c.Arn + " "
 	fast := func(w *eks.ClusterActiveWaiterOptions) { w.MinDelay, w.MaxDelay = 500*time.Millisecond, time.Second }
-	if err := eks.NewClusterActiveWaiter(o.eks, fast).Wait(ctx, &eks.DescribeClusterInput{Name: otherCluster}, time.Minute); err != nil {
+	if err := eks.NewClusterActiveWaiter(o.eks, fast).Wait(ctx, &eks.DescribeClusterInput{Name: otherCluster}, lab.Busy*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	role := h.host.Must(t, `aws iam list-roles --query "Roles[?contains(RoleName,'NodeInstanceRole')].Arn" --output text`, ":role/")
@@ -161,7 +161,7 @@ func (h *house) makeOther(t *testing.T) *other {
 		ScalingConfig: &ekstypes.NodegroupScalingConfig{MinSize: aws.Int32(1), MaxSize: aws.Int32(1), DesiredSize: aws.Int32(1)},
 	}))
 	ready := func(w *eks.NodegroupActiveWaiterOptions) { w.MinDelay, w.MaxDelay = 500*time.Millisecond, time.Second }
-	if err := eks.NewNodegroupActiveWaiter(o.eks, ready).Wait(ctx, &eks.DescribeNodegroupInput{ClusterName: otherCluster, NodegroupName: aws.String("nodes")}, 2*time.Minute); err != nil {
+	if err := eks.NewNodegroupActiveWaiter(o.eks, ready).Wait(ctx, &eks.DescribeNodegroupInput{ClusterName: otherCluster, NodegroupName: aws.String("nodes")}, lab.Busy*2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -174,12 +174,12 @@ func (h *house) removeOther(t *testing.T, o *other) {
 	h.Host(t).Must(t, o.kubectl+"delete poddisruptionbudget --namespace kube-system --all")
 	got(o.eks.DeleteNodegroup(ctx, &eks.DeleteNodegroupInput{ClusterName: otherCluster, NodegroupName: aws.String("nodes")}))
 	gone := func(w *eks.NodegroupDeletedWaiterOptions) { w.MinDelay, w.MaxDelay = 500*time.Millisecond, time.Second }
-	if err := eks.NewNodegroupDeletedWaiter(o.eks, gone).Wait(ctx, &eks.DescribeNodegroupInput{ClusterName: otherCluster, NodegroupName: aws.String("nodes")}, 2*time.Minute); err != nil {
+	if err := eks.NewNodegroupDeletedWaiter(o.eks, gone).Wait(ctx, &eks.DescribeNodegroupInput{ClusterName: otherCluster, NodegroupName: aws.String("nodes")}, lab.Busy*2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	got(o.eks.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: otherCluster}))
 	deleted := func(w *eks.ClusterDeletedWaiterOptions) { w.MinDelay, w.MaxDelay = 500*time.Millisecond, time.Second }
-	if err := eks.NewClusterDeletedWaiter(o.eks, deleted).Wait(ctx, &eks.DescribeClusterInput{Name: otherCluster}, time.Minute); err != nil {
+	if err := eks.NewClusterDeletedWaiter(o.eks, deleted).Wait(ctx, &eks.DescribeClusterInput{Name: otherCluster}, lab.Busy*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range o.subnets {

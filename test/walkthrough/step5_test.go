@@ -211,7 +211,7 @@ aws iam create-role --role-name pods --assume-role-policy-document file://pods-t
 	sh.Must(t, in(ask6), `"AccessKeyId":"ASIA`)
 	sh.Refused(t, in("curl --silent --show-error --insecure --max-time 5 https://"+six+":10250/pods"), "Failed to connect")
 	for _, host := range []string{"169.254.170.23", six} {
-		sh.Refused(t, in("curl --silent --fail --max-time 5 http://"+host+"/v1/credentials"))
+		sh.Refused(t, in("curl --silent --show-error --fail --max-time 5 http://"+host+"/v1/credentials"), "returned error: 400")
 	}
 	known := maps.Clone(applications)
 	maps.DeleteFunc(known, func(_ string, a application) bool { return !a.podIdentity })

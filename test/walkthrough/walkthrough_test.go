@@ -126,7 +126,7 @@ func undo(t *testing.T, sh, laptop lab.Terminal, meanwhile lab.Part) {
 	lab.Together(t, meanwhile, lab.Part{Name: "a namespace takes its load balancer along", Test: func(t *testing.T) {
 		sh.Must(t, "kubectl delete namespace user1", "deleted")
 		// Not from the host: its resolver would ask the world for a name that is gone.
-		laptop.Refused(t, "curl --silent --show-error --max-time 5 http://"+name)
+		laptop.Refused(t, "curl --silent --show-error --max-time 5 http://"+name, "Could not resolve host")
 	}})
 	sh.Must(t, "aws iam delete-role --role-name eks-user1")
 }
