@@ -138,7 +138,10 @@ test-integration: build conformance-programs ## the workshop and the failures, o
 	@echo "== beside other implementations"
 	@for m in matcher clusterpolicy; do (cd test/conformance/$$m && $(GO) test ./...); done
 	@echo "== integration tests"
-	@EKSACT_INTEGRATION=1 EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test -p 1 -count=1 -timeout 60m ./test/... ./internal/guard/...
+	@notes=$$(mktemp); status=0; \
+	EKSACT_INTEGRATION=1 EKSACT_PROGRAMS=$(abspath $(OUT)) EKSACT_NOTES=$$notes \
+		$(GO) test -p 1 -count=1 -timeout 60m ./test/... ./internal/guard/... || status=$$?; \
+	cat $$notes; rm -f $$notes; exit $$status
 
 # Suites of others are modules of their own: cyclonus with its own versions, Kubernetes'
 # tests with those of the module above.

@@ -98,7 +98,7 @@ func (x *exchange) receive(id string) bool {
 		n, err := io.ReadFull(x.r.Body, part)
 		if n > 0 {
 			_, failed := call[ecr.UploadLayerPartOutput](x, "UploadLayerPart", &ecr.UploadLayerPartInput{
-				RepositoryName: &x.repository, UploadId: &id, LayerPartBlob: part[:n], PartFirstByte: &at, PartLastByte: aws.Int64(at + int64(n) - 1),
+				RepositoryName: &x.repository, UploadId: &id, LayerPartBlob: part[:n], PartFirstByte: aws.Int64(at), PartLastByte: aws.Int64(at + int64(n) - 1),
 			})
 			if failed != nil {
 				x.fail(failed)
