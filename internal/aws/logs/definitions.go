@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -113,13 +114,9 @@ func (s *Service) DescribeQueryDefinitions(_ context.Context, in *cloudwatchlogs
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, func(a, b Definition) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(d Definition) string { return d.ID })
+	key := func(d Definition) string { return d.Name + "\x00" + d.ID }
+	slices.SortFunc(all, func(a, b Definition) int { return strings.Compare(key(a), key(b)) })
+	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, key)
 	out := &cloudwatchlogs.DescribeQueryDefinitionsOutput{QueryDefinitions: []types.QueryDefinition{}, NextToken: next}
 	for _, d := range page {
 		out.QueryDefinitions = append(out.QueryDefinitions, types.QueryDefinition{

@@ -25,6 +25,8 @@ import (
 type account struct {
 	damage error     // of a part of the events
 	gate   chan bool // lets queries go on, batch by batch
+	// deletes is called before the storage deletes a stream.
+	deletes func()
 	*doortest.Account
 	*cloudwatchlogs.Client
 	service *ours.Service
@@ -409,5 +411,39 @@ func TestPermissions(t *testing.T) {
 	_, err = user.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: aws.String("arn:aws:logs:us-west-2:" + doortest.Number + ":log-group:mine")})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAStreamMadeWhileItIsDeleted: a stream of the name that is made before the old one's
+// events are gone keeps its own.
+func TestAStreamMadeWhileItIsDeleted(t *testing.T) {
+	a, must := open(t), doortest.Must(t)
+	a.group(t, "g", "s")
+	must(a.put("g", "s", "-9 old"))
+	begun, resume := make(chan bool), make(chan bool)
+	var once sync.Once
+	a.deletes = func() { once.Do(func() { close(begun); <-resume }) }
+	name := &cloudwatchlogs.DeleteLogStreamInput{LogGroupName: aws.String("g"), LogStreamName: aws.String("s")}
+	var deleted, made error
+	var both sync.WaitGroup
+	both.Go(func() { _, deleted = a.DeleteLogStream(context.Background(), name) })
+	<-begun
+	put := make(chan bool)
+	both.Go(func() {
+		defer close(put)
+		if _, made = a.CreateLogStream(context.Background(), &cloudwatchlogs.CreateLogStreamInput{LogGroupName: name.LogGroupName, LogStreamName: name.LogStreamName}); made == nil {
+			_, made = a.put("g", "s", "-8 new")
+		}
+	})
+	select {
+	case <-put:
+	case <-time.After(300 * time.Millisecond):
+	}
+	close(resume)
+	both.Wait()
+	must(nil, errors.Join(deleted, made))
+	out, err := a.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: name.LogGroupName, LogStreamName: name.LogStreamName})
+	if must(out, err); texts(out.Events, ofGet) != "new" {
+		t.Errorf("the new stream has %q", texts(out.Events, ofGet))
 	}
 }

@@ -51,6 +51,7 @@ type query struct {
 	rows     int     // of the results
 	finished time.Time
 	problem  string // why it failed, until a restart
+	heap     int64  // bytes that results take, roughly
 	size     int64  // of its file, 0 without
 	stored   bool   // the results are in the file
 }
@@ -238,10 +239,13 @@ func (s *Service) StartQuery(ctx context.Context, in *cloudwatchlogs.StartQueryI
 // milliseconds are of a time in seconds, or in milliseconds: AWS takes both.
 func milliseconds(at int64) int64 {
 	if at > 100_000_000_000 {
-		return at / 1000 * 1000
+		return min(at, latest) / 1000 * 1000
 	}
 	return at * 1000
 }
+
+// latest is a time behind all others with which one can still reckon.
+const latest = int64(1) << 60
 
 // environment is what a query of groups is run against. It reads no others than those
 // that its caller was found to be allowed to, also if more have come since.

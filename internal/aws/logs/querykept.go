@@ -29,7 +29,7 @@ import (
 const (
 	queriesKept = 1000
 	filesKept   = int64(256 << 20) // bytes of files
-	rowsInCore  = 500_000          // rows of results in memory
+	heapKept    = int64(64 << 20)  // bytes of results in memory, roughly
 )
 
 // kept is the first line of a query's file.
@@ -50,6 +50,24 @@ type read [][]insights.Field
 
 func (r read) Len() int                        { return len(r) }
 func (r read) Fields(row int) []insights.Field { return r[row] }
+
+// owned are results apart from what they were found in, of which a short text could keep a
+// large block in memory, and how many bytes they take, roughly.
+func owned(r results) (all read, size int64) {
+	all = make(read, r.Len())
+	for row := range all {
+		all[row] = r.Fields(row)
+		for i := range all[row] {
+			f := &all[row][i]
+			f.Value = strings.Clone(f.Value)
+			size += perField + int64(len(f.Value))
+		}
+	}
+	return all, size
+}
+
+// perField is what a field costs besides its value.
+const perField = 40
 
 func (q *queries) file(id string) string { return filepath.Join(q.dir, id+".query") }
 
@@ -163,12 +181,13 @@ func (q *queries) results(one *query) (results, error) {
 	case !stored && one.state() == types.QueryStatusCancelled:
 		return read{}, nil
 	}
-	all, err := rowsOf(q.file(one.id), rows)
+	found, err := rowsOf(q.file(one.id), rows)
 	if err != nil {
 		return nil, err
 	}
+	all, size := owned(found)
 	one.mu.Lock()
-	one.results = all
+	one.results, one.heap = all, size
 	one.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -179,7 +198,9 @@ func (q *queries) results(one *query) (results, error) {
 // end notes how a query ended, with its results. What can't be written is kept in memory.
 func (q *queries) end(one *query, status types.QueryStatus, rows results) error {
 	var err error
+	var size int64
 	if rows != nil {
+		rows, size = owned(rows)
 		err = q.write(one, rows)
 	}
 	one.mu.Lock()
@@ -187,9 +208,11 @@ func (q *queries) end(one *query, status types.QueryStatus, rows results) error 
 		one.status = status
 	}
 	if one.status == types.QueryStatusComplete {
-		one.results, one.rows = rows, rows.Len()
+		one.results, one.rows, one.heap = rows, rows.Len(), size
+	} else if one.results != nil { // before it ended
+		one.results, one.heap = owned(one.results)
 	}
-	stopped, had := one.status != types.QueryStatusComplete, one.results // before it ended
+	stopped, had := one.status != types.QueryStatusComplete, one.results
 	one.mu.Unlock()
 	if rows == nil || stopped {
 		err = q.write(one, had)
@@ -265,6 +288,17 @@ func (q *queries) forget(now time.Time) {
 	q.trim(now)
 }
 
+// isOver reports whether nothing is written of the query any more: one that was stopped may
+// still come to its end.
+func (q *query) isOver() bool {
+	select {
+	case <-q.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // trim lets go of queries that are too old or too many, and of results in memory. Its
 // caller holds q.mu.
 func (q *queries) trim(now time.Time) {
@@ -278,7 +312,7 @@ func (q *queries) trim(now time.Time) {
 	q.all = slices.DeleteFunc(q.all, func(one *query) bool {
 		one.mu.Lock()
 		defer one.mu.Unlock()
-		if one.status == types.QueryStatusRunning || excess <= 0 && size <= filesKept && now.Sub(one.began) <= queryKept {
+		if !one.isOver() || excess <= 0 && size <= filesKept && now.Sub(one.began) <= queryKept {
 			return false
 		}
 		excess, size = excess-1, size-one.size
@@ -293,12 +327,13 @@ func (q *queries) trim(now time.Time) {
 // release lets go of the oldest results in memory, where they are too many: they are in
 // files. Those that were just asked for stay. Its caller holds q.mu.
 func (q *queries) release(asked *query) {
-	rows := 0
+	size := int64(0)
 	for _, one := range slices.Backward(q.all) {
 		one.mu.Lock()
 		if one.results != nil {
-			if rows += one.rows; rows > rowsInCore && one != asked && one.stored {
-				one.results = nil
+			if size += one.heap; size > heapKept && one != asked && one.stored {
+				size -= one.heap
+				one.results, one.heap = nil, 0
 			}
 		}
 		one.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -126,6 +127,9 @@ func TestQueriesForgotten(t *testing.T) {
 		q := &query{id: uuid.NewString(), began: now.Add(-age), status: status, cancel: func() {}, ended: make(chan struct{})}
 		doortest.Must(t)(nil, s.queries.add(q, q.began))
 		doortest.Must(t)(nil, s.queries.write(q, nil))
+		if status == types.QueryStatusComplete {
+			close(q.ended)
+		}
 		return q
 	}
 	known := func(q *query) bool {
@@ -140,6 +144,17 @@ func TestQueriesForgotten(t *testing.T) {
 	s.queries.forget(now)
 	if known(old) || !known(runs) || !known(young) {
 		t.Error("of old ones, one that has ended goes")
+	}
+	stopped := add(queryKept+time.Hour, types.QueryStatusCancelled) // and still runs
+	s.queries.forget(now)
+	doortest.Must(t)(nil, s.queries.end(stopped, types.QueryStatusCancelled, nil))
+	if !known(stopped) {
+		t.Error("one that was stopped goes before its end, and comes back")
+	}
+	close(stopped.ended)
+	s.queries.forget(now)
+	if known(stopped) {
+		t.Error("one that was stopped stays")
 	}
 	young.size = filesKept
 	younger := add(0, types.QueryStatusComplete)
@@ -161,7 +176,7 @@ func TestResultsReleased(t *testing.T) {
 	var q queries
 	rows := read{[]insights.Field{{Name: "a", Value: "b"}}}
 	for i := range 4 {
-		q.all = append(q.all, &query{id: fmt.Sprint(i), results: rows, rows: rowsInCore / 2, stored: i != 0, status: types.QueryStatusComplete, began: time.Now()})
+		q.all = append(q.all, &query{id: fmt.Sprint(i), results: rows, heap: heapKept / 2, stored: i != 0, status: types.QueryStatusComplete, began: time.Now()})
 	}
 	q.trim(time.Now())
 	var left []string
@@ -170,6 +185,18 @@ func TestResultsReleased(t *testing.T) {
 	}
 	if got := strings.Join(left, " "); got != "true false true true" {
 		t.Errorf("results in memory: %s", got)
+	}
+}
+
+// TestResultsAreOwned: a short value does not keep what it was found in.
+func TestResultsAreOwned(t *testing.T) {
+	block := strings.Repeat("x", 1000)
+	rows, size := owned(read{{{Name: "a", Value: block[10:20]}}, {}, {{Name: "a", Value: "y"}, {Name: "b", Value: "z"}}})
+	if len(rows) != 3 || len(rows[1]) != 0 || rows[0][0].Value != block[10:20] || rows[2][1].Value != "z" || size != 3*perField+12 {
+		t.Errorf("%v, %d bytes", rows, size)
+	}
+	if unsafe.StringData(rows[0][0].Value) == unsafe.StringData(block[10:20]) {
+		t.Error("it is a part of the block")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -39,14 +40,22 @@ type looks struct {
 	next  time.Time
 }
 
-// sofar are the first rows of what a query that runs has found; nil if there are none.
+// fewRows is how many rows are brought together for those who ask for fewer.
+const fewRows = 100
+
+// sofar are the first rows of what a query that runs has found, at least as many as asked
+// for if there are; nil if there are none.
 func (q *query) sofar(ctx context.Context, most int) results {
 	began := time.Now()
+	if most = max(most, fewRows); most > fewRows { // who asks for some more each time looks twice
+		most = rowsPerPage
+	}
 	if began.Sub(q.running) < partialAfter {
 		return nil
 	}
 	q.looks.mu.Lock()
 	defer q.looks.mu.Unlock()
+	most = max(most, q.looks.most)
 	if began.Before(q.looks.next) && most <= q.looks.most {
 		return q.looks.shown
 	}
@@ -175,7 +184,7 @@ func (s *Service) DescribeQueries(_ context.Context, in *cloudwatchlogs.Describe
 		status := q.state()
 		return in.LogGroupName != nil && !slices.Contains(q.groups, *in.LogGroupName) || in.Status != "" && in.Status != status
 	})
-	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q *query) string { return q.id })
+	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q *query) string { return fmt.Sprintf("%020d %s", q.began.UnixNano(), q.id) })
 	out := &cloudwatchlogs.DescribeQueriesOutput{Queries: []types.QueryInfo{}, NextToken: next}
 	for _, q := range page {
 		out.Queries = append(out.Queries, q.info(s.ms()))

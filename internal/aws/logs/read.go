@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -67,8 +68,13 @@ func (s *Service) GetLogEvents(_ context.Context, in *cloudwatchlogs.GetLogEvent
 		slices.Reverse(page)
 	}
 	first, last := at, at
-	if len(page) > 0 {
+	switch {
+	case len(page) > 0:
 		first, last = page[0].Place, page[len(page)-1].Place
+	case q.Backward && at == storage.Last: // what comes is ahead
+		last = storage.First
+	case q.Backward:
+		last = at.Before()
 	}
 	out := &cloudwatchlogs.GetLogEventsOutput{
 		Events: []types.OutputLogEvent{}, NextForwardToken: aws.String("f/" + last.ID() + "/s"), NextBackwardToken: aws.String("b/" + first.ID() + "/s"),
@@ -129,7 +135,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *cloudwatchlogs.Filter
 	}
 	q := storage.Query{Group: group, From: storage.From(max(s.oldest(&g), aws.ToInt64(in.StartTime))), To: storage.Last}
 	q.Backward = in.StartFromHead != nil && !*in.StartFromHead
-	if in.EndTime != nil {
+	if in.EndTime != nil && *in.EndTime < math.MaxInt64 {
 		q.To = storage.From(*in.EndTime + 1)
 	}
 	if q.Streams, err = s.chosen(group, in.LogStreamNames, in.LogStreamNamePrefix); err != nil {

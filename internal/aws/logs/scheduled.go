@@ -329,7 +329,7 @@ func (s *Service) ListScheduledQueries(_ context.Context, in *cloudwatchlogs.Lis
 		}
 	}
 	slices.SortFunc(all, func(a, b ScheduledQuery) int { return strings.Compare(a.Name, b.Name) })
-	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q ScheduledQuery) string { return q.ID })
+	page, next, err := pagedTo(1000, all, in.MaxResults, in.NextToken, func(q ScheduledQuery) string { return q.Name })
 	if err != nil {
 		return nil, unfit(err.Error())
 	}

@@ -3,7 +3,6 @@ package logs
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 
@@ -47,6 +46,8 @@ func (s *Service) CreateLogStream(ctx context.Context, in *cloudwatchlogs.Create
 // DeleteLogStream deletes a stream with its events.
 func (s *Service) DeleteLogStream(ctx context.Context, in *cloudwatchlogs.DeleteLogStreamInput) (*cloudwatchlogs.DeleteLogStreamOutput, error) {
 	group, name := aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName)
+	s.making.Lock()
+	defer s.making.Unlock()
 	err := s.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, ok := s.streams.In(tx).Get(streamKey(group, name)); !ok {
 			return notFound("stream")
@@ -104,6 +105,9 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 	}
 	key := func(t types.LogStream) string { return *t.LogStreamName }
 	if byTime {
+		key = func(t types.LogStream) string {
+			return fmt.Sprintf("%020d %s", aws.ToInt64(t.LastEventTimestamp), *t.LogStreamName)
+		}
 		slices.SortStableFunc(all, func(a, b types.LogStream) int {
 			return cmp.Compare(aws.ToInt64(a.LastEventTimestamp), aws.ToInt64(b.LastEventTimestamp))
 		})
@@ -116,32 +120,4 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *cloudwatchlogs.Descr
 		return nil, err
 	}
 	return &cloudwatchlogs.DescribeLogStreamsOutput{LogStreams: append([]types.LogStream{}, page...), NextToken: next}, nil
-}
-
-// paged cuts a page of up to 50 out of a list. A token names the last of the page
-// before.
-func paged[T any](all []T, limit *int32, token *string, key func(T) string) ([]T, *string, error) {
-	return pagedTo(50, all, limit, token, key)
-}
-
-// pagedTo cuts a page of up to 50, or of as many as are asked for, up to most.
-func pagedTo[T any](largest int, all []T, limit *int32, token *string, key func(T) string) ([]T, *string, error) {
-	most := 50
-	if limit != nil {
-		if most = int(*limit); most < 1 || most > largest {
-			return nil, nil, invalid(fmt.Sprintf("1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", largest))
-		}
-	}
-	if token != nil {
-		last, err := base64.StdEncoding.DecodeString(*token)
-		at := slices.IndexFunc(all, func(v T) bool { return key(v) == string(last) })
-		if err != nil || at < 0 {
-			return nil, nil, invalid("The specified nextToken is invalid.")
-		}
-		all = all[at+1:]
-	}
-	if len(all) <= most {
-		return all, nil, nil
-	}
-	return all[:most], aws.String(base64.StdEncoding.EncodeToString([]byte(key(all[most-1])))), nil
 }

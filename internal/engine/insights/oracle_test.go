@@ -478,8 +478,13 @@ func (o *oracle) stats(c *syntax.Stats) {
 	slices.SortStableFunc(groups, func(a, b *group) int {
 		for i := range a.keys {
 			order := value.Order(a.keys[i], b.keys[i])
-			if a.keys[i].Kind() == value.Time || b.keys[i].Kind() == value.Time {
+			switch x, y := a.keys[i].Kind() == value.Time, b.keys[i].Kind() == value.Time; {
+			case x && y:
 				order = -order
+			case x: // bins before what is no time
+				order = -1
+			case y:
+				order = 1
 			}
 			if order != 0 {
 				return order
