@@ -176,6 +176,7 @@ func (n *Network) attach(ctx context.Context, id string, a attachment) (string, 
 		return fail(err)
 	}
 	defer world.close()
+	world.kept = n.kept[n.World()]
 	self, err := enter(path)
 	if err != nil {
 		return fail(err)

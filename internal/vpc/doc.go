@@ -32,6 +32,9 @@
 // World has no default route: nothing leaves the machine. A pod can't open
 // connections to the host either; only answers go there.
 //
+// While a daemon has the network open, the router's rules can't be deleted by others, and
+// routes that are come back.
+//
 // All functions create or adopt: they bring about what they say from whatever
 // half-made state they find, and leave alone what is right already, so the
 // daemon calls them at each start while traffic flows. The network needs no

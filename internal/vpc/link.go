@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ import (
 type side struct {
 	*netlink.Handle
 	file *os.File
+	kept keptRoutes // of a namespace whose routes are kept: those made
 }
 
 // enter opens the namespace named by path; an empty path is the process's own.
@@ -97,7 +99,20 @@ func pair(outer, inner plug, mtu int) (netlink.Link, netlink.Link, error) {
 			}
 		}
 	}
+	outer.carries()
+	inner.carries()
 	return out, in, nil
+}
+
+// carries returns when an end that was set up sends, or a second has passed. The kernel
+// gets to that a while after both ends are up, and loses what is sent before; asked for the
+// link it does it at once, since Linux 6.8.
+func (p plug) carries() {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if l, err := p.at.LinkByName(p.name); err != nil || l.Attrs().OperState == netlink.OperUp {
+			return
+		}
+	}
 }
 
 // found returns the two ends when they are each other's, as wanted; else it
@@ -197,6 +212,9 @@ func (s *side) unreachable(dst netip.Prefix) error {
 func (s *side) route(r *netlink.Route) error {
 	if err := s.RouteReplace(r); err != nil {
 		return fmt.Errorf("route to %s: %w", r.Dst, err)
+	}
+	if s.kept != nil {
+		s.kept[r.Dst.String()] = *r
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ type Network struct {
 	rules   *nft.Router
 	mu      sync.Mutex              // one change at a time
 	marks   map[netip.Prefix]uint32 // of the subnets' packets to S3
+	kept    map[string]keptRoutes   // by namespace
+	stop    context.CancelFunc
+	watches sync.WaitGroup
 	subnets atomic.Pointer[[]Subnet]
 	vpcs    atomic.Pointer[[]Inside]
 }
@@ -43,12 +46,17 @@ func Open(ctx context.Context, c Config) (n *Network, err error) {
 	if err := netns.Create(c.World()); err != nil {
 		return nil, explain(err)
 	}
-	n = &Network{Config: c}
+	n = &Network{Config: c, kept: map[string]keptRoutes{c.World(): {}, "": {}}}
 	if n.rules, err = nft.OpenRouter(c.World()); err != nil {
 		return nil, explain(err)
 	}
 	if err := n.open(); err != nil {
-		return nil, errors.Join(err, n.Close())
+		return nil, errors.Join(err, n.rules.Close())
+	}
+	watching, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	for ns := range n.kept {
+		n.watches.Go(func() { n.keepRoutes(watching, ns) })
 	}
 	return n, ctx.Err()
 }
@@ -85,7 +93,11 @@ func (n *Network) open() error {
 func (n *Network) Rules() *nft.Router { return n.rules }
 
 // Close lets go of the network, which stays as it is: it can then be opened again.
-func (n *Network) Close() error { return n.rules.Close() }
+func (n *Network) Close() error {
+	n.stop()
+	n.watches.Wait()
+	return n.rules.Close()
+}
 
 // routerSettings make a namespace forward, check sources and answer at once.
 var routerSettings = map[string]string{
@@ -148,6 +160,7 @@ func (n *Network) linkHost() error {
 		return err
 	}
 	defer home.close()
+	world.kept, home.kept = n.kept[n.World()], n.kept[""]
 	worldMAC, hostMAC := hardware("edge", n.Name), hardware("host", n.Name)
 	inner, outer, err := pair(plug{world, worldHostLink, worldMAC}, plug{home, n.HostLink(), hostMAC}, n.MTU)
 	if err != nil {

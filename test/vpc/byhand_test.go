@@ -19,6 +19,7 @@ import (
 // byHand deletes what there is in the router of packet rules, as nft does it by hand, while
 // an instance that has no route out tries to get out: to the AWS API, and to what listens
 // on the host, which is nobody's to reach. Nothing comes through, and the rules are there.
+// Then it deletes routes.
 func (h *house) byHand(t *testing.T, instance string) {
 	t.Helper()
 	router := filepath.Join(lab.RunDir, "netns", "world")
@@ -76,6 +77,9 @@ func (h *house) byHand(t *testing.T, instance string) {
 	if leaks.Load() > 0 || tries.Load() < 20 {
 		t.Errorf("%d of %d connections came through", leaks.Load(), tries.Load())
 	}
+	// A route that is gone is one way closed, until it is back.
+	h.host.Must(t, "nsenter --net="+router+" ip route flush scope link && ip route del 198.18.0.0/16")
+	h.host.Soon(t, time.Second, "nsenter --net="+router+" ip route show "+h.nodes[0].Address+" && ip route show 198.18.0.0/16", h.nodes[0].Address, "198.18.0.0/16")
 	for end := time.Now().Add(lab.Busy * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		after, err := nft.Tables(router)
 		if err != nil {

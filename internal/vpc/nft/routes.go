@@ -60,44 +60,46 @@ type Exit struct {
 // that is taken away cuts what went by it. Answers to connections from outside go
 // back by the way they came, whatever the routes, as a load balancer's flows do on
 // AWS. What has no way is refused at once.
-func (w *Router) ApplyRoutes(r Routes) error {
-	return w.replace(nftables.TableFamilyIPv4, routeTable, func(b *batch) {
-		before := b.hook("routes", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
-		pre := b.hook("inbound", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
-		post := b.hook("source", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
-		addresses := newPublished(b, r.Addresses)
-		b.rule(before, direction(1), accept())
-		open := slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.Open })
-		if !open {
-			for _, p := range []netip.Prefix{r.Balancers, r.Elastic} {
-				b.rule(before, iif(r.HostLink), daddr(p), reset())
-				b.rule(before, iif(r.HostLink), daddr(p), refuse(icmpNet))
+func (r *Router) ApplyRoutes(all Routes) error {
+	return r.replace(nftables.TableFamilyIPv4, routeTable, all.write)
+}
+
+func (r Routes) write(b *batch) {
+	before := b.hook("routes", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityMangle)
+	pre := b.hook("inbound", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest)
+	post := b.hook("source", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource)
+	addresses := newPublished(b, r.Addresses)
+	b.rule(before, direction(1), accept())
+	open := slices.ContainsFunc(r.VPCs, func(v VPC) bool { return v.Open })
+	if !open {
+		for _, p := range []netip.Prefix{r.Balancers, r.Elastic} {
+			b.rule(before, iif(r.HostLink), daddr(p), reset())
+			b.rule(before, iif(r.HostLink), daddr(p), refuse(icmpNet))
+		}
+	}
+	leaving, leave := b.chain("leaving"), b.chain("leave")
+	for _, v := range r.VPCs {
+		b.rule(before, saddr(v.Range), daddr(r.Public), jump(leaving.Name))
+		b.rule(post, saddr(v.Range), originalDaddr(r.Public), jump(leave.Name))
+	}
+	r.apart(b, before)
+	for i, n := range r.Subnets {
+		way, source := b.chain(fmt.Sprint("way-", i)), b.chain(fmt.Sprint("source-", i))
+		b.rule(leaving, saddr(n.Subnet), jump(way.Name))
+		b.rule(leave, saddr(n.Subnet), jump(source.Name))
+		for _, e := range n.Exits {
+			e.write(b, way, source, addresses)
+			if e.Direct {
+				e.writePods(b, way, source, r.podsIn(n.Subnet))
 			}
+			e.end(b, way)
 		}
-		leaving, leave := b.chain("leaving"), b.chain("leave")
-		for _, v := range r.VPCs {
-			b.rule(before, saddr(v.Range), daddr(r.Public), jump(leaving.Name))
-			b.rule(post, saddr(v.Range), originalDaddr(r.Public), jump(leave.Name))
-		}
-		r.apart(b, before)
-		for i, n := range r.Subnets {
-			way, source := b.chain(fmt.Sprint("way-", i)), b.chain(fmt.Sprint("source-", i))
-			b.rule(leaving, saddr(n.Subnet), jump(way.Name))
-			b.rule(leave, saddr(n.Subnet), jump(source.Name))
-			for _, e := range n.Exits {
-				e.write(b, way, source, addresses)
-				if e.Direct {
-					e.writePods(b, way, source, r.podsIn(n.Subnet))
-				}
-				e.end(b, way)
-			}
-		}
-		b.rule(leaving, reset())
-		b.rule(leaving, refuse(icmpNet))
-		if open && addresses.in != nil {
-			b.rule(pre, addresses.inbound())
-		}
-	})
+	}
+	b.rule(leaving, reset())
+	b.rule(leaving, refuse(icmpNet))
+	if open && addresses.in != nil {
+		b.rule(pre, addresses.inbound())
+	}
 }
 
 // apart keeps VPCs from one another, and what is outside from those that are not open:
