@@ -38,24 +38,38 @@ type plane struct {
 	pki    *pki.Bundle
 	api    *controlplane.Plane
 	client kubernetes.Interface
+	// More than the API server is otherwise given.
+	flags, env []string
 }
 
 // cluster starts an API server whose issuer is at the region's host.
 func (m *machine) cluster(t testing.TB, name, region string) *plane {
+	t.Helper()
+	p := m.prepare(t, name, region)
+	p.start(t)
+	return p
+}
+
+func (m *machine) prepare(t testing.TB, name, region string) *plane {
 	t.Helper()
 	p := &plane{m: m, Config: m.Config(t, name, strings.ToUpper(name), region)}
 	p.IdentityWebhook = "127.0.0.1:23443"
 	var err error
 	p.pki, err = p.Prepare(time.Now())
 	must(t, err)
-	must(t, m.Keeper.Keep(p.ListenSocket()))
+	return p
+}
+
+func (p *plane) start(t testing.TB) {
+	t.Helper()
+	must(t, p.m.Keeper.Keep(p.ListenSocket()))
 	p.run(t)
-	t.Cleanup(func() { must(t, m.Keeper.Stop(p.SpecName(controlplane.APIServer))) })
+	t.Cleanup(func() { must(t, p.m.Keeper.Stop(p.SpecName(controlplane.APIServer))) })
+	var err error
 	p.api, err = p.Open(p.pki)
 	must(t, err)
 	p.client = p.api.Client()
 	p.ready(t)
-	return p
 }
 
 // run starts the API server, anew if it is to run otherwise than before.
@@ -63,6 +77,7 @@ func (p *plane) run(t testing.TB) {
 	t.Helper()
 	specs := p.Specs(p.pki)
 	at := slices.IndexFunc(specs, func(s supervise.Spec) bool { return s.Name == p.SpecName(controlplane.APIServer) })
+	specs[at].Argv, specs[at].Env = append(specs[at].Argv, p.flags...), append(specs[at].Env, p.env...)
 	must(t, p.m.Keeper.Ensure(specs[at]))
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/eksact/eksact/internal/kube/podidentity"
 	"github.com/eksact/eksact/internal/netns"
-	"github.com/eksact/eksact/test/lab"
 )
 
 const role = "arn:aws:iam::111122223333:role/reader"
@@ -22,16 +20,19 @@ const role = "arn:aws:iam::111122223333:role/reader"
 // webhook serves a cluster's webhook, as the daemon does.
 func (p *plane) webhook(t testing.TB, associated func(namespace, name string) bool) (stop func()) {
 	t.Helper()
-	objects := p.objects(t)
-	h := &podidentity.Handler{
-		Settings: podidentity.Settings{Region: "us-west-2", CA: true}, Account: objects.Account, Associated: associated, Log: slog.New(slog.DiscardHandler),
-	}
+	h := p.handler(p.objects(t).Account, associated)
 	l, err := netns.Listen(p.NetNS, "tcp", p.IdentityWebhook)
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.Serve(ctx, l, p.pki.WebhookTLS(false)) }()
 	return func() { cancel(); <-ended }
+}
+
+func (p *plane) handler(account func(ctx context.Context, namespace, name string) (podidentity.Account, error), associated func(namespace, name string) bool) *podidentity.Handler {
+	return &podidentity.Handler{
+		Settings: podidentity.Settings{Region: "us-west-2", CA: true}, Account: account, Associated: associated, Log: slog.New(slog.DiscardHandler),
+	}
 }
 
 // objects follows a cluster's service accounts and pods until the test ends.
@@ -85,7 +86,7 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("a pod of %s has %q, want %q", account, got, want)
 		}
 	}
-	if got := variables(p.pod(t, "reader", map[string]string{"eks.amazonaws.com/skip-pod-identity-webhook": ""})); got != "" {
+	if got := variables(p.pod(t, "reader", map[string]string{skipLabel: ""})); got != "" {
 		t.Errorf("a pod that opts out has %q", got)
 	}
 	t.Run("made one after the other", func(t *testing.T) {
@@ -97,36 +98,10 @@ func TestWebhook(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what it costs", func(t *testing.T) { costs(t, p) })
 	stop()
 	began := time.Now()
 	if got := variables(p.pod(t, "reader", nil)); got != "" {
 		t.Errorf("without the webhook a pod has %q", got)
 	}
 	t.Logf("without a webhook a pod is made all the same, after %v", time.Since(began))
-}
-
-// costs asks for pods with the webhook and without it, in turn.
-func costs(t *testing.T, p *plane) {
-	const rounds, warm = 1000, 100
-	skip := map[string]string{"eks.amazonaws.com/skip-pod-identity-webhook": ""}
-	var with, without []time.Duration
-	for i := range rounds + warm {
-		began := time.Now()
-		p.pod(t, "reader", skip)
-		between := time.Now()
-		p.pod(t, "reader", nil)
-		if i >= warm {
-			without, with = append(without, between.Sub(began)), append(with, time.Since(between))
-		}
-	}
-	at := func(all []time.Duration, share float64) time.Duration {
-		slices.Sort(all)
-		return all[int(share*float64(len(all)))]
-	}
-	for _, share := range []float64{0.5, 0.9, 0.99} {
-		a, b := at(without, share), at(with, share)
-		t.Logf("p%v: %v without, %v with the webhook: %v more", 100*share, a, b, b-a)
-	}
-	lab.Figure(t, "what the webhook adds to half of the pods", at(with, 0.5)-at(without, 0.5), 20*time.Millisecond)
 }
