@@ -158,15 +158,25 @@ func (sum *summary) table(c *compiler, rows [][]value.Value) *table {
 	}
 	t := c.newTable(names, rows)
 	for i, k := range sum.keys {
-		if k.bin != nil {
-			t.bins = &binColumn{column: t.scope.names[sum.columns[i].name], bin: k.bin}
+		if n := sum.keyColumn(t.scope, i); n != nil && k.bin != nil {
+			t.bins = &binColumn{column: n, bin: k.bin}
 			break
 		}
 	}
 	for i := range sum.keys {
-		if n := t.scope.names[sum.columns[i].name]; t.bins != nil && n != t.bins.column {
+		if n := sum.keyColumn(t.scope, i); n != nil && t.bins != nil && n != t.bins.column {
 			t.bins.others = append(t.bins.others, n)
 		}
 	}
 	return t
+}
+
+// keyColumn is the column of a key; nil if another has taken its name.
+func (sum *summary) keyColumn(s *scope, key int) *node {
+	for _, col := range sum.columns {
+		if col.node.kind == leaf && col.node.leaf == key {
+			return s.names[col.name]
+		}
+	}
+	return nil
 }
