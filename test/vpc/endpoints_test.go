@@ -18,6 +18,8 @@ spec:
 
 // endpoints makes VPC endpoints for S3 and STS, and calls by them and beside them.
 func (h *house) endpoints(t *testing.T) {
+	// The node keeps its way to the API server when its subnet loses all others.
+	h.host.Must(t, "aws eks update-cluster-config --name cluster --resources-vpc-config endpointPrivateAccess=true && aws eks wait cluster-active --name cluster")
 	h.apply(t, fmt.Sprintf(endpointPod, h.nodes[0].Name))
 	h.host.Must(t, "kubectl wait --for=condition=Ready pod/caller --timeout=180s")
 	shell := h.shell.AWS(t, "2").With("AWS_MAX_ATTEMPTS=1")

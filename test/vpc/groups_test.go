@@ -90,7 +90,7 @@ func (h *house) terminal(t *testing.T) {
 	h.shell.Must(t, "aws sts get-caller-identity", "111122223333")
 	out := h.host.Must(t, "aws ec2 describe-security-group-rules --filters Name=group-id,Values="+mine+" --query 'SecurityGroupRules[?IsEgress].SecurityGroupRuleId' --output text")
 	h.host.Must(t, "aws ec2 revoke-security-group-egress --group-id "+mine+" --security-group-rule-ids "+out)
-	h.shell.Refused(t, `curl -sS --connect-timeout 2 "$AWS_ENDPOINT_URL"`, dropped)
+	h.shell.Refused(t, "curl -sSk --connect-timeout 2 https://sts.us-west-2.amazonaws.com/", dropped)
 	h.shell.Must(t, "getent hosts sts.us-west-2.amazonaws.com") // the resolver is nobody's to close
 
 	h.regroup(t, eni, h.group)
