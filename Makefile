@@ -125,13 +125,16 @@ down: ## stop everything and remove it (root)
 
 # ---- Test -------------------------------------------------------------------
 
-.PHONY: test test-unit test-integration lint fmt-check bench bench-policy bench-logs bench-netpol bench-identity
+.PHONY: test test-unit test-race test-integration lint fmt-check bench bench-policy bench-logs bench-netpol bench-identity
 test: deps-test build lint test-unit test-integration ## everything: lint, unit and integration tests (root)
 	@echo "== all passed"
 
 test-unit: ## tests that need neither root nor a cluster
 	@echo "== unit tests"
 	@$(GO) test ./...
+
+test-race: ## our packages with the race detector, which takes a C compiler and a while
+	@CGO_ENABLED=1 $(GO) test -race -timeout 60m ./internal/...
 
 # One package at a time: they share the machine's network and cgroups.
 test-integration: build conformance-programs ## the workshop and the failures, on real clusters (root)
