@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/eksact/eksact/internal/aws/logs/storage"
+	"github.com/eksact/eksact/internal/engine/insights"
 	"github.com/eksact/eksact/internal/engine/scan"
 )
 
@@ -61,7 +62,7 @@ func (q *query) sofar(ctx context.Context, most int) results {
 	}
 	ctx, cancel := context.WithTimeout(ctx, partialTakes)
 	defer cancel()
-	if r := q.partial.Result(ctx, most); r != nil {
+	if r := q.partial.Result(ctx, most, insights.ShownAfter(began.Sub(q.running))); r != nil {
 		q.looks.shown = found{r}
 	}
 	q.looks.most, q.looks.next = most, time.Now().Add(partialRests*time.Since(began))

@@ -196,6 +196,7 @@ func BenchmarkLooking(b *testing.B) {
 				for b.Loop() {
 					env.Partial = &insights.Partial{}
 					ctx, stop := context.WithCancel(context.Background())
+					started := time.Now()
 					var looker sync.WaitGroup
 					if looked {
 						looker.Go(func() {
@@ -207,7 +208,7 @@ func BenchmarkLooking(b *testing.B) {
 								}
 								began := time.Now()
 								within, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-								env.Partial.Result(within, 10_000)
+								env.Partial.Result(within, 10_000, insights.ShownAfter(began.Sub(started)))
 								cancel()
 								one := time.Since(began)
 								wait = looksRest * one

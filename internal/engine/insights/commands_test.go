@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eksact/eksact/internal/engine/insights/function"
 	"github.com/eksact/eksact/internal/engine/scan"
 	"github.com/eksact/eksact/internal/engine/scan/memory"
 )
@@ -100,7 +101,7 @@ func TestCommandsDoNotSeeHowEventsAreRead(t *testing.T) {
 			env := env
 			env.Workers, env.Partial = workers, &Partial{}
 			env.Open = func(context.Context, Selection) (scan.Source, error) {
-				return watched{source, func() { env.Partial.Result(context.Background(), 100) }}, nil
+				return watched{source, func() { env.Partial.Result(context.Background(), 100, mostShown) }}, nil
 			}
 			r, err := q.Run(context.Background(), env)
 			var bug *BugError
@@ -127,6 +128,62 @@ func TestCommandsDoNotSeeHowEventsAreRead(t *testing.T) {
 	if t.Logf("of %d queries %d are read, %d have rows", drawn, ran, withRows); withRows < 20 {
 		t.Error("too few queries have rows")
 	}
+}
+
+// call writes a call of any function.
+func (m *maker) call(depth int) string {
+	f := rapid.SampledFrom(function.All()).Draw(m.t, "function")
+	most := f.Max
+	if most < 0 {
+		most = f.Min + 2
+	}
+	var args []string
+	for i := range rapid.IntRange(f.Min, most).Draw(m.t, "arguments") {
+		switch {
+		case slices.Contains(f.Literal, i):
+			args = append(args, draw(m.t, `"%Y-%m-%d"`, `"yyyy-MM-dd"`, "1m", "2h", "1mo", `"UTC"`, `"+09:00"`, `"10.0.0.0/8"`, "1", "2", `"."`, `"(x)"`))
+		case depth > 0 && rapid.IntRange(0, 2).Draw(m.t, "nested") == 0:
+			args = append(args, m.call(depth-1))
+		case rapid.IntRange(0, 3).Draw(m.t, "literal") == 0:
+			args = append(args, draw(m.t, "0", "1", "-1", "2.5", `""`, `"x"`, `"10.1.2.3"`, `"[1,2]"`, `"2026-11-22T14:05:00Z"`, "9007199254740993", "1e18"))
+		default:
+			args = append(args, m.name())
+		}
+	}
+	return fmt.Sprintf("%s(%s)", f.Name, strings.Join(args, ", "))
+}
+
+// TestFunctionsOfColumns: functions of whatever columns stores have give what they give of
+// one row's values, and conditions by them hold for the same rows.
+func TestFunctionsOfColumns(t *testing.T) {
+	ran, seen := 0, map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		var events []memory.Event
+		for i := range rapid.IntRange(1, 20).Draw(t, "events") {
+			events = append(events, drawEvent(t, i))
+		}
+		names := []string{"a", "b", "c.d", "l", "@message", "@timestamp", "t"}
+		if rapid.Bool().Draw(t, "numbers too") {
+			events, names = drawNumbers(t, events), append(names, "n", "n")
+		}
+		m := &maker{t: t, names: names}
+		call := m.call(2)
+		text := fmt.Sprintf(draw(t, "fields %[1]s as x", "fields %[1]s as x, %[2]s as y | filter x = y or x > 0", "filter %[1]s | fields %[2]s as x", "fields %[1]s as x | stats count(*) as c, max(x) as m by %[2]s as k", "fields %[1]s as x | sort x desc, a | limit 3"), call, m.call(1))
+		if _, err := Parse(text); err != nil {
+			return
+		}
+		ran++
+		seen[call[:strings.IndexByte(call, '(')]] = true
+		env := Env{Start: base - 1, End: base + 200_000, Now: base + 300_000, Workers: 2}
+		want := ask(t, text, events, env)
+		for name, source := range map[string]scan.Source{"memory": memory.New("1:g", events), "columns": stored(t, events)} {
+			env.Open = func(context.Context, Selection) (scan.Source, error) { return source, nil }
+			if got := rowsOf(t, text, env); !slices.Equal(got, want) {
+				t.Fatalf("%s\nof %s\n%s\nthe oracle says\n%s", text, name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+	})
+	t.Logf("%d queries, %d functions outermost", ran, len(seen))
 }
 
 // watched lets somebody look after each batch.

@@ -3,7 +3,9 @@ package insights
 import (
 	"context"
 	"slices"
+	"sort"
 	"sync"
+	"time"
 
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 )
@@ -21,17 +23,21 @@ type Partial struct {
 	last    *Result
 }
 
-// mostShown bounds what is brought together for one look: rows of all events, and bytes of
-// rows or groups of each worker.
-const (
-	mostShown      = 100_000
-	mostShownBytes = 32 << 20
-)
+// mostShown bounds what is brought together for one look, in bytes of rows or groups of all
+// workers.
+const mostShown = 64 << 20
+
+// ShownAfter is how many bytes may be brought together, at about 5 ns each, of a query that
+// has run so long, for it to lose three per cent.
+func ShownAfter(ran time.Duration) int64 {
+	return min(ran.Milliseconds()*6_000, mostShown)
+}
 
 // Result is the first rows of what is known by now, so many at most; nil if there is
 // nothing to show. It waits for workers to end their batches as long as ctx lasts; of those
-// that don't it shows what they had before.
-func (p *Partial) Result(ctx context.Context, rows int) *Result {
+// that don't it shows what they had before. If there are more bytes than so many, it is
+// what it was before.
+func (p *Partial) Result(ctx context.Context, rows int, bytes int64) *Result {
 	p.looking.Lock()
 	defer p.looking.Unlock()
 	p.mu.Lock()
@@ -40,7 +46,7 @@ func (p *Partial) Result(ctx context.Context, rows int) *Result {
 	if u == nil {
 		return p.last
 	}
-	parts := u.look(ctx, rows)
+	parts := u.look(ctx, glimpse{rows, min(bytes, mostShown) / int64(len(u.workers))})
 	if slices.ContainsFunc(parts, func(part any) bool { _, is := part.(tooMuch); return is }) {
 		return p.last
 	}
@@ -72,8 +78,15 @@ type unfinished struct {
 // A showing is a sink that can say what it has so far. It is asked between batches.
 type showing interface {
 	// sofar is what unfinished.result needs of the sink, or tooMuch; it never changes
-	// afterwards. So many rows are enough.
-	sofar(rows int) any
+	// afterwards.
+	sofar(g glimpse) any
+}
+
+// A glimpse is what is wanted of a worker: so many rows are enough, and so many bytes may
+// be brought together.
+type glimpse struct {
+	rows  int
+	bytes int64
 }
 
 // tooMuch stands for what would take too much to bring together.
@@ -106,7 +119,7 @@ func (u *unfinished) begin(p *Partial, workers []*worker) (end func()) {
 }
 
 // look asks all workers.
-func (u *unfinished) look(ctx context.Context, rows int) []any {
+func (u *unfinished) look(ctx context.Context, g glimpse) []any {
 	told := make(chan struct{}, len(u.workers))
 	waiting := 0
 	u.mu.Lock()
@@ -117,7 +130,7 @@ func (u *unfinished) look(ctx context.Context, rows int) []any {
 		u.asked[i] = true
 		waiting++
 		go func() {
-			part := u.ask(w, rows)
+			part := u.ask(w, g)
 			u.mu.Lock()
 			defer u.mu.Unlock()
 			if u.asked[i] = false; part != nil {
@@ -140,11 +153,11 @@ func (u *unfinished) look(ctx context.Context, rows int) []any {
 }
 
 // ask is what a worker has, once it is between two batches.
-func (u *unfinished) ask(w *worker, rows int) (part any) {
+func (u *unfinished) ask(w *worker, g glimpse) (part any) {
 	w.busy.Lock()
 	defer w.busy.Unlock()
 	if s, ok := w.sink.(showing); ok && !w.ended {
-		_ = catch(func() { part = s.sofar(rows) }) // what can't be shown is not
+		_ = catch(func() { part = s.sofar(g) }) // what can't be shown is not
 	}
 	return part
 }
@@ -174,15 +187,24 @@ func (s *scope) apart(c *compiler) *scope {
 }
 
 // sofar implements showing: the first rows, with their values.
-func (t *top) sofar(rows int) any {
+func (t *top) sofar(g glimpse) any {
+	if int64(len(t.rows))*perRow > g.bytes {
+		return tooMuch{}
+	}
 	list := slices.Clone(t.rows)
 	t.order.sort(list)
-	return t.x.glimpsed(list[:min(rows, t.limit, len(list))], t.order, t.nodes)
+	return t.x.glimpsed(list[:min(g.rows, t.limit, len(list))], t.order, t.nodes, g)
+}
+
+// shownRows are the first rows of a worker, with their values.
+type shownRows struct {
+	rows []orderedRow
+	cut  bool // there would be more, which took too many bytes
 }
 
 // glimpsed are rows with their values, apart from the frames they were found in.
-func (x *execution) glimpsed(rows []orderedRow, order *rowOrder, nodes []*node) []orderedRow {
-	memory := &budget{limit: mostShownBytes}
+func (x *execution) glimpsed(rows []orderedRow, order *rowOrder, nodes []*node, g glimpse) shownRows {
+	memory := &budget{limit: g.bytes}
 	for i := range rows {
 		r := &rows[i]
 		if r.frame == nil {
@@ -190,35 +212,50 @@ func (x *execution) glimpsed(rows []orderedRow, order *rowOrder, nodes []*node) 
 		}
 		order.readPtr(r)
 		if readCells(r, nodes, memory) != nil {
-			return rows[:i]
+			return shownRows{rows[:i], true}
 		}
 		r.frame = nil
 	}
-	return rows
+	return shownRows{rows, false}
 }
 
-// rowsOf are the first rows of what workers have.
+// rowsOf are the first rows of what workers have: none behind the last that is known of one
+// that has more.
 func (o *rowOrder) rowsOf(parts []any, rows int) (all []orderedRow) {
+	var end *orderedRow
 	for _, p := range parts {
-		if list, ok := p.([]orderedRow); ok {
-			all = append(all, list...)
+		of, _ := p.(shownRows)
+		if of.cut && len(of.rows) == 0 {
+			return nil
 		}
+		if of.cut {
+			if last := &of.rows[len(of.rows)-1]; end == nil || o.compare(last, end) < 0 {
+				end = last
+			}
+		}
+		all = append(all, of.rows...)
 	}
 	o.sort(all)
+	if end != nil {
+		all = all[:sort.Search(len(all), func(i int) bool { return o.compare(&all[i], end) > 0 })]
+	}
 	return all[:min(rows, len(all))]
 }
 
 // sofar implements showing.
-func (g *gathering) sofar(int) any {
-	if len(g.rows) > mostShown {
+func (g *gathering) sofar(wanted glimpse) any {
+	if int64(len(g.rows))*(perRow+perField*int64(len(g.nodes))) > wanted.bytes {
 		return tooMuch{}
 	}
-	return slices.Clip(g.rows)
+	return shownRows{rows: slices.Clip(g.rows)}
 }
 
+// perField is roughly what commands on a table cost for each field, as bytes.
+const perField = 40
+
 // sofar implements showing: the first rows of those that dedup leaves.
-func (d *deduping) sofar(rows int) any {
-	if len(d.first)+len(d.others) > mostShown {
+func (d *deduping) sofar(g glimpse) any {
+	if int64(len(d.first)+len(d.others))*perRow > g.bytes {
 		return tooMuch{}
 	}
 	all := slices.Clone(d.others)
@@ -226,12 +263,12 @@ func (d *deduping) sofar(rows int) any {
 		all = append(all, *r)
 	}
 	d.order.sort(all)
-	return d.x.glimpsed(all[:min(rows, len(all))], d.order, d.nodes)
+	return d.x.glimpsed(all[:min(g.rows, len(all))], d.order, d.nodes, g)
 }
 
 // sofar implements showing.
-func (t *totals) sofar(int) any {
-	if t.taken > mostShownBytes {
+func (t *totals) sofar(g glimpse) any {
+	if t.taken > g.bytes {
 		return tooMuch{}
 	}
 	return t.apart()

@@ -79,7 +79,7 @@ func TestWhatIsShownIsTheResultSoFar(t *testing.T) {
 			if !looks[after-1] {
 				return
 			}
-			r := env.Partial.Result(context.Background(), 1000)
+			r := env.Partial.Result(context.Background(), 1000, mostShown)
 			if r == nil {
 				return
 			}
@@ -139,7 +139,7 @@ func TestWhatIsShown(t *testing.T) {
 		env := Env{Start: base, End: base + 1000, Now: base, Workers: 2, Partial: p}
 		env.Open = func(context.Context, Selection) (scan.Source, error) {
 			return stepwise{parts, func(int) {
-				if r := p.Result(context.Background(), 2); looks == 0 && r != nil {
+				if r := p.Result(context.Background(), 2, mostShown); looks == 0 && r != nil {
 					got = strings.Join(linesOf(r), " ")
 				} else if looks == 0 {
 					got = "nothing"
@@ -204,7 +204,7 @@ func TestLookingWhileWorkersWork(t *testing.T) {
 				rows := 0
 				for ctx.Err() == nil {
 					within, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
-					if r := env.Partial.Result(within, 100); r != nil {
+					if r := env.Partial.Result(within, 100, mostShown); r != nil {
 						if len(r.Rows) < rows {
 							t.Errorf("%s: %d rows after %d", query, len(r.Rows), rows)
 						}
@@ -224,13 +224,55 @@ func TestLookingWhileWorkersWork(t *testing.T) {
 	}
 }
 
+// TestRowsThatAreCut: where a worker's rows take too many bytes, those of others behind them
+// are not shown either.
+func TestRowsThatAreCut(t *testing.T) {
+	var big, small []memory.Event
+	for i := range 10 {
+		big = append(big, memory.Event{Time: base + int64(10*i), Message: strings.Repeat("x", 10_000), Ptr: fmt.Sprintf("AAAAAAAAAA%dA", i)})
+		small = append(small, memory.Event{Time: base + int64(10*i) + 5, Message: "y", Ptr: fmt.Sprintf("AAAAAAAAAA%dE", i)})
+	}
+	parts := []scan.Source{memory.New("1:g", big), memory.New("1:g", small)}
+	for _, query := range []string{"fields @message", "dedup @timestamp"} {
+		q, err := Parse(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bytes, want := range map[int64]string{1_000_000: "yxyxyxyxyxyxyxyxyxyx", 90_000: "yxyxyxyx", 20_000: ""} {
+			p, got := &Partial{}, ""
+			env := Env{Start: base, End: base + 1000, Now: base, Workers: 2, Partial: p}
+			env.Open = func(context.Context, Selection) (scan.Source, error) {
+				return stepwise{parts, func(after int) {
+					if r := p.Result(context.Background(), 100, bytes); r != nil && after == 2 {
+						for _, row := range r.Rows {
+							got += row.Values[slices.Index(r.Columns, message)].String()[:1]
+						}
+					}
+				}, nil}, nil
+			}
+			if _, err := q.Run(context.Background(), env); err != nil || got != want {
+				t.Errorf("%s, of %d bytes: %s, %v, want %s", query, bytes, got, err, want)
+			}
+		}
+	}
+}
+
+// TestShownAfter: what is brought together grows with the time.
+func TestShownAfter(t *testing.T) {
+	for ran, want := range map[time.Duration]int64{0: 0, 200 * time.Millisecond: 1_200_000, time.Hour: mostShown} {
+		if got := ShownAfter(ran); got != want {
+			t.Errorf("after %v: %d", ran, got)
+		}
+	}
+}
+
 // growing is a sink that has more each time it is asked, and too much in the end.
 type growing struct {
 	counted
 	asked int
 }
 
-func (g *growing) sofar(int) any {
+func (g *growing) sofar(glimpse) any {
 	if g.asked++; g.asked > 2 {
 		return tooMuch{}
 	}
@@ -246,12 +288,12 @@ func TestWhatIsTooMuch(t *testing.T) {
 	}}
 	end := u.begin(p, []*worker{{sink: &growing{}}, {sink: &growing{asked: 1}}})
 	for _, want := range []int{3, 3, 3} {
-		if got := len(p.Result(context.Background(), 10).Rows); got != want {
+		if got := len(p.Result(context.Background(), 10, mostShown).Rows); got != want {
 			t.Errorf("%d rows are shown, want %d", got, want)
 		}
 	}
 	end()
-	if p := (&Partial{}); p.Result(context.Background(), 10) != nil {
+	if p := (&Partial{}); p.Result(context.Background(), 10, mostShown) != nil {
 		t.Error("nothing runs, and something is shown")
 	}
 }

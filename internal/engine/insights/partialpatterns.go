@@ -9,12 +9,16 @@ import (
 	"github.com/eksact/eksact/internal/engine/insights/syntax"
 )
 
-// mostShownForms bounds what patterns are made of for one look: all workers' forms.
-const mostShownForms = 50_000
+// What patterns and fields take to bring together, as bytes of groups: they are worked out
+// anew.
+const (
+	perPatternByte = 8
+	perFieldByte   = 2
+)
 
 // sofar implements showing.
-func (m *mining) sofar(int) any {
-	if m.miner.Forms() > mostShownForms || m.miner.Size() > mostShownBytes {
+func (m *mining) sofar(g glimpse) any {
+	if perPatternByte*int64(m.miner.Size()+m.beside) > g.bytes {
 		return tooMuch{}
 	}
 	return m.miner.Clone()
@@ -45,18 +49,11 @@ func (k *known) copy() *pattern.Miner {
 }
 
 // with is what was counted before and what workers have counted since; nil if that was
-// taken, or is too much.
+// taken.
 func (k *known) with(parts []any) *pattern.Miner {
 	all := k.copy()
-	if all == nil {
-		return nil
-	}
-	forms := all.Forms()
 	for _, p := range parts {
-		if m, ok := p.(*pattern.Miner); ok {
-			if forms += m.Forms(); forms > mostShownForms {
-				return nil
-			}
+		if m, ok := p.(*pattern.Miner); ok && all != nil {
 			all.Merge(m.Clone())
 		}
 	}
@@ -79,8 +76,8 @@ func (x *execution) showPatterns(c *compiler, asked inquiry, isBefore bool, k *k
 }
 
 // sofar implements showing.
-func (r *relevance) sofar(int) any {
-	if r.size > mostShownBytes {
+func (r *relevance) sofar(g glimpse) any {
+	if perFieldByte*r.size > g.bytes {
 		return tooMuch{}
 	}
 	out := &relevance{in: r.in, out: r.out, fields: make(map[string]*rows.Relevance, len(r.fields))}

@@ -20,6 +20,7 @@ type mining struct {
 	text, time *node
 	miner      *pattern.Miner
 	before     bool // it is the time that is compared with
+	beside     int  // a worker's part of the bytes that were counted before
 }
 
 func (*mining) keeps() bool { return false }
@@ -104,9 +105,10 @@ func (x *execution) mined(ctx context.Context, s *scope, asked inquiry, rest []s
 	run := func(at window, isBefore bool, known *known) *pattern.Miner {
 		var all []*pattern.Miner
 		time := s.resolve(timestamp)
+		beside := known.miner.Size() / max(1, x.env.Workers)
 		x.showPatterns(s.c, asked, isBefore, known, rest, limit)
 		must(x.scan(ctx, s.c.plan, at, []*node{asked.text, time}, scan.Any, nil, func(*worker) sink {
-			m := &mining{asked.text, time, pattern.New(options), isBefore}
+			m := &mining{asked.text, time, pattern.New(options), isBefore, beside}
 			all = append(all, m.miner)
 			return m
 		}))

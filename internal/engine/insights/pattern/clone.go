@@ -24,9 +24,6 @@ func (m *Miner) Size() int {
 	return size
 }
 
-// Forms is how many forms the miner knows: Patterns takes the longer the more there are.
-func (m *Miner) Forms() int { return m.forms }
-
 // Clone is a miner that has counted the same. Neither is changed by what the other counts.
 func (m *Miner) Clone() *Miner {
 	out := &Miner{options: m.options, skeletons: make(map[string]*skeleton, len(m.skeletons)), bytes: m.bytes, forms: m.forms, total: m.total}

@@ -25,8 +25,8 @@ func TestClonesAreApart(t *testing.T) {
 		add(all, 0, len(events))
 		add(m, 0, at)
 		early, late := m.Clone(), m.Clone()
-		if early.Size() != m.Size() || early.Forms() != m.Forms() {
-			t.Errorf("a clone has %d bytes and %d forms, the miner %d and %d", early.Size(), early.Forms(), m.Size(), m.Forms())
+		if early.Size() != m.Size() || at > 0 && m.Size() == 0 {
+			t.Errorf("a clone has %d bytes, the miner %d", early.Size(), m.Size())
 		}
 		add(m, at, len(events))
 		whole := New(options)
