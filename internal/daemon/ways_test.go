@@ -58,7 +58,8 @@ func (d *Daemon) openDoorsFor(t *testing.T, handler http.Handler) context.Contex
 		if at.mark {
 			l = vpc.Marked(l)
 		}
-		d.running.Go(func() { d.ways.serve(ctx, l) })
+		serve := d.ways.serve // the test may make other ways
+		d.running.Go(func() { serve(ctx, l) })
 	}
 	return ctx
 }
