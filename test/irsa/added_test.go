@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -192,8 +193,11 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // it has to connect to first.
 func (s *scales) traceRounds(t testing.TB, n int) {
 	t.Helper()
-	for range n {
-		s.round(t, newTrace)
+	for i := range n {
+		s.round(t, s.traces.ask)
+		if i%10 == 9 { // 0.1 s
+			s.traces.await(t)
+		}
 	}
 	for range n / 10 {
 		for i, sort := range sorts {
@@ -202,12 +206,13 @@ func (s *scales) traceRounds(t testing.TB, n int) {
 			}
 			s.taps[sort.webhook].hangUp()
 			time.Sleep(20 * time.Millisecond) // until the API server has noticed
-			ctx, id := newTrace(t.Context())
+			ctx, id := s.traces.ask(t.Context())
 			_, err := s.create(ctx, sort.labels)
 			must(t, err)
 			s.anew[i] = append(s.anew[i], id)
 		}
 	}
+	s.traces.await(t)
 }
 
 // report tells what was weighed, and returns how long calls of our webhook took.
@@ -243,7 +248,6 @@ func (s *scales) report(t testing.TB) []float64 {
 // of are the traces of one sort's pods, each of which was shown to its webhook, once.
 func (s *scales) of(t testing.TB, i int, ids []string) []*trace {
 	t.Helper()
-	s.traces.await(t, ids)
 	var all []*trace
 	for _, id := range ids {
 		tr := s.traces.all[id]
@@ -285,6 +289,7 @@ func (s *scales) reportTraces(t testing.TB, i int) []float64 {
 
 // BenchmarkWebhook weighs what the webhook adds to the creation of b.N pods.
 func BenchmarkWebhook(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(200)) // as the daemon is started
 	s := newScales(b)
 	for b.Loop() {
 		s.round(b, nil)

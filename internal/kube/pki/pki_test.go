@@ -286,6 +286,9 @@ func TestWebhookTLSAdmitsOnlyTheAPIServer(t *testing.T) {
 			if err := <-served; (err == nil) != test.ok {
 				t.Errorf("handshake: %v", err)
 			}
+			if curve := server.ConnectionState().CurveID; test.ok && curve != tls.X25519 {
+				t.Errorf("keys were exchanged by %v", curve)
+			}
 		})
 	}
 }

@@ -48,8 +48,12 @@ func expiration(annotations map[string]string, otherwise int64) int64 {
 
 // skipped are the containers that a pod's annotations except.
 func skipped(annotations map[string]string) map[string]bool {
+	text, ok := annotations[domain+"skip-containers"]
+	if !ok {
+		return nil
+	}
 	names := map[string]bool{}
-	list, err := csv.NewReader(strings.NewReader(annotations[domain+"skip-containers"])).Read()
+	list, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil {
 		return names
 	}
