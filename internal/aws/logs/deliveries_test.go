@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -208,6 +209,31 @@ func TestSubscriptionToATopic(t *testing.T) {
 	}
 }
 
+// TestSubscriptionOfAGroupMadeAnew: what comes to a group is sent, also if one of its name
+// that was deleted had sent more.
+func TestSubscriptionOfAGroupMadeAnew(t *testing.T) {
+	a := open(t)
+	ctx, must := t.Context(), doortest.Must(t)
+	sent := func(text string) func() bool {
+		return func() bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return strings.Contains(strings.Join(a.published, " "), text)
+		}
+	}
+	for i, last := range []string{"third", "new"} {
+		a.group(t, "g", "s")
+		must(a.PutSubscriptionFilter(ctx, &cloudwatchlogs.PutSubscriptionFilterInput{LogGroupName: aws.String("g"), FilterName: aws.String("f"), FilterPattern: aws.String(""), DestinationArn: aws.String("arn:aws:sns:us-west-2:" + doortest.Number + ":alerts")}))
+		if i == 0 {
+			must(a.put("g", "s", "-9 first", "-8 second"))
+		}
+		must(a.put("g", "s", "-7 "+last))
+		eventually(t, last, sent(last))
+		must(a.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("g")}))
+		a.turn(time.Second)
+	}
+}
+
 func TestExports(t *testing.T) {
 	a := open(t)
 	a.group(t, "g", "s", "t/u")
@@ -245,6 +271,23 @@ func TestExports(t *testing.T) {
 	}
 	_, err = a.CancelExportTask(ctx, &cloudwatchlogs.CancelExportTaskInput{TaskId: task.TaskId})
 	doortest.Refused(t, err, "InvalidOperationException", "already finished")
+	must(a.PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: aws.String("g"), RetentionInDays: aws.Int32(1)}))
+	a.turn(24*time.Hour - 7500*time.Millisecond)
+	all, err := a.CreateExportTask(ctx, &cloudwatchlogs.CreateExportTaskInput{LogGroupName: aws.String("g"), From: aws.Int64(0), To: aws.Int64(math.MaxInt64), Destination: aws.String("archive")})
+	must(all, err)
+	eventually(t, "the task's end", func() bool {
+		out, err := a.DescribeExportTasks(ctx, &cloudwatchlogs.DescribeExportTasksInput{TaskId: all.TaskId})
+		must(out, err)
+		return out.ExportTasks[0].Status.Code == types.ExportTaskStatusCodeCompleted
+	})
+	for name, text := range objects(t, client, "archive") {
+		if strings.Contains(name, *all.TaskId) && !strings.HasSuffix(text, "late\n") && !strings.HasSuffix(text, " c\n") || strings.Count(text, "\n") == 3 {
+			t.Errorf("%s, of all that is kept: %s", name, text)
+		}
+	}
+	if n := len(objects(t, client, "archive")); n != 5 {
+		t.Errorf("there are %d objects", n)
+	}
 	_, err = a.CancelExportTask(ctx, &cloudwatchlogs.CancelExportTaskInput{TaskId: aws.String("x")})
 	doortest.Refused(t, err, "ResourceNotFoundException", "export task")
 }

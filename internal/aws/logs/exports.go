@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -195,11 +196,20 @@ const exportedPart = 64 << 20
 
 // export writes each stream's events as lines, each a time and a message, compressed.
 func (s *Service) export(ctx context.Context, e *Export) error {
+	g, ok := s.groups.Get(e.Group)
+	if !ok {
+		return notFound("group")
+	}
 	streams, err := s.chosen(e.Group, nil, &e.Streams)
 	if err != nil {
 		return err
 	}
+	kept := storage.Query{Group: e.Group, From: storage.From(max(e.From, s.oldest(&g))), To: storage.Last}
+	if e.To < math.MaxInt64 {
+		kept.To = storage.From(e.To + 1)
+	}
 	for _, name := range streams {
+		kept.Streams = []string{name}
 		part, size := 0, 0
 		var data bytes.Buffer
 		zip := gzip.NewWriter(&data)
@@ -216,7 +226,7 @@ func (s *Service) export(ctx context.Context, e *Export) error {
 			return err
 		}
 		count := 0
-		for event, err := range s.Events.Read(storage.Query{Group: e.Group, Streams: []string{name}, From: storage.From(e.From), To: storage.From(e.To + 1)}) {
+		for event, err := range s.Events.Read(kept) {
 			if err != nil {
 				return err
 			}

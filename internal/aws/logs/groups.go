@@ -67,6 +67,9 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *cloudwatchlogs.DeleteL
 		for key := range s.subscriptions.In(tx).List(streamKey(name, "")) {
 			s.subscriptions.In(tx).Delete(key)
 		}
+		for key := range s.cursors.In(tx).List(streamKey(name, "")) {
+			s.cursors.In(tx).Delete(key) // a group of the name counts its events anew
+		}
 		for key := range s.streams.In(tx).List(streamKey(name, "")) {
 			s.streams.In(tx).Delete(key)
 		}

@@ -87,12 +87,17 @@ func (s *Service) tableFile(hash string) string { return filepath.Join(s.Dir, "t
 
 // TableText is a table's CSV.
 func (s *Service) TableText(name string) (string, error) {
-	t, ok := s.tables.Get(name)
-	if !ok {
-		return "", noTable
+	for last := ""; ; {
+		t, ok := s.tables.Get(name)
+		if !ok {
+			return "", noTable
+		}
+		data, err := os.ReadFile(s.tableFile(t.File))
+		if !errors.Is(err, fs.ErrNotExist) || t.File == last {
+			return string(data), err
+		}
+		last = t.File // which may have another text by now
 	}
-	data, err := os.ReadFile(s.tableFile(t.File))
-	return string(data), err
 }
 
 var errNoTable = errors.New("there is no such table")

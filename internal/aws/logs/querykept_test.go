@@ -273,3 +273,32 @@ func TestLookupTablesAreReadOnce(t *testing.T) {
 		t.Errorf("of the next query: %+v, %v", table, err)
 	}
 }
+
+// TestTablesAreReadWhileTheyChange: who reads a table that gets another text has one of the
+// two.
+func TestTablesAreReadWhileTheyChange(t *testing.T) {
+	s, must := started(t, t.TempDir(), time.Now), doortest.Must(t)
+	must(s.CreateLookupTable(t.Context(), &cloudwatchlogs.CreateLookupTableInput{LookupTableName: aws.String("t"), TableBody: aws.String("id\n0\n")}))
+	arn := s.lookupTableARN(aws.String("t"))
+	changed := make(chan bool)
+	go func() {
+		defer close(changed)
+		for i := range 100 {
+			if _, err := s.UpdateLookupTable(t.Context(), &cloudwatchlogs.UpdateLookupTableInput{LookupTableArn: &arn, TableBody: aws.String(fmt.Sprintf("id\n%d\n", i+1))}); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for {
+		if text, err := s.TableText("t"); err != nil || !strings.HasPrefix(text, "id\n") {
+			t.Errorf("%q, %v", text, err)
+			<-changed
+			return
+		}
+		select {
+		case <-changed:
+			return
+		default:
+		}
+	}
+}
