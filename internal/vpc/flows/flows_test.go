@@ -257,7 +257,7 @@ func TestEnds(t *testing.T) {
 		fmt.Fprint(c, "?")
 		far.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		if _, _, err := far.ReadFrom(make([]byte, 10)); err == nil {
-			c.Close()
+			defer c.Close()
 			break
 		}
 	}
@@ -272,7 +272,7 @@ func TestEnds(t *testing.T) {
 		if _, _, err := far.ReadFrom(make([]byte, 10)); err != nil {
 			t.Fatal(err)
 		}
-		c.Close()
+		defer c.Close() // later: another flow could get its port
 	}
 	err = netns.Do(h.World(), func() error {
 		c, err := conntrack.Dial(nil)
