@@ -192,7 +192,7 @@ bench-netpol: build ## NetworkPolicy beside two other engines, on standard outpu
 
 bench-identity: build ## credentials of pods, and the webhook that pods pass, with a real API server (root)
 	@EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test ./test/irsa -count=1 -run '^$$' -bench Identities -benchtime 3s | grep -E 'calls/s|FAIL'
-	@EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test ./test/irsa -count=1 -run '^$$' -bench Webhook -benchtime 5000x | grep -E 'p50: |sees it|FAIL'
+	@EKSACT_PROGRAMS=$(abspath $(OUT)) $(GO) test ./test/irsa -count=1 -v -run '^$$' -bench Webhook -benchtime 3000x | grep -E 'p50: |sees it|FAIL'
 
 # ---- Release ----------------------------------------------------------------
 # One file for each architecture, with the other programs and the images inside.

@@ -46,8 +46,6 @@ type scales struct {
 	traces  *traces
 	taps    map[string]*tap // by webhook
 	created [3][]float64    // ms as the client sees it, of each sort
-	traced  [3][]string     // ids of traces
-	anew    [3][]string     // those of pods whose webhook had no connection
 	turn    int
 }
 
@@ -67,8 +65,9 @@ func newScales(t testing.TB) *scales {
 	like, err := s.create(t.Context(), sorts[0].labels)
 	must(t, err)
 	s.serve(t, sorts[1].webhook, s.IdentityWebhook, func(ctx context.Context, l *tap) { handler.Serve(ctx, l, s.pki.WebhookTLS(false)) })
+	least := floor(patchOf(t, handler, like))
 	s.serve(t, sorts[2].webhook, floorAddress, func(ctx context.Context, l *tap) {
-		server := &http.Server{Handler: floor(patchOf(t, handler, like))}
+		server := &http.Server{Handler: least}
 		context.AfterFunc(ctx, func() { server.Close() })
 		server.Serve(tls.NewListener(l, s.pki.WebhookTLS(false)))
 	})
@@ -136,8 +135,7 @@ func (s *scales) registerFloor(t testing.TB) {
 	must(t, err)
 }
 
-// settle returns when pods of each sort become what they should, and the API server's
-// collector is as it stays.
+// settle returns when pods of each sort become what they should.
 func (s *scales) settle(t testing.TB) {
 	t.Helper()
 	for i, sort := range sorts {
@@ -152,10 +150,6 @@ func (s *scales) settle(t testing.TB) {
 			}
 		}
 	}
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
-		s.round(t, nil)
-	}
-	s.created = [3][]float64{}
 }
 
 // create asks for a pod that is not kept: all of admission is done, and nothing is written.
@@ -166,58 +160,65 @@ func (s *scales) create(ctx context.Context, labels map[string]string) (*corev1.
 	}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 }
 
-// round makes a pod of each sort, beginning with another one each time. With a trace its
-// time is the API server's to tell.
-func (s *scales) round(t testing.TB, trace func(context.Context) (context.Context, string)) {
+// round makes a pod of each sort, beginning with another one each time.
+func (s *scales) round(t testing.TB, one func(sort int)) {
 	t.Helper()
 	s.turn++
 	for i := range sorts {
-		sort := (s.turn + i) % len(sorts)
-		ctx, id := t.Context(), ""
-		if trace != nil {
-			ctx, id = trace(ctx)
-			s.traced[sort] = append(s.traced[sort], id)
-		}
+		one((s.turn + i) % len(sorts))
+	}
+}
+
+// timed makes a pod, and notes how long the client waits.
+func (s *scales) timed(t testing.TB) func(sort int) {
+	return func(sort int) {
 		began := time.Now()
-		_, err := s.create(ctx, sorts[sort].labels)
+		_, err := s.create(t.Context(), sorts[sort].labels)
 		must(t, err)
-		if trace == nil {
-			s.created[sort] = append(s.created[sort], ms(time.Since(began)))
+		s.created[sort] = append(s.created[sort], ms(time.Since(began)))
+	}
+}
+
+// trace makes n pods of each sort that the API server tells of, does before each what it is
+// given, and returns the ids of their traces.
+func (s *scales) trace(t testing.TB, n int, before func(sort int)) (ids [3][]string) {
+	t.Helper()
+	asked := time.Now()
+	for range n {
+		s.round(t, func(sort int) {
+			before(sort)
+			ctx, id := s.traces.ask(t.Context())
+			_, err := s.create(ctx, sorts[sort].labels)
+			must(t, err)
+			ids[sort] = append(ids[sort], id)
+		})
+		if time.Since(asked) > spansEvery*3/4 {
+			s.traces.await(t)
+			asked = time.Now()
 		}
+	}
+	s.traces.await(t)
+	return ids
+}
+
+// toConnect ends the connection to a webhook first.
+func (s *scales) toConnect(sort int) {
+	if tap := s.taps[sorts[sort].webhook]; tap != nil {
+		tap.hangUp()
+		time.Sleep(20 * time.Millisecond) // until the API server has noticed
 	}
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// traceRounds makes n pods of each sort that the API server tells of, and fewer whose webhook
-// it has to connect to first.
-func (s *scales) traceRounds(t testing.TB, n int) {
+// weigh makes pods of each sort as fast as one client can, n of them for the client's clock,
+// and n for the API server's; then half as many with pauses, and few whose webhook it has to
+// connect to. It returns how long our webhook's calls took.
+func (s *scales) weigh(t testing.TB, n int) []float64 {
 	t.Helper()
-	for i := range n {
-		s.round(t, s.traces.ask)
-		if i%10 == 9 { // 0.1 s
-			s.traces.await(t)
-		}
-	}
-	for range n / 10 {
-		for i, sort := range sorts {
-			if sort.webhook == "" {
-				continue
-			}
-			s.taps[sort.webhook].hangUp()
-			time.Sleep(20 * time.Millisecond) // until the API server has noticed
-			ctx, id := s.traces.ask(t.Context())
-			_, err := s.create(ctx, sort.labels)
-			must(t, err)
-			s.anew[i] = append(s.anew[i], id)
-		}
-	}
-	s.traces.await(t)
-}
-
-// report tells what was weighed, and returns how long calls of our webhook took.
-func (s *scales) report(t testing.TB) []float64 {
-	t.Helper()
+	atOnce := s.trace(t, n, func(int) {})
+	paused := s.trace(t, n/2, func(int) { time.Sleep(10 * time.Millisecond) })
+	anew := s.trace(t, n/10, s.toConnect)
 	t.Logf("as the client sees it, %d pods of each sort:", len(s.created[0]))
 	for i, sort := range sorts {
 		t.Logf("  %-28s %s", sort.name, quantiles(s.created[i]))
@@ -226,22 +227,21 @@ func (s *scales) report(t testing.TB) []float64 {
 		}
 	}
 	t.Logf("  %-28s %s", "a role more than the floor", differences(s.created[2], s.created[1]))
-	t.Logf("as the API server sees it, %d pods of each sort:", len(s.traced[0]))
+	calls := s.report(t, "as fast as it can", atOnce)
+	s.report(t, "with 10 ms before each", paused)
+	s.report(t, "when it has to connect", anew)
+	return calls
+}
+
+// report tells where the time of pods went, and returns how long our webhook's calls took.
+func (s *scales) report(t testing.TB, how string, ids [3][]string) []float64 {
+	t.Helper()
+	t.Logf("as the API server sees it, %s, %d pods of each sort:", how, len(ids[0]))
 	var calls [3][]float64
 	for i := range sorts {
-		calls[i] = s.reportTraces(t, i)
+		calls[i] = s.reportTraces(t, i, s.of(t, i, ids[i]))
 	}
 	t.Logf("  %-28s %s", "a role more than the floor", differences(calls[2], calls[1]))
-	t.Logf("as the API server sees it, when it has to connect, %d pods of each sort:", len(s.anew[1]))
-	for i, sort := range sorts {
-		if sort.webhook != "" {
-			var took []float64
-			for _, tr := range s.of(t, i, s.anew[i]) {
-				took = append(took, ms(tr.calls[0].took()))
-			}
-			t.Logf("  %-28s %s", sort.name+": the call", quantiles(took))
-		}
-	}
 	return calls[1]
 }
 
@@ -265,10 +265,10 @@ func (s *scales) of(t testing.TB, i int, ids []string) []*trace {
 
 // reportTraces tells where the time of one sort's requests went, and returns how long its
 // calls of the webhook took.
-func (s *scales) reportTraces(t testing.TB, i int) []float64 {
+func (s *scales) reportTraces(t testing.TB, i int, all []*trace) []float64 {
 	t.Helper()
 	var whole, calls, trips, own, patching []float64
-	for _, tr := range s.of(t, i, s.traced[i]) {
+	for _, tr := range all {
 		whole = append(whole, ms(tr.whole.took()))
 		for _, c := range tr.calls {
 			calls, trips = append(calls, ms(c.took())), append(trips, ms(spell{c.from, c.answered}.took()))
@@ -291,19 +291,22 @@ func (s *scales) reportTraces(t testing.TB, i int) []float64 {
 func BenchmarkWebhook(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200)) // as the daemon is started
 	s := newScales(b)
-	for b.Loop() {
-		s.round(b, nil)
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); { // until the API server's collector is as it stays
+		s.round(b, s.timed(b))
 	}
-	s.traceRounds(b, b.N)
-	s.report(b)
+	s.created = [3][]float64{}
+	for b.Loop() {
+		s.round(b, s.timed(b))
+	}
+	s.weigh(b, b.N)
 }
 
 // TestWhatTheWebhookAdds weighs few: a busy machine's figures say little.
 func TestWhatTheWebhookAdds(t *testing.T) {
 	s := newScales(t)
-	for range 200 {
-		s.round(t, nil)
+	for range 100 {
+		s.round(t, s.timed(t))
 	}
-	s.traceRounds(t, 200)
-	lab.Figure(t, "half of the calls of the webhook", time.Duration(quantile(s.report(t), 0.5)*float64(time.Millisecond)), 2*time.Millisecond)
+	calls := s.weigh(t, 100)
+	lab.Figure(t, "half of the calls of the webhook", time.Duration(quantile(calls, 0.5)*float64(time.Millisecond)), 2*time.Millisecond)
 }

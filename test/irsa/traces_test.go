@@ -47,6 +47,9 @@ type call struct {
 	answered uint64
 }
 
+// spansEvery is how long after it sent spans an API server sends those that came since.
+const spansEvery = 500 * time.Millisecond
+
 const tracesAddress = "127.0.0.1:4317"
 
 // traced makes the plane's next API server send its spans, and returns a client whose
@@ -57,7 +60,7 @@ func (p *plane) traced(t testing.TB) (*traces, func() kubernetes.Interface) {
 	must(t, os.WriteFile(config, []byte("apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: "+tracesAddress+"\n"), 0o600))
 	p.flags = append(p.flags, "--tracing-config-file="+config)
 	// Spans are sent while no pod is made: see await.
-	p.env = append(p.env, "OTEL_BSP_SCHEDULE_DELAY=200", "OTEL_BSP_MAX_QUEUE_SIZE=8192", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=8192")
+	p.env = append(p.env, fmt.Sprint("OTEL_BSP_SCHEDULE_DELAY=", spansEvery.Milliseconds()), "OTEL_BSP_MAX_QUEUE_SIZE=8192", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=8192")
 	l, err := netns.Listen(p.NetNS, "tcp", tracesAddress)
 	must(t, err)
 	ts := &traces{all: map[string]*trace{}}
@@ -139,8 +142,8 @@ func (ts *traces) take(s *spanpb.Span) {
 	}
 }
 
-// await returns when all that was asked for has come. An API server sends 0.2 s after it sent
-// last: who waits, and then asks for less than that, is not disturbed by it.
+// await returns when all that was asked for has come. Who then asks for less than spansEvery
+// is not disturbed by what is sent.
 func (ts *traces) await(t testing.TB) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
