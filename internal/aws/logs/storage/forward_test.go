@@ -242,31 +242,38 @@ func forwarded(t *testing.T, r *rand.Rand, db Remote, mu *sync.Mutex, fail *func
 	}
 }
 
-// TestForwardedNewGroups: a query of a group that was made a moment ago has its events,
-// also if the database is being brought others' meanwhile.
-func TestForwardedNewGroups(t *testing.T) {
+// forwarding brings events to a database until the test ends.
+func forwarding(t *testing.T, db *database) *Forwarded {
+	t.Helper()
 	dir := t.TempDir()
-	db := &database{batches: map[string]bool{}, fails: func() (bool, bool) { return false, false }}
 	store, err := logstore.Open(filepath.Join(dir, "logs"), logstore.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
 	f, err := NewForwarded(store, db, logOf, filepath.Join(dir, "brought.json"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { f.Run(ctx); close(done) }()
+	t.Cleanup(func() { stop(); <-done })
+	return f
+}
+
+// TestForwardedNewGroups: a query of a group that was made a moment ago has its events,
+// also if the database is being brought others' meanwhile.
+func TestForwardedNewGroups(t *testing.T) {
+	f := forwarding(t, &database{batches: map[string]bool{}, fails: func() (bool, bool) { return false, false }})
 	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	defer running.Wait()
 	defer stop()
-	running.Go(func() { f.Run(ctx) })
-	running.Go(func() {
+	go func() {
 		for ctx.Err() == nil {
 			f.wake()
 			signal(f.hurry)
 		}
-	})
+	}()
 	for i := range 60 {
 		group := fmt.Sprintf("g%d", i)
 		if err := f.Append(Stream{group, "s"}, []Event{{Place: Place{At: 1_700_000_000_000}, Message: "m"}}, ""); err != nil {
@@ -281,21 +288,8 @@ func TestForwardedNewGroups(t *testing.T) {
 // TestForwardedDown: where the database can't be reached, events are taken, and queries
 // say why they have no answer.
 func TestForwardedDown(t *testing.T) {
-	dir := t.TempDir()
 	db := &database{batches: map[string]bool{}, fails: func() (bool, bool) { return true, false }}
-	store, err := logstore.Open(filepath.Join(dir, "logs"), logstore.Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	f, err := NewForwarded(store, db, logOf, filepath.Join(dir, "brought.json"), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { f.Run(ctx); close(done) }()
-	defer func() { stop(); <-done }()
+	f := forwarding(t, db)
 	if err := f.Append(Stream{"g", "s"}, []Event{{Place: Place{At: 1_700_000_000_000}, Message: "m"}}, ""); err != nil {
 		t.Fatal(err)
 	}
