@@ -106,9 +106,11 @@ func (x *execution) mined(ctx context.Context, s *scope, asked inquiry, rest []s
 		var all []*pattern.Miner
 		time := s.resolve(timestamp)
 		beside := known.miner.Size() / max(1, x.env.Workers)
+		part := options
+		part.Beside = x.env.Workers
 		x.showPatterns(s.c, asked, isBefore, known, rest, limit)
 		must(x.scan(ctx, s.c.plan, at, []*node{asked.text, time}, scan.Any, nil, func(*worker) sink {
-			m := &mining{asked.text, time, pattern.New(options), isBefore, beside}
+			m := &mining{asked.text, time, pattern.New(part), isBefore, beside}
 			all = append(all, m.miner)
 			return m
 		}))

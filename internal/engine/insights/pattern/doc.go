@@ -30,5 +30,6 @@
 // token. A miner knows 20,000 skeletons, and 64 MiB of them and of values. Messages of
 // further skeletons have the pattern <Token-1>; further values make their place vary. A
 // skeleton has 4,096 forms, of which a miner knows 200,000; beyond, the place with most
-// values varies.
+// values varies. More than two that count parts of the same messages share twice these bytes
+// and forms.
 package pattern

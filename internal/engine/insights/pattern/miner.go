@@ -23,7 +23,13 @@ type Options struct {
 	// counted for Anomalies. None are counted if Bins is 0.
 	From, To int64
 	Bins     int
+	// Beside is how many miners count parts of the same messages at once: together they
+	// hold what two do.
+	Beside int
 }
+
+// most is a miner's part of a limit.
+func (o Options) most(limit int) int { return limit * 2 / max(2, o.Beside) }
 
 // A Miner counts messages by their patterns. It serves one goroutine; what several have
 // counted, Merge brings together.
@@ -144,7 +150,7 @@ func (m *Miner) form(message string) *form {
 
 // full reports whether there is no room for one more skeleton of so many bytes.
 func (m *Miner) full(n int) bool {
-	return len(m.skeletons) >= maxSkeletons || m.bytes+n > maxBytes
+	return len(m.skeletons) >= maxSkeletons || m.bytes+n > m.options.most(maxBytes)
 }
 
 func (m *Miner) newSkeleton(text string, places int) *skeleton {
@@ -161,7 +167,7 @@ func (m *Miner) id(p *place, s string) (byte, bool) {
 			return byte(i), true
 		}
 	}
-	if len(s) > maxValue || len(p.values) == maxValues || len(p.values) > 0 && m.bytes > maxBytes {
+	if len(s) > maxValue || len(p.values) == maxValues || len(p.values) > 0 && m.bytes > m.options.most(maxBytes) {
 		return 0, false
 	}
 	p.values = append(p.values, strings.Clone(s)) // must not keep the message alive
@@ -176,7 +182,7 @@ func (m *Miner) formOf(sk *skeleton, ids []byte) *form {
 			return f
 		}
 		most := maxForms
-		if m.forms >= maxAllForms {
+		if m.forms >= m.options.most(maxAllForms) {
 			most = fewForms
 		}
 		if len(sk.forms) < most || !m.coarsen(sk, ids) {

@@ -324,3 +324,21 @@ func FuzzPatterns(f *testing.F) {
 		}
 	})
 }
+
+// TestManyMiners: together they hold what two do, however many there are.
+func TestManyMiners(t *testing.T) {
+	const miners, messages = 1000, 400
+	whole := New(Options{})
+	for k := range 3 {
+		m := New(Options{Beside: miners})
+		for i := range messages {
+			word := strings.Map(func(r rune) rune { return r - '0' + 'k' }, fmt.Sprintf("%d%04d", k, i))
+			m.Add(word+strings.Repeat(" a long text", 200), 0, 1)
+		}
+		if most := 2*maxBytes/miners + maxSkeleton; m.bytes > most {
+			t.Errorf("one of %d miners holds %d bytes, its part is %d", miners, m.bytes, most)
+		}
+		whole.Merge(m)
+	}
+	checkTotal(t, whole, 3*messages)
+}
