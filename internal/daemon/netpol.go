@@ -41,7 +41,10 @@ func (d *Daemon) leasesOf(cluster string) (all []gate.Request, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("node %s: %w", i.ID, err)
 		}
-		all = append(all, of...)
+		for _, l := range of {
+			l.Node = i.PrivateDNS
+			all = append(all, l)
+		}
 	}
 	return all, nil
 }

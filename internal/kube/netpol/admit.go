@@ -115,6 +115,16 @@ func (c *Controller) attach(r gate.Request) {
 	}
 }
 
+// adopt holds an interface whose pod is there no more to what holds for all pods of its
+// namespace: its labels were known to an earlier daemon alone. c.mu is held.
+func (c *Controller) adopt(r gate.Request) {
+	name := netpol.PodName{Namespace: r.Namespace, Name: r.Name}
+	if p := c.pods[name]; r.UID == "" || p != nil && p.UID == r.UID {
+		return
+	}
+	c.haunt(netpol.Pod{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Node: r.Node})
+}
+
 // detach notes that an interface is gone, unless the pod has another by now. c.mu is
 // held.
 func (c *Controller) detach(r gate.Request) {
@@ -127,7 +137,7 @@ func (c *Controller) detach(r gate.Request) {
 		if p := c.pods[name]; p != nil && p.UID == uid {
 			c.tellPod(name)
 		} else {
-			c.compiler.DeletePod(netpol.PodName{Namespace: r.Namespace, Name: ghostName(r.Name, uid)}, uid)
+			c.compiler.DeletePod(ghostOf(name, uid), uid)
 		}
 		c.tell()
 		return

@@ -132,6 +132,7 @@ func (c *Controller) begin(ctx context.Context, leases func() ([]gate.Request, e
 			defer c.mu.Unlock()
 			for _, l := range all {
 				c.attach(l)
+				c.adopt(l)
 			}
 			c.synced = true
 			c.flush()
@@ -302,18 +303,24 @@ func (c *Controller) deletePolicy(p *networkingv1.NetworkPolicy) {
 	c.compiler.DeletePolicy(netpol.FromNetworkPolicy(p).PolicyName)
 }
 
-// setPod takes a pod over, unless a newer state of it is known.
+// setPod takes a pod over, unless a newer state of it, or a later pod of its name, is known.
+// Of a pod that is gone the informer may tell after its successor was looked up, or not at
+// all.
 func (c *Controller) setPod(p *corev1.Pod) {
-	version := versionOf(p)
-	if have := c.pods[nameOf(p)]; have != nil && have.UID == string(p.UID) && have.version > version {
+	name, version := nameOf(p), versionOf(p)
+	have := c.pods[name]
+	if have != nil && have.version > version {
 		return
 	}
-	c.pods[nameOf(p)] = &pod{netpol.PodOf(p), version}
-	c.tellPod(nameOf(p))
+	if have != nil && have.UID != string(p.UID) {
+		c.haunt(have.Pod)
+	}
+	c.pods[name] = &pod{netpol.PodOf(p), version}
+	c.compiler.DeletePod(ghostOf(name, string(p.UID)), string(p.UID))
+	c.tellPod(name)
 }
 
-// deletePod takes a pod out, unless its interface is still there: one that was deleted
-// by force may run on for a while, and is not set free by that.
+// deletePod takes a pod out.
 func (c *Controller) deletePod(p *corev1.Pod) {
 	name := nameOf(p)
 	c.compiler.DeletePod(name, string(p.UID))
@@ -322,15 +329,22 @@ func (c *Controller) deletePod(p *corev1.Pod) {
 		return
 	}
 	delete(c.pods, name)
-	if i, found := c.interfaces[have.UID]; found {
-		ghost := have.Pod
-		ghost.Name, ghost.Addresses = ghostName(ghost.Name, ghost.UID), []netip.Addr{i.Address}
-		c.compiler.SetPod(ghost)
+	c.haunt(have.Pod)
+}
+
+// haunt keeps a pod that is deleted as it was while its interface is there: one that was
+// deleted by force may run on for a while, and is not set free by that.
+func (c *Controller) haunt(p netpol.Pod) {
+	if i, found := c.interfaces[p.UID]; found {
+		p.Name, p.Addresses = ghostOf(p.Key(), p.UID).Name, []netip.Addr{i.Address}
+		c.compiler.SetPod(p)
 	}
 }
 
-// ghostName is one that no pod has: another of the same name may come soon.
-func ghostName(name, uid string) string { return name + "/" + uid }
+// ghostOf is a name that no pod has: another of the same name may come soon.
+func ghostOf(name netpol.PodName, uid string) netpol.PodName {
+	return netpol.PodName{Namespace: name.Namespace, Name: name.Name + "/" + uid}
+}
 
 func nameOf(p *corev1.Pod) netpol.PodName {
 	return netpol.PodName{Namespace: p.Namespace, Name: p.Name}

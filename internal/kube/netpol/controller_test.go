@@ -430,3 +430,70 @@ func TestStripKeepsWhatPoliciesSee(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// The informer may tell of a pod that was deleted when its successor has been looked up, and
+// may not tell of its end at all: neither is open meanwhile.
+func TestASuccessorThatIsKnownFirst(t *testing.T) {
+	h := newHouse(t)
+	h.create(t, only("nobody"))
+	first := podOn("a", "server")
+	first.ResourceVersion = "5"
+	h.create(t, first)
+	h.run(t)
+	h.admit(t, request("server", "10.0.0.1"))
+	tell := func(f func()) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		f()
+		h.flush()
+	}
+	closed := func(when string) {
+		t.Helper()
+		if err := h.until(h.ctx, func() bool { _, behind := h.behind(h.generation); return !behind }); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range []string{"10.0.0.1", "10.0.0.2"} {
+			if h.a.lets("10.0.0.9", a) {
+				t.Errorf("%s: %s is open", when, a)
+			}
+		}
+	}
+	again := podOn("a", "server")
+	again.UID, again.ResourceVersion = "uid-again", "7"
+	second := request("server", "10.0.0.2")
+	second.UID, second.Container = "uid-again", "c-again"
+	tell(func() { h.setPod(again); h.attach(second) })
+	closed("the successor is known")
+	late := first.DeepCopy()
+	late.ResourceVersion = "6"
+	tell(func() { h.setPod(late) })
+	closed("the first is told of once more")
+	tell(func() { h.deletePod(late) })
+	closed("the first is gone")
+	gone := request("server", "10.0.0.1")
+	gone.Gone = true
+	h.admit(t, gone)
+	eventually(t, "the address is nobody's", func() bool { return h.a.lets("10.0.0.9", "10.0.0.1") })
+	if h.a.lets("10.0.0.9", "10.0.0.2") {
+		t.Error("the successor is open")
+	}
+}
+
+// An interface whose pod was deleted by force before the daemon came back is held to what
+// holds for all pods of its namespace.
+func TestAGhostOfAnEarlierDaemon(t *testing.T) {
+	h := newHouse(t)
+	h.create(t, only("nobody"))
+	lease := request("server", "10.0.0.1")
+	lease.Node = "a"
+	h.leases = func() ([]gate.Request, error) { return []gate.Request{lease}, nil }
+	h.run(t)
+	h.wait(t, 1)
+	if h.a.lets("10.0.0.9", "10.0.0.1") {
+		t.Error("it is open")
+	}
+	gone := lease
+	gone.Gone = true
+	h.admit(t, gone)
+	eventually(t, "the address is nobody's", func() bool { return h.a.lets("10.0.0.9", "10.0.0.1") })
+}
