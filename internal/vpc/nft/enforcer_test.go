@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,6 +95,20 @@ func TestNobodyElseOpensTheTable(t *testing.T) {
 	}
 }
 
+// atRest counts rewritings when there are no more: of one command by hand the kernel tells
+// several times.
+func atRest(t *testing.T, count *atomic.Int32) (n int32) {
+	t.Helper()
+	n = -1
+	eventually(t, "it comes to rest", func() bool {
+		before := n
+		time.Sleep(500 * time.Millisecond)
+		n = count.Load()
+		return n == before
+	})
+	return n
+}
+
 // Where the kernel keeps no table for its owner, what others do is undone.
 func TestASharedTableIsMended(t *testing.T) {
 	w := newWire(t)
@@ -111,7 +127,7 @@ func TestASharedTableIsMended(t *testing.T) {
 		})
 	}
 	// Its own changes are not another's.
-	mended := e.rewritten.Load()
+	mended := atRest(t, &e.rewritten)
 	for i := range 20 {
 		d := ruleset.Delta{Ingress: map[netip.Addr]string{addr(fmt.Sprintf("10.2.0.%d", 10+i)): "nobody"}}
 		if err := e.Apply(&d); err != nil {

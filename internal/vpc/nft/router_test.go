@@ -201,14 +201,8 @@ func TestASharedRouterIsMended(t *testing.T) {
 		}
 		eventually(t, "nft "+args+" is undone", func() bool { return rules(t, ns) == before })
 	}
-	// Its own changes are not another's. Of one command by hand the kernel tells several times.
-	mended := r.rewritten.Load()
-	eventually(t, "it comes to rest", func() bool {
-		time.Sleep(200 * time.Millisecond)
-		before := mended
-		mended = r.rewritten.Load()
-		return mended == before
-	})
+	// Its own changes are not another's.
+	mended := atRest(t, &r.rewritten)
 	for range 5 {
 		fillRouter(t, r)
 	}

@@ -23,6 +23,10 @@ type watch struct {
 	done    chan struct{}
 }
 
+// untold is how many bytes of changes the kernel keeps for a watch that is behind: what is
+// lost may have been another's, so that all is written anew.
+const untold = 8 << 20
+
 // rewriteEvery is the pause after a rewriting that failed.
 const rewriteEvery = time.Second
 
@@ -30,8 +34,10 @@ const rewriteEvery = time.Second
 func startWatch(ns string, s *socket, tables func() []string, rewrite func(table string) error) (*watch, error) {
 	w := &watch{ns: ns, rewrite: rewrite, stopped: make(chan struct{}), done: make(chan struct{})}
 	err := netns.Do(ns, func() (err error) {
-		w.conn, err = netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
-		return err
+		if w.conn, err = netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)}); err != nil {
+			return err
+		}
+		return w.conn.SetReadBuffer(untold)
 	})
 	if err != nil {
 		return nil, err
