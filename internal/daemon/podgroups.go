@@ -122,14 +122,16 @@ func (p podInterfaces) Detach(ctx context.Context, pod string, at netip.Addr) er
 	return p.d.ec2.DeleteInterfaces(ctx, n.ID)
 }
 
-// Attached implements podgroups.Interfaces.
-func (p podInterfaces) Attached() (uids []string) {
+// Idle implements podgroups.Interfaces.
+func (p podInterfaces) Idle() (uids []string, err error) {
+	leases, err := p.d.leasesOf(p.k.record.Name)
 	for _, n := range p.d.ec2.NetworkInterfaces() {
-		if _, ours := n.Tags[clusterTag+p.k.record.Name]; ours && n.Pod != "" {
+		_, ours := n.Tags[clusterTag+p.k.record.Name]
+		if ours && n.Pod != "" && !slices.ContainsFunc(leases, func(l gate.Request) bool { return l.Address == n.IP && l.UID == n.Pod }) {
 			uids = append(uids, n.Pod)
 		}
 	}
-	return uids
+	return uids, err
 }
 
 // removeBranches takes the interfaces of an instance's pods away.

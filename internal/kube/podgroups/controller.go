@@ -50,8 +50,9 @@ type Interfaces interface {
 	// Detach takes the interface of a pod away, by its unique id, if it has the address;
 	// without one, whatever it has.
 	Detach(ctx context.Context, pod string, at netip.Addr) error
-	// Attached are the unique ids of the pods that have interfaces.
-	Attached() []string
+	// Idle are the unique ids of the pods that have interfaces, though no node has a network
+	// for them.
+	Idle() ([]string, error)
 }
 
 // Controller gives the pods of one cluster their groups.
@@ -177,11 +178,11 @@ func (c *Controller) Release(ctx context.Context, uid string, at netip.Addr) err
 }
 
 // sweep takes the interfaces of pods away that are gone, or whose containers have all
-// ended.
+// ended. One that was deleted by force and runs on stays in its groups.
 func (c *Controller) sweep(ctx context.Context) error {
-	attached := c.Interfaces.Attached()
-	if len(attached) == 0 {
-		return nil
+	idle, err := c.Interfaces.Idle()
+	if err != nil || len(idle) == 0 {
+		return err
 	}
 	pods, err := c.Client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -192,7 +193,7 @@ func (c *Controller) sweep(ctx context.Context) error {
 		alive[string(p.UID)] = p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed
 	}
 	var failed error
-	for _, uid := range attached {
+	for _, uid := range idle {
 		if !alive[uid] {
 			failed = errors.Join(failed, c.Interfaces.Detach(ctx, uid, netip.Addr{}))
 		}

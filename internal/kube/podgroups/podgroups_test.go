@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -68,6 +69,7 @@ func TestGroupsOf(t *testing.T) {
 // made are the interfaces of a test.
 type made struct {
 	groups map[string][]string // by pod
+	leased map[string]bool     // pods that have a network
 	fail   error
 }
 
@@ -87,12 +89,10 @@ func (m *made) Detach(_ context.Context, pod string, _ netip.Addr) error {
 	return nil
 }
 
-func (m *made) Attached() (all []string) {
-	for uid := range m.groups {
-		all = append(all, uid)
-	}
-	slices.Sort(all)
-	return all
+func (m *made) attached() (all []string) { return slices.Sorted(maps.Keys(m.groups)) }
+
+func (m *made) Idle() ([]string, error) {
+	return slices.DeleteFunc(m.attached(), func(uid string) bool { return m.leased[uid] }), nil
 }
 
 func controller(t *testing.T, objects ...runtime.Object) (*Controller, *made) {
@@ -119,8 +119,8 @@ func TestAdmit(t *testing.T) {
 	if want := `[{"eniId":"eni-1","ifAddress":"02:00:00:00:00:01","privateIp":"10.0.1.5","vlanId":1,"subnetCidr":"10.0.0.0/19"}]`; err != nil || pod.Annotations[Annotation] != want {
 		t.Errorf("%v, %v", pod.Annotations, err)
 	}
-	if err := c.Admit(ctx, Pod{Namespace: "shop", Name: "plain", UID: "u-2"}); err != nil || fmt.Sprint(m.Attached()) != "[u-1]" {
-		t.Errorf("%v: %v", m.Attached(), err)
+	if err := c.Admit(ctx, Pod{Namespace: "shop", Name: "plain", UID: "u-2"}); err != nil || fmt.Sprint(m.attached()) != "[u-1]" {
+		t.Errorf("%v: %v", m.attached(), err)
 	}
 	// Whose groups can't be enforced, who isn't there or is another, gets no network.
 	for name, p := range map[string]Pod{"gone": {Namespace: "shop", Name: "gone", UID: "u-3"}, "another": {Namespace: "shop", Name: "web", UID: "u-9"}} {
@@ -137,13 +137,14 @@ func TestAdmit(t *testing.T) {
 func TestSweep(t *testing.T) {
 	c, m := controller(t)
 	ctx := t.Context()
-	m.groups = map[string][]string{"u-1": {"sg-1"}, "u-2": {"sg-1"}, "u-7": {"sg-1"}}
+	m.groups = map[string][]string{"u-1": {"sg-1"}, "u-2": {"sg-1"}, "u-7": {"sg-1"}, "u-8": {"sg-1"}}
+	m.leased = map[string]bool{"u-1": true, "u-8": true}
 	done := []byte(`{"status":{"phase":"Succeeded"}}`)
 	if _, err := c.Client.CoreV1().Pods("shop").Patch(ctx, "plain", types.MergePatchType, done, metav1.PatchOptions{}, "status"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.sweep(ctx); err != nil || fmt.Sprint(m.Attached()) != "[u-1]" {
-		t.Errorf("%v: %v", m.Attached(), err)
+	if err := c.sweep(ctx); err != nil || fmt.Sprint(m.attached()) != "[u-1 u-8]" { // u-8 was deleted by force
+		t.Errorf("%v: %v", m.attached(), err)
 	}
 }
 
