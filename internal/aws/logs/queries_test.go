@@ -303,7 +303,7 @@ func TestStoppingAQuery(t *testing.T) {
 	for range 40 {
 		var all []string
 		for n := range 1000 {
-			all = append(all, fmt.Sprintf(`0 {"n":%d,"text":"%s"}`, n, strings.Repeat("x", 100)))
+			all = append(all, fmt.Sprintf(`0 {"n":%d,"text":"%s"}`, n, strings.Repeat("x", 300)))
 		}
 		doortest.Must(t)(a.put("g", "s", all...))
 	}
