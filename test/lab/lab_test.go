@@ -175,6 +175,7 @@ func told(t *testing.T, answers string) Terminal {
 }
 
 func TestLinesAreTypedAgain(t *testing.T) {
+	t.Setenv("EKSACT_NOTES", "")
 	const ask = "kubectl get nodes"
 	if out := told(t, `1) echo NotReady;; 2) exit 1;; *) echo Ready now;;`).Must(t, ask, "Ready now"); out != "Ready now" {
 		t.Errorf("Must: %q", out)
