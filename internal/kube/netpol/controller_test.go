@@ -369,6 +369,12 @@ func TestAGhostIsNotSetFree(t *testing.T) {
 			t.Errorf("%s is open", a)
 		}
 	}
+	h.firstLeaves(t)
+}
+
+// firstLeaves takes the interface of the first of two pods away.
+func (h *house) firstLeaves(t *testing.T) {
+	t.Helper()
 	gone := request("server", "10.0.0.1")
 	gone.Gone = true
 	h.admit(t, gone)
@@ -470,13 +476,7 @@ func TestASuccessorThatIsKnownFirst(t *testing.T) {
 	closed("the first is told of once more")
 	tell(func() { h.deletePod(late) })
 	closed("the first is gone")
-	gone := request("server", "10.0.0.1")
-	gone.Gone = true
-	h.admit(t, gone)
-	eventually(t, "the address is nobody's", func() bool { return h.a.lets("10.0.0.9", "10.0.0.1") })
-	if h.a.lets("10.0.0.9", "10.0.0.2") {
-		t.Error("the successor is open")
-	}
+	h.firstLeaves(t)
 }
 
 // An interface whose pod was deleted by force before the daemon came back is held to what
