@@ -77,7 +77,11 @@ func (d *Daemon) enforcePolicies(ctx context.Context, k *cluster, c kubenode.Con
 		return err
 	}
 	d.running.Go(func() {
-		if err := gate.Serve(ctx, l, k.admit); err != nil && !errors.Is(err, context.Canceled) {
+		admit := func(ctx context.Context, r gate.Request) error {
+			r.Node = c.Name
+			return k.admit(ctx, r)
+		}
+		if err := gate.Serve(ctx, l, admit); err != nil && !errors.Is(err, context.Canceled) {
 			slog.Error("pods of a node get no network", "node", c.ID, "error", err)
 		}
 	})

@@ -102,7 +102,8 @@ func (c *Controller) look(ctx context.Context, r gate.Request) (gate.Request, er
 	return r, nil
 }
 
-// attach notes a pod's interface. c.mu is held.
+// attach notes a pod's interface. One whose pod is there no more is held to what holds for
+// all pods of its namespace: its labels are not known. c.mu is held.
 func (c *Controller) attach(r gate.Request) {
 	name := netpol.PodName{Namespace: r.Namespace, Name: r.Name}
 	p := c.pods[name]
@@ -110,19 +111,12 @@ func (c *Controller) attach(r gate.Request) {
 		r.UID = p.UID
 	}
 	c.interfaces[r.UID] = r
-	if p != nil && p.UID == r.UID {
+	switch {
+	case p != nil && p.UID == r.UID:
 		c.tellPod(name)
+	case r.UID != "":
+		c.haunt(netpol.Pod{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Node: r.Node})
 	}
-}
-
-// adopt holds an interface whose pod is there no more to what holds for all pods of its
-// namespace: its labels were known to an earlier daemon alone. c.mu is held.
-func (c *Controller) adopt(r gate.Request) {
-	name := netpol.PodName{Namespace: r.Namespace, Name: r.Name}
-	if p := c.pods[name]; r.UID == "" || p != nil && p.UID == r.UID {
-		return
-	}
-	c.haunt(netpol.Pod{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Node: r.Node})
 }
 
 // detach notes that an interface is gone, unless the pod has another by now. c.mu is

@@ -132,7 +132,6 @@ func (c *Controller) begin(ctx context.Context, leases func() ([]gate.Request, e
 			defer c.mu.Unlock()
 			for _, l := range all {
 				c.attach(l)
-				c.adopt(l)
 			}
 			c.synced = true
 			c.flush()
@@ -312,11 +311,13 @@ func (c *Controller) setPod(p *corev1.Pod) {
 	if have != nil && have.version > version {
 		return
 	}
-	if have != nil && have.UID != string(p.UID) {
-		c.haunt(have.Pod)
+	if have == nil || have.UID != string(p.UID) {
+		if have != nil {
+			c.haunt(have.Pod)
+		}
+		c.compiler.DeletePod(ghostOf(name, string(p.UID)), string(p.UID))
 	}
 	c.pods[name] = &pod{netpol.PodOf(p), version}
-	c.compiler.DeletePod(ghostOf(name, string(p.UID)), string(p.UID))
 	c.tellPod(name)
 }
 

@@ -497,3 +497,26 @@ func TestAGhostOfAnEarlierDaemon(t *testing.T) {
 	h.admit(t, gone)
 	eventually(t, "the address is nobody's", func() bool { return h.a.lets("10.0.0.9", "10.0.0.1") })
 }
+
+// An interface that is noted when its pod has been replaced is not open either.
+func TestAnInterfaceThatComesTooLate(t *testing.T) {
+	h := newHouse(t)
+	h.create(t, only("nobody"))
+	again := podOn("a", "server")
+	again.UID = "uid-again"
+	h.create(t, again)
+	h.run(t)
+	h.wait(t, 1)
+	late := request("server", "10.0.0.1")
+	late.Node = "a"
+	h.mu.Lock()
+	h.attach(late)
+	h.flush()
+	h.mu.Unlock()
+	if err := h.until(h.ctx, func() bool { _, behind := h.behind(h.generation); return !behind }); err != nil {
+		t.Fatal(err)
+	}
+	if h.a.lets("10.0.0.9", "10.0.0.1") {
+		t.Error("it is open")
+	}
+}

@@ -27,7 +27,7 @@ type Request struct {
 	UID       string     `json:"uid"`
 	Container string     `json:"container"` // of the sandbox
 	Address   netip.Addr `json:"address"`
-	Node      string     `json:"-"` // its name, where several nodes' are together
+	Node      string     `json:"-"` // its name, as who serves the node knows it
 	// Gone says that the interface is no more; its address is nobody's.
 	Gone bool `json:"gone,omitempty"`
 }
