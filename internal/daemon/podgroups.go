@@ -124,14 +124,25 @@ func (p podInterfaces) Detach(ctx context.Context, pod string, at netip.Addr) er
 
 // Idle implements podgroups.Interfaces.
 func (p podInterfaces) Idle() (uids []string, err error) {
-	leases, err := p.d.leasesOf(p.k.record.Name)
+	at := map[string]netip.Addr{} // interfaces, by pod
 	for _, n := range p.d.ec2.NetworkInterfaces() {
-		_, ours := n.Tags[clusterTag+p.k.record.Name]
-		if ours && n.Pod != "" && !slices.ContainsFunc(leases, func(l gate.Request) bool { return l.Address == n.IP && l.UID == n.Pod }) {
-			uids = append(uids, n.Pod)
+		if _, ours := n.Tags[clusterTag+p.k.record.Name]; ours && n.Pod != "" {
+			at[n.Pod] = n.IP
 		}
 	}
-	return uids, err
+	if len(at) == 0 {
+		return nil, nil
+	}
+	leases, err := p.d.leasesOf(p.k.record.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range leases {
+		if at[l.UID] == l.Address {
+			delete(at, l.UID)
+		}
+	}
+	return slices.Collect(maps.Keys(at)), nil
 }
 
 // removeBranches takes the interfaces of an instance's pods away.
