@@ -127,14 +127,14 @@ func TestASharedTableIsMended(t *testing.T) {
 		})
 	}
 	// Its own changes are not another's.
-	mended := atRest(t, &e.rewritten)
+	mended := atRest(t, &e.watch.rewritten)
 	for i := range 20 {
 		d := ruleset.Delta{Ingress: map[netip.Addr]string{addr(fmt.Sprintf("10.2.0.%d", 10+i)): "nobody"}}
 		if err := e.Apply(&d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := e.rewritten.Load() - mended; n != 0 {
+	if n := e.watch.rewritten.Load() - mended; n != 0 {
 		t.Errorf("written anew %d times for its own changes", n)
 	}
 }

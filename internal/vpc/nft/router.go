@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
@@ -26,11 +25,11 @@ import (
 type Router struct {
 	socket *socket
 	flags  uint32       // of the tables
+	watch  *watch       // where they can't be owned
 	close  func() error // once
 
-	mu        sync.Mutex
-	written   map[string]func() error // writes a table as it was last
-	rewritten atomic.Int32            // times that others' changes were undone
+	mu      sync.Mutex
+	written map[string]func() error // writes a table as it was last
 }
 
 // OpenRouter takes over the tables of a router as it writes them.
@@ -48,17 +47,19 @@ func openRouter(ns string, flags uint32) (*Router, error) {
 	if err = s.commit(probe); errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
 		r.flags, err = 0, nil
 	}
-	r.close = sync.OnceValue(s.close)
 	if err == nil && r.flags == 0 {
 		// Anybody may change the tables: what others do to them is undone.
-		var w *watch
-		if w, err = startWatch(ns, s, r.tables, r.rewrite); err == nil {
-			r.close = sync.OnceValue(func() error { w.stop(); return s.close() })
-		}
+		r.watch, err = startWatch(ns, s, r.tables, r.rewrite)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	r.close = sync.OnceValue(func() error {
+		if r.watch != nil {
+			r.watch.stop()
+		}
+		return s.close()
+	})
 	return r, nil
 }
 
@@ -78,7 +79,6 @@ func (r *Router) tables() []string {
 func (r *Router) rewrite(table string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rewritten.Add(1)
 	if write := r.written[table]; write != nil {
 		return write()
 	}

@@ -202,14 +202,14 @@ func TestASharedRouterIsMended(t *testing.T) {
 		eventually(t, "nft "+args+" is undone", func() bool { return rules(t, ns) == before })
 	}
 	// Its own changes are not another's.
-	mended := atRest(t, &r.rewritten)
+	mended := atRest(t, &r.watch.rewritten)
 	for range 5 {
 		fillRouter(t, r)
 	}
 	if err := r.UnlogFlags(); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.rewritten.Load() - mended; n != 0 {
+	if n := r.watch.rewritten.Load() - mended; n != 0 {
 		t.Errorf("written anew %d times for its own changes", n)
 	}
 	if out, err := tool(ns, "flush", "ruleset"); err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/google/nftables"
 	"github.com/ti-mo/conntrack"
@@ -83,7 +82,6 @@ type Enforcer struct {
 	program   *ruleset.Program // what the kernel is to hold; nil before the first Load
 	stale     bool             // the kernel may not hold it
 	reloads   int              // changes that failed, for which all was written anew
-	rewritten atomic.Int32     // times that others' changes were undone
 	refusing  uses             // sets in rules that don't accept
 	conntrack *conntrack.Conn  // opened when it is first needed
 }
@@ -163,7 +161,6 @@ func (e *Enforcer) takeOver() error {
 func (e *Enforcer) rewrite(string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.rewritten.Add(1)
 	if e.program == nil {
 		return e.takeOver()
 	}

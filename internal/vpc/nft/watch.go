@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -21,6 +22,8 @@ type watch struct {
 	conn    *netlink.Conn
 	stopped chan struct{}
 	done    chan struct{}
+
+	rewritten atomic.Int32 // times that others' changes were undone
 }
 
 // untold is how many bytes of changes the kernel keeps for a watch that is behind: what is
@@ -87,6 +90,7 @@ func foreign(changes []netlink.Message, table string, port uint32) bool {
 
 // mend writes a table anew, until it succeeds.
 func (w *watch) mend(table string) {
+	w.rewritten.Add(1)
 	slog.Warn("packet rules were changed by another program; they are written anew", "namespace", w.ns, "table", table)
 	for {
 		err := w.rewrite(table)
